@@ -1,0 +1,223 @@
+/**
+ * Frames between a client and a replica. The channel is mutual TLS: replica keys are pinned by cluster.json, the
+ * client proves its key in the first frame's handshake (`HELLO` is signed over the channel binding). Both sides
+ * decode with the same bounded reader; whatever does not decode closes the connection.
+ */
+import { decodeWhole, Reader, Writer } from './codec.ts';
+import { BUNDLE_BYTES_MAX, OPERATION_BYTES_MAX } from './request.ts';
+import type {
+  Digest,
+  Height,
+  Milliseconds,
+  ReplicaId,
+  RequestNumber,
+  SequenceNumber,
+  SessionId,
+  View,
+} from './types.ts';
+
+/** Version of these frames. */
+export const CLIENT_WIRE_VERSION = 1;
+/** Results of one reply frame, at most. */
+const RESULTS_MAX = 4096;
+/** Bytes of one answer to a query (a block, at most). */
+export const QUERY_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+
+/** One request's result in a reply frame. */
+export interface WireResult {
+  readonly number: RequestNumber;
+  readonly txId: Digest;
+  readonly sequence: SequenceNumber;
+  readonly height: Height;
+  readonly result: Uint8Array;
+}
+
+/** Client -> replica. */
+export type ClientFrame =
+  /** First frame: version, cluster, own key. */
+  | {
+      readonly kind: 'hello';
+      readonly version: number;
+      readonly clusterId: Digest;
+      readonly clientKey: Uint8Array;
+    }
+  /** A signed bundle (`encodeBundle`). */
+  | { readonly kind: 'bundle'; readonly bytes: Uint8Array }
+  /** Fast read (decision C6): answered from the last executed state. */
+  | { readonly kind: 'read'; readonly id: number; readonly operation: Uint8Array }
+  /** Question about ledger or replica, answered by this replica alone (blocks, status, transactions). JSON out. */
+  | { readonly kind: 'query'; readonly id: number; readonly topic: QueryTopic; readonly argument: string };
+
+/** Topics of a query. Answers are JSON; each is one replica's word unless it carries its own proof. */
+export type QueryTopic = 'status' | 'block' | 'transaction' | 'receipt' | 'events' | 'evidence' | 'metrics';
+const TOPICS: readonly QueryTopic[] = [
+  'status',
+  'block',
+  'transaction',
+  'receipt',
+  'events',
+  'evidence',
+  'metrics',
+];
+
+/** Replica -> client. */
+export type ReplicaFrame =
+  | {
+      readonly kind: 'welcome';
+      readonly version: number;
+      readonly replica: ReplicaId;
+      readonly clusterId: Digest;
+    }
+  /** Results of one session out of one batch, signed as a whole by the host key. */
+  | SignedReply
+  /** Over capacity: try again later; f+1 of them are believed (decision C7). */
+  | { readonly kind: 'busy'; readonly bundle: Digest; readonly retryAfterMs: Milliseconds }
+  /** This replica will never order the bundle; f+1 of them are believed. */
+  | { readonly kind: 'refused'; readonly bundle: Digest; readonly reason: string }
+  | {
+      readonly kind: 'readAnswer';
+      readonly id: number;
+      readonly sequence: SequenceNumber;
+      readonly height: Height;
+      readonly result: Uint8Array;
+    }
+  /** `found` false: unknown topic argument; `bytes` is JSON in UTF-8. */
+  | {
+      readonly kind: 'queryAnswer';
+      readonly id: number;
+      readonly found: boolean;
+      readonly bytes: Uint8Array;
+    };
+
+/** What a replica signs when it answers a session. */
+export interface ReplyContent {
+  readonly replica: ReplicaId;
+  readonly session: SessionId;
+  /** Hint for the primary; never compared. */
+  readonly view: View;
+  readonly results: readonly WireResult[];
+}
+export type SignedReply = ReplyContent & { readonly kind: 'reply'; readonly signature: Uint8Array };
+
+function writeResult(writer: Writer, result: WireResult): void {
+  writer.u64(result.number).digest(result.txId).u64(result.sequence).u64(result.height).bytes(result.result);
+}
+
+function readResult(reader: Reader): WireResult {
+  return {
+    number: reader.u64(),
+    txId: reader.digest(),
+    sequence: reader.u64(),
+    height: reader.u64(),
+    result: reader.bytes(OPERATION_BYTES_MAX),
+  };
+}
+
+/** Canonical bytes of a reply's content: what the signature covers, after the domain prefix "moiety/host/REPLY/v1". */
+export function writeReplyContent(writer: Writer, reply: ReplyContent): Writer {
+  return writer.u32(reply.replica).u64(reply.session).u64(reply.view).list(reply.results, writeResult);
+}
+
+/** Bytes of a client's frame. */
+export function encodeClientFrame(frame: ClientFrame): Uint8Array {
+  const writer = new Writer(512);
+  switch (frame.kind) {
+    case 'hello':
+      return writer.u8(1).u16(frame.version).digest(frame.clusterId).raw(frame.clientKey).finish();
+    case 'bundle':
+      return writer.u8(2).bytes(frame.bytes).finish();
+    case 'read':
+      return writer.u8(3).u32(frame.id).bytes(frame.operation).finish();
+    case 'query':
+      return writer.u8(4).u32(frame.id).u8(TOPICS.indexOf(frame.topic)).ascii(frame.argument).finish();
+  }
+}
+
+/** Reads a client's frame; undefined unless canonical and bounded. */
+export function decodeClientFrame(bytes: Uint8Array): ClientFrame | undefined {
+  return decodeWhole(bytes, (reader): ClientFrame | undefined => {
+    switch (reader.u8()) {
+      case 1:
+        return {
+          kind: 'hello',
+          version: reader.u16(),
+          clusterId: reader.digest(),
+          clientKey: reader.raw(32),
+        };
+      case 2:
+        return { kind: 'bundle', bytes: reader.bytes(BUNDLE_BYTES_MAX) };
+      case 3:
+        return { kind: 'read', id: reader.u32(), operation: reader.bytes(OPERATION_BYTES_MAX) };
+      case 4: {
+        const id = reader.u32();
+        const topic = TOPICS[reader.u8()];
+        const argument = reader.ascii(1024);
+        if (topic === undefined) reader.fail();
+        return { kind: 'query', id, topic: topic ?? 'status', argument };
+      }
+      default:
+        reader.fail();
+        return undefined;
+    }
+  });
+}
+
+/** Bytes of a replica's frame. */
+export function encodeReplicaFrame(frame: ReplicaFrame): Uint8Array {
+  const writer = new Writer(512);
+  switch (frame.kind) {
+    case 'welcome':
+      return writer.u8(1).u16(frame.version).u32(frame.replica).digest(frame.clusterId).finish();
+    case 'reply':
+      return writeReplyContent(writer.u8(2), frame).raw(frame.signature).finish();
+    case 'busy':
+      return writer.u8(3).digest(frame.bundle).u32(frame.retryAfterMs).finish();
+    case 'refused':
+      return writer.u8(4).digest(frame.bundle).ascii(frame.reason).finish();
+    case 'readAnswer':
+      return writer.u8(5).u32(frame.id).u64(frame.sequence).u64(frame.height).bytes(frame.result).finish();
+    case 'queryAnswer':
+      return writer.u8(6).u32(frame.id).bool(frame.found).bytes(frame.bytes).finish();
+  }
+}
+
+/** Reads a replica's frame; undefined unless canonical and bounded. */
+export function decodeReplicaFrame(bytes: Uint8Array): ReplicaFrame | undefined {
+  return decodeWhole(bytes, (reader): ReplicaFrame | undefined => {
+    switch (reader.u8()) {
+      case 1:
+        return { kind: 'welcome', version: reader.u16(), replica: reader.u32(), clusterId: reader.digest() };
+      case 2:
+        return {
+          kind: 'reply',
+          replica: reader.u32(),
+          session: reader.u64(),
+          view: reader.u64(),
+          results: reader.list(RESULTS_MAX, readResult),
+          signature: reader.raw(64),
+        };
+      case 3:
+        return { kind: 'busy', bundle: reader.digest(), retryAfterMs: reader.u32() };
+      case 4:
+        return { kind: 'refused', bundle: reader.digest(), reason: reader.ascii(256) };
+      case 5:
+        return {
+          kind: 'readAnswer',
+          id: reader.u32(),
+          sequence: reader.u64(),
+          height: reader.u64(),
+          result: reader.bytes(OPERATION_BYTES_MAX),
+        };
+      case 6:
+        return {
+          kind: 'queryAnswer',
+          id: reader.u32(),
+          found: reader.bool(),
+          bytes: reader.bytes(QUERY_ANSWER_BYTES_MAX),
+        };
+      default:
+        reader.fail();
+        return undefined;
+    }
+  });
+}

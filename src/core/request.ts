@@ -1,0 +1,231 @@
+/**
+ * What clients send and what replicas order. A client signs a *bundle* of requests once (decision C2); a primary
+ * orders a *batch* of bundles (and of RECOVER requests) under one digest. Requests stay views into the received
+ * bytes: nothing is copied between the socket and execution.
+ */
+import { bytesToDigest, bytesToHex } from './bytes.ts';
+import { decodeWhole, Reader, Writer } from './codec.ts';
+import type { Domain } from './domain.ts';
+import { domainTag, domainWriter, finishDigest } from './domain.ts';
+import type {
+  Digest,
+  Hash,
+  Incarnation,
+  Milliseconds,
+  ReplicaId,
+  RequestNumber,
+  SessionId,
+  TcEpoch,
+  View,
+} from './types.ts';
+
+/** Bytes of a bundle, at most (decision C2). */
+export const BUNDLE_BYTES_MAX = 64 * 1024;
+/** Requests of one bundle, at most. */
+export const BUNDLE_REQUESTS_MAX = 1024;
+/** Bytes of one operation, at most (a bundle holds it and its own frame). */
+export const OPERATION_BYTES_MAX = BUNDLE_BYTES_MAX - 1024;
+/** RECOVER requests in one batch, at most. */
+export const BATCH_RECOVERS_MAX = 16;
+
+/** One operation of a client's session. */
+export interface Request {
+  readonly number: RequestNumber;
+  /** Opaque here; the ledger's operation codec reads it. A view into the bundle's bytes. */
+  readonly operation: Uint8Array;
+}
+
+/** A session's requests under one client signature; the unit that is ordered and retransmitted, byte for byte. */
+export interface Bundle {
+  /** Digest that the client signed; identifies the bundle. */
+  readonly digest: Digest;
+  /** The whole encoding, signature included. */
+  readonly bytes: Uint8Array;
+  /** Ed25519 public key, 32 bytes. */
+  readonly clientKey: Uint8Array;
+  /** 0 for the request that opens a session. */
+  readonly session: SessionId;
+  /** Strictly ascending numbers; at least one. */
+  readonly requests: readonly Request[];
+  readonly signature: Uint8Array;
+}
+
+/** What a client signs; `requests` in strictly ascending number order. */
+export interface BundleContent {
+  readonly clientKey: Uint8Array;
+  readonly session: SessionId;
+  readonly requests: readonly Request[];
+}
+
+function writeBundleContent(writer: Writer, content: BundleContent): Writer {
+  return writer
+    .u8(1)
+    .raw(content.clientKey)
+    .u64(content.session)
+    .list(content.requests, (w, request) => w.u64(request.number).bytes(request.operation));
+}
+
+/** Digest to sign for a bundle. */
+export function bundleDigest(hash: Hash, domain: Domain, content: BundleContent): Digest {
+  const body = writeBundleContent(new Writer(1024), content).finish();
+  return digestOfBundleBody(hash, domain, body);
+}
+
+function digestOfBundleBody(hash: Hash, domain: Domain, body: Uint8Array): Digest {
+  return finishDigest(hash, domainWriter(domainTag('client', 'BUNDLE'), domain).bytes(body));
+}
+
+/** The bytes of a signed bundle (signature: 64 bytes). */
+export function encodeBundle(content: BundleContent, signature: Uint8Array): Uint8Array {
+  return writeBundleContent(new Writer(1024), content).raw(signature).finish();
+}
+
+/** Reads a bundle; undefined if the bytes are not exactly one canonical, bounded bundle. Seals are not checked here. */
+export function decodeBundle(hash: Hash, domain: Domain, bytes: Uint8Array): Bundle | undefined {
+  if (bytes.length > BUNDLE_BYTES_MAX) return undefined;
+  const reader = new Reader(bytes);
+  if (reader.u8() !== 1) return undefined;
+  const clientKey = reader.raw(32);
+  const session = reader.u64();
+  let previous = 0;
+  const requests = reader.list(BUNDLE_REQUESTS_MAX, (r): Request => {
+    const number = r.u64();
+    if (number <= previous) r.fail();
+    previous = number;
+    return { number, operation: r.bytes(OPERATION_BYTES_MAX) };
+  });
+  if (requests.length === 0) return undefined;
+  const body = reader.since(0);
+  const signature = reader.raw(64);
+  if (!reader.done()) return undefined;
+  return { digest: digestOfBundleBody(hash, domain, body), bytes, clientKey, session, requests, signature };
+}
+
+/** clientId = SHA-256 of the client's public key (decision C3). */
+export function clientIdOf(hash: Hash, clientKey: Uint8Array): Digest {
+  return bytesToDigest(hash(clientKey));
+}
+
+/** RECOVER (MinBFT "Reboot with a new epoch", rule 1): replica j asks to speak with a new trusted component. */
+export interface RecoverRequest {
+  readonly replica: ReplicaId;
+  /** The incarnation that the registry must name when this takes effect. */
+  readonly expectedIncarnation: Incarnation;
+  readonly tcEpoch: TcEpoch;
+  /** 16 bytes, hexadecimal. */
+  readonly tcId: string;
+  /** Raw public key, hexadecimal; empty for the HMAC suite. */
+  readonly tcPublicKey: string;
+  /** Evidence that binds key and code, judged at execution (decision A9); at most 8 KiB. */
+  readonly evidence: Uint8Array;
+  /** Ed25519 signature of the replica's host key over `recoverDigest`. */
+  readonly signature: Uint8Array;
+}
+
+/** Bytes of a TC's evidence, at most. */
+export const EVIDENCE_BYTES_MAX = 8 * 1024;
+
+function writeRecoverContent(writer: Writer, request: Omit<RecoverRequest, 'signature'>): Writer {
+  return writer
+    .u32(request.replica)
+    .u32(request.expectedIncarnation)
+    .tcEpoch(request.tcEpoch)
+    .hex(request.tcId)
+    .ascii(request.tcPublicKey)
+    .bytes(request.evidence);
+}
+
+/** Digest that the host key signs. */
+export function recoverDigest(
+  hash: Hash,
+  domain: Domain,
+  request: Omit<RecoverRequest, 'signature'>,
+): Digest {
+  return finishDigest(hash, writeRecoverContent(domainWriter(domainTag('host', 'RECOVER'), domain), request));
+}
+
+/** Writes a RECOVER with its signature. */
+export function writeRecover(writer: Writer, request: RecoverRequest): void {
+  writeRecoverContent(writer, request).raw(request.signature);
+}
+
+/** Reads a RECOVER; whether its seal holds is another question. */
+export function readRecover(reader: Reader): RecoverRequest {
+  const replica = reader.u32();
+  const expectedIncarnation = reader.u32();
+  const tcEpoch = reader.tcEpoch();
+  const tcId = bytesToHex(reader.raw(16));
+  const tcPublicKey = reader.ascii(130);
+  const evidence = reader.bytes(EVIDENCE_BYTES_MAX);
+  const signature = reader.raw(64);
+  return { replica, expectedIncarnation, tcEpoch, tcId, tcPublicKey, evidence, signature };
+}
+
+/** The content of one sequence number. */
+export interface Batch {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  /** View in which it was first proposed; survives re-proposal (decision D1). */
+  readonly proposedInView: View;
+  /** The primary's clock when it proposed (decision D4). */
+  readonly time: Milliseconds;
+  readonly recovers: readonly RecoverRequest[];
+  readonly bundles: readonly Bundle[];
+  /** For each bundle, whether its client seal holds: a pure function of the bytes. */
+  readonly bundleAuthentic: readonly boolean[];
+  /** For each RECOVER, whether its host seal holds. */
+  readonly recoverAuthentic: readonly boolean[];
+}
+
+/** What a primary puts into a batch. */
+export interface BatchContent {
+  readonly proposedInView: View;
+  readonly time: Milliseconds;
+  readonly recovers: readonly RecoverRequest[];
+  readonly bundles: readonly Uint8Array[];
+}
+
+/** Canonical bytes of a batch. */
+export function encodeBatch(content: BatchContent): Uint8Array {
+  return new Writer(4096)
+    .u8(1)
+    .u64(content.proposedInView)
+    .u64(content.time)
+    .list(content.recovers, writeRecover)
+    .list(content.bundles, (writer, bytes) => writer.bytes(bytes))
+    .finish();
+}
+
+/** Digest that a proposal names. */
+export function batchDigest(hash: Hash, domain: Domain, bytes: Uint8Array): Digest {
+  return finishDigest(hash, domainWriter(domainTag('smr', 'BATCH'), domain).bytes(bytes));
+}
+
+/** A decoded batch whose seals were not looked at yet. */
+export type UncheckedBatch = Omit<Batch, 'bundleAuthentic' | 'recoverAuthentic'>;
+
+/** Reads a batch of at most `bundlesMax` bundles; undefined unless canonical. */
+export function decodeBatch(
+  hash: Hash,
+  domain: Domain,
+  bytes: Uint8Array,
+  bundlesMax: number,
+): UncheckedBatch | undefined {
+  const content = decodeWhole(bytes, (reader) => {
+    if (reader.u8() !== 1) reader.fail();
+    const proposedInView = reader.u64();
+    const time = reader.u64();
+    const recovers = reader.list(BATCH_RECOVERS_MAX, readRecover);
+    const encoded = reader.list(bundlesMax, (r) => r.bytes(BUNDLE_BYTES_MAX));
+    return { proposedInView, time, recovers, encoded };
+  });
+  if (content === undefined) return undefined;
+  const bundles: Bundle[] = [];
+  for (const bundleBytes of content.encoded) {
+    const bundle = decodeBundle(hash, domain, bundleBytes);
+    if (bundle === undefined) return undefined;
+    bundles.push(bundle);
+  }
+  const { proposedInView, time, recovers } = content;
+  return { digest: batchDigest(hash, domain, bytes), bytes, proposedInView, time, recovers, bundles };
+}

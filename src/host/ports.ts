@@ -1,0 +1,91 @@
+/**
+ * The ports of the host (decision B2). `node/` gives real ones (files, sockets, clock, a trusted process), `sim/`
+ * gives virtual ones that delay, lose and tear. All calls return at once; what takes time comes back later through
+ * the methods of `ReplicaHost` named beside each port.
+ */
+import type { TimerName } from '../core/protocol.ts';
+import type { Milliseconds, ReplicaId } from '../core/types.ts';
+import type { Block, FrozenCheckpoint } from '../ledger/contract.ts';
+
+/** A client's connection at this replica: a number that the world chose, unique while the connection lives. */
+export type ClientLink = number;
+
+export interface NetworkPort {
+  /** Sends one frame to a peer; may be lost if the link is down. */
+  toPeer(to: ReplicaId, frame: Uint8Array): void;
+  /** Sends one frame to a client; dropped if its connection is gone. */
+  toClient(link: ClientLink, frame: Uint8Array): void;
+}
+
+/**
+ * The journal: an append-only, checksummed, chained sequence of records. After a crash a prefix of what was appended
+ * is found that contains at least everything that was synced.
+ */
+export interface JournalPort {
+  /** Appends one record to the buffer. */
+  append(record: Uint8Array): void;
+  /** Asks that everything appended so far becomes durable; `ReplicaHost.onJournalSynced(token)` answers. */
+  sync(token: number): void;
+  /**
+   * Starts a new journal that holds exactly these records, then drops the old one: atomic and durable when
+   * `onJournalSynced(token)` answers. Records appended after this call go to the new journal.
+   */
+  rewrite(records: readonly Uint8Array[], token: number): void;
+}
+
+/** Durable snapshots of checkpoints. */
+export interface SnapshotPort {
+  /**
+   * Makes the changed chunks of this checkpoint durable, atomically with its description; `onSnapshotStored(sequence)`
+   * answers. `meta` is opaque.
+   */
+  store(frozen: FrozenCheckpoint, meta: Uint8Array): void;
+}
+
+/** The chain of blocks on disk. Blocks arrive in order; after a restart blocks that were written may be given again. */
+export interface BlockPort {
+  append(block: Block): void;
+  /** Bytes of a block for a peer that fetches blocks; undefined if not there. */
+  read(height: number): Uint8Array | undefined;
+}
+
+export interface TrustedPort {
+  /** Passes a TCS1 request on; `ReplicaHost.onTrustedResponse(id, response)` answers, in order. */
+  call(id: number, request: Uint8Array): void;
+}
+
+export interface TimerPort {
+  /** Sets or replaces a timer; `ReplicaHost.onTimer(name)` answers. */
+  set(timer: TimerName, delayMs: Milliseconds): void;
+  cancel(timer: TimerName): void;
+}
+
+/** What an operator or a judge wants to know; never needed for correctness. */
+export interface ObserverPort {
+  note(name: string, detail: Readonly<Record<string, string | number | boolean>>): void;
+  /** Evidence against a replica, to be kept; verifies offline. */
+  evidence(replica: ReplicaId, rule: string, bytes: Uint8Array): void;
+  /** Counted: why something from a peer or a client was ignored. */
+  ignored(reason: string, from: ReplicaId | 'client'): void;
+  /** The replica must stop: its trusted component or disk is not what it must be. The sentence says what to do. */
+  fatal(reason: string): void;
+}
+
+/** All ports of one replica. */
+export interface HostPorts {
+  readonly network: NetworkPort;
+  readonly journal: JournalPort;
+  readonly snapshots: SnapshotPort;
+  readonly blocks: BlockPort;
+  readonly trusted: TrustedPort;
+  readonly timers: TimerPort;
+  readonly observer: ObserverPort;
+}
+
+/** What the store of a replica holds at its start. */
+export interface StoredImage {
+  /** Journal records, in order; a prefix of what was appended. */
+  readonly journal: readonly Uint8Array[];
+  /** Latest durable snapshot. */
+  readonly snapshot: { readonly meta: Uint8Array; readonly chunk: (index: number) => Uint8Array } | undefined;
+}

@@ -1,0 +1,148 @@
+/**
+ * What the host asks of the ledger: execute batches in order, make blocks, answer clients from the client table,
+ * freeze and serve checkpoints. `ledger/executor.ts` implements it; it is pure and synchronous.
+ */
+import type { CheckpointState } from '../core/protocol.ts';
+import type { Batch, Bundle } from '../core/request.ts';
+import type {
+  Digest,
+  Height,
+  Milliseconds,
+  RequestNumber,
+  SequenceNumber,
+  SessionId,
+  View,
+} from '../core/types.ts';
+
+/** Block header (decision D1): the same bytes at every replica. */
+export interface BlockHeader {
+  readonly clusterId: Digest;
+  readonly configurationVersion: number;
+  /** Digest of the membership, trusted measurements and incarnations included, that executed this block. */
+  readonly configurationDigest: Digest;
+  readonly height: Height;
+  readonly sequence: SequenceNumber;
+  /** Header hash of the previous block; ZERO_DIGEST for height 1. */
+  readonly previous: Digest;
+  readonly proposedInView: View;
+  readonly time: Milliseconds;
+  readonly transactionsRoot: Digest;
+  readonly resultsRoot: Digest;
+  /** Latest checkpoint at or below this sequence; height 0 and ZERO_DIGEST before the first. */
+  readonly checkpoint: { readonly height: Height; readonly stateDigest: Digest };
+}
+
+/** One executed request: a leaf of a block. */
+export interface Transaction {
+  /** txId: binds cluster, client, session, number and operation. */
+  readonly id: Digest;
+  readonly clientId: Digest;
+  readonly organisation: string;
+  readonly session: SessionId;
+  readonly number: RequestNumber;
+  readonly operation: Uint8Array;
+  readonly result: Uint8Array;
+}
+
+/** A block with its header hash and canonical encoding (header and transactions with results). */
+export interface Block {
+  readonly header: BlockHeader;
+  readonly headerHash: Digest;
+  readonly transactions: readonly Transaction[];
+  readonly bytes: Uint8Array;
+}
+
+/** Result of one request, for the client. */
+export interface RequestResult {
+  readonly number: RequestNumber;
+  readonly txId: Digest;
+  /** Sequence number at which it was executed (the first time). */
+  readonly sequence: SequenceNumber;
+  /** Height of its block; 0 if it made none (reads, no-ops, sessions). */
+  readonly height: Height;
+  readonly result: Uint8Array;
+}
+
+/** Results for one client's session out of one batch (or out of the client table). */
+export interface ReplyGroup {
+  readonly clientKey: Uint8Array;
+  readonly session: SessionId;
+  readonly results: readonly RequestResult[];
+}
+
+/** What executing one batch gave. */
+export interface ExecutionOutcome {
+  readonly block: Block | undefined;
+  readonly replies: readonly ReplyGroup[];
+  /** Present at multiples of the checkpoint interval. */
+  readonly checkpoint: CheckpointState | undefined;
+}
+
+/** Answer to "may this bundle be ordered?". */
+export type Admission =
+  /** At least one request is new. */
+  | { readonly kind: 'new' }
+  /** Everything was executed; cached results (those that are still kept). */
+  | { readonly kind: 'executed'; readonly reply: ReplyGroup }
+  /** Never to be ordered; the reason is for the client. */
+  | { readonly kind: 'refused'; readonly reason: RefusalReason };
+
+/** Why a bundle is not admitted. Closed list: counted in metrics and told to the client. */
+export type RefusalReason =
+  | 'unknownClient'
+  | 'clientRevoked'
+  | 'unknownSession'
+  | 'sessionOfOtherClient'
+  | 'windowExceeded'
+  | 'malformedOperation'
+  | 'requestForgotten';
+
+/** A frozen checkpoint that can be served to a replica that lags, and written as a snapshot. */
+export interface FrozenCheckpoint {
+  readonly checkpoint: CheckpointState;
+  readonly height: Height;
+  readonly chunkCount: number;
+  /** Chunks that changed since the checkpoint frozen before it (all of them after an install). */
+  readonly changed: readonly number[];
+  /** Canonical bytes of a chunk. */
+  chunk(index: number): Uint8Array;
+  /** Digests of the children of an inner node of the hash tree; level 0 is the root's children. */
+  node(level: number, index: number): readonly Digest[];
+}
+
+/** The replicated state machine with its ledger. */
+export interface LedgerExecutor {
+  readonly executed: SequenceNumber;
+  readonly height: Height;
+  /** ZERO_DIGEST at height 0. */
+  readonly headerHash: Digest;
+  /** Latest checkpoint at or below `executed`. */
+  readonly checkpoint: CheckpointState;
+  /** `protocolState` of the last execution or install. */
+  readonly protocolState: Uint8Array;
+  /** Judges a bundle against client registry and client table. Changes nothing. */
+  admit(bundle: Bundle): Admission;
+  /** Executes the next batch (`sequence` must be `executed + 1`). */
+  execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array): ExecutionOutcome;
+  /** Answers a read-only operation from the latest executed state (fast reads, decision C6). */
+  query(operation: Uint8Array): {
+    readonly sequence: SequenceNumber;
+    readonly height: Height;
+    readonly result: Uint8Array;
+  };
+  /** A frozen checkpoint, as long as it is kept (the two latest stable ones at least). */
+  frozen(sequence: SequenceNumber): FrozenCheckpoint | undefined;
+  /** Frozen checkpoints below this one may go. */
+  releaseBelow(sequence: SequenceNumber): void;
+  /**
+   * Replaces everything by a checkpoint's chunks. False (and unusable until the next install) unless the recomputed
+   * state digest equals `checkpoint.stateDigest`.
+   */
+  install(checkpoint: CheckpointState, chunk: (index: number) => Uint8Array): boolean;
+}
+
+/** A replica's signature over a block header hash: made only when committed, never when speculative (decision D5). */
+export interface HeaderSignature {
+  readonly replica: number;
+  readonly signature: Uint8Array;
+}

@@ -1,0 +1,141 @@
+/**
+ * The registry: which trusted component speaks for which replica, now and before (MinBFT "Reboot with a new epoch").
+ * An immutable value; its canonical bytes are the `protocolState` that checkpoints cover.
+ */
+import { Reader, Writer } from '../core/codec.ts';
+import { bytesToHex } from '../core/bytes.ts';
+import type { ClusterSettings } from '../core/config.ts';
+import type { TrustedKey } from '../core/protocol.ts';
+import type { RecoverRequest } from '../core/request.ts';
+import type { Incarnation, ReplicaId, SequenceNumber, TcEpoch, View } from '../core/types.ts';
+
+/** One trusted component that a replica has or had. Entries are never removed, so used keys stay recognisable. */
+export interface IncarnationEntry {
+  readonly incarnation: Incarnation;
+  readonly tcEpoch: TcEpoch;
+  readonly tcId: string;
+  readonly publicKey: string;
+  /** n_r: sequence number of the RECOVER that made it; 0 for incarnation 0. */
+  readonly since: SequenceNumber;
+  /** View of the PREPARE header of that RECOVER; 0 for incarnation 0. */
+  readonly fromView: View;
+}
+
+/** For each replica its incarnations, ascending; the last one is current. */
+export interface Registry {
+  readonly members: readonly (readonly IncarnationEntry[])[];
+}
+
+/** Registry of genesis: incarnation 0 of every member. */
+export function genesisRegistry(settings: ClusterSettings): Registry {
+  return {
+    members: settings.members.map((member) => [
+      {
+        incarnation: 0,
+        tcEpoch: member.trusted.tcEpoch,
+        tcId: member.trusted.tcId,
+        publicKey: member.trusted.publicKey,
+        since: 0,
+        fromView: 0,
+      },
+    ]),
+  };
+}
+
+/** The current entry of a replica. */
+export function currentEntry(registry: Registry, replica: ReplicaId): IncarnationEntry {
+  return registry.members[replica]!.at(-1)!;
+}
+
+/** The entry that binds (replica, tcEpoch), retired ones included; undefined if this registry has none. */
+export function entryOf(
+  registry: Registry,
+  replica: ReplicaId,
+  tcEpoch: TcEpoch,
+): IncarnationEntry | undefined {
+  return registry.members[replica]?.find((entry) => entry.tcEpoch === tcEpoch);
+}
+
+/** The key that an entry stands for. */
+export function trustedKeyOf(replica: ReplicaId, entry: IncarnationEntry): TrustedKey {
+  return { replica, tcEpoch: entry.tcEpoch, tcId: entry.tcId, publicKey: entry.publicKey };
+}
+
+/**
+ * Whether RECOVER is *formally effective* at order `n`, judged against the registry after n-1 (rule 1 of "Reboot").
+ * `authentic`: the host signature holds. `checkpointInterval` is cp.
+ */
+export function isEffectiveRecover(
+  registry: Registry,
+  request: RecoverRequest,
+  authentic: boolean,
+  n: SequenceNumber,
+  checkpointInterval: number,
+): boolean {
+  const entries = registry.members[request.replica];
+  if (!authentic || entries === undefined) return false;
+  const current = entries.at(-1)!;
+  if (request.expectedIncarnation !== current.incarnation) return false;
+  if (current.incarnation > 0 && n <= current.since + 2 * checkpointInterval) return false;
+  return !registry.members.some((list) =>
+    list.some(
+      (entry) =>
+        entry.tcEpoch === request.tcEpoch ||
+        entry.tcId === request.tcId ||
+        (entry.publicKey !== '' && entry.publicKey === request.tcPublicKey),
+    ),
+  );
+}
+
+/** The registry after an effective RECOVER ordered at `n`, prepared in `fromView`. */
+export function applyRecover(
+  registry: Registry,
+  request: RecoverRequest,
+  n: SequenceNumber,
+  fromView: View,
+): Registry {
+  const members = registry.members.map((entries, replica) => {
+    if (replica !== request.replica) return entries;
+    const incarnation = entries.at(-1)!.incarnation + 1;
+    const { tcEpoch, tcId, tcPublicKey: publicKey } = request;
+    return [...entries, { incarnation, tcEpoch, tcId, publicKey, since: n, fromView }];
+  });
+  return { members };
+}
+
+/** Canonical bytes of a registry. */
+export function encodeRegistry(registry: Registry): Uint8Array {
+  return new Writer(512)
+    .list(registry.members, (writer, entries) =>
+      writer.list(entries, (w, entry) => {
+        w.u32(entry.incarnation).tcEpoch(entry.tcEpoch).hex(entry.tcId).ascii(entry.publicKey);
+        w.u64(entry.since).u64(entry.fromView);
+      }),
+    )
+    .finish();
+}
+
+/** Incarnations that one replica may have had, at most; a RECOVER beyond it is not effective anywhere. */
+export const INCARNATIONS_MAX = 1 << 16;
+
+/** Reads a registry of `n` members; undefined unless canonical. */
+export function decodeRegistry(bytes: Uint8Array, n: number): Registry | undefined {
+  const reader = new Reader(bytes);
+  const members = reader.list(n, (r) =>
+    r.list(INCARNATIONS_MAX, (entry): IncarnationEntry => ({
+      incarnation: entry.u32(),
+      tcEpoch: entry.tcEpoch(),
+      tcId: bytesToHex(entry.raw(16)),
+      publicKey: entry.ascii(130),
+      since: entry.u64(),
+      fromView: entry.u64(),
+    })),
+  );
+  const wellFormed =
+    reader.done() &&
+    members.length === n &&
+    members.every(
+      (entries) => entries.length > 0 && entries.every((entry, index) => entry.incarnation === index),
+    );
+  return wellFormed ? { members } : undefined;
+}

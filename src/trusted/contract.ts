@@ -1,0 +1,111 @@
+/**
+ * TCS1: one contract for every trusted component (bytes in, bytes out). A trusted component is a *program* (a small
+ * deterministic state machine over bytes, in `trusted/programs/`) on a *footprint* (where the bytes are carried to,
+ * in `footprints/`). Layout and vectors: docs/trusted-components.md.
+ */
+import type { Suite } from '../core/config.ts';
+import type { CounterValue, Digest, TcEpoch } from '../core/types.ts';
+
+/** Bytes of a TCS1 statement. */
+export const STATEMENT_BYTES = 136;
+/** Object id of USIG's only counter: class 1 (counter), purpose 1, lane 0, instance 0. */
+export const USIG_OBJECT_ID = '0101000000000000';
+/** Statement kinds used so far. */
+export const STATEMENT_KIND = { advance: 1, status: 2, advanceNoPrevious: 3, plain: 4, closed: 14 } as const;
+/** Depth of `recent`: how many of its last certificates a component keeps (decision A7). */
+export const RECENT_DEPTH = 64;
+/** Message core that travels with a certify call and is kept in the component's durable record, at most. */
+export const CORE_BYTES_MAX = 4 * 1024;
+
+/** Fields of a statement; integers are safe integers here and eight bytes on the wire. */
+export interface Statement {
+  readonly kind: number;
+  readonly suite: Suite;
+  readonly flags: number;
+  /** 16 bytes, hexadecimal. */
+  readonly tcId: string;
+  readonly tcEpoch: TcEpoch;
+  /** 8 bytes, hexadecimal. */
+  readonly objectId: string;
+  readonly previous: CounterValue;
+  readonly value: CounterValue;
+  readonly digest: Digest;
+}
+
+/** Who a component is. */
+export interface TrustedIdentity {
+  readonly program: string;
+  /** SHA-256 of the program's bytes. */
+  readonly measurement: Digest;
+  readonly suite: Suite;
+  readonly tcId: string;
+  readonly tcEpoch: TcEpoch;
+  /** Raw public key, hexadecimal; empty for HMAC. */
+  readonly publicKey: string;
+  /** Whether counter and key survive a restart of the component. */
+  readonly persistent: boolean;
+  /** Last counter value handed out under this tcEpoch. */
+  readonly counter: CounterValue;
+}
+
+/** One certificate that the component has given, as `recent` shows it. */
+export interface RecentCertificate {
+  readonly counter: CounterValue;
+  readonly digest: Digest;
+  readonly authenticator: Uint8Array;
+  /** The message core that came with the call; empty if none did. */
+  readonly core: Uint8Array;
+}
+
+/** What a replica asks. */
+export type TrustedRequest =
+  | { readonly op: 'identify' }
+  /** Certify `digest` as the next value of the counter. */
+  | { readonly op: 'certify'; readonly objectId: string; readonly digest: Digest; readonly core: Uint8Array }
+  /** The last `count` certificates, oldest first. */
+  | { readonly op: 'recent'; readonly objectId: string; readonly count: number }
+  /** Forget counter and key for ever; start again as a new component: new tcEpoch, new key, counter 0 (decision A3). */
+  | { readonly op: 'renew' }
+  /** HMAC suite: whether the statement's authenticator is right. */
+  | { readonly op: 'verify'; readonly statement: Uint8Array; readonly authenticator: Uint8Array }
+  /** Evidence that binds key and code to a challenge. */
+  | { readonly op: 'attest'; readonly challenge: Digest };
+
+/** Error codes; an error changes nothing. */
+export type TrustedErrorCode =
+  | 'NO_OBJECT'
+  | 'EXISTS'
+  | 'MODE'
+  | 'NOT_MONOTONIC'
+  | 'CLOSED'
+  | 'OVERFLOW'
+  | 'QUOTA'
+  | 'NOT_READY'
+  | 'BAD_AUTH'
+  | 'BAD_REQUEST'
+  | 'STORAGE';
+
+/** What the component answers. */
+export type TrustedResponse =
+  | { readonly op: 'identify' | 'renew'; readonly identity: TrustedIdentity }
+  | {
+      readonly op: 'certify';
+      readonly tcEpoch: TcEpoch;
+      readonly previous: CounterValue;
+      readonly value: CounterValue;
+      readonly digest: Digest;
+      readonly authenticator: Uint8Array;
+    }
+  | { readonly op: 'recent'; readonly certificates: readonly RecentCertificate[] }
+  | { readonly op: 'verify'; readonly valid: boolean }
+  | { readonly op: 'attest'; readonly evidence: Uint8Array }
+  | { readonly op: 'error'; readonly code: TrustedErrorCode; readonly message: string };
+
+/**
+ * A trusted program. `handle` is the whole of it: no clock, no I/O; key material and chance come through the
+ * `ProgramEnvironment` that its footprint gives it at the start.
+ */
+export interface TrustedProgram {
+  /** Answers one request. Never throws on any bytes. */
+  handle(request: Uint8Array): Uint8Array;
+}
