@@ -178,6 +178,11 @@ export type Effect<M> =
       readonly rule: string;
       readonly evidence: Uint8Array;
     }
+  /**
+   * This replica must stop: proof that its trusted component was rolled back, or that the cluster knows a newer
+   * incarnation of it (decision A3). The sentence says what is wrong and what to do.
+   */
+  | { readonly kind: 'halt'; readonly reason: string }
   /** Something an operator or a trace reader wants to know. `name` is from a closed list of the protocol. */
   | {
       readonly kind: 'note';

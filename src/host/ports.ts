@@ -5,7 +5,8 @@
  */
 import type { TimerName } from '../core/protocol.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
-import type { Block, FrozenCheckpoint } from '../ledger/contract.ts';
+import type { Block, FrozenCheckpoint, HeaderSignature } from '../ledger/contract.ts';
+import type { Digest, Height } from '../core/types.ts';
 
 /** A client's connection at this replica: a number that the world chose, unique while the connection lives. */
 export type ClientLink = number;
@@ -45,8 +46,12 @@ export interface SnapshotPort {
 /** The chain of blocks on disk. Blocks arrive in order; after a restart blocks that were written may be given again. */
 export interface BlockPort {
   append(block: Block): void;
+  /** Keeps a header signature that was learnt (not verified yet) beside its block; one per replica and height. */
+  sign(height: Height, headerHash: Digest, signature: HeaderSignature): void;
+  /** Drops every block above `height`: blocks of a source that turned out to lie, or newer than the recovered state. */
+  truncateAbove(height: Height): void;
   /** Bytes of a block for a peer that fetches blocks; undefined if not there. */
-  read(height: number): Uint8Array | undefined;
+  read(height: Height): Uint8Array | undefined;
 }
 
 export interface TrustedPort {
