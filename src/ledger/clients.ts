@@ -1,0 +1,141 @@
+/**
+ * The client registry (decision C9): who may have anything ordered. Replicated state, one chunk of the state tree. A
+ * revoked client stays in it, so that its key can never come back and its old bundles stay dead.
+ */
+import { bytesToHex, hexToBytes } from '../core/bytes.ts';
+import { assert } from '../core/assert.ts';
+import { decodeWhole, Writer } from '../core/codec.ts';
+import type { ClientSettings } from '../core/config.ts';
+import { clientIdOf } from '../core/request.ts';
+import type { Digest, Hash } from '../core/types.ts';
+import type { ResultError } from './operation.ts';
+import { isOrganisationName, ORGANISATION_LENGTH_MAX } from './transaction.ts';
+
+/** Clients of a cluster, revoked ones included, at most. */
+export const CLIENTS_MAX = 16 * 1024;
+
+/** One client. Values are replaced, never changed. */
+export interface ClientRecord {
+  readonly id: Digest;
+  /** Raw public key, hexadecimal. */
+  readonly key: string;
+  readonly organisation: string;
+  readonly role: 'client' | 'admin';
+  readonly revoked: boolean;
+}
+
+/** What REGISTER asks for. */
+export interface ClientApplication {
+  readonly key: Uint8Array;
+  readonly organisation: string;
+  readonly role: 'client' | 'admin';
+}
+
+/** Registered clients by key and by id. */
+export class ClientRegistry {
+  readonly #hash: Hash;
+  readonly #byKey = new Map<string, ClientRecord>();
+  readonly #keyById = new Map<Digest, string>();
+  #changed = true;
+
+  constructor(hash: Hash, genesis: readonly ClientSettings[]) {
+    this.#hash = hash;
+    for (const client of genesis) {
+      const key = hexToBytes(client.key);
+      assert(key?.length === 32, 'a client key of genesis is 32 bytes in hexadecimal');
+      this.register({ key, organisation: client.organisation, role: client.role });
+    }
+  }
+
+  /** Clients, revoked ones included. */
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** The client with this public key. */
+  byKey(key: Uint8Array): ClientRecord | undefined {
+    return this.#byKey.get(bytesToHex(key));
+  }
+
+  byId(id: Digest): ClientRecord | undefined {
+    const key = this.#keyById.get(id);
+    return key === undefined ? undefined : this.#byKey.get(key);
+  }
+
+  /** Admits a client; again with the same organisation and role is no error. */
+  register(application: ClientApplication): ClientRecord | ResultError {
+    const key = bytesToHex(application.key);
+    const { organisation, role } = application;
+    const known = this.#byKey.get(key);
+    if (known !== undefined) {
+      if (known.revoked) return 'clientRevoked';
+      return known.organisation === organisation && known.role === role ? known : 'alreadyRegistered';
+    }
+    if (this.#byKey.size >= CLIENTS_MAX) return 'clientsExhausted';
+    const record = { id: clientIdOf(this.#hash, application.key), key, organisation, role, revoked: false };
+    this.#put(record);
+    return record;
+  }
+
+  /** Revokes a client for ever. The last administrator cannot be revoked: nobody could undo the consequences. */
+  revoke(id: Digest): ClientRecord | ResultError {
+    const known = this.byId(id);
+    if (known === undefined) return 'unknownClient';
+    if (known.revoked) return 'clientRevoked';
+    if (known.role === 'admin' && this.#administrators() === 1) return 'lastAdministrator';
+    const record = { ...known, revoked: true };
+    this.#put(record);
+    return record;
+  }
+
+  #administrators(): number {
+    let count = 0;
+    for (const record of this.#byKey.values()) if (record.role === 'admin' && !record.revoked) count += 1;
+    return count;
+  }
+
+  #put(record: ClientRecord): void {
+    this.#byKey.set(record.key, record);
+    this.#keyById.set(record.id, record.key);
+    this.#changed = true;
+  }
+
+  /** Whether anything changed since the last call. */
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  /** Canonical bytes: all clients, ascending by key. */
+  encode(): Uint8Array {
+    const records = [...this.#byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    return new Writer(64 + 128 * records.length)
+      .list(records, (writer, record) => {
+        writer.hex(record.key).ascii(record.organisation);
+        writer.bool(record.role === 'admin').bool(record.revoked);
+      })
+      .finish();
+  }
+
+  /** Replaces everything by what `encode` gave; false unless canonical. */
+  decode(bytes: Uint8Array): boolean {
+    let previous = '';
+    const records = decodeWhole(bytes, (reader) =>
+      reader.list(CLIENTS_MAX, (r): ClientRecord => {
+        const raw = r.raw(32);
+        const key = bytesToHex(raw);
+        const organisation = r.ascii(ORGANISATION_LENGTH_MAX);
+        if (key <= previous || !isOrganisationName(organisation)) r.fail();
+        previous = key;
+        const role = r.bool() ? 'admin' : 'client';
+        return { id: clientIdOf(this.#hash, raw), key, organisation, role, revoked: r.bool() };
+      }),
+    );
+    if (records === undefined) return false;
+    this.#byKey.clear();
+    this.#keyById.clear();
+    for (const record of records) this.#put(record);
+    return true;
+  }
+}
