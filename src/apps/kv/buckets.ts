@@ -1,0 +1,244 @@
+/**
+ * The authenticated part of the state: a fixed number of hash buckets, each kept as its canonical bytes. A bucket *is*
+ * a chunk, so a checkpoint encodes nothing: it shares the bytes of all buckets, and a bucket is copied the first time
+ * that it is written afterwards. The work of a checkpoint is the digest of the buckets that changed.
+ *
+ * Canonical bytes: u32 number of entries, then for each entry, in byte order of the keys: u16 key length, u32 value
+ * length, key, value. They depend on the entries alone, never on the history.
+ *
+ * Number of buckets: with b buckets and s bytes of state a changed entry costs the hashing of s/b bytes, and a full
+ * checkpoint tree has b leaves. 16,384 gives 8 KB a bucket for a million rows of 130 bytes, 40 KB for five million: a
+ * few to some 30 microseconds of hashing for each changed bucket, and an empty state of half a megabyte of digests.
+ * More buckets make an empty state dear, fewer make a change dear.
+ *
+ * The bucket of a key is the start of its hash. Whoever wants k keys in one chosen bucket computes 16,384 k hashes,
+ * which is not much, so a bucket is bounded: what it holds at most is small enough to search, hash and transfer, and
+ * a write beyond it is refused (`full`). An honest bucket does not come near: at 50 million rows it holds 3,100.
+ */
+import { assert } from '../../core/assert.ts';
+import { Reader } from '../../core/codec.ts';
+import type { Hash } from '../../core/types.ts';
+import { KV_KEY_BYTES_MAX, KV_VALUE_BYTES_MAX } from './operations.ts';
+
+/** Buckets of a real cluster. Part of the state digest: equal at all replicas. */
+export const KV_BUCKETS_DEFAULT = 16_384;
+/** Bytes of one chunk, at most. */
+export const KV_CHUNK_BYTES_MAX = 4 * 1024 * 1024;
+/** Entries of one chunk, at most. */
+export const KV_CHUNK_ENTRIES_MAX = 16_384;
+
+const HEAD_BYTES = 4;
+const ENTRY_HEAD_BYTES = 6;
+const NOT_FOUND = -1;
+
+/** One bucket. Bytes behind `length` are spare room. Written only by the generation that made it. */
+interface Bucket {
+  bytes: Uint8Array;
+  length: number;
+  count: number;
+  readonly generation: number;
+}
+
+/** Outcome of a write. */
+export type WriteOutcome = 'replaced' | 'inserted' | 'full';
+
+/** Where a key is in a bucket, or where it would be inserted. */
+interface Place {
+  /** Offset of the entry, or of the first entry with a larger key. */
+  readonly at: number;
+  /** Bytes of the entry; NOT_FOUND if there is none. */
+  readonly size: number;
+}
+
+function compareAt(bytes: Uint8Array, at: number, length: number, key: Uint8Array): number {
+  const shared = Math.min(length, key.length);
+  for (let index = 0; index < shared; index += 1) {
+    const difference = bytes[at + index]! - key[index]!;
+    if (difference !== 0) return difference;
+  }
+  return length - key.length;
+}
+
+function readU16(bytes: Uint8Array, at: number): number {
+  return bytes[at]! * 256 + bytes[at + 1]!;
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return readU16(bytes, at) * 65_536 + readU16(bytes, at + 2);
+}
+
+function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function find(bucket: Bucket, key: Uint8Array): Place {
+  const { bytes, length } = bucket;
+  let at = HEAD_BYTES;
+  while (at < length) {
+    const keyLength = readU16(bytes, at);
+    const size = ENTRY_HEAD_BYTES + keyLength + readU32(bytes, at + 2);
+    const order = compareAt(bytes, at + ENTRY_HEAD_BYTES, keyLength, key);
+    if (order === 0) return { at, size };
+    if (order > 0) break;
+    at += size;
+  }
+  return { at, size: NOT_FOUND };
+}
+
+/** The buckets, with copy-on-write snapshots. */
+export class BucketStore {
+  readonly count: number;
+  readonly #hash: Hash;
+  readonly #shift: number;
+  #buckets: Bucket[];
+  #generation = 0;
+  /** Ascending only when `freeze` has sorted it. */
+  #dirty: number[] = [];
+  readonly #isDirty: Uint8Array;
+
+  /** `count`: a power of two from 1 to 65,536. */
+  constructor(hash: Hash, count: number) {
+    const isPowerOfTwo =
+      Number.isInteger(count) && count >= 1 && count <= 65_536 && (count & (count - 1)) === 0;
+    assert(isPowerOfTwo, 'the number of buckets is a power of two from 1 to 65,536');
+    this.count = count;
+    this.#hash = hash;
+    this.#shift = 16 - Math.log2(count);
+    const empty: Bucket = { bytes: new Uint8Array(HEAD_BYTES), length: HEAD_BYTES, count: 0, generation: -1 };
+    this.#buckets = new Array<Bucket>(count).fill(empty);
+    this.#isDirty = new Uint8Array(count);
+    this.#markAllDirty();
+  }
+
+  /** Bucket of a key: the first bits of its hash. */
+  bucketOf(key: Uint8Array): number {
+    return readU16(this.#hash(key), 0) >>> this.#shift;
+  }
+
+  /** The value of a key: a view that is good until the next write. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const bucket = this.#buckets[this.bucketOf(key)]!;
+    const { at, size } = find(bucket, key);
+    if (size === NOT_FOUND) return undefined;
+    return bucket.bytes.subarray(at + ENTRY_HEAD_BYTES + key.length, at + size);
+  }
+
+  /** Sets the value of a key. `full`: nothing was changed. */
+  put(key: Uint8Array, value: Uint8Array): WriteOutcome {
+    const index = this.bucketOf(key);
+    const current = this.#buckets[index]!;
+    const { at, size } = find(current, key);
+    const before = size === NOT_FOUND ? 0 : size;
+    const after = ENTRY_HEAD_BYTES + key.length + value.length;
+    const count = current.count + (before === 0 ? 1 : 0);
+    const length = current.length - before + after;
+    if (length > KV_CHUNK_BYTES_MAX || count > KV_CHUNK_ENTRIES_MAX) return 'full';
+    const { bytes } = this.#resize(index, at, before, after, count);
+    bytes[at] = key.length >>> 8;
+    bytes[at + 1] = key.length;
+    writeU32(bytes, at + 2, value.length);
+    bytes.set(key, at + ENTRY_HEAD_BYTES);
+    bytes.set(value, at + ENTRY_HEAD_BYTES + key.length);
+    return before === 0 ? 'inserted' : 'replaced';
+  }
+
+  /** Removes a key; whether there was one. */
+  delete(key: Uint8Array): boolean {
+    const index = this.bucketOf(key);
+    const current = this.#buckets[index]!;
+    const { at, size } = find(current, key);
+    if (size === NOT_FOUND) return false;
+    this.#resize(index, at, size, 0, current.count - 1);
+    return true;
+  }
+
+  /** Makes the `before` bytes at `at` into `after` bytes, in a bucket that this generation owns. */
+  #resize(index: number, at: number, before: number, after: number, count: number): Bucket {
+    const current = this.#buckets[index]!;
+    const length = current.length - before + after;
+    const { bytes: old } = current;
+    let bucket = current;
+    if (current.generation !== this.#generation || length > old.length || length < old.length >>> 2) {
+      // An eighth of spare room, so that a bucket that grows is not copied for each insertion.
+      const bytes = new Uint8Array(length + (length >>> 3) + 32);
+      bytes.set(old.subarray(0, at));
+      bytes.set(old.subarray(at + before, current.length), at + after);
+      bucket = { bytes, length, count, generation: this.#generation };
+      this.#buckets[index] = bucket;
+    } else {
+      old.copyWithin(at + after, at + before, current.length);
+      bucket.length = length;
+      bucket.count = count;
+    }
+    writeU32(bucket.bytes, 0, count);
+    this.#markDirty(index);
+    return bucket;
+  }
+
+  #markDirty(index: number): void {
+    if (this.#isDirty[index] === 1) return;
+    this.#isDirty[index] = 1;
+    this.#dirty.push(index);
+  }
+
+  #markAllDirty(): void {
+    this.#isDirty.fill(1);
+    this.#dirty = Array.from({ length: this.count }, (_, index) => index);
+  }
+
+  /** Shares all buckets with the result; see `FrozenState`. All of them count as changed at first and after an install. */
+  freeze(): { chunk: (index: number) => Uint8Array; readonly changed: readonly number[] } {
+    const buckets = this.#buckets.slice();
+    const changed = this.#dirty.sort((a, b) => a - b);
+    this.#generation += 1;
+    this.#dirty = [];
+    this.#isDirty.fill(0);
+    const chunk = (index: number): Uint8Array => {
+      const bucket = buckets[index];
+      assert(bucket !== undefined, 'chunk index is below the number of chunks');
+      return bucket.bytes.subarray(0, bucket.length);
+    };
+    return { chunk, changed };
+  }
+
+  /**
+   * Replaces everything. Calls `onKey` for each key. False as soon as a chunk is not what this class would have made:
+   * the state is then unspecified.
+   */
+  install(chunk: (index: number) => Uint8Array, onKey: (key: Uint8Array) => void): boolean {
+    this.#generation += 1;
+    this.#markAllDirty();
+    const buckets: Bucket[] = [];
+    for (let index = 0; index < this.count; index += 1) {
+      const bytes = chunk(index).slice();
+      const count = this.#countEntries(bytes, index, onKey);
+      if (count === undefined) return false;
+      buckets.push({ bytes, length: bytes.length, count, generation: this.#generation });
+    }
+    this.#buckets = buckets;
+    return true;
+  }
+
+  #countEntries(bytes: Uint8Array, bucket: number, onKey: (key: Uint8Array) => void): number | undefined {
+    if (bytes.length > KV_CHUNK_BYTES_MAX) return undefined;
+    const reader = new Reader(bytes);
+    const count = reader.u32();
+    if (count > KV_CHUNK_ENTRIES_MAX) return undefined;
+    let previous: Uint8Array = new Uint8Array(0);
+    for (let entry = 0; entry < count; entry += 1) {
+      const keyLength = reader.u16();
+      const valueLength = reader.u32();
+      const key = reader.raw(keyLength);
+      reader.raw(valueLength);
+      if (reader.failed || keyLength > KV_KEY_BYTES_MAX || valueLength > KV_VALUE_BYTES_MAX) return undefined;
+      // Keys ascend strictly; the first is compared with the empty key, which is not allowed either.
+      if (compareAt(key, 0, keyLength, previous) <= 0 || this.bucketOf(key) !== bucket) return undefined;
+      onKey(key);
+      previous = key;
+    }
+    return reader.done() ? count : undefined;
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The key directory behind `SealVerifier` (decision B4): the same for every back end, which only brings the check of
+ * one signature.
+ */
+import { digestToBytes } from '../core/bytes.ts';
+import type { Seal, SealVerdict, TrustedKey, UniqueIdentifier } from '../core/protocol.ts';
+import type { Digest, ReplicaId } from '../core/types.ts';
+import type { SealVerifier } from './port.ts';
+
+/** Checks one signature under the rule of decision B5. Never throws. */
+export type SignatureCheck = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean;
+
+/** Checks one counter certificate: the authenticator over the statement that `ui` and `digest` stand for. */
+export type CounterCheck = (key: TrustedKey, ui: UniqueIdentifier, digest: Digest) => boolean;
+
+/** What a verifier is made of. */
+export interface SealVerifierOptions {
+  /** Raw host keys by replica; they passed `isPrimeOrderKey` when the cluster was made. */
+  readonly hostKeys: readonly Uint8Array[];
+  readonly verifySignature: SignatureCheck;
+  readonly verifyCounter: CounterCheck;
+}
+
+/**
+ * A verifier with an own directory of trusted keys; empty at first, see `trust`. A seal of a replica that is no member
+ * is `invalid`; of a member under a tcEpoch that was not registered here yet, `unknownKey`.
+ */
+export function createSealVerifier(options: SealVerifierOptions): SealVerifier {
+  const { hostKeys, verifySignature, verifyCounter } = options;
+  const trustedKeys = new Map<string, TrustedKey>();
+  const nameOf = (replica: ReplicaId, tcEpoch: string): string => `${replica}/${tcEpoch}`;
+
+  const judge = (seal: Seal): SealVerdict => {
+    if (seal.kind === 'client')
+      return verifySignature(seal.key, digestToBytes(seal.digest), seal.signature) ? 'valid' : 'invalid';
+    if (seal.kind === 'host') {
+      const key = hostKeys[seal.replica];
+      if (key === undefined) return 'invalid';
+      return verifySignature(key, digestToBytes(seal.digest), seal.signature) ? 'valid' : 'invalid';
+    }
+    if (hostKeys[seal.ui.replica] === undefined) return 'invalid';
+    const trusted = trustedKeys.get(nameOf(seal.ui.replica, seal.ui.tcEpoch));
+    if (trusted === undefined) return 'unknownKey';
+    return verifyCounter(trusted, seal.ui, seal.digest) ? 'valid' : 'invalid';
+  };
+
+  return {
+    verifyMany: (seals) => {
+      let verdict: SealVerdict = 'valid';
+      for (const seal of seals) {
+        const one = judge(seal);
+        if (one === 'invalid') return 'invalid';
+        if (one === 'unknownKey') verdict = 'unknownKey';
+      }
+      return verdict;
+    },
+    trust: (key) => {
+      const name = nameOf(key.replica, key.tcEpoch);
+      if (!trustedKeys.has(name)) trustedKeys.set(name, key);
+    },
+  };
+}
