@@ -6,7 +6,7 @@
  * node at the end of a level is carried up unchanged instead of being paired with itself, and the root covers the
  * number of leaves: so two different lists of leaves never have one root, and a path fits one index only.
  */
-import { bytesToDigest, digestToBytes } from '../core/bytes.ts';
+import { bytesToDigest, hexToBytes } from '../core/bytes.ts';
 import type { Digest, Hash } from '../core/types.ts';
 
 const LEAF = 0x00;
@@ -90,9 +90,8 @@ export function merkleRootOfProof(hash: Hash, leaf: Uint8Array, proof: MerklePro
   let width = count;
   for (let at = index; width > 1; at >>>= 1) {
     if ((at ^ 1) < width) {
-      const step = path[used];
-      if (step === undefined) return undefined;
-      const sibling = digestToBytes(step);
+      const sibling = hexToBytes(path[used] ?? '');
+      if (sibling?.length !== 32) return undefined;
       node = at % 2 === 0 ? innerDigest(hash, node, sibling) : innerDigest(hash, sibling, node);
       used += 1;
     }

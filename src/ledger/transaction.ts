@@ -28,7 +28,9 @@ export function transactionId(
   number: RequestNumber,
   operation: Uint8Array,
 ): Digest {
-  return bytesToDigest(new TransactionHasher(hash, clusterId).begin(clientId, session).id(number, operation));
+  const writer = new Writer(160 + operation.length).ascii(domainTag('ledger', 'TRANSACTION'));
+  writer.digest(clusterId).digest(clientId).u64(session).u64(number).bytes(operation);
+  return bytesToDigest(hash(writer.finish()));
 }
 
 /**
