@@ -1,0 +1,99 @@
+/**
+ * CHECKPOINTs as they arrive, in any order: when f+1 agree they make a certificate, and f of them may vouch for the
+ * start of somebody's log (MinBFT "Checkpoint and garbage collection"). A certificate does not depend on the order in
+ * which streams were processed.
+ */
+import type { Incarnation, ReplicaId, SequenceNumber } from '../core/types.ts';
+import type { Checkpoint, CheckpointCertificate } from './usig-stream/messages.ts';
+
+/** CHECKPOINTs kept for one replica; more only displace its own older ones. */
+export const CHECKPOINTS_PER_REPLICA_MAX = 16;
+
+/** What two CHECKPOINTs must agree on to count together. */
+export function checkpointKey(checkpoint: Checkpoint): string {
+  const { sequence, stateDigest, last, configurationVersion, registryDigest } = checkpoint;
+  return [sequence, stateDigest, last.view, last.primaryCounter, configurationVersion, registryDigest].join('/');
+}
+
+/** The sequence number that a certificate makes stable; 0 for genesis. */
+export function stableSequence(certificate: CheckpointCertificate | undefined): SequenceNumber {
+  return certificate?.checkpoints[0]?.sequence ?? 0;
+}
+
+/** The latest CHECKPOINTs of all replicas. */
+export class CheckpointKeeper {
+  readonly #held: Checkpoint[][];
+  readonly #quorum: number;
+
+  /** `quorum`: f+1. */
+  constructor(replicas: number, quorum: number) {
+    this.#held = Array.from({ length: replicas }, () => []);
+    this.#quorum = quorum;
+  }
+
+  /** Keeps a CHECKPOINT whose seal holds. False if it is known already. */
+  offer(checkpoint: Checkpoint): boolean {
+    const held = this.#held[checkpoint.ui.replica];
+    if (held === undefined) return false;
+    const known = held.some(
+      (other) => other.ui.tcEpoch === checkpoint.ui.tcEpoch && other.ui.counter === checkpoint.ui.counter,
+    );
+    if (known) return false;
+    held.push(checkpoint);
+    held.sort((a, b) => b.sequence - a.sequence || b.ui.counter - a.ui.counter);
+    held.length = Math.min(held.length, CHECKPOINTS_PER_REPLICA_MAX);
+    return true;
+  }
+
+  /** CHECKPOINTs held of one replica, highest first. */
+  of(replica: ReplicaId): readonly Checkpoint[] {
+    return this.#held[replica] ?? [];
+  }
+
+  /**
+   * The highest certificate above `above` that can be made of what is held, members ascending by replica.
+   * `mayCertify`: whether a CHECKPOINT's key was known before this certificate (rule 9 of "Reboot").
+   */
+  certificateAbove(
+    above: SequenceNumber,
+    mayCertify: (checkpoint: Checkpoint) => boolean,
+  ): CheckpointCertificate | undefined {
+    const groups = new Map<string, Checkpoint[]>();
+    for (const held of this.#held) {
+      const used = new Set<string>();
+      for (const checkpoint of held) {
+        if (checkpoint.sequence <= above || !mayCertify(checkpoint)) continue;
+        const key = checkpointKey(checkpoint);
+        if (used.has(key)) continue;
+        used.add(key);
+        const group = groups.get(key);
+        if (group === undefined) groups.set(key, [checkpoint]);
+        else group.push(checkpoint);
+      }
+    }
+    let best: readonly Checkpoint[] | undefined;
+    for (const group of groups.values()) {
+      if (group.length < this.#quorum) continue;
+      if (best === undefined || group[0]!.sequence > best[0]!.sequence) best = group.slice(0, this.#quorum);
+    }
+    return best === undefined ? undefined : { checkpoints: best };
+  }
+
+  /**
+   * `count` CHECKPOINTs of distinct other replicas that vouch for `author`'s stream up to `anchor` (R2); undefined if
+   * there are not so many. `incarnation`: of the anchor's author.
+   */
+  vouchersFor(anchor: Checkpoint, incarnation: Incarnation, count: number): Checkpoint[] | undefined {
+    const author = anchor.ui.replica;
+    const vouchers: Checkpoint[] = [];
+    for (const [replica, held] of this.#held.entries()) {
+      if (replica === author || vouchers.length === count) continue;
+      const voucher = held.find((checkpoint) => {
+        const seen = checkpoint.seen[author];
+        return seen?.incarnation === incarnation && seen.counter >= anchor.ui.counter;
+      });
+      if (voucher !== undefined) vouchers.push(voucher);
+    }
+    return vouchers.length === count ? vouchers : undefined;
+  }
+}
