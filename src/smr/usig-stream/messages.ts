@@ -36,7 +36,11 @@ export interface PrepareContent {
   /** RECOVER requests of the batch, in clear. */
   readonly recovers: readonly RecoverRequest[];
 }
-export type Prepare = PrepareContent & SealedParts;
+export type Prepare = PrepareContent &
+  SealedParts & {
+    /** What the host seals of `recovers` cover, in their order. */
+    readonly recoverDigests: readonly Digest[];
+  };
 
 /** COMMIT: quotes the whole PREPARE header with the primary's UI. */
 export interface CommitContent {
@@ -120,6 +124,8 @@ export interface NewViewHeaderContent {
   /** nLow. */
   readonly low: SequenceNumber;
   readonly lowDigest: Digest;
+  /** Digest of the registry certified at nLow: rules N3 and N4 are judged against it. */
+  readonly lowRegistryDigest: Digest;
   /** nEnd. */
   readonly end: SequenceNumber;
   readonly baseDigest: Digest;
