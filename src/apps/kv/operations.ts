@@ -9,6 +9,8 @@ import { OPERATION_BYTES_MAX } from '../../core/request.ts';
 export const KV_KEY_BYTES_MAX = 1024;
 /** Bytes of a value, at most; may be empty. With a key it fits one bundle. */
 export const KV_VALUE_BYTES_MAX = 48 * 1024;
+/** Bytes of one operation, at most: leaves room for the ledger's envelope in a request. */
+export const KV_OPERATION_BYTES_MAX = OPERATION_BYTES_MAX - 256;
 /** Entries of one page of a list, at most. */
 export const KV_LIST_LIMIT_MAX = 1000;
 
@@ -95,7 +97,7 @@ export function encodeKvOperation(operation: KvOperation): Uint8Array {
 
 function readOperation(reader: Reader): KvOperation | undefined {
   // Lengths are bounded by the operation itself here, so that a long key gets its own error code and not "malformed".
-  const any = (r: Reader): Uint8Array => r.bytes(OPERATION_BYTES_MAX);
+  const any = (r: Reader): Uint8Array => r.bytes(KV_OPERATION_BYTES_MAX);
   switch (reader.u8()) {
     case KIND.put:
       return { kind: 'put', key: any(reader), value: any(reader) };
@@ -145,12 +147,12 @@ export function checkKvOperation(operation: KvOperation): KvErrorCode | undefine
   if (isTooLong(operation.value) || isTooLong(operation.expected)) return 'valueTooLong';
   const length = operation.key.length + operation.value.length + (operation.expected?.length ?? 0);
   // Kind byte, presence byte and three lengths.
-  return length + 14 > OPERATION_BYTES_MAX ? 'operationTooLong' : undefined;
+  return length + 14 > KV_OPERATION_BYTES_MAX ? 'operationTooLong' : undefined;
 }
 
 /** Reads and judges an operation; any bytes have an answer. The operation's fields are views into `bytes`. */
 export function decodeKvOperation(bytes: Uint8Array): KvDecoding {
-  if (bytes.length > OPERATION_BYTES_MAX) return { ok: false, code: 'operationTooLong' };
+  if (bytes.length > KV_OPERATION_BYTES_MAX) return { ok: false, code: 'operationTooLong' };
   const reader = new Reader(bytes);
   const operation = readOperation(reader);
   if (operation === undefined || !reader.done()) return { ok: false, code: 'malformed' };
