@@ -28,7 +28,10 @@ export interface BlockHeader {
   readonly time: Milliseconds;
   readonly transactionsRoot: Digest;
   readonly resultsRoot: Digest;
-  /** Latest checkpoint at or below this sequence; height 0 and ZERO_DIGEST before the first. */
+  /**
+   * Latest checkpoint below this sequence (the one *at* it covers this very header); height 0 and ZERO_DIGEST before
+   * the first.
+   */
   readonly checkpoint: { readonly height: Height; readonly stateDigest: Digest };
 }
 
@@ -92,6 +95,8 @@ export type RefusalReason =
   | 'unknownClient'
   | 'clientRevoked'
   | 'unknownSession'
+  /** An id above the highest that this replica has seen given: it may lag behind (see `isFinalRefusal`). */
+  | 'sessionNotYetKnown'
   | 'sessionOfOtherClient'
   | 'windowExceeded'
   | 'malformedOperation'
@@ -112,6 +117,8 @@ export interface FrozenCheckpoint {
 
 /** The replicated state machine with its ledger. */
 export interface LedgerExecutor {
+  /** Chunks of the whole state: ledger and application; constant. */
+  readonly chunkCount: number;
   readonly executed: SequenceNumber;
   readonly height: Height;
   /** ZERO_DIGEST at height 0. */

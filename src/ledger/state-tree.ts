@@ -1,0 +1,140 @@
+/**
+ * The hash tree over the chunks of a replica's state (common-smr "Hash tree", decisions D3 and D6). The state digest
+ * binds cluster, membership, number of chunks and all chunk bytes; a checkpoint rehashes changed chunks and the nodes
+ * above them only. A replica that fetches state checks every answer from the root down with `verifyNode` and
+ * `verifyChunk`, so that one honest source is enough and a lying one is found at its first wrong answer.
+ *
+ * Levels: level 0 lists the digests of the root's children, the last level lists the digests of all chunks. The node
+ * (level, index) is the list of at most 16 digests from `16 * index` on at that level.
+ */
+import type { Domain } from '../core/domain.ts';
+import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
+import { bytesToDigest } from '../core/bytes.ts';
+import { Writer } from '../core/codec.ts';
+import type { Digest, Hash } from '../core/types.ts';
+
+/** Children of a node, at most. */
+export const TREE_FAN_OUT = 16;
+/** Chunks of a state, at most. */
+export const CHUNKS_MAX = 1 << 20;
+
+/** What the digests of one cluster's tree are computed with. */
+export interface TreeContext {
+  readonly hash: Hash;
+  readonly domain: Domain;
+}
+
+/** An immutable tree: `levels[0]` are the root's children, the last level are the chunks. */
+export interface StateTree {
+  readonly levels: readonly (readonly Digest[])[];
+  readonly stateDigest: Digest;
+}
+
+/** Digests per level of a tree over `chunkCount` chunks, root's children first. The shape depends on nothing else. */
+export function treeShape(chunkCount: number): number[] {
+  const widths = [chunkCount];
+  while (widths[0]! > TREE_FAN_OUT) widths.unshift(Math.ceil(widths[0]! / TREE_FAN_OUT));
+  return widths;
+}
+
+/** Number of digests in the node (level, index) of a tree over `chunkCount` chunks; 0 if there is no such node. */
+export function nodeWidth(chunkCount: number, level: number, index: number): number {
+  const width = treeShape(chunkCount)[level];
+  if (width === undefined || !Number.isInteger(index) || index < 0) return 0;
+  return Math.max(0, Math.min(TREE_FAN_OUT, width - index * TREE_FAN_OUT));
+}
+
+/** Digest of a chunk: binds its index. The chunk itself is hashed apart, so that it is never copied. */
+export function chunkDigest(hash: Hash, index: number, bytes: Uint8Array): Digest {
+  const writer = new Writer(80).ascii(domainTag('ledger', 'STATE-CHUNK')).u64(index).raw(hash(bytes));
+  return bytesToDigest(hash(writer.finish()));
+}
+
+function nodeDigest(hash: Hash, level: number, index: number, children: readonly Digest[]): Digest {
+  const writer = new Writer(64 + 32 * children.length).ascii(domainTag('ledger', 'STATE-NODE'));
+  writer
+    .u8(level)
+    .u64(index)
+    .list(children, (w, child) => w.digest(child));
+  return bytesToDigest(hash(writer.finish()));
+}
+
+function rootDigest(context: TreeContext, chunkCount: number, top: readonly Digest[]): Digest {
+  const writer = domainWriter(domainTag('ledger', 'STATE'), context.domain).u64(chunkCount);
+  writer.digest(nodeDigest(context.hash, 0, 0, top));
+  return finishDigest(context.hash, writer);
+}
+
+function childrenAt(level: readonly Digest[], index: number): readonly Digest[] {
+  return level.slice(index * TREE_FAN_OUT, (index + 1) * TREE_FAN_OUT);
+}
+
+/** Tree over the digests of all chunks, in order; at least one. */
+export function buildTree(context: TreeContext, chunks: readonly Digest[]): StateTree {
+  const levels: (readonly Digest[])[] = [chunks];
+  for (let level = treeShape(chunks.length).length - 1; level > 0; level -= 1) {
+    const below = levels[0]!;
+    const above: Digest[] = [];
+    for (let index = 0; index * TREE_FAN_OUT < below.length; index += 1)
+      above.push(nodeDigest(context.hash, level, index, childrenAt(below, index)));
+    levels.unshift(above);
+  }
+  return { levels, stateDigest: rootDigest(context, chunks.length, levels[0]!) };
+}
+
+/** The tree after some chunks changed; `tree` stays as it is. */
+export function updateTree(
+  context: TreeContext,
+  tree: StateTree,
+  changes: ReadonlyMap<number, Digest>,
+): StateTree {
+  const levels = tree.levels.map((level) => level.slice());
+  let dirty = new Set<number>();
+  for (const [index, digest] of changes) {
+    levels.at(-1)![index] = digest;
+    dirty.add(Math.floor(index / TREE_FAN_OUT));
+  }
+  for (let level = levels.length - 1; level > 0; level -= 1) {
+    const above = new Set<number>();
+    for (const index of dirty) {
+      levels[level - 1]![index] = nodeDigest(context.hash, level, index, childrenAt(levels[level]!, index));
+      above.add(Math.floor(index / TREE_FAN_OUT));
+    }
+    dirty = above;
+  }
+  return { levels, stateDigest: rootDigest(context, levels.at(-1)!.length, levels[0]!) };
+}
+
+/** The digests of the node (level, index); empty if there is no such node. */
+export function treeNode(tree: StateTree, level: number, index: number): readonly Digest[] {
+  return childrenAt(tree.levels[level] ?? [], index);
+}
+
+/** Where a fetched node belongs. */
+export interface NodePlace {
+  /** Chunks of the state: known to the fetcher from its own executor, never from a source. */
+  readonly chunkCount: number;
+  readonly level: number;
+  readonly index: number;
+}
+
+/**
+ * Whether a source's answer is the node that a trusted digest stands for: the certified state digest at level 0, else
+ * the digest at this index in the level above, which was verified before.
+ */
+export function verifyNode(
+  context: TreeContext,
+  place: NodePlace,
+  children: readonly Digest[],
+  trusted: Digest,
+): boolean {
+  const { chunkCount, level, index } = place;
+  if (children.length === 0 || children.length !== nodeWidth(chunkCount, level, index)) return false;
+  if (level === 0) return rootDigest(context, chunkCount, children) === trusted;
+  return nodeDigest(context.hash, level, index, children) === trusted;
+}
+
+/** Whether a source's chunk is the one that a verified digest of the last level stands for. */
+export function verifyChunk(hash: Hash, index: number, bytes: Uint8Array, trusted: Digest): boolean {
+  return chunkDigest(hash, index, bytes) === trusted;
+}
