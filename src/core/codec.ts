@@ -182,6 +182,11 @@ export class Reader {
     return at;
   }
 
+  /** The next byte without taking it; 0 at the end. For decoders that choose by a first byte. */
+  peek(): number {
+    return this.#at < this.#end ? this.#bytes[this.#at]! : 0;
+  }
+
   u8(): number {
     const at = this.#take(1);
     return at < 0 ? 0 : this.#bytes[at]!;

@@ -1,7 +1,9 @@
 /** Makes the messages that no trusted counter seals, and the contents that hold a computed digest. */
-import type { ReplicaId, View } from '../../core/types.ts';
+import { assert } from '../../core/assert.ts';
+import { Writer } from '../../core/codec.ts';
+import { recoverDigest, writeRecover } from '../../core/request.ts';
 import type { RecoverRequest } from '../../core/request.ts';
-import type { Digest } from '../../core/types.ts';
+import type { ReplicaId, View } from '../../core/types.ts';
 import type { StreamContext } from './context.ts';
 import type {
   CommitNewView,
@@ -15,25 +17,34 @@ import type {
   ViewChangeContent,
   ViewChangeStub,
 } from './messages.ts';
+import {
+  encodeNewViewCertificate,
+  makeFullNewView,
+  requestViewChangeDigest,
+  viewChangeBodyDigest,
+} from './nested.ts';
+import { KIND } from './wire.ts';
 
-/** Digest that the host key signs in a REQ-VIEW-CHANGE. */
-export function requestViewChangeDigest(context: StreamContext, replica: ReplicaId, target: View): Digest {
-  throw new Error(`pending ${context.n} ${replica} ${target}`);
-}
+export { requestViewChangeDigest };
 
-/** A signed wish to leave the view. */
+/** A signed wish to leave the view; `signature` (64 bytes) covers `requestViewChangeDigest`. */
 export function requestViewChange(
   context: StreamContext,
   replica: ReplicaId,
   target: View,
   signature: Uint8Array,
 ): RequestViewChange {
-  throw new Error(`pending ${context.n} ${replica} ${target} ${signature.length}`);
+  const digest = requestViewChangeDigest(context, replica, target);
+  const writer = new Writer(80).u8(KIND['REQUEST-VIEW-CHANGE']).u32(replica).u64(target).raw(signature);
+  return { kind: 'REQUEST-VIEW-CHANGE', replica, target, signature, digest, bytes: writer.finish() };
 }
 
 /** RECOVER as a message. */
 export function recoverMessage(context: StreamContext, request: RecoverRequest): Recover {
-  throw new Error(`pending ${context.n} ${request.replica}`);
+  const writer = new Writer(512).u8(KIND.RECOVER);
+  writeRecover(writer, request);
+  const digest = recoverDigest(context.hash, context.domain, request);
+  return { kind: 'RECOVER', request, digest, bytes: writer.finish() };
 }
 
 /** Content of a VIEW-CHANGE; computes `bodyDigest`. */
@@ -41,17 +52,25 @@ export function viewChangeContent(
   context: StreamContext,
   parts: Omit<ViewChangeContent, 'kind' | 'bodyDigest'>,
 ): ViewChangeContent {
-  throw new Error(`pending ${context.n} ${parts.view}`);
+  return { kind: 'VIEW-CHANGE', ...parts, bodyDigest: viewChangeBodyDigest(context, parts) };
 }
 
 /** The stub that represents an older own VIEW-CHANGE in a log. */
 export function stubOf(message: ViewChange): ViewChangeStub {
-  throw new Error(`pending ${message.kind}`);
+  const { view, bodyDigest, ui, digest } = message;
+  return { kind: 'VIEW-CHANGE-STUB', view, bodyDigest, ui, digest };
 }
 
-/** NEW-VIEW with its VIEW-CHANGEs, which are put into the order of the references. */
+/** NEW-VIEW with its VIEW-CHANGEs, which are put into the order of the references. All must be there. */
 export function fullNewView(header: NewViewHeader, viewChanges: readonly ViewChange[]): FullNewView {
-  throw new Error(`pending ${header.kind} ${viewChanges.length}`);
+  const ordered = header.references.map((reference) => {
+    const found = viewChanges.find(
+      ({ ui, digest }) => ui.replica === reference.replica && digest === reference.digest,
+    );
+    assert(found !== undefined, 'every VIEW-CHANGE that a NEW-VIEW refers to is given');
+    return found;
+  });
+  return makeFullNewView(header, ordered);
 }
 
 /** Compact form of a NEW-VIEW that f others have committed to. */
@@ -60,5 +79,6 @@ export function newViewCertificate(
   base: readonly Prepare[] | undefined,
   commits: readonly CommitNewView[],
 ): NewViewCertificate {
-  throw new Error(`pending ${header.kind} ${base?.length} ${commits.length}`);
+  const content = { kind: 'NEW-VIEW-CERTIFICATE', header, base, commits } as const;
+  return { ...content, bytes: encodeNewViewCertificate(content) };
 }

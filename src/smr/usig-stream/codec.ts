@@ -1,8 +1,13 @@
 /**
- * Canonical bytes of drafts and messages.
+ * Canonical bytes of drafts and messages. Decoding recomputes every digest, so a decoded message's digest always fits
+ * its content; whether the seals hold is for verification to say.
  */
+import { concatBytes } from '../../core/bytes.ts';
+import { decodeWhole, Writer } from '../../core/codec.ts';
+import type { Reader } from '../../core/codec.ts';
 import type { UniqueIdentifier } from '../../core/protocol.ts';
 import type { Digest } from '../../core/types.ts';
+import { digestOf } from './context.ts';
 import type { StreamContext } from './context.ts';
 import type {
   Checkpoint,
@@ -22,6 +27,35 @@ import type {
   ViewChange,
   ViewChangeContent,
 } from './messages.ts';
+import {
+  decodeNested,
+  makeViewChange,
+  readNewViewCertificate,
+  readRequestViewChange,
+  readViewChangeContent,
+  writeViewChangeContent,
+} from './nested.ts';
+import { encodePlain, readPlain } from './plain.ts';
+import {
+  commitDigest,
+  commitNewViewDigest,
+  KIND,
+  normalNewViewContent,
+  readCheckpointContent,
+  readCommitContent,
+  readCommitNewViewContent,
+  readLogEntry,
+  readNewViewContent,
+  readPrepareContent,
+  recoverDigestsOf,
+  viewChangeDigest,
+  writeCheckpointContent,
+  writeCommitContent,
+  writeCommitNewViewContent,
+  writeNewViewContent,
+  writePrepareContent,
+  writeUi,
+} from './wire.ts';
 
 /** A sealed message as it is right after sealing. A NEW-VIEW is its header; `fullNewView` adds the VIEW-CHANGEs. */
 export type Sealed = Prepare | Commit | Checkpoint | NewViewHeader | CommitNewView | ViewChange;
@@ -32,20 +66,87 @@ export interface Attachments {
   readonly justification: readonly RequestViewChange[];
 }
 
+const NO_ATTACHMENTS: Attachments = { newViews: [], justification: [] };
+
+/** A draft in the form that goes to the trusted component and to the disk. */
+export interface EncodedDraft {
+  /** What the UI certifies. */
+  readonly digest: Digest;
+  /** Canonical bytes, to be stored with the intent. */
+  readonly bytes: Uint8Array;
+}
+
+function draftBytes(draft: Draft): Uint8Array {
+  const writer = new Writer(512);
+  switch (draft.kind) {
+    case 'PREPARE':
+      writePrepareContent(writer, draft);
+      break;
+    case 'COMMIT':
+      writeCommitContent(writer, draft);
+      break;
+    case 'CHECKPOINT':
+      writeCheckpointContent(writer, draft);
+      break;
+    case 'NEW-VIEW-HEADER':
+      writeNewViewContent(writer, draft);
+      break;
+    case 'COMMIT-NEW-VIEW':
+      writeCommitNewViewContent(writer, draft);
+      break;
+    case 'VIEW-CHANGE':
+      writeViewChangeContent(writer, draft);
+      break;
+  }
+  return writer.finish();
+}
+
+function draftDigest(context: StreamContext, draft: Draft, bytes: Uint8Array): Digest {
+  switch (draft.kind) {
+    case 'PREPARE':
+    case 'CHECKPOINT':
+      return digestOf(context, draft.kind, bytes);
+    case 'NEW-VIEW-HEADER':
+      return digestOf(context, 'NEW-VIEW', bytes);
+    case 'COMMIT':
+      return commitDigest(context, draft);
+    case 'COMMIT-NEW-VIEW':
+      return commitNewViewDigest(context, draft);
+    case 'VIEW-CHANGE':
+      return viewChangeDigest(context, draft);
+  }
+}
+
 /** Digest that the UI certifies, and the canonical bytes that are stored with the intent. */
-export function encodeDraft(
-  context: StreamContext,
-  draft: Draft,
-): { readonly digest: Digest; readonly bytes: Uint8Array } {
-  throw new Error(`pending ${context.n} ${draft.kind}`);
+export function encodeDraft(context: StreamContext, draft: Draft): EncodedDraft {
+  const bytes = draftBytes(draft);
+  return { digest: draftDigest(context, draft, bytes), bytes };
 }
 
 /** The draft that `encodeDraft` gave these bytes for; undefined unless canonical. */
 export function decodeDraft(context: StreamContext, bytes: Uint8Array): Draft | undefined {
-  throw new Error(`pending ${context.n} ${bytes.length}`);
+  return decodeWhole(bytes, (reader): Draft => {
+    switch (reader.peek()) {
+      case KIND.COMMIT:
+        return readCommitContent(context, reader);
+      case KIND.CHECKPOINT:
+        return readCheckpointContent(context, reader);
+      case KIND['NEW-VIEW-HEADER']:
+        return readNewViewContent(context, reader);
+      case KIND['COMMIT-NEW-VIEW']:
+        return readCommitNewViewContent(context, reader);
+      case KIND['VIEW-CHANGE']:
+        return readViewChangeContent(context, reader);
+      default:
+        return readPrepareContent(context, reader);
+    }
+  });
 }
 
-/** The sealed message of a draft. `attachments` matters for a VIEW-CHANGE alone. */
+/**
+ * The sealed message of a draft. `attachments` matters for a VIEW-CHANGE alone. A draft completed with an empty
+ * authenticator is good for `stepStream` (looking before sealing), never for the wire.
+ */
 export function completeDraft(context: StreamContext, draft: PrepareContent, ui: UniqueIdentifier): Prepare;
 export function completeDraft(context: StreamContext, draft: CommitContent, ui: UniqueIdentifier): Commit;
 export function completeDraft(
@@ -79,17 +180,56 @@ export function completeDraft(
   context: StreamContext,
   draft: Draft,
   ui: UniqueIdentifier,
-  attachments?: Attachments,
+  attachments: Attachments = NO_ATTACHMENTS,
 ): Sealed {
-  throw new Error(`pending ${context.n} ${draft.kind} ${ui.counter} ${attachments?.newViews.length}`);
+  if (draft.kind === 'VIEW-CHANGE')
+    return makeViewChange({ ...draft, ...attachments, ui, digest: viewChangeDigest(context, draft) });
+  const encoded = encodeDraft(context, draft);
+  const bytes = concatBytes(encoded.bytes, writeUi(new Writer(96), ui).finish());
+  const parts = { ui, digest: encoded.digest, bytes };
+  switch (draft.kind) {
+    case 'PREPARE':
+      return { ...draft, ...parts, recoverDigests: recoverDigestsOf(context, draft) };
+    case 'COMMIT':
+      return { ...draft, ...parts };
+    case 'CHECKPOINT':
+      return { ...draft, ...parts };
+    case 'NEW-VIEW-HEADER':
+      return { ...normalNewViewContent(draft), ...parts };
+    case 'COMMIT-NEW-VIEW':
+      return { ...draft, ...parts };
+  }
 }
 
 /** Bytes of a message for a link. */
 export function encodeMessage(message: MinbftMessage): Uint8Array {
-  throw new Error(`pending ${message.kind}`);
+  return 'bytes' in message ? message.bytes : encodePlain(message);
 }
 
-/** The message, or undefined if the bytes are not exactly one canonical, bounded message. */
+/**
+ * The message, or undefined if the bytes are not exactly one canonical, bounded message. The message keeps views into
+ * `bytes`, which must not change any more.
+ */
 export function decodeMessage(context: StreamContext, bytes: Uint8Array): MinbftMessage | undefined {
-  throw new Error(`pending ${context.n} ${bytes.length}`);
+  const kind = bytes[0];
+  if (kind === KIND['VIEW-CHANGE'] || kind === KIND['NEW-VIEW']) return decodeNested(context, bytes);
+  return decodeWhole(bytes, (reader) => readMessage(context, reader));
+}
+
+function readMessage(context: StreamContext, reader: Reader): MinbftMessage | undefined {
+  switch (reader.peek()) {
+    case KIND.PREPARE:
+    case KIND.COMMIT:
+    case KIND.CHECKPOINT:
+    case KIND['COMMIT-NEW-VIEW']: {
+      const entry = readLogEntry(context, reader);
+      return entry.kind === 'VIEW-CHANGE-STUB' || entry.kind === 'NEW-VIEW-HEADER' ? undefined : entry;
+    }
+    case KIND['NEW-VIEW-CERTIFICATE']:
+      return readNewViewCertificate(context, reader);
+    case KIND['REQUEST-VIEW-CHANGE']:
+      return readRequestViewChange(context, reader);
+    default:
+      return readPlain(context, reader);
+  }
 }

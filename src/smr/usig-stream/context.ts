@@ -2,12 +2,31 @@
  * What the rules of the streams are parameterised by: the static configuration of one cluster (decision E5). Every
  * function of this folder is pure in (context, bytes, certified registry).
  */
-import { domainTag, domainWriter, finishDigest } from '../../core/domain.ts';
+import { bytesToDigest, concatBytes } from '../../core/bytes.ts';
+import { domainTag, domainWriter } from '../../core/domain.ts';
 import type { Domain } from '../../core/domain.ts';
 import type { ClusterSettings, Suite } from '../../core/config.ts';
 import type { Digest, Hash, ReplicaId, View } from '../../core/types.ts';
 import { encodeRegistry, genesisRegistry } from '../registry.ts';
 import type { Registry } from '../registry.ts';
+
+/** Everything that is hashed here; each has its own tag, so that no digest can be taken for another (decision B6). */
+export const DIGEST_KINDS = [
+  'PREPARE',
+  'COMMIT',
+  'CHECKPOINT',
+  'VIEW-CHANGE-BODY',
+  'VIEW-CHANGE',
+  'NEW-VIEW',
+  'COMMIT-NEW-VIEW',
+  'REQUEST-VIEW-CHANGE',
+  'BASE',
+  'REGISTRY',
+  'GENESIS-NEW-VIEW',
+] as const;
+
+/** Kind of a digest. */
+export type DigestKind = (typeof DIGEST_KINDS)[number];
 
 /** Static configuration of the streams of one cluster. */
 export interface StreamContext {
@@ -15,6 +34,8 @@ export interface StreamContext {
   readonly protocol: string;
   readonly hash: Hash;
   readonly domain: Domain;
+  /** What every digest of a kind starts with: tag, cluster, membership. */
+  readonly prefixes: Readonly<Record<DigestKind, Uint8Array>>;
   /** N: number of replicas. */
   readonly n: number;
   readonly f: number;
@@ -50,9 +71,14 @@ export function createStreamContext(
   const { limits, f, suite } = settings;
   const n = settings.members.length;
   const genesis = genesisRegistry(settings);
-  const base = { protocol, hash, domain };
+  const prefixes = Object.fromEntries(
+    DIGEST_KINDS.map((kind) => [kind, domainWriter(domainTag(protocol, kind), domain).finish()]),
+  ) as Record<DigestKind, Uint8Array>;
+  const base = { hash, prefixes };
   return {
     ...base,
+    protocol,
+    domain,
     n,
     f,
     checkpointInterval: limits.checkpointInterval,
@@ -69,18 +95,19 @@ export function createStreamContext(
 }
 
 /** What digests depend on. */
-export type DigestContext = Pick<StreamContext, 'protocol' | 'hash' | 'domain'>;
+export type DigestContext = Pick<StreamContext, 'hash' | 'prefixes'>;
+
+/** Digest of canonical content under its kind. */
+export function digestOf(context: DigestContext, kind: DigestKind, content: Uint8Array): Digest {
+  return bytesToDigest(context.hash(concatBytes(context.prefixes[kind], content)));
+}
 
 /** Digest of the fixed NEW-VIEW that view 0 starts with: view 0, counter 0, empty base, no UI. */
 export function genesisNewViewDigest(context: DigestContext): Digest {
-  return finishDigest(
-    context.hash,
-    domainWriter(domainTag(context.protocol, 'GENESIS-NEW-VIEW'), context.domain),
-  );
+  return digestOf(context, 'GENESIS-NEW-VIEW', new Uint8Array(0));
 }
 
 /** Digest of a registry, as CHECKPOINT carries it (`registryDigest`). */
 export function registryDigest(context: DigestContext, registry: Registry): Digest {
-  const writer = domainWriter(domainTag(context.protocol, 'REGISTRY'), context.domain);
-  return finishDigest(context.hash, writer.bytes(encodeRegistry(registry)));
+  return digestOf(context, 'REGISTRY', encodeRegistry(registry));
 }

@@ -1,13 +1,123 @@
-/** Which seals a message holds (decision B4). */
+/** Which seals a message holds, nested ones included (decision B4). */
+import { bytesToHex } from '../../core/bytes.ts';
 import type { Seal, UniqueIdentifier } from '../../core/protocol.ts';
-import type { MinbftMessage } from './messages.ts';
+import type { Digest, ReplicaId } from '../../core/types.ts';
+import type {
+  CheckpointCertificate,
+  LogEntry,
+  MinbftMessage,
+  NewViewHeader,
+  Prepare,
+  ViewChange,
+} from './messages.ts';
 
-/** All seals inside a message, nested ones included, each once. */
+/** Collects seals, each once. The authenticator is part of what makes two seals the same: quoted bytes are quoted on. */
+class SealCollector {
+  readonly seals: Seal[] = [];
+  readonly #known = new Set<string>();
+  readonly #visited = new Set<object>();
+
+  counter(message: { readonly ui: UniqueIdentifier; readonly digest: Digest }): void {
+    const { ui, digest } = message;
+    const key = `${digest}.${ui.replica}.${ui.tcEpoch}.${ui.counter}.${bytesToHex(ui.authenticator)}`;
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
+    this.seals.push({ kind: 'counter', ui, digest });
+  }
+
+  host(replica: ReplicaId, digest: Digest, signature: Uint8Array): void {
+    const key = `${digest}.${replica}.${bytesToHex(signature)}`;
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
+    this.seals.push({ kind: 'host', replica, digest, signature });
+  }
+
+  /** A PREPARE header stands for the RECOVERs that it shows, too. */
+  prepare(message: Prepare): void {
+    this.counter(message);
+    message.recovers.forEach((request, index) =>
+      this.host(request.replica, message.recoverDigests[index]!, request.signature),
+    );
+  }
+
+  entry(message: LogEntry): void {
+    if (message.kind === 'PREPARE') return this.prepare(message);
+    this.counter(message);
+    if (message.kind === 'COMMIT') this.prepare(message.prepare);
+    else if (message.kind === 'COMMIT-NEW-VIEW' && message.header !== undefined) this.counter(message.header);
+  }
+
+  certificate(certificate: CheckpointCertificate | undefined): void {
+    for (const checkpoint of certificate?.checkpoints ?? []) this.counter(checkpoint);
+  }
+
+  viewChange(message: ViewChange): void {
+    this.counter(message);
+    this.certificate(message.stable);
+    if (message.anchor !== undefined) this.counter(message.anchor);
+    for (const voucher of message.vouchers) this.counter(voucher);
+    for (const entry of message.log) this.entry(entry);
+    for (const proof of message.newViews) this.message(proof);
+    for (const wish of message.justification) this.host(wish.replica, wish.digest, wish.signature);
+  }
+
+  newView(header: NewViewHeader, viewChanges: readonly ViewChange[]): void {
+    this.counter(header);
+    for (const viewChange of viewChanges) this.message(viewChange);
+  }
+
+  message(message: MinbftMessage): void {
+    if (this.#visited.has(message)) return;
+    this.#visited.add(message);
+    switch (message.kind) {
+      case 'PREPARE':
+      case 'COMMIT':
+      case 'CHECKPOINT':
+      case 'COMMIT-NEW-VIEW':
+        return this.entry(message);
+      case 'VIEW-CHANGE':
+        return this.viewChange(message);
+      case 'NEW-VIEW':
+        return this.newView(message.header, message.viewChanges);
+      case 'NEW-VIEW-CERTIFICATE':
+        this.counter(message.header);
+        for (const prepare of message.base ?? []) this.prepare(prepare);
+        for (const commit of message.commits) this.entry(commit);
+        return;
+      case 'REQUEST-VIEW-CHANGE':
+        return this.host(message.replica, message.digest, message.signature);
+      case 'RECOVER':
+        return this.host(message.request.replica, message.digest, message.request.signature);
+      case 'STREAM-SYNC':
+        this.counter(message.anchor);
+        for (const voucher of message.vouchers) this.counter(voucher);
+        return;
+      case 'CHECKPOINT-PROOF':
+        this.certificate(message.certificate);
+        for (const link of message.links) this.certificate(link.certificate);
+        return;
+      case 'STATUS':
+      case 'RESEND-REQUEST':
+      case 'FETCH-LINKS':
+      case 'FETCH-NEW-VIEW':
+        return;
+    }
+  }
+}
+
+/**
+ * All seals inside a message, nested ones included, each once. All of them must hold, those of RECOVERs in PREPARE
+ * headers included: a header with a forged RECOVER counts as garbage for everybody, so rule N4 may take RECOVERs at
+ * their word.
+ */
 export function sealsOf(message: MinbftMessage): Seal[] {
-  throw new Error(`pending ${message.kind}`);
+  const collector = new SealCollector();
+  collector.message(message);
+  return collector.seals;
 }
 
 /** UI of a message that has a place in a stream; undefined for all others. */
 export function uiOf(message: MinbftMessage): UniqueIdentifier | undefined {
-  throw new Error(`pending ${message.kind}`);
+  if (message.kind === 'NEW-VIEW') return message.header.ui;
+  return 'ui' in message ? message.ui : undefined;
 }
