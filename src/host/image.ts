@@ -1,0 +1,169 @@
+/**
+ * What a journal says, replayed: the durable map, own sealed messages, executed batches, the latest trusted epoch.
+ * Also the reverse: the records of a new journal that holds just what is still needed (compaction).
+ */
+import type { UniqueIdentifier } from '../core/protocol.ts';
+import type { CounterValue, Digest, ReplicaId, SequenceNumber, TcEpoch } from '../core/types.ts';
+import { decodeRecord, encodeRecord } from './records.ts';
+
+/** A message for which a seal was asked, with its certificate if it was given. */
+export interface OwnMessage {
+  readonly counter: CounterValue;
+  readonly digest: Digest;
+  readonly draft: Uint8Array;
+  authenticator: Uint8Array | undefined;
+}
+
+/** An executed batch that no durable snapshot covers yet. */
+export interface ExecutedRecord {
+  readonly sequence: SequenceNumber;
+  readonly batch: Digest;
+  readonly protocolState: Uint8Array | undefined;
+}
+
+/** Prefix of the keys under which batch bodies are stored. */
+export const BODY_KEY = 'body/';
+
+/** The replayed journal; the host keeps it up to date while it runs. */
+export class JournalImage {
+  /** Durable map of the protocol. */
+  readonly stored = new Map<string, Uint8Array>();
+  /** Bodies that the protocol dropped but that a restart needs to re-execute; by digest. */
+  readonly retained = new Map<Digest, Uint8Array>();
+  /** Own messages of the current tcEpoch, ascending. */
+  readonly own = new Map<CounterValue, OwnMessage>();
+  /** Ascending, without a hole. */
+  executed: ExecutedRecord[] = [];
+  tcEpoch: TcEpoch;
+  /** RECOVER content of the latest renewal, until the protocol does not need it any more. */
+  recover: Uint8Array | undefined;
+  trimmedBelow: CounterValue = 0;
+
+  constructor(tcEpoch: TcEpoch) {
+    this.tcEpoch = tcEpoch;
+  }
+
+  /** Replays one record; false if it cannot be read. */
+  apply(bytes: Uint8Array): boolean {
+    const record = decodeRecord(bytes);
+    if (record === undefined) return false;
+    switch (record.kind) {
+      case 'store':
+        for (const { key, value } of record.entries) this.put(key, value);
+        break;
+      case 'intent':
+        // A later intent for the same value replaces one that was never certified.
+        if (record.tcEpoch === this.tcEpoch) {
+          const { counter, digest, draft } = record;
+          this.own.set(counter, { counter, digest, draft, authenticator: undefined });
+        }
+        break;
+      case 'certificate': {
+        const message = this.own.get(record.counter);
+        if (record.tcEpoch === this.tcEpoch && message !== undefined)
+          message.authenticator = record.authenticator;
+        break;
+      }
+      case 'executed':
+        this.executed.push(record);
+        break;
+      case 'trim':
+        this.trim(record.below);
+        break;
+      case 'renewed':
+        this.renew(record.tcEpoch, record.recover);
+        break;
+    }
+    return true;
+  }
+
+  /** Changes the durable map; a dropped body stays as long as a restart would have to re-execute it. */
+  put(key: string, value: Uint8Array | undefined): void {
+    if (value !== undefined) {
+      this.stored.set(key, value);
+      return;
+    }
+    const old = this.stored.get(key);
+    this.stored.delete(key);
+    if (old === undefined || !key.startsWith(BODY_KEY)) return;
+    const digest = key.slice(BODY_KEY.length) as Digest;
+    this.retained.set(digest, old);
+  }
+
+  trim(below: CounterValue): void {
+    this.trimmedBelow = Math.max(this.trimmedBelow, below);
+    for (const counter of this.own.keys()) if (counter < below) this.own.delete(counter);
+  }
+
+  renew(tcEpoch: TcEpoch, recover: Uint8Array): void {
+    this.tcEpoch = tcEpoch;
+    this.recover = recover;
+    this.own.clear();
+    this.trimmedBelow = 0;
+  }
+
+  /** The body of a batch, wherever it is kept. */
+  body(digest: Digest): Uint8Array | undefined {
+    return this.stored.get(BODY_KEY + digest) ?? this.retained.get(digest);
+  }
+
+  /** A durable snapshot at `sequence` exists: what only a re-execution up to it needed may go. */
+  coverThrough(sequence: SequenceNumber): void {
+    this.executed = this.executed.filter((record) => record.sequence > sequence);
+    const needed = new Set<Digest>();
+    for (const record of this.executed) needed.add(record.batch);
+    for (const digest of this.retained.keys()) if (!needed.has(digest)) this.retained.delete(digest);
+  }
+
+  /** Highest own counter whose certificate is known; below the trimmed part it is the value before it. */
+  certifiedThrough(): CounterValue {
+    let highest = Math.max(0, this.trimmedBelow - 1);
+    for (const message of this.own.values()) {
+      if (message.authenticator !== undefined && message.counter > highest) highest = message.counter;
+    }
+    return highest;
+  }
+
+  /** Own messages with certificates, ascending; undefined if there is a hole between the first and the last. */
+  certifiedLog(
+    replica: ReplicaId,
+  ): readonly { readonly draft: Uint8Array; readonly ui: UniqueIdentifier }[] | undefined {
+    const messages = [...this.own.values()]
+      .filter((message) => message.authenticator !== undefined)
+      .sort((a, b) => a.counter - b.counter);
+    const first = Math.max(1, this.trimmedBelow);
+    const whole = messages.every((message, index) => message.counter === first + index);
+    if (!whole) return undefined;
+    return messages.map(({ draft, counter, authenticator }) => ({
+      draft,
+      ui: { replica, tcEpoch: this.tcEpoch, counter, authenticator: authenticator! },
+    }));
+  }
+
+  /** Records of a new journal with the same meaning. */
+  toRecords(): Uint8Array[] {
+    const records: Uint8Array[] = [];
+    if (this.recover !== undefined) {
+      records.push(encodeRecord({ kind: 'renewed', tcEpoch: this.tcEpoch, recover: this.recover }));
+    }
+    if (this.trimmedBelow > 0) records.push(encodeRecord({ kind: 'trim', below: this.trimmedBelow }));
+    for (const [key, value] of this.stored)
+      records.push(encodeRecord({ kind: 'store', entries: [{ key, value }] }));
+    for (const [digest, value] of this.retained) {
+      // Put and dropped again: that is how the replay learns that it is only retained.
+      const key = BODY_KEY + digest;
+      records.push(encodeRecord({ kind: 'store', entries: [{ key, value }] }));
+      records.push(encodeRecord({ kind: 'store', entries: [{ key, value: undefined }] }));
+    }
+    const own = [...this.own.values()].sort((a, b) => a.counter - b.counter);
+    for (const { counter, digest, draft, authenticator } of own) {
+      const { tcEpoch } = this;
+      records.push(encodeRecord({ kind: 'intent', tcEpoch, counter, digest, draft }));
+      if (authenticator !== undefined) {
+        records.push(encodeRecord({ kind: 'certificate', tcEpoch, counter, authenticator }));
+      }
+    }
+    for (const record of this.executed) records.push(encodeRecord({ kind: 'executed', ...record }));
+    return records;
+  }
+}

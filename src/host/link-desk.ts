@@ -1,0 +1,170 @@
+/**
+ * The desk at which peers' frames arrive: puts fragments together, decodes, checks every seal (decision B4) and hands
+ * on only what is authentic. It also sends: one encoding, the same bytes to all.
+ */
+import { decodeBatch, decodeBundle, recoverDigest } from '../core/request.ts';
+import type { Batch, Bundle, UncheckedBatch } from '../core/request.ts';
+import type { ClusterSettings } from '../core/config.ts';
+import type { Domain } from '../core/domain.ts';
+import type { Input, ProtocolDefinition } from '../core/protocol.ts';
+import { markVerified } from '../core/types.ts';
+import type { Digest, ReplicaId, Verified } from '../core/types.ts';
+import type { CryptoPort } from '../crypto/port.ts';
+import type { LedgerExecutor } from '../ledger/contract.ts';
+import { decodeLinkFrame, encodeLinkFrame, fragmentFrame, Reassembler } from './link-frames.ts';
+import type { LinkFrame } from './link-frames.ts';
+import type { BlockPort, NetworkPort } from './ports.ts';
+import type { TransferFrame } from './transfer.ts';
+
+/** Bytes of a batch body beyond the configured maximum that RECOVER requests and framing may take. */
+const BODY_SLACK_BYTES = 128 * 1024;
+/** How far ahead of the own height a header signature is kept; further ahead it could only fill the disk. */
+const SIGNATURES_AHEAD = 4096;
+
+/** What the desk is made of. */
+export interface LinkDeskOptions<M> {
+  readonly self: ReplicaId;
+  readonly settings: ClusterSettings;
+  readonly domain: Domain;
+  readonly definition: ProtocolDefinition<M>;
+  readonly crypto: CryptoPort;
+  readonly executor: LedgerExecutor;
+  readonly network: NetworkPort;
+  readonly blocks: BlockPort;
+  readonly give: (input: Input<M>) => void;
+  /** Body of a batch that is kept here. */
+  readonly body: (digest: Digest) => Uint8Array | undefined;
+  /** Judges a bundle that a peer passed on. */
+  readonly admitForwarded: (bundle: Bundle, from: ReplicaId) => Verified<Bundle> | undefined;
+  readonly onTransferFrame: (from: ReplicaId, frame: TransferFrame) => void;
+  readonly ignored: (reason: string, from: ReplicaId) => void;
+}
+
+/** See the top of this file. */
+export class LinkDesk<M> {
+  readonly #options: LinkDeskOptions<M>;
+  readonly #reassemblers = new Map<ReplicaId, Reassembler>();
+
+  constructor(options: LinkDeskOptions<M>) {
+    this.#options = options;
+  }
+
+  /** A link is down: its half-received frames are void. */
+  forget(peer: ReplicaId): void {
+    this.#reassemblers.delete(peer);
+  }
+
+  /** Bytes of a peer; its link authenticates `from`, nothing else. */
+  onBytes(from: ReplicaId, bytes: Uint8Array): void {
+    let frame = decodeLinkFrame(bytes);
+    if (frame?.kind === 'fragment') {
+      let reassembler = this.#reassemblers.get(from);
+      if (reassembler === undefined) {
+        reassembler = new Reassembler(this.#options.crypto.hash);
+        this.#reassemblers.set(from, reassembler);
+      }
+      const whole = reassembler.add(frame);
+      if (whole === undefined) return;
+      frame = decodeLinkFrame(whole);
+    }
+    if (frame === undefined || frame.kind === 'fragment')
+      return this.#options.ignored('malformedFrame', from);
+    this.#onLinkFrame(from, frame);
+  }
+
+  #onLinkFrame(from: ReplicaId, frame: Exclude<LinkFrame, { kind: 'fragment' }>): void {
+    switch (frame.kind) {
+      case 'protocol':
+        return this.#onProtocolBytes(from, frame.bytes);
+      case 'body':
+        return this.#onBody(from, frame.bytes);
+      case 'fetchBody': {
+        const body = this.#options.body(frame.digest);
+        if (body !== undefined) this.toPeer(from, { kind: 'body', bytes: body });
+        return;
+      }
+      case 'bundle':
+        return this.#onForwarded(from, frame.bytes);
+      case 'headerSignature': {
+        const { height, headerHash, signature } = frame;
+        if (height > this.#options.executor.height + SIGNATURES_AHEAD)
+          return this.#options.ignored('headerSignatureAhead', from);
+        return this.#options.blocks.sign(height, headerHash, { replica: from, signature });
+      }
+      default:
+        return this.#options.onTransferFrame(from, frame);
+    }
+  }
+
+  #onProtocolBytes(from: ReplicaId, bytes: Uint8Array): void {
+    const { definition, settings, crypto } = this.#options;
+    const message = definition.decode(bytes, { settings, domain: this.#options.domain, hash: crypto.hash });
+    if (message === undefined) return this.#options.ignored('malformedMessage', from);
+    const verdict = crypto.verifier.verifyMany(definition.seals(message));
+    if (verdict !== 'valid')
+      return this.#options.ignored(verdict === 'invalid' ? 'invalidSeal' : 'unknownKey', from);
+    this.#options.give({ kind: 'message', from, message: markVerified(message) });
+  }
+
+  #onBody(from: ReplicaId, bytes: Uint8Array): void {
+    const { limits } = this.#options.settings;
+    if (bytes.length > limits.batchBytesMax + BODY_SLACK_BYTES)
+      return this.#options.ignored('bodyTooLarge', from);
+    const batch = this.checkBatch(bytes);
+    if (batch === undefined) return this.#options.ignored('malformedBody', from);
+    this.#options.give({ kind: 'body', batch });
+  }
+
+  #onForwarded(from: ReplicaId, bytes: Uint8Array): void {
+    const bundle: Bundle | undefined = decodeBundle(this.#options.crypto.hash, this.#options.domain, bytes);
+    if (bundle === undefined) return this.#options.ignored('malformedBundle', from);
+    const verified = this.#options.admitForwarded(bundle, from);
+    if (verified !== undefined) this.#options.give({ kind: 'bundle', bundle: verified, forwardedBy: from });
+  }
+
+  /** Decodes a body and checks every client's and host's seal in it, each by itself (decision B4). */
+  checkBatch(bytes: Uint8Array): Batch | undefined {
+    const { settings, crypto } = this.#options;
+    const { hash, verifier } = crypto;
+    const batch: UncheckedBatch | undefined = decodeBatch(
+      hash,
+      this.#options.domain,
+      bytes,
+      settings.limits.batchRequestsMax,
+    );
+    if (batch === undefined) return undefined;
+    const bundleAuthentic = batch.bundles.map(({ clientKey: key, digest, signature }) => {
+      return verifier.verifyMany([{ kind: 'client', key, digest, signature }]) === 'valid';
+    });
+    const recoverAuthentic = batch.recovers.map((request) => {
+      if (request.replica >= settings.members.length) return false;
+      const { replica, signature } = request;
+      const digest = recoverDigest(hash, this.#options.domain, request);
+      return verifier.verifyMany([{ kind: 'host', replica, digest, signature }]) === 'valid';
+    });
+    return { ...batch, bundleAuthentic, recoverAuthentic };
+  }
+
+  /** To one peer, or to all others. */
+  share(frame: LinkFrame, to: ReplicaId | undefined): void {
+    if (to === undefined) this.toAll(frame);
+    else this.toPeer(to, frame);
+  }
+
+  /** To one peer. */
+  toPeer(to: ReplicaId, frame: LinkFrame): void {
+    if (to === this.#options.self) return;
+    for (const part of fragmentFrame(this.#options.crypto.hash, encodeLinkFrame(frame))) {
+      this.#options.network.toPeer(to, part);
+    }
+  }
+
+  /** To all others. */
+  toAll(frame: LinkFrame): void {
+    const parts = fragmentFrame(this.#options.crypto.hash, encodeLinkFrame(frame));
+    for (let to = 0; to < this.#options.settings.members.length; to += 1) {
+      if (to === this.#options.self) continue;
+      for (const part of parts) this.#options.network.toPeer(to, part);
+    }
+  }
+}

@@ -1,0 +1,584 @@
+/**
+ * The host of one replica (decision B2): the pure machine between a protocol and the world. It performs effects in
+ * order, owns the write-ahead order (W1 to W6), the seal queue's outer half, recovery, execution and the way of
+ * bundles, bodies and replies. `node/` and `sim/` run exactly this; what the simulator tears and loses is what the
+ * product runs.
+ */
+import { bytesToHex, digestToBytes } from '../core/bytes.ts';
+import { decodeWhole, Writer } from '../core/codec.ts';
+import type { ClusterSettings } from '../core/config.ts';
+import type { Domain } from '../core/domain.ts';
+import type {
+  CheckpointState,
+  Effect,
+  Input,
+  ProtocolDefinition,
+  Recovery,
+  Replica,
+  RuleTrace,
+  TimerName,
+} from '../core/protocol.ts';
+import { readRecover, recoverDigest, writeRecover } from '../core/request.ts';
+import type { Batch } from '../core/request.ts';
+import type { Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
+import type { CryptoPort } from '../crypto/port.ts';
+import type { LedgerExecutor } from '../ledger/contract.ts';
+import { headerSignatureDigest } from '../ledger/receipt.ts';
+import { decodeRegistry, genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
+import type { TrustedIdentity } from '../trusted/contract.ts';
+import { ClientDesk } from './client-desk.ts';
+import { JournalImage } from './image.ts';
+import { LinkDesk } from './link-desk.ts';
+import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
+import { encodeRecord } from './records.ts';
+import { SealDesk } from './seal-desk.ts';
+import { decodeSnapshotMeta, encodeSnapshotMeta } from './snapshot-meta.ts';
+import { hostStatus } from './status.ts';
+import type { Accusation, HostPhase, HostStatus } from './status.ts';
+import { StateTransfer } from './transfer.ts';
+
+/** What a host is made of; complete at construction. */
+export interface HostOptions<M> {
+  readonly self: ReplicaId;
+  readonly settings: ClusterSettings;
+  readonly definition: ProtocolDefinition<M>;
+  readonly executor: LedgerExecutor;
+  readonly crypto: CryptoPort;
+  readonly ports: HostPorts;
+  /** Seed of the replica's own jitter. */
+  readonly seed: number;
+  /** Puts something between protocol and host: adversaries in simulations and development clusters, nothing else. */
+  readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
+  readonly trace?: (event: RuleTrace) => void;
+}
+
+/** Journal bytes since the last compaction that make another one worth it. */
+const COMPACT_AFTER_BYTES = 48 * 1024 * 1024;
+/** Name of the host's own timer; protocols do not use names that start like this. */
+const TRANSFER_TIMER = 'host/transfer';
+
+/** See the top of this file. */
+export class ReplicaHost<M> {
+  readonly #options: HostOptions<M>;
+  readonly #domain: Domain;
+  readonly #replica: Replica<M>;
+  readonly #desk: ClientDesk;
+  readonly #links: LinkDesk<M>;
+  readonly #seals: SealDesk;
+  readonly #transfer: StateTransfer;
+  readonly #image: JournalImage;
+  readonly #inputs: Input<M>[] = [];
+  readonly #answers: Input<M>[] = [];
+  readonly #accusations: Accusation[] = [];
+  readonly #ignored = new Map<string, number>();
+  #now: Milliseconds = 0;
+  #phase: HostPhase = 'new';
+  #haltReason: string | undefined;
+  #draining = false;
+  #identity: TrustedIdentity | undefined;
+  #journalBytes = 0;
+  #snapshotSequence: SequenceNumber = 0;
+  #snapshotPending: SequenceNumber = 0;
+  #installing: CheckpointState | undefined;
+  #lastProtocolState: Uint8Array | undefined;
+  #token = 0;
+  readonly #syncs = new Map<number, () => void>();
+  #transferCount = 0;
+
+  constructor(options: HostOptions<M>) {
+    this.#options = options;
+    const { self, settings, crypto, executor, ports } = options;
+    this.#domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
+    const { hash } = crypto;
+    const replica = options.definition.createReplica({
+      self,
+      settings,
+      domain: this.#domain,
+      hash,
+      isExecuted: (bundle) => executor.admit(bundle).kind !== 'new',
+      signAsHost: (digest) => crypto.hostSigner.sign(digest),
+      seed: options.seed,
+      ...(options.trace === undefined ? {} : { trace: options.trace }),
+    });
+    this.#replica = options.wrapReplica === undefined ? replica : options.wrapReplica(replica);
+    const observer = {
+      ...ports.observer,
+      ignored: (reason: string, from: ReplicaId | 'client') => this.#ignore(reason, from),
+    };
+    this.#desk = new ClientDesk({
+      self,
+      domain: this.#domain,
+      hash,
+      crypto,
+      executor,
+      network: ports.network,
+      observer,
+    });
+    this.#links = new LinkDesk({
+      self,
+      settings,
+      domain: this.#domain,
+      definition: options.definition,
+      crypto,
+      executor,
+      network: ports.network,
+      blocks: ports.blocks,
+      give: (input) => this.#give(input),
+      body: (digest) => this.#image.body(digest),
+      admitForwarded: (bundle, from) => this.#desk.admitForwarded(bundle, from),
+      onTransferFrame: (from, frame) => this.#transfer.onFrame(from, frame),
+      ignored: (reason, from) => this.#ignore(reason, from),
+    });
+    this.#image = new JournalImage(settings.members[self]!.trusted.tcEpoch);
+    this.#seals = new SealDesk({
+      self,
+      settings,
+      crypto,
+      image: this.#image,
+      trusted: ports.trusted,
+      append: (record) => this.#append(record),
+      whenSynced: (then) => this.#whenSynced(then),
+      onSealed: (ui) => this.#give({ kind: 'sealed', ui }),
+      onStart: (result) => this.#onTriaged(result),
+      halt: (reason) => this.#halt(reason),
+      recoverRequest: (identity) => this.#recoverRequest(identity),
+      note: (name, detail) => ports.observer.note(name, detail),
+    });
+    this.#transfer = new StateTransfer({
+      context: { hash, domain: this.#domain },
+      executor,
+      blocks: ports.blocks,
+      send: (to, frame) => this.#links.toPeer(to, frame),
+      setTimer: (delayMs) => ports.timers.set(TRANSFER_TIMER, delayMs),
+      cancelTimer: () => ports.timers.cancel(TRANSFER_TIMER),
+      install: (checkpoint, chunk) => this.#install(checkpoint, chunk),
+      complete: (checkpoint) => this.#onTransferred(checkpoint),
+      failed: (sequence) => this.#give({ kind: 'transferFailed', sequence }),
+      ignored: (reason, from) => this.#ignore(reason, from),
+    });
+  }
+
+  /** Starts with what the store holds. Frames that arrive before the trusted component has answered are dropped. */
+  start(stored: StoredImage, now: Milliseconds): void {
+    this.#enter(now, () => {
+      this.#phase = 'starting';
+      if (this.#restore(stored)) this.#seals.begin();
+    });
+  }
+
+  /** A frame of a peer; its link authenticates `from`, nothing else. */
+  onPeerFrame(from: ReplicaId, bytes: Uint8Array, now: Milliseconds): void {
+    this.#enter(now, () => {
+      if (this.#phase === 'running') this.#links.onBytes(from, bytes);
+    });
+  }
+
+  /** A link to a peer is up (again). */
+  onPeerUp(peer: ReplicaId, now: Milliseconds): void {
+    this.#enter(now, () => {
+      if (this.#phase === 'running') this.#give({ kind: 'linkUp', peer });
+    });
+  }
+
+  /** A link to a peer is down. What was lost is asked for again later. */
+  onPeerDown(peer: ReplicaId, now: Milliseconds): void {
+    this.#enter(now, () => this.#links.forget(peer));
+  }
+
+  /** A bundle or fast read of a client whose key its connection has proved. */
+  onClientFrame(link: ClientLink, clientKey: Uint8Array, bytes: Uint8Array, now: Milliseconds): void {
+    this.#enter(now, () => {
+      if (this.#phase !== 'running') return;
+      const bundle = this.#desk.onFrame(link, clientKey, bytes, now);
+      if (bundle !== undefined) this.#give({ kind: 'bundle', bundle });
+    });
+  }
+
+  /** A client's connection is gone. */
+  onClientGone(link: ClientLink): void {
+    this.#desk.forget(link);
+  }
+
+  onTimer(timer: TimerName, now: Milliseconds): void {
+    this.#enter(now, () => {
+      if (this.#phase !== 'running') return;
+      if (timer === TRANSFER_TIMER) this.#transfer.onTimer();
+      else this.#give({ kind: 'timeout', timer });
+    });
+  }
+
+  /** Everything appended before `sync(token)` is durable. */
+  onJournalSynced(token: number, now: Milliseconds): void {
+    this.#enter(now, () => {
+      const then = this.#syncs.get(token);
+      this.#syncs.delete(token);
+      then?.();
+    });
+  }
+
+  /** The snapshot of this checkpoint is durable. */
+  onSnapshotStored(sequence: SequenceNumber, now: Milliseconds): void {
+    this.#enter(now, () => this.#onSnapshotStored(sequence));
+  }
+
+  /** The trusted component's answer to `call(id)`. */
+  onTrustedResponse(id: number, response: Uint8Array, now: Milliseconds): void {
+    this.#enter(now, () => this.#seals.onResponse(id, response));
+  }
+
+  /** The trusted component does not answer any more: the replica is mute for sealed messages, and says so. */
+  onTrustedLost(now: Milliseconds): void {
+    this.#enter(now, () => this.#seals.onLost());
+  }
+
+  /** The trusted component answers again. */
+  onTrustedBack(now: Milliseconds): void {
+    this.#enter(now, () => this.#seals.onBack());
+  }
+
+  /** Plain data for `status`, metrics and judges. */
+  status(now: Milliseconds): HostStatus {
+    const { self, settings, executor } = this.#options;
+    return hostStatus({
+      self,
+      settings,
+      executor,
+      phase: this.#phase,
+      haltReason: this.#haltReason,
+      inspection: this.#phase === 'running' ? this.#replica.inspect(now) : undefined,
+      identity: this.#seals.identity ?? this.#identity,
+      trustedAnswers: this.#seals.answers,
+      accusations: this.#accusations,
+      ignored: this.#ignored,
+      waitingBundles: this.#desk.waiting,
+      stateTransfers: this.#transferCount,
+      transferring: this.#transfer.active,
+      now,
+    });
+  }
+
+  /** Judges of the simulator look here: sizes that must stay bounded. */
+  sizes(): {
+    readonly stored: number;
+    readonly retained: number;
+    readonly own: number;
+    readonly executed: number;
+  } {
+    const { stored, retained, own, executed } = this.#image;
+    return { stored: stored.size, retained: retained.size, own: own.size, executed: executed.length };
+  }
+
+  // ---- inputs in, effects out -------------------------------------------------------------------------------------
+
+  /** Every entry from the world: sets the clock, does the work, then lets the protocol run until nothing is left. */
+  #enter(now: Milliseconds, work: () => void): void {
+    if (this.#phase === 'halted') return;
+    this.#now = Math.max(this.#now, now);
+    work();
+    this.#drain();
+  }
+
+  #give(input: Input<M>): void {
+    this.#inputs.push(input);
+  }
+
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    for (;;) {
+      // H5: the answer to `execute` comes before any other input.
+      const input = this.#answers.shift() ?? this.#inputs.shift();
+      if (input === undefined || this.#phase === 'halted') break;
+      for (const effect of this.#replica.step(input, this.#now)) this.#perform(effect);
+    }
+    this.#draining = false;
+  }
+
+  #perform(effect: Effect<M>): void {
+    const { ports, definition } = this.#options;
+    switch (effect.kind) {
+      case 'send':
+        return this.#links.toPeer(effect.to, { kind: 'protocol', bytes: definition.encode(effect.message) });
+      case 'broadcast':
+        return this.#links.toAll({ kind: 'protocol', bytes: definition.encode(effect.message) });
+      case 'seal':
+        return this.#seals.seal(effect);
+      case 'store':
+        for (const { key, value } of effect.entries) this.#image.put(key, value);
+        return this.#append(encodeRecord({ kind: 'store', entries: effect.entries }));
+      case 'trimLog':
+        this.#image.trim(effect.below);
+        return this.#append(encodeRecord({ kind: 'trim', below: effect.below }));
+      case 'shareBody':
+        return this.#links.share({ kind: 'body', bytes: effect.batch.bytes }, effect.to);
+      case 'fetchBody':
+        return this.#links.toPeer(effect.from, { kind: 'fetchBody', digest: effect.digest });
+      case 'forward':
+        return this.#links.share({ kind: 'bundle', bytes: effect.bundle.bytes }, effect.to);
+      case 'execute':
+        return this.#execute(effect.sequence, effect.batch, effect.protocolState);
+      case 'stable':
+        return this.#onStable(effect.checkpoint);
+      case 'transfer':
+        this.#transferCount += 1;
+        return this.#transfer.begin(effect.checkpoint, effect.sources);
+      case 'setTimer':
+        return ports.timers.set(effect.timer, effect.delayMs);
+      case 'cancelTimer':
+        return ports.timers.cancel(effect.timer);
+      case 'trustKey':
+        return this.#options.crypto.verifier.trust(effect.key);
+      case 'accuse':
+        return this.#accuse(effect.replica, effect.rule, effect.evidence);
+      case 'halt':
+        return this.#halt(effect.reason);
+      case 'note':
+        return ports.observer.note(effect.name, effect.detail);
+    }
+  }
+
+  // ---- execution and checkpoints ----------------------------------------------------------------------------------
+
+  #execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array): void {
+    if (this.#installing !== undefined && sequence <= this.#options.executor.executed) {
+      // A newer state is installed already; `installed` will move the protocol past this.
+      this.#answers.push({ kind: 'executed', sequence });
+      return;
+    }
+    this.#applyBatch(sequence, batch, protocolState, true);
+    const checkpoint = this.#options.executor.checkpoint;
+    this.#answers.push({
+      kind: 'executed',
+      sequence,
+      ...(checkpoint.sequence === sequence ? { checkpoint } : {}),
+    });
+  }
+
+  #applyBatch(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array, live: boolean): void {
+    const { executor, ports, crypto, self } = this.#options;
+    const changed =
+      this.#lastProtocolState === undefined || !sameBytes(this.#lastProtocolState, protocolState);
+    this.#lastProtocolState = protocolState;
+    const outcome = executor.execute(sequence, batch, protocolState);
+    if (live) {
+      const record = { sequence, batch: batch.digest, protocolState: changed ? protocolState : undefined };
+      this.#image.executed.push(record);
+      this.#append(encodeRecord({ kind: 'executed', ...record }));
+    }
+    if (outcome.block !== undefined) {
+      const { header, headerHash } = outcome.block;
+      ports.blocks.append(outcome.block);
+      const signature = crypto.hostSigner.sign(headerSignatureDigest(crypto.hash, this.#domain, headerHash));
+      ports.blocks.sign(header.height, headerHash, { replica: self, signature });
+      if (live) this.#links.toAll({ kind: 'headerSignature', height: header.height, headerHash, signature });
+    }
+    if (!live) return;
+    this.#desk.settle(batch.bundles);
+    if (outcome.replies.length > 0) this.#desk.reply(outcome.replies, batch.proposedInView);
+  }
+
+  #onStable(checkpoint: CheckpointState): void {
+    const { executor } = this.#options;
+    const frozen = executor.frozen(checkpoint.sequence);
+    if (frozen === undefined) return;
+    executor.releaseBelow(checkpoint.sequence);
+    // One snapshot at a time; a newer stable checkpoint comes soon enough.
+    if (this.#snapshotPending > this.#snapshotSequence || checkpoint.sequence <= this.#snapshotSequence)
+      return;
+    this.#storeSnapshot(checkpoint);
+  }
+
+  #storeSnapshot(checkpoint: CheckpointState): void {
+    const frozen = this.#options.executor.frozen(checkpoint.sequence);
+    if (frozen === undefined) return;
+    this.#snapshotPending = checkpoint.sequence;
+    this.#options.ports.snapshots.store(frozen, encodeSnapshotMeta(checkpoint));
+  }
+
+  #onSnapshotStored(sequence: SequenceNumber): void {
+    this.#snapshotSequence = Math.max(this.#snapshotSequence, sequence);
+    this.#image.coverThrough(this.#snapshotSequence);
+    if (this.#installing?.sequence === sequence) {
+      // The state must be durable before the protocol builds on it (W1), and the journal must not replay older batches.
+      const checkpoint = this.#installing;
+      this.#installing = undefined;
+      this.#compact(() => {
+        this.#give({ kind: 'installed', checkpoint, protocolState: this.#options.executor.protocolState });
+      });
+    } else if (this.#journalBytes > COMPACT_AFTER_BYTES) {
+      this.#compact(() => undefined);
+    }
+  }
+
+  #compact(then: () => void): void {
+    this.#journalBytes = 0;
+    this.#token += 1;
+    this.#syncs.set(this.#token, then);
+    this.#options.ports.journal.rewrite(this.#image.toRecords(), this.#token);
+  }
+
+  #install(checkpoint: CheckpointState, chunk: (index: number) => Uint8Array): boolean {
+    if (!this.#options.executor.install(checkpoint, chunk)) return false;
+    this.#lastProtocolState = undefined;
+    this.#image.executed = [];
+    this.#desk.settleAll();
+    this.#installing = checkpoint;
+    return true;
+  }
+
+  /** State is installed and its blocks are here: make it durable, then tell the protocol. */
+  #onTransferred(checkpoint: CheckpointState): void {
+    const frozen = this.#options.executor.frozen(checkpoint.sequence);
+    if (frozen === undefined) return this.#halt('the installed checkpoint is not kept by the ledger');
+    this.#snapshotPending = checkpoint.sequence;
+    this.#options.ports.snapshots.store(frozen, encodeSnapshotMeta(checkpoint));
+  }
+
+  // ---- start ------------------------------------------------------------------------------------------------------
+
+  #restore(stored: StoredImage): boolean {
+    const { executor, ports } = this.#options;
+    if (stored.snapshot !== undefined) {
+      const checkpoint = decodeSnapshotMeta(stored.snapshot.meta);
+      if (checkpoint === undefined || !executor.install(checkpoint, stored.snapshot.chunk)) {
+        return this.#refuseStore('the stored snapshot does not have the digest that it was stored under');
+      }
+      this.#snapshotSequence = checkpoint.sequence;
+      this.#snapshotPending = checkpoint.sequence;
+    }
+    for (const record of stored.journal) {
+      if (!this.#image.apply(record))
+        return this.#refuseStore('the journal holds a record that cannot be read');
+    }
+    ports.blocks.truncateAbove(executor.height);
+    return this.#replay() && this.#trustKeys();
+  }
+
+  #replay(): boolean {
+    const { executor } = this.#options;
+    this.#image.executed = this.#image.executed.filter((record) => record.sequence > executor.executed);
+    this.#lastProtocolState = executor.protocolState;
+    for (const record of this.#image.executed) {
+      const body = this.#image.body(record.batch);
+      const batch = body === undefined ? undefined : this.#links.checkBatch(body);
+      if (record.sequence !== executor.executed + 1 || batch === undefined || batch.digest !== record.batch) {
+        return this.#refuseStore(`the body of executed batch ${record.sequence} is missing or damaged`);
+      }
+      this.#applyBatch(record.sequence, batch, record.protocolState ?? this.#lastProtocolState, false);
+    }
+    this.#image.coverThrough(this.#snapshotSequence);
+    return true;
+  }
+
+  /** Keys of genesis, of the registry that was executed, and of a component that waits for its RECOVER. */
+  #trustKeys(): boolean {
+    const { settings, executor, crypto } = this.#options;
+    const decoded = decodeRegistry(executor.protocolState, settings.members.length);
+    for (const registry of decoded === undefined
+      ? [genesisRegistry(settings)]
+      : [genesisRegistry(settings), decoded]) {
+      registry.members.forEach((entries, replica) => {
+        for (const entry of entries) crypto.verifier.trust(trustedKeyOf(replica, entry));
+      });
+    }
+    const { recover } = this.#image;
+    if (recover === undefined) return true;
+    const request = decodeWhole(recover, readRecover);
+    if (request === undefined)
+      return this.#refuseStore('the record of the renewed trusted component cannot be read');
+    const { replica, tcEpoch, tcId, tcPublicKey: publicKey } = request;
+    crypto.verifier.trust({ replica, tcEpoch, tcId, publicKey });
+    return true;
+  }
+
+  #refuseStore(what: string): boolean {
+    this.#halt(
+      `the store of replica ${this.#options.self} is damaged: ${what}. Wipe this replica's store (never its keys) and ` +
+        'start it again: it re-joins by state transfer and RECOVER.',
+    );
+    return false;
+  }
+
+  #onTriaged(result: { readonly standing: Recovery['standing']; readonly identity: TrustedIdentity }): void {
+    const { executor, self } = this.#options;
+    const ownLog = result.standing === 'keeper' ? this.#image.certifiedLog(self) : [];
+    if (ownLog === undefined) return this.#halt('the own log has a hole that triage did not see');
+    this.#identity = result.identity;
+    this.#phase = 'running';
+    const { recover } = this.#image;
+    this.#give({
+      kind: 'start',
+      recovery: {
+        standing: result.standing,
+        ...(recover === undefined ? {} : { recover }),
+        tcEpoch: result.identity.tcEpoch,
+        stored: this.#image.stored,
+        ownLog,
+        executed: executor.executed,
+        checkpoint: executor.checkpoint,
+        protocolState: executor.protocolState,
+      },
+    });
+  }
+
+  #recoverRequest(identity: TrustedIdentity): Uint8Array {
+    const { self, crypto } = this.#options;
+    const content = {
+      replica: self,
+      // A first guess; the protocol asks again with the incarnation that it finds in the newest state (rule 10).
+      expectedIncarnation: 0,
+      tcEpoch: identity.tcEpoch,
+      tcId: identity.tcId,
+      tcPublicKey: identity.publicKey,
+      evidence: digestToBytes(identity.measurement),
+    };
+    const signature = crypto.hostSigner.sign(recoverDigest(crypto.hash, this.#domain, content));
+    const writer = new Writer(512);
+    writeRecover(writer, { ...content, signature });
+    return writer.finish();
+  }
+
+  #halt(reason: string): void {
+    this.#phase = 'halted';
+    this.#haltReason = reason;
+    this.#inputs.length = 0;
+    this.#answers.length = 0;
+    this.#options.ports.observer.fatal(reason);
+  }
+
+  // ---- small things -----------------------------------------------------------------------------------------------
+
+  #append(record: Uint8Array): void {
+    this.#journalBytes += record.length;
+    this.#options.ports.journal.append(record);
+  }
+
+  #whenSynced(then: () => void): void {
+    this.#token += 1;
+    this.#syncs.set(this.#token, then);
+    this.#options.ports.journal.sync(this.#token);
+  }
+
+  #accuse(replica: ReplicaId, rule: string, evidence: Uint8Array): void {
+    const known = this.#accusations.some(
+      (accusation) => accusation.replica === replica && accusation.rule === rule,
+    );
+    if (known || this.#accusations.length >= 256) return;
+    this.#accusations.push({ replica, rule, atMs: this.#now });
+    this.#options.ports.observer.evidence(replica, rule, evidence);
+  }
+
+  #ignore(reason: string, from: ReplicaId | 'client'): void {
+    this.#ignored.set(reason, (this.#ignored.get(reason) ?? 0) + 1);
+    this.#options.ports.observer.ignored(reason, from);
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a === b || (a.length === b.length && bytesToHex(a) === bytesToHex(b));
+}
+
+/** Makes a host; see `HostOptions`. */
+export function createReplicaHost<M>(options: HostOptions<M>): ReplicaHost<M> {
+  return new ReplicaHost(options);
+}

@@ -1,0 +1,142 @@
+/** What a host says about itself: plain data for `status`, metrics, the dashboard and judges. */
+import type { ClusterSettings } from '../core/config.ts';
+import type { PeerInspection, ReplicaInspection } from '../core/protocol.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../core/types.ts';
+import type { LedgerExecutor } from '../ledger/contract.ts';
+import type { TrustedIdentity } from '../trusted/contract.ts';
+
+/** Life of a host. */
+export type HostPhase = 'new' | 'starting' | 'running' | 'halted';
+
+/** A fault that was proved, with the rule that it broke. */
+export interface Accusation {
+  readonly replica: ReplicaId;
+  readonly rule: string;
+  readonly atMs: Milliseconds;
+}
+
+/** See the top of this file. */
+export interface HostStatus {
+  readonly id: ReplicaId;
+  readonly phase: HostPhase;
+  readonly haltReason: string | null;
+  readonly view: View;
+  readonly role: 'primary' | 'backup' | 'recovering' | 'starting' | 'halted';
+  readonly mode: string;
+  readonly sequence: SequenceNumber;
+  readonly height: number;
+  readonly headerHash: Digest;
+  /** State digest of the latest checkpoint at or below `sequence`. */
+  readonly stateDigest: Digest;
+  readonly checkpointSequence: SequenceNumber;
+  readonly stable: SequenceNumber;
+  readonly pendingBundles: number;
+  readonly ownLogEntries: number;
+  readonly stateTransfers: number;
+  readonly transferring: boolean;
+  readonly waitsFor: string | null;
+  readonly tc: {
+    readonly program: string;
+    readonly footprint: string;
+    readonly suite: string;
+    readonly persistent: boolean;
+    readonly tcId: string;
+    readonly tcEpoch: string;
+    readonly counter: number;
+    readonly answers: boolean;
+    readonly measurement: string;
+  };
+  readonly peers: readonly PeerInspection[];
+  /** Replicas whose fault is proved by evidence that verifies offline. */
+  readonly proven: readonly Accusation[];
+  /** Replicas that have not been heard for long; a suspicion, not a proof. */
+  readonly suspected: readonly {
+    readonly replica: ReplicaId;
+    readonly lastHeardMs: Milliseconds | null;
+    readonly why: string;
+  }[];
+  readonly ignored: Readonly<Record<string, number>>;
+}
+
+/** Silence that makes a peer suspected. */
+const SUSPECT_AFTER_MS = 3_000;
+
+/** What the status is made of. */
+export interface StatusParts {
+  readonly self: ReplicaId;
+  readonly settings: ClusterSettings;
+  readonly executor: LedgerExecutor;
+  readonly phase: HostPhase;
+  readonly haltReason: string | undefined;
+  readonly inspection: ReplicaInspection | undefined;
+  readonly identity: TrustedIdentity | undefined;
+  readonly trustedAnswers: boolean;
+  readonly accusations: readonly Accusation[];
+  readonly ignored: ReadonlyMap<string, number>;
+  readonly waitingBundles: number;
+  readonly stateTransfers: number;
+  readonly transferring: boolean;
+  readonly now: Milliseconds;
+}
+
+function roleOf(parts: StatusParts): HostStatus['role'] {
+  if (parts.phase === 'halted') return 'halted';
+  if (parts.inspection === undefined) return 'starting';
+  if (parts.inspection.mode === 'recovering') return 'recovering';
+  return parts.inspection.primary === parts.self ? 'primary' : 'backup';
+}
+
+function suspects(parts: StatusParts): HostStatus['suspected'] {
+  const found: { replica: ReplicaId; lastHeardMs: Milliseconds | null; why: string }[] = [];
+  for (const peer of parts.inspection?.peers ?? []) {
+    if (peer.replica === parts.self) continue;
+    const silentMs = parts.now - (peer.lastHeardMs ?? 0);
+    if (silentMs <= SUSPECT_AFTER_MS) continue;
+    const why =
+      peer.lastHeardMs === undefined
+        ? 'never heard since start'
+        : `silent for ${Math.round(silentMs / 1000)} s`;
+    found.push({ replica: peer.replica, lastHeardMs: peer.lastHeardMs ?? null, why });
+  }
+  return found;
+}
+
+/** Puts the status together. */
+export function hostStatus(parts: StatusParts): HostStatus {
+  const { self, settings, executor, inspection, identity } = parts;
+  const registered = settings.members[self]!.trusted;
+  return {
+    id: self,
+    phase: parts.phase,
+    haltReason: parts.haltReason ?? null,
+    view: inspection?.view ?? 0,
+    role: roleOf(parts),
+    mode: inspection?.mode ?? parts.phase,
+    sequence: executor.executed,
+    height: executor.height,
+    headerHash: executor.headerHash,
+    stateDigest: executor.checkpoint.stateDigest,
+    checkpointSequence: executor.checkpoint.sequence,
+    stable: inspection?.stable ?? 0,
+    pendingBundles: Math.max(parts.waitingBundles, inspection?.pendingBundles ?? 0),
+    ownLogEntries: inspection?.ownLogEntries ?? 0,
+    stateTransfers: parts.stateTransfers,
+    transferring: parts.transferring,
+    waitsFor: inspection?.waitsFor ?? null,
+    tc: {
+      program: registered.program,
+      footprint: registered.footprint,
+      suite: registered.suite,
+      persistent: identity?.persistent ?? false,
+      tcId: identity?.tcId ?? registered.tcId,
+      tcEpoch: identity?.tcEpoch ?? registered.tcEpoch,
+      counter: inspection?.ownCounter ?? identity?.counter ?? 0,
+      answers: parts.trustedAnswers,
+      measurement: identity?.measurement ?? registered.measurement,
+    },
+    peers: inspection?.peers ?? [],
+    proven: parts.accusations,
+    suspected: suspects(parts),
+    ignored: Object.fromEntries([...parts.ignored].sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}

@@ -1,0 +1,83 @@
+/**
+ * Start-up triage (decision A3, rule W6): what the trusted component says against what the own log says, before any
+ * certificate is asked for. A pure judgement.
+ */
+import type { CounterValue, TcEpoch } from '../core/types.ts';
+import type { RecentCertificate, TrustedIdentity } from '../trusted/contract.ts';
+import type { JournalImage } from './image.ts';
+
+/** What to do. */
+export type Triage =
+  /** Trusted state equals the own log: go on. */
+  | { readonly kind: 'continue' }
+  /** The component is ahead: ask it for its last `count` certificates, then judge again with them. */
+  | { readonly kind: 'askRecent'; readonly count: number }
+  /** Everything between is known: take these certificates into the log, send, go on. */
+  | { readonly kind: 'complete'; readonly certificates: readonly RecentCertificate[] }
+  /** Something sealed is lost: new tcEpoch and key, state transfer, RECOVER. */
+  | { readonly kind: 'renew'; readonly reason: string }
+  /** The component is a fresh one already (volatile): register it by RECOVER. */
+  | { readonly kind: 'register'; readonly reason: string }
+  /** Rolled back: running on would void the safety of the cluster. */
+  | { readonly kind: 'refuse'; readonly reason: string };
+
+/** Judges a start. `recent`: answer to an earlier `askRecent`. `known` is the tcEpoch that the own log speaks of. */
+export function triageStart(
+  identity: TrustedIdentity,
+  image: JournalImage,
+  recent: readonly RecentCertificate[] | undefined,
+): Triage {
+  if (identity.tcEpoch !== image.tcEpoch) return otherEpoch(identity, image.tcEpoch);
+  const certified = image.certifiedThrough();
+  const { counter } = identity;
+  if (counter < certified) {
+    return {
+      kind: 'refuse',
+      reason:
+        `the trusted component stands at counter ${counter}, but the own log holds messages certified up to ` +
+        `${certified}: the component's state was rolled back (an old copy was put back). Restore its newest folder, or ` +
+        'replace this replica with new keys; it must not run like this.',
+    };
+  }
+  if (logHasHole(image, certified))
+    return { kind: 'renew', reason: 'own sealed messages are missing from the log' };
+  if (counter === certified) return { kind: 'continue' };
+  const missing = counter - certified;
+  if (recent === undefined) return { kind: 'askRecent', count: missing };
+  return completion(image, certified, counter, recent);
+}
+
+function otherEpoch(identity: TrustedIdentity, known: TcEpoch): Triage {
+  const reason = `the trusted component runs under another tcEpoch (${identity.tcEpoch}) than the log knows (${known})`;
+  // One that has spoken under the unknown epoch may have said things that this log does not hold.
+  return identity.counter === 0 ? { kind: 'register', reason } : { kind: 'renew', reason };
+}
+
+function logHasHole(image: JournalImage, certified: CounterValue): boolean {
+  for (let counter = Math.max(1, image.trimmedBelow); counter <= certified; counter += 1) {
+    if (image.own.get(counter)?.authenticator === undefined) return true;
+  }
+  return false;
+}
+
+function completion(
+  image: JournalImage,
+  certified: CounterValue,
+  counter: CounterValue,
+  recent: readonly RecentCertificate[],
+): Triage {
+  const certificates: RecentCertificate[] = [];
+  for (let value = certified + 1; value <= counter; value += 1) {
+    // The intent is synced before the component is asked, and after the content (W1), so an intent implies both.
+    const intent = image.own.get(value);
+    const certificate = recent.find((candidate) => candidate.counter === value);
+    if (intent === undefined || certificate === undefined || intent.digest !== certificate.digest) {
+      return {
+        kind: 'renew',
+        reason: `the trusted component certified counter ${value}, but the message is not in the own log (log lost or old)`,
+      };
+    }
+    certificates.push(certificate);
+  }
+  return { kind: 'complete', certificates };
+}
