@@ -4,7 +4,7 @@
  * in `footprints/`). Layout and vectors: docs/trusted-components.md.
  */
 import type { Suite } from '../core/config.ts';
-import type { CounterValue, Digest, TcEpoch } from '../core/types.ts';
+import type { CounterValue, Digest, Hash, TcEpoch } from '../core/types.ts';
 
 /** Bytes of a TCS1 statement. */
 export const STATEMENT_BYTES = 136;
@@ -12,6 +12,8 @@ export const STATEMENT_BYTES = 136;
 export const USIG_OBJECT_ID = '0101000000000000';
 /** Statement kinds used so far. */
 export const STATEMENT_KIND = { advance: 1, status: 2, advanceNoPrevious: 3, plain: 4, closed: 14 } as const;
+/** In memory: the integer 2^64-1 of the wire, "no value" (`previous` of ADVANCE_NOPREV, `value` of CLOSED). */
+export const COUNTER_SENTINEL = -1;
 /** Depth of `recent`: how many of its last certificates a component keeps (decision A7). */
 export const RECENT_DEPTH = 64;
 /** Message core that travels with a certify call and is kept in the component's durable record, at most. */
@@ -30,6 +32,10 @@ export interface Statement {
   readonly previous: CounterValue;
   readonly value: CounterValue;
   readonly digest: Digest;
+  /** Absent: 32 zero bytes. */
+  readonly aux?: Digest;
+  /** 16 bytes, hexadecimal. Absent: zero. */
+  readonly nonce?: string;
 }
 
 /** Who a component is. */
@@ -108,4 +114,40 @@ export type TrustedResponse =
 export interface TrustedProgram {
   /** Answers one request. Never throws on any bytes. */
   handle(request: Uint8Array): Uint8Array;
+}
+
+/** A key inside a footprint. The program uses it and never sees it. */
+export interface ProgramKey {
+  readonly suite: Suite;
+  /** 16 bytes, hexadecimal. */
+  readonly tcId: string;
+  readonly tcEpoch: TcEpoch;
+  /** Raw public key, hexadecimal; empty for HMAC. */
+  readonly publicKey: string;
+  /** Signature or MAC over these bytes. */
+  authenticate(bytes: Uint8Array): Uint8Array;
+  /** HMAC suite: whether `authenticator` is right, compared in constant time. Absent where anybody can check. */
+  verify?(bytes: Uint8Array, authenticator: Uint8Array): boolean;
+}
+
+/** What a program lives on; its footprint gives it. */
+export interface ProgramEnvironment {
+  /** SHA-256 of the program's bytes as the footprint measured them. */
+  readonly measurement: Digest;
+  readonly persistent: boolean;
+  readonly hash: Hash;
+  /** The key that is in force when the program starts. */
+  readonly key: ProgramKey;
+  /** Records persisted under that key, oldest first: at least the last RECENT_DEPTH of them, or all. */
+  readonly records: readonly Uint8Array[];
+  /**
+   * Keeps a record. Either it is durable when this returns, or the footprint releases no answer given from now on
+   * before it is (group commit). False: it cannot be kept; nothing changed.
+   */
+  persist(record: Uint8Array): boolean;
+  /**
+   * Makes a new key under a tcEpoch never used before, drops the records and destroys the old key; durable when it
+   * returns. Undefined: not possible; nothing changed.
+   */
+  replaceKey(): ProgramKey | undefined;
 }

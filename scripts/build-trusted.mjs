@@ -1,0 +1,72 @@
+// Builds the trusted programs into trusted/ and writes their measurements. Same sources, same bytes: a test builds them
+// again and compares. `node scripts/build-trusted.mjs [FOLDER]` writes elsewhere.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** The single-file program of the process footprint: esbuild, nothing minified, so that it can be read. */
+export async function buildUsigProcess() {
+  const { build } = await import('esbuild');
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: ['src/footprints/process/main.ts'],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    charset: 'ascii',
+    legalComments: 'none',
+    logLevel: 'silent',
+    banner: {
+      js: '// Built by scripts/build-trusted.mjs. Its SHA-256 is its measurement (trusted/measurements.json).',
+    },
+  });
+  return result.outputFiles[0].contents;
+}
+
+/** The Wasm module of the wasm footprint: AssemblyScript without runtime. */
+export async function buildUsigWasm() {
+  const { default: asc } = await import('assemblyscript/asc');
+  const folder = 'src/trusted/programs/usig-wasm/assembly';
+  let bytes;
+  const { error, stderr } = await asc.main(
+    [`${folder}/usig.ts`, '-O3', '--converge', '--runtime', 'stub', '--noAssert', '--outFile', 'usig.wasm'],
+    {
+      readFile: (name, base) => {
+        const path = join(base === '.' || base === undefined ? root : join(root, base), name);
+        return existsSync(path) ? readFileSync(path, 'utf8') : null;
+      },
+      writeFile: (_name, contents) => {
+        bytes = contents;
+      },
+      listFiles: () => [],
+    },
+  );
+  if (error !== null && error !== undefined) throw new Error(`${error.message}\n${stderr.toString()}`);
+  return bytes;
+}
+
+/** Every artifact by its name in trusted/. */
+export async function buildTrusted() {
+  const programs = { 'usig-process.mjs': await buildUsigProcess(), 'usig.wasm': await buildUsigWasm() };
+  const measurements = {};
+  for (const [name, bytes] of Object.entries(programs))
+    measurements[name] = { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
+  return {
+    ...programs,
+    'measurements.json': new TextEncoder().encode(`${JSON.stringify(measurements, null, 2)}\n`),
+  };
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const target = process.argv[2] ?? join(root, 'trusted');
+  mkdirSync(target, { recursive: true });
+  for (const [name, bytes] of Object.entries(await buildTrusted())) {
+    writeFileSync(join(target, name), bytes);
+    console.log(`${join(target, name)}: ${bytes.length} bytes`);
+  }
+}

@@ -1,0 +1,242 @@
+/** The replica's end of a trusted process: finds the socket of a folder, shows the token, passes requests on. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { RESPONSE_BYTES_MAX } from '../../trusted/frames.ts';
+import {
+  CHANNEL_ID,
+  CHANNEL_KIND,
+  CHANNEL_VERSION,
+  encodeFrame,
+  FOLDER_FILES,
+  FrameReader,
+  TOKEN_BYTES,
+} from './channel.ts';
+import type { Frame } from './channel.ts';
+import { DURABILITIES } from './state-log.ts';
+import type { Durability } from './state-log.ts';
+
+/** Unix socket paths are at most 107 bytes on Linux and 103 elsewhere. */
+const SOCKET_PATH_BYTES_MAX = 100;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Requests that wait for an answer, at most; a replica has far fewer (decision A7). */
+const OUTSTANDING_MAX = 1_024;
+const ID_END = 2 ** 32;
+
+/** The trusted process cannot be used; the message says why. */
+export class TrustedProcessError extends Error {
+  override readonly name = 'TrustedProcessError';
+}
+
+/** Gets the answer to one request; undefined if the connection was lost before it came. */
+export type OnResponse = (response: Uint8Array | undefined) => void;
+
+/** A connection to a trusted process; the only one, as a newer one takes its place. */
+export interface TrustedConnection {
+  readonly pid: number;
+  readonly durability: Durability;
+  /** Sends a TCS1 request; answers come in the order of the requests, never before `send` returns. */
+  send(request: Uint8Array, onResponse: OnResponse): void;
+  /** As `send`; rejects with TrustedProcessError if the connection is lost. */
+  call(request: Uint8Array): Promise<Uint8Array>;
+  /** Called once, when the connection is lost or closed. */
+  onClose(listener: (reason: string) => void): void;
+  /** Asks the process to end in order and closes. */
+  stop(): void;
+  close(): void;
+}
+
+/** A path to the socket that is short enough, and what to do when it is not needed any more. */
+function shortPath(folder: string): { readonly path: string; readonly release: () => void } {
+  const absolute = join(resolve(folder), FOLDER_FILES.socket);
+  if (Buffer.byteLength(absolute) <= SOCKET_PATH_BYTES_MAX)
+    return { path: absolute, release: () => undefined };
+  const fromHere = relative(process.cwd(), absolute);
+  if (Buffer.byteLength(fromHere) <= SOCKET_PATH_BYTES_MAX)
+    return { path: fromHere, release: () => undefined };
+  const parent = mkdtempSync(join(tmpdir(), 'moiety-'));
+  const link = join(parent, 'f');
+  symlinkSync(resolve(folder), link);
+  return {
+    path: join(link, FOLDER_FILES.socket),
+    release: () => rmSync(parent, { recursive: true, force: true }),
+  };
+}
+
+/** Opens the bare socket of a folder; undefined if nobody listens there. */
+export function openSocket(folder: string): Promise<Socket | undefined> {
+  if (!existsSync(join(folder, FOLDER_FILES.socket))) return Promise.resolve(undefined);
+  const { path, release } = shortPath(folder);
+  return new Promise((done, fail) => {
+    const socket = connect(path);
+    const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), CONNECT_TIMEOUT_MS);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      release();
+      socket.removeAllListeners('error');
+      done(socket);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      release();
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') done(undefined);
+      else fail(new TrustedProcessError(`cannot reach the trusted process in ${folder}: ${error.message}`));
+    });
+  });
+}
+
+class Connection implements TrustedConnection {
+  readonly pid: number;
+  readonly durability: Durability;
+  readonly #socket: Socket;
+  readonly #reader: FrameReader;
+  /** In the order of the requests. */
+  readonly #waiting: { readonly id: number; readonly onResponse: OnResponse }[] = [];
+  #head = 0;
+  #nextId = 1;
+  #corked = false;
+  #closed: string | undefined;
+  #listeners: ((reason: string) => void)[] = [];
+
+  constructor(socket: Socket, reader: FrameReader, welcome: { pid: number; durability: Durability }) {
+    this.#socket = socket;
+    this.#reader = reader;
+    this.pid = welcome.pid;
+    this.durability = welcome.durability;
+    socket.on('data', (chunk: Buffer) => {
+      reader.push(chunk);
+      this.#drain();
+    });
+    socket.on('error', (error) => this.#lose(error.message));
+    socket.on('close', () => this.#lose('the trusted process closed the connection'));
+  }
+
+  send(request: Uint8Array, onResponse: OnResponse): void {
+    if (this.#closed !== undefined || this.#waiting.length - this.#head >= OUTSTANDING_MAX) {
+      queueMicrotask(() => onResponse(undefined));
+      return;
+    }
+    const id = this.#nextId;
+    this.#nextId = id + 1 === ID_END ? 1 : id + 1;
+    this.#waiting.push({ id, onResponse });
+    this.#write(encodeFrame(id, request));
+  }
+
+  call(request: Uint8Array): Promise<Uint8Array> {
+    return new Promise((done, fail) => {
+      this.send(request, (response) => {
+        if (response !== undefined) done(response);
+        else fail(new TrustedProcessError(this.#closed ?? 'too many requests wait for the trusted process'));
+      });
+    });
+  }
+
+  onClose(listener: (reason: string) => void): void {
+    if (this.#closed === undefined) this.#listeners.push(listener);
+    else listener(this.#closed);
+  }
+
+  stop(): void {
+    if (this.#closed === undefined)
+      this.#socket.end(encodeFrame(CHANNEL_ID, Uint8Array.of(CHANNEL_KIND.stop)));
+  }
+
+  close(): void {
+    this.#lose('closed by this process');
+  }
+
+  /** Requests of one turn leave in one write. */
+  #write(frame: Buffer): void {
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(frame);
+  }
+
+  #drain(): void {
+    for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+      const expected = this.#waiting[this.#head];
+      if (expected === undefined || expected.id !== frame.id) {
+        this.#lose('the trusted process answered what was not asked');
+        return;
+      }
+      this.#head += 1;
+      if (this.#head === this.#waiting.length || this.#head > OUTSTANDING_MAX) {
+        this.#waiting.splice(0, this.#head);
+        this.#head = 0;
+      }
+      expected.onResponse(frame.body);
+    }
+    if (this.#reader.broken) this.#lose('the trusted process sent a frame that is too long');
+  }
+
+  #lose(reason: string): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.#socket.destroy();
+    const lost = this.#waiting.splice(0).slice(this.#head);
+    this.#head = 0;
+    for (const { onResponse } of lost) onResponse(undefined);
+    for (const listener of this.#listeners.splice(0)) listener(reason);
+  }
+}
+
+function connectionOf(socket: Socket, reader: FrameReader, first: Frame): TrustedConnection | string {
+  const body = Buffer.from(first.body);
+  if (first.id !== CHANNEL_ID || body.length === 0) return 'what answers there is no trusted process';
+  if (body[0] === CHANNEL_KIND.refusal) return `refused: ${body.subarray(1).toString('latin1')}`;
+  const durability = DURABILITIES[body[2] ?? -1];
+  if (body.length !== 7 || body[0] !== CHANNEL_KIND.welcome || durability === undefined)
+    return 'what answers there is no trusted process';
+  if (body[1] !== CHANNEL_VERSION)
+    return 'the trusted process is of another version; stop it and start again';
+  return new Connection(socket, reader, { pid: body.readUInt32BE(3), durability });
+}
+
+/**
+ * Connects to the process that serves `folder`. Rejects with TrustedProcessError if none does, if it refuses the token
+ * of the folder, or if it does not answer.
+ */
+export async function connectTrustedProcess(folder: string): Promise<TrustedConnection> {
+  const token = readFileSync(join(folder, FOLDER_FILES.access));
+  const socket = await openSocket(folder);
+  if (socket === undefined) throw new TrustedProcessError(`no trusted process serves ${folder}`);
+  if (token.length !== TOKEN_BYTES) {
+    socket.destroy();
+    throw new TrustedProcessError(`the access token in ${folder} is damaged`);
+  }
+  return new Promise((done, fail) => {
+    const reader = new FrameReader(RESPONSE_BYTES_MAX);
+    const lose = (reason: string): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      fail(new TrustedProcessError(`${folder}: ${reason}`));
+    };
+    const timer = setTimeout(() => lose('the trusted process does not answer'), CONNECT_TIMEOUT_MS);
+    const onError = (error: Error): void => lose(error.message);
+    const onEnd = (): void => lose('the trusted process closed the connection');
+    const onData = (chunk: Buffer): void => {
+      reader.push(chunk);
+      const first = reader.next();
+      if (first === undefined) {
+        if (reader.broken) lose('what answers there is no trusted process');
+        return;
+      }
+      clearTimeout(timer);
+      socket.off('data', onData).off('error', onError).off('close', onEnd);
+      const connection = connectionOf(socket, reader, first);
+      if (typeof connection === 'string') lose(connection);
+      else done(connection);
+    };
+    socket.on('data', onData).on('error', onError).on('close', onEnd);
+    const greeting = Buffer.concat([Buffer.from([CHANNEL_KIND.greeting, CHANNEL_VERSION]), token]);
+    socket.write(encodeFrame(CHANNEL_ID, greeting));
+  });
+}

@@ -1,0 +1,196 @@
+/** Makes, starts, finds and stops trusted processes. They are detached: the death of their replica does not end them. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hexToBytes } from '../../core/bytes.ts';
+import type { TrustedRegistration } from '../../core/config.ts';
+import { decodeTrustedResponse } from '../../trusted/frames.ts';
+import { FOLDER_FILES } from './channel.ts';
+import { connectTrustedProcess, openSocket, TrustedProcessError } from './connect.ts';
+import type { TrustedConnection } from './connect.ts';
+import type { Durability } from './state-log.ts';
+
+/** Name of this footprint in registrations. */
+export const PROCESS_FOOTPRINT = 'process';
+
+const START_TIMEOUT_MS = 15_000;
+const STOP_TIMEOUT_MS = 10_000;
+const LOG_BYTES_MAX = 256 * 1024;
+const OUTPUT_BYTES_MAX = 4 * 1024;
+
+/** How a trusted process is to be started. */
+export interface TrustedProcessOptions {
+  readonly folder: string;
+  /** Default `fsync`. */
+  readonly durability?: Durability;
+  /** Ends after this time without a caller, its state being durable; 0 = never. Default ten minutes. */
+  readonly lingerMs?: number;
+  /** Default: the built program that belongs to this package. */
+  readonly programPath?: string;
+}
+
+/** Path of the built program. */
+export function trustedProgramPath(): string {
+  return fileURLToPath(new URL('../../../trusted/usig-process.mjs', import.meta.url));
+}
+
+/**
+ * What Node itself can close. Its permission model would close more, but it forbids fsync (seen with Node 24), without
+ * which there is no persistent component.
+ */
+const FENCES = [
+  '--disable-proto=delete',
+  '--disallow-code-generation-from-strings',
+  '--max-old-space-size=64',
+];
+
+function launch(
+  options: TrustedProcessOptions,
+  more: readonly string[],
+  log: number | 'ignore',
+): ChildProcess {
+  const folder = resolve(options.folder);
+  const program = resolve(options.programPath ?? trustedProgramPath());
+  const args = [...FENCES, program, '--folder', folder, ...more];
+  // An empty environment: NODE_OPTIONS of the caller must not reach into the trusted process.
+  return spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', log], env: {} });
+}
+
+/** The first line that the child prints; rejects if it ends or stays silent. */
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((done, fail) => {
+    let text = '';
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      fail(new TrustedProcessError('the trusted process did not start in time'));
+    }, START_TIMEOUT_MS);
+    const finish = (line: string | undefined): void => {
+      clearTimeout(timer);
+      child.stdout?.destroy();
+      child.unref();
+      if (line === undefined)
+        fail(new TrustedProcessError('the trusted process ended at its start; see its log'));
+      else done(line);
+    };
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      fail(new TrustedProcessError(`cannot start the trusted process: ${error.message}`));
+    });
+    child.stdout?.setEncoding('latin1');
+    child.stdout?.on('data', (chunk: string) => {
+      text += chunk;
+      const end = text.indexOf('\n');
+      if (end >= 0) finish(text.slice(0, end));
+      else if (text.length > OUTPUT_BYTES_MAX) finish(undefined);
+    });
+    child.stdout?.once('close', () => {
+      if (!text.includes('\n')) finish(undefined);
+    });
+  });
+}
+
+/**
+ * Makes a new component in `folder`, which must not exist or be empty. Its key is made inside the trusted program and
+ * never leaves it. The registration goes into genesis: this fixes the first tcEpoch (decision A1).
+ */
+export async function createTrustedFolder(
+  folder: string,
+  programPath?: string,
+): Promise<TrustedRegistration> {
+  const options = { folder, ...(programPath === undefined ? {} : { programPath }) };
+  const line = await firstLine(launch(options, ['--create'], 'ignore'));
+  const bytes = hexToBytes(line);
+  const response = bytes === undefined ? undefined : decodeTrustedResponse(bytes);
+  if (response?.op !== 'identify') throw new TrustedProcessError(line);
+  const { program, measurement, suite, tcId, tcEpoch, publicKey } = response.identity;
+  return { program, footprint: PROCESS_FOOTPRINT, measurement, suite, tcId, tcEpoch, publicKey };
+}
+
+/** Whether a process serves this folder. Disturbs nobody. */
+export async function isTrustedProcessRunning(folder: string): Promise<boolean> {
+  const socket = await openSocket(folder);
+  socket?.destroy();
+  return socket !== undefined;
+}
+
+function openLog(folder: string): number {
+  const path = join(folder, FOLDER_FILES.log);
+  const long = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return openSync(path, long > LOG_BYTES_MAX ? 'w' : 'a', 0o600);
+}
+
+/**
+ * Starts the process of `folder` unless one runs; it outlives this process. Rejects with TrustedProcessError, whose
+ * message is the program's own (damaged state, folder open to others, full disk, ...).
+ */
+export async function spawnTrustedProcess(options: TrustedProcessOptions): Promise<void> {
+  if (await isTrustedProcessRunning(options.folder)) return;
+  if (statSync(options.folder, { throwIfNoEntry: false }) === undefined)
+    throw new TrustedProcessError(`there is no trusted component in ${options.folder}`);
+  const more = ['--durability', options.durability ?? 'fsync'];
+  if (options.lingerMs !== undefined) more.push('--linger-ms', String(options.lingerMs));
+  const log = openLog(options.folder);
+  try {
+    const line = await firstLine(launch(options, more, log));
+    if (line !== 'ready') throw new TrustedProcessError(line);
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Connects to the process of a folder; starts it if none runs, and again if it runs in another durability mode. */
+export async function openTrustedProcess(options: TrustedProcessOptions): Promise<TrustedConnection> {
+  await spawnTrustedProcess(options);
+  const connection = await connectTrustedProcess(options.folder);
+  if (connection.durability === (options.durability ?? 'fsync')) return connection;
+  connection.close();
+  await stopTrustedProcess(options.folder);
+  await spawnTrustedProcess(options);
+  return connectTrustedProcess(options.folder);
+}
+
+function isServing(pid: number, folder: string): boolean {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return words.includes(resolve(folder)) && words.some((word) => word.endsWith('usig-process.mjs'));
+  } catch {
+    return false;
+  }
+}
+
+/** Ends a process that listens but does not answer; false if it cannot be told for certain which one that is. */
+function killSilent(folder: string): boolean {
+  const path = join(folder, FOLDER_FILES.pid);
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return false;
+  const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+  if (!Number.isSafeInteger(pid) || pid <= 1 || !isServing(pid, folder)) return false;
+  process.kill(pid, 'SIGKILL');
+  return true;
+}
+
+/** Ends the process of `folder` in order; its state is durable afterwards. False if none ran. */
+export async function stopTrustedProcess(folder: string): Promise<boolean> {
+  if (!(await isTrustedProcessRunning(folder))) return false;
+  let connection: TrustedConnection;
+  try {
+    connection = await connectTrustedProcess(folder);
+  } catch (error) {
+    if (killSilent(folder)) return true;
+    throw error;
+  }
+  await new Promise<void>((done, fail) => {
+    const timer = setTimeout(() => {
+      if (killSilent(folder)) done();
+      else fail(new TrustedProcessError(`process ${connection.pid} does not stop`));
+      connection.close();
+    }, STOP_TIMEOUT_MS);
+    connection.onClose(() => {
+      clearTimeout(timer);
+      done();
+    });
+    connection.stop();
+  });
+  return true;
+}

@@ -1,0 +1,160 @@
+/**
+ * The trusted process: USIG with an own folder. Built into one file, trusted/usig-process.mjs, whose SHA-256 is its
+ * measurement. `--create --folder F` makes a new component and prints who it is; `--folder F` serves it.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { bytesToDigest, bytesToHex } from '../../core/bytes.ts';
+import type { Digest } from '../../core/types.ts';
+import { RECENT_DEPTH } from '../../trusted/contract.ts';
+import { encodeTrustedRequest } from '../../trusted/frames.ts';
+import { createUsig } from '../../trusted/programs/usig/program.ts';
+import { FOLDER_FILES, TOKEN_BYTES } from './channel.ts';
+import { createEnvironment } from './environment.ts';
+import { takeLock } from './lock.ts';
+import { serveProgram } from './server.ts';
+import { DURABILITIES, StateLog } from './state-log.ts';
+import type { Durability } from './state-log.ts';
+
+const LOCK_PATIENCE_MS = 2_000;
+const FOLDER_CHECK_MS = 5_000;
+const LINGER_MS = 10 * 60_000;
+
+/** Ends the process with a sentence for the operator. */
+class Refusal extends Error {
+  override readonly name = 'Refusal';
+}
+
+function measureSelf(): Digest {
+  const bytes = readFileSync(fileURLToPath(import.meta.url));
+  return bytesToDigest(createHash('sha256').update(bytes).digest());
+}
+
+function assertPrivate(folder: string): void {
+  if (!existsSync(folder))
+    throw new Refusal(`there is no folder ${folder}; make the component with --create`);
+  const { mode, uid } = statSync(folder);
+  if ((mode & 0o077) !== 0) throw new Refusal(`${folder} is open to others; run: chmod 700 ${folder}`);
+  if (process.getuid !== undefined && uid !== process.getuid())
+    throw new Refusal(`${folder} belongs to another user`);
+}
+
+function create(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  if (readdirSync(folder).length > 0)
+    throw new Refusal(`${folder} is not empty; a trusted component is never overwritten`);
+  process.chdir(folder);
+  const access = openSync(FOLDER_FILES.access, 'wx', 0o600);
+  writeFileSync(access, randomBytes(TOKEN_BYTES));
+  fsyncSync(access);
+  closeSync(access);
+  StateLog.create('.');
+  const log = StateLog.open('.', 'fsync', RECENT_DEPTH);
+  const program = createUsig(createEnvironment(log, 'fsync', measureSelf()));
+  process.stdout.write(`${bytesToHex(program.handle(encodeTrustedRequest({ op: 'identify' })))}\n`);
+  log.close();
+}
+
+function readToken(): Uint8Array {
+  const token = readFileSync(FOLDER_FILES.access);
+  if (token.length !== TOKEN_BYTES) throw new Refusal('the access token is damaged; make it anew (32 bytes)');
+  return token;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+}
+
+async function serve(folder: string, durability: Durability, lingerMs: number): Promise<void> {
+  assertPrivate(folder);
+  process.chdir(folder);
+  const token = readToken();
+  if (!(await takeLock('.', token, LOCK_PATIENCE_MS)))
+    throw new Refusal('another process serves this trusted component already');
+  const log = StateLog.open('.', durability, RECENT_DEPTH);
+  const program = createUsig(createEnvironment(log, durability, measureSelf()));
+  rmSync(FOLDER_FILES.socket, { force: true });
+
+  const stop = (reason: string): never => {
+    log.close();
+    rmSync(FOLDER_FILES.socket, { force: true });
+    rmSync(FOLDER_FILES.pid, { force: true });
+    say(`stopped: ${reason}`);
+    process.exit(0);
+  };
+  const fail = (error: unknown): never => {
+    say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  };
+  let lonely: NodeJS.Timeout | undefined;
+  const onCaller = (present: boolean): void => {
+    clearTimeout(lonely);
+    // The state is durable, so nothing is lost by ending; the next start of the replica starts it again.
+    if (!present && lingerMs > 0) lonely = setTimeout(() => stop('nobody called'), lingerMs);
+  };
+  await serveProgram(FOLDER_FILES.socket, {
+    program,
+    token,
+    durability: DURABILITIES.indexOf(durability),
+    flush: () => log.flush(),
+    onStop: () => stop('asked by the caller'),
+    onFatal: fail,
+    onCaller,
+  });
+  onCaller(false);
+  writeFileSync(FOLDER_FILES.pid, `${process.pid}\n`, { mode: 0o600 });
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  // A terminal's Ctrl-C is meant for the replica, not for this process.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGHUP', () => undefined);
+  setInterval(() => {
+    if (!existsSync(FOLDER_FILES.access)) process.exit(0);
+  }, FOLDER_CHECK_MS);
+  say(`serving, pid ${process.pid}, durability ${durability}`);
+  process.stdout.write('ready\n');
+}
+
+async function main(): Promise<void> {
+  process.umask(0o077);
+  const { values } = parseArgs({
+    options: {
+      folder: { type: 'string' },
+      create: { type: 'boolean', default: false },
+      durability: { type: 'string', default: 'fsync' },
+      'linger-ms': { type: 'string', default: String(LINGER_MS) },
+    },
+  });
+  const { folder, durability: mode } = values;
+  if (folder === undefined) throw new Refusal('--folder is missing');
+  const durability = DURABILITIES.find((known) => known === mode);
+  if (durability === undefined) throw new Refusal('--durability is fsync, os or memory');
+  const lingerMs = Number(values['linger-ms']);
+  if (!Number.isSafeInteger(lingerMs) || lingerMs < 0 || lingerMs > 2 ** 31 - 1)
+    throw new Refusal('--linger-ms is a number of milliseconds, 0 for ever');
+  if (values.create) create(folder);
+  else await serve(folder, durability, lingerMs);
+}
+
+main().catch((error: unknown) => {
+  const text = error instanceof Error ? error.message : String(error);
+  process.stdout.write(`refused: ${text}\n`);
+  say(`refused: ${text}`);
+  process.exitCode = 1;
+  // Sockets and timers of a half-made start must not keep the process.
+  setTimeout(() => process.exit(1), 50).unref();
+});
