@@ -1,0 +1,166 @@
+/**
+ * Cryptography of a replica on the operating system's library. Its verdicts are those of the one signature rule
+ * (`crypto/ed25519-rule.ts`, decision B5): OpenSSL checks S < L and compares the bytes of R; what it would let pass,
+ * a public key that is not canonically encoded, is refused here before.
+ */
+import * as nodeCrypto from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { digestToBytes, hexToBytes } from '../core/bytes.ts';
+import { assert } from '../core/assert.ts';
+import type { TrustedKey } from '../core/protocol.ts';
+import type { Suite } from '../core/config.ts';
+import type { Hash } from '../core/types.ts';
+import type { CryptoPort, Signer } from '../crypto/port.ts';
+import type { CounterCheck, SignatureCheck } from '../crypto/seal-verifier.ts';
+import { createSealVerifier } from '../crypto/seal-verifier.ts';
+import { statementForUi } from '../trusted/statement.ts';
+import { publicKeyOfRaw, rawPublicKeyOf } from './keys.ts';
+
+/** Signatures remembered as valid: a bundle arrives from its client, from peers and inside a batch. */
+const VERIFIED_MAX = 64 * 1024;
+/** Key objects kept; making one costs a few microseconds. */
+const KEYS_MAX = 8 * 1024;
+
+type OneShotHash = (algorithm: string, data: Uint8Array, encoding: 'buffer') => Buffer;
+
+function selectHash(): Hash {
+  const oneShot = (nodeCrypto as { hash?: OneShotHash }).hash;
+  const plain = (digest: Buffer): Uint8Array =>
+    new Uint8Array(digest.buffer, digest.byteOffset, digest.length);
+  if (oneShot !== undefined) return (bytes) => plain(oneShot('sha256', bytes, 'buffer'));
+  return (bytes) => plain(nodeCrypto.createHash('sha256').update(bytes).digest());
+}
+
+/** SHA-256 of the system's library. */
+export const nodeHash: Hash = selectHash();
+
+/** A map that forgets the older half when it is full: bounded, and cheap enough for the hot path. */
+class BoundedMap<V> {
+  readonly #half: number;
+  #recent = new Map<string, V>();
+  #older = new Map<string, V>();
+
+  constructor(max: number) {
+    this.#half = max / 2;
+  }
+
+  get(key: string): V | undefined {
+    return this.#recent.get(key) ?? this.#older.get(key);
+  }
+
+  set(key: string, value: V): void {
+    if (this.#recent.size >= this.#half) {
+      this.#older = this.#recent;
+      this.#recent = new Map();
+    }
+    this.#recent.set(key, value);
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
+
+/** Whether 32 bytes are a canonical encoding: y below p = 2^255 - 19, and no negative zero (y = 1 or p - 1). */
+export function isCanonicalKeyEncoding(key: Uint8Array): boolean {
+  if (key.length !== 32) return false;
+  const low = key[0]!;
+  const high = key[31]! & 0x7f;
+  const negative = key[31]! >= 0x80;
+  let allOnes = high === 0x7f;
+  let allZeros = high === 0;
+  for (let index = 1; index < 31; index += 1) {
+    if (key[index] !== 0xff) allOnes = false;
+    if (key[index] !== 0) allZeros = false;
+  }
+  if (allOnes && low >= 0xed) return false;
+  if (negative && ((allOnes && low === 0xec) || (allZeros && low === 1))) return false;
+  return true;
+}
+
+/** The signature check of replicas (rules K2 and K3), with bounded memories of keys and of valid signatures. */
+export function createSignatureCheck(): SignatureCheck {
+  const keys = new BoundedMap<KeyObject>(KEYS_MAX);
+  const verified = new BoundedMap<true>(VERIFIED_MAX);
+  return (publicKey, message, signature) => {
+    if (signature.length !== 64 || publicKey.length !== 32) return false;
+    const keyName = latin1(publicKey);
+    // Lengths are fixed but the message's, which stands last: no two triples share a name.
+    const name = keyName + latin1(signature) + latin1(message);
+    if (verified.get(name) === true) return true;
+    let key = keys.get(keyName);
+    if (key === undefined) {
+      key = isCanonicalKeyEncoding(publicKey) ? publicKeyOfRaw(publicKey) : undefined;
+      if (key === undefined) return false;
+      keys.set(keyName, key);
+    }
+    if (!nodeCrypto.verify(null, message, key, signature)) return false;
+    verified.set(name, true);
+    return true;
+  };
+}
+
+/** A signer on a private key object. */
+export function createNodeSigner(key: KeyObject): Signer {
+  const publicKey = rawPublicKeyOf(key);
+  assert(publicKey !== undefined && key.type === 'private', 'a signer has an Ed25519 private key');
+  return {
+    publicKey,
+    sign: (digest) => {
+      const signature = nodeCrypto.sign(null, digestToBytes(digest), key);
+      return new Uint8Array(signature.buffer, signature.byteOffset, signature.length);
+    },
+  };
+}
+
+/** Checks counter certificates of the Ed25519 suite. */
+export function createCounterCheck(verifySignature: SignatureCheck): CounterCheck {
+  return (key: TrustedKey, ui, digest) => {
+    const publicKey = hexToBytes(key.publicKey);
+    if (publicKey === undefined || ui.counter < 1) return false;
+    const { tcId, tcEpoch } = key;
+    const statement = statementForUi({ tcId, suite: 'ed25519', tcEpoch, counter: ui.counter, digest });
+    return verifySignature(publicKey, statement, ui.authenticator);
+  };
+}
+
+/**
+ * Checks counter certificates of the HMAC suite with the statement key in this process. Only for `--dev`: whoever
+ * holds the key can forge (decision A2).
+ */
+export function createDevelopmentCounterCheck(statementKey: Uint8Array): CounterCheck {
+  // A key object: with raw bytes createHmac is several times slower.
+  const key = nodeCrypto.createSecretKey(statementKey);
+  return ({ tcId, tcEpoch }, ui, digest) => {
+    if (ui.authenticator.length !== 32 || ui.counter < 1) return false;
+    const statement = statementForUi({ tcId, suite: 'hmac-sha256', tcEpoch, counter: ui.counter, digest });
+    const expected = nodeCrypto.createHmac('sha256', key).update(statement).digest();
+    return nodeCrypto.timingSafeEqual(expected, ui.authenticator);
+  };
+}
+
+/** What `createNodeCrypto` needs. */
+export interface NodeCryptoOptions {
+  readonly hostKey: KeyObject;
+  /** Raw host keys by replica. */
+  readonly hostKeys: readonly Uint8Array[];
+  readonly suite: Suite;
+  /** For the HMAC suite only. */
+  readonly developmentStatementKey?: Uint8Array;
+}
+
+/** The `CryptoPort` of a replica process. */
+export function createNodeCrypto(options: NodeCryptoOptions): CryptoPort {
+  const verifySignature = createSignatureCheck();
+  const key = options.developmentStatementKey;
+  assert(options.suite === 'ed25519' || key !== undefined, 'the HMAC suite has its key in development only');
+  const verifyCounter =
+    options.suite === 'ed25519' || key === undefined
+      ? createCounterCheck(verifySignature)
+      : createDevelopmentCounterCheck(key);
+  return {
+    hash: nodeHash,
+    hostSigner: createNodeSigner(options.hostKey),
+    verifier: createSealVerifier({ hostKeys: options.hostKeys, verifySignature, verifyCounter }),
+  };
+}
