@@ -4,8 +4,7 @@
  * bundles, bodies and replies. `node/` and `sim/` run exactly this; what the simulator tears and loses is what the
  * product runs.
  */
-import { bytesToHex, digestToBytes } from '../core/bytes.ts';
-import { decodeWhole, Writer } from '../core/codec.ts';
+import { equalBytes } from '../core/bytes.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';
 import type {
@@ -18,21 +17,20 @@ import type {
   RuleTrace,
   TimerName,
 } from '../core/protocol.ts';
-import { readRecover, recoverDigest, writeRecover } from '../core/request.ts';
 import type { Batch } from '../core/request.ts';
 import type { Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import { headerSignatureDigest } from '../ledger/receipt.ts';
-import { decodeRegistry, genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
 import { ClientDesk } from './client-desk.ts';
 import { JournalImage } from './image.ts';
 import { LinkDesk } from './link-desk.ts';
 import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
 import { encodeRecord } from './records.ts';
+import { recoverRequestFor, restoreStore } from './restore.ts';
 import { SealDesk } from './seal-desk.ts';
-import { decodeSnapshotMeta, encodeSnapshotMeta } from './snapshot-meta.ts';
+import { encodeSnapshotMeta } from './snapshot-meta.ts';
 import { hostStatus } from './status.ts';
 import type { Accusation, HostPhase, HostStatus } from './status.ts';
 import { StateTransfer } from './transfer.ts';
@@ -141,7 +139,7 @@ export class ReplicaHost<M> {
       onSealed: (ui) => this.#give({ kind: 'sealed', ui }),
       onStart: (result) => this.#onTriaged(result),
       halt: (reason) => this.#halt(reason),
-      recoverRequest: (identity) => this.#recoverRequest(identity),
+      recoverRequest: (identity) => recoverRequestFor(self, crypto, this.#domain, identity),
       note: (name, detail) => ports.observer.note(name, detail),
     });
     this.#transfer = new StateTransfer({
@@ -356,8 +354,8 @@ export class ReplicaHost<M> {
 
   #applyBatch(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array, live: boolean): void {
     const { executor, ports, crypto, self } = this.#options;
-    const changed =
-      this.#lastProtocolState === undefined || !sameBytes(this.#lastProtocolState, protocolState);
+    const known = this.#lastProtocolState;
+    const changed = known === undefined || (known !== protocolState && !equalBytes(known, protocolState));
     this.#lastProtocolState = protocolState;
     const outcome = executor.execute(sequence, batch, protocolState);
     if (live) {
@@ -437,57 +435,24 @@ export class ReplicaHost<M> {
   // ---- start ------------------------------------------------------------------------------------------------------
 
   #restore(stored: StoredImage): boolean {
-    const { executor, ports } = this.#options;
-    if (stored.snapshot !== undefined) {
-      const checkpoint = decodeSnapshotMeta(stored.snapshot.meta);
-      if (checkpoint === undefined || !executor.install(checkpoint, stored.snapshot.chunk)) {
-        return this.#refuseStore('the stored snapshot does not have the digest that it was stored under');
-      }
-      this.#snapshotSequence = checkpoint.sequence;
-      this.#snapshotPending = checkpoint.sequence;
-    }
-    for (const record of stored.journal) {
-      if (!this.#image.apply(record))
-        return this.#refuseStore('the journal holds a record that cannot be read');
-    }
-    ports.blocks.truncateAbove(executor.height);
-    return this.#replay() && this.#trustKeys();
-  }
-
-  #replay(): boolean {
-    const { executor } = this.#options;
-    this.#image.executed = this.#image.executed.filter((record) => record.sequence > executor.executed);
+    const { self, settings, crypto, executor, ports } = this.#options;
+    const restored = restoreStore(
+      {
+        self,
+        settings,
+        crypto,
+        executor,
+        image: this.#image,
+        blocks: ports.blocks,
+        checkBatch: (bytes) => this.#links.checkBatch(bytes),
+        replay: (sequence, batch, state) => this.#applyBatch(sequence, batch, state, false),
+      },
+      stored,
+    );
+    if (restored.kind === 'damaged') return this.#refuseStore(restored.what);
+    this.#snapshotSequence = restored.snapshot;
+    this.#snapshotPending = restored.snapshot;
     this.#lastProtocolState = executor.protocolState;
-    for (const record of this.#image.executed) {
-      const body = this.#image.body(record.batch);
-      const batch = body === undefined ? undefined : this.#links.checkBatch(body);
-      if (record.sequence !== executor.executed + 1 || batch === undefined || batch.digest !== record.batch) {
-        return this.#refuseStore(`the body of executed batch ${record.sequence} is missing or damaged`);
-      }
-      this.#applyBatch(record.sequence, batch, record.protocolState ?? this.#lastProtocolState, false);
-    }
-    this.#image.coverThrough(this.#snapshotSequence);
-    return true;
-  }
-
-  /** Keys of genesis, of the registry that was executed, and of a component that waits for its RECOVER. */
-  #trustKeys(): boolean {
-    const { settings, executor, crypto } = this.#options;
-    const decoded = decodeRegistry(executor.protocolState, settings.members.length);
-    for (const registry of decoded === undefined
-      ? [genesisRegistry(settings)]
-      : [genesisRegistry(settings), decoded]) {
-      registry.members.forEach((entries, replica) => {
-        for (const entry of entries) crypto.verifier.trust(trustedKeyOf(replica, entry));
-      });
-    }
-    const { recover } = this.#image;
-    if (recover === undefined) return true;
-    const request = decodeWhole(recover, readRecover);
-    if (request === undefined)
-      return this.#refuseStore('the record of the renewed trusted component cannot be read');
-    const { replica, tcEpoch, tcId, tcPublicKey: publicKey } = request;
-    crypto.verifier.trust({ replica, tcEpoch, tcId, publicKey });
     return true;
   }
 
@@ -519,23 +484,6 @@ export class ReplicaHost<M> {
         protocolState: executor.protocolState,
       },
     });
-  }
-
-  #recoverRequest(identity: TrustedIdentity): Uint8Array {
-    const { self, crypto } = this.#options;
-    const content = {
-      replica: self,
-      // A first guess; the protocol asks again with the incarnation that it finds in the newest state (rule 10).
-      expectedIncarnation: 0,
-      tcEpoch: identity.tcEpoch,
-      tcId: identity.tcId,
-      tcPublicKey: identity.publicKey,
-      evidence: digestToBytes(identity.measurement),
-    };
-    const signature = crypto.hostSigner.sign(recoverDigest(crypto.hash, this.#domain, content));
-    const writer = new Writer(512);
-    writeRecover(writer, { ...content, signature });
-    return writer.finish();
   }
 
   #halt(reason: string): void {
@@ -572,10 +520,6 @@ export class ReplicaHost<M> {
     this.#ignored.set(reason, (this.#ignored.get(reason) ?? 0) + 1);
     this.#options.ports.observer.ignored(reason, from);
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a === b || (a.length === b.length && bytesToHex(a) === bytesToHex(b));
 }
 
 /** Makes a host; see `HostOptions`. */

@@ -1,0 +1,300 @@
+/** The house rules that a machine can check (docs/style.md): one test each, with the remedy in the message. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Files that git tracks or would track. */
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((file) => file !== '' && existsSync(join(root, file)));
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+const sources = files.filter((file) => file.startsWith('src/') && file.endsWith('.ts'));
+const isTest = (file: string): boolean =>
+  file.endsWith('.test.ts') || file.includes('.testing.') || file.includes('/testing/');
+const product = sources.filter(
+  (file) => !isTest(file) && !file.endsWith('.d.ts') && !file.includes('/assembly/'),
+);
+const folderOf = (file: string): string => file.split('/')[1]!;
+
+const PURE = ['core', 'crypto', 'trusted', 'smr', 'protocols', 'ledger', 'apps', 'host', 'adversary'];
+
+/** For each folder, what it may import (itself is always allowed). `node` stands for the platform. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  crypto: ['core'],
+  trusted: ['core', 'crypto'],
+  smr: ['core', 'trusted'],
+  protocols: ['core', 'trusted', 'smr'],
+  ledger: ['core', 'crypto', 'smr'],
+  apps: ['core'],
+  host: ['core', 'crypto', 'trusted', 'smr', 'ledger'],
+  adversary: ['core', 'crypto', 'trusted', 'smr', 'protocols', 'ledger', 'apps', 'host'],
+  sim: [...PURE, 'client'],
+  footprints: ['core', 'crypto', 'trusted'],
+  node: [...PURE.filter((folder) => folder !== 'adversary'), 'footprints'],
+  client: ['core', 'crypto', 'protocols', 'ledger', 'apps', 'smr'],
+  gateway: ['core', 'crypto', 'protocols', 'ledger', 'apps', 'smr', 'client'],
+  cli: [...PURE, 'sim', 'footprints', 'node', 'client', 'gateway'],
+};
+/** Runtime packages that pure folders may use, with a decision record each. */
+const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  crypto: ['@noble/curves', '@noble/hashes'],
+  ledger: ['@noble/curves', '@noble/hashes'],
+  apps: ['sorted-btree'],
+};
+
+function importsOf(file: string): string[] {
+  const found: string[] = [];
+  const pattern =
+    /^\s*(?:import|export)\b[^'"]*?from\s+['"]([^'"]+)['"]|^\s*import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+  for (const match of read(file).matchAll(pattern)) found.push(match[1] ?? match[2] ?? match[3]!);
+  return found;
+}
+
+const resolveImport = (file: string, specifier: string): string => normalize(join(dirname(file), specifier));
+const isRelative = (specifier: string): boolean => specifier.startsWith('.');
+
+describe('tidy', () => {
+  it('keeps the import table', () => {
+    const offences: string[] = [];
+    for (const file of product) {
+      const folder = folderOf(file);
+      const allowed = MAY_IMPORT[folder];
+      assert.ok(allowed !== undefined, `${file}: folder ${folder} has no row in the import table`);
+      for (const specifier of importsOf(file)) {
+        if (isRelative(specifier)) {
+          const target = folderOf(resolveImport(file, specifier));
+          if (target !== folder && !allowed.includes(target)) offences.push(`${file} imports ${target}/`);
+        } else if (PURE.includes(folder)) {
+          const name = specifier
+            .split('/')
+            .slice(0, specifier.startsWith('@') ? 2 : 1)
+            .join('/');
+          if (!(PURE_PACKAGES[folder] ?? []).includes(name)) offences.push(`${file} imports ${specifier}`);
+        }
+      }
+    }
+    assert.deepEqual(
+      offences,
+      [],
+      'imports point down or, among pure folders, to the right (docs/architecture.md)',
+    );
+  });
+
+  it('lets no protocol import another', () => {
+    const offences = product
+      .filter((file) => file.startsWith('src/protocols/') && file.split('/').length > 3)
+      .flatMap((file) =>
+        importsOf(file)
+          .filter(isRelative)
+          .map((specifier) => resolveImport(file, specifier))
+          .filter(
+            (target) => target.startsWith('src/protocols/') && target.split('/')[2] !== file.split('/')[2],
+          )
+          .map((target) => `${file} imports ${target}`),
+      );
+    assert.deepEqual(offences, [], 'what two protocols share lives in smr/');
+  });
+
+  it('has no import cycles between files', () => {
+    const graph = new Map(
+      product.map((file) => [
+        file,
+        importsOf(file)
+          .filter(isRelative)
+          .map((specifier) => resolveImport(file, specifier)),
+      ]),
+    );
+    const state = new Map<string, 'open' | 'done'>();
+    const cycles: string[] = [];
+    const visit = (file: string, path: readonly string[]): void => {
+      if (state.get(file) === 'done') return;
+      if (state.get(file) === 'open')
+        return void cycles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+      state.set(file, 'open');
+      for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+      state.set(file, 'done');
+    };
+    for (const file of graph.keys()) visit(file, []);
+    assert.deepEqual(cycles, []);
+  });
+
+  it('keeps clocks, chance, I/O and promises out of pure folders', () => {
+    const banned: readonly (readonly [RegExp, string])[] = [
+      [/\bDate\b/, 'Date: time is an input'],
+      [/\bMath\.random\b/, 'Math.random: use core/prng.ts'],
+      [/\bset(Timeout|Interval|Immediate)\b/, 'timers are effects'],
+      [/\bprocess\./, 'process: settings are passed in'],
+      [/\bconsole\./, 'console: use traces and notes'],
+      [/\b(async|await)\b|\bPromise\b/, 'promises: the core is synchronous'],
+      [/\bBuffer\b/, 'Buffer: use Uint8Array'],
+      [/\blocaleCompare\b|\btoLocale/, 'locale: compare code units'],
+      [/['"]node:/, 'node: modules'],
+    ];
+    const offences: string[] = [];
+    for (const file of product.filter((candidate) => PURE.includes(folderOf(candidate)))) {
+      const code = stripComments(read(file));
+      for (const [pattern, why] of banned) if (pattern.test(code)) offences.push(`${file}: ${why}`);
+    }
+    assert.deepEqual(offences, []);
+  });
+
+  it('keeps to the language subset and leaves no reminders', () => {
+    const banned: readonly (readonly [RegExp, string])[] = [
+      [/^\s*(export\s+)?(const\s+)?enum\s/m, 'enum: use a union'],
+      [/^\s*(export\s+)?namespace\s/m, 'namespace: use modules'],
+      [/^export default\b/m, 'default export: name it'],
+      [/:\s*any\b|\bas any\b|<any>/, 'any: use unknown'],
+      [/@ts-(ignore|nocheck|expect-error)/, 'suppressed type error'],
+      [/\b(TODO|FIXME|XXX)\b/, 'left-over reminder: do it or file it'],
+    ];
+    const offences: string[] = [];
+    for (const file of sources.filter((candidate) => !candidate.includes('/assembly/'))) {
+      const text = read(file);
+      const code = stripComments(text);
+      for (const [pattern, why] of banned) {
+        if (pattern.test(why.startsWith('left-over') ? text : code)) offences.push(`${file}: ${why}`);
+      }
+    }
+    assert.deepEqual(offences, []);
+  });
+
+  it('keeps files to 500 lines and functions to about 60', () => {
+    const offences: string[] = [];
+    for (const file of product) {
+      const lines = read(file).split('\n');
+      if (lines.length > 501) offences.push(`${file}: ${lines.length} lines; split it by subject`);
+      for (const { name, length } of functionLengths(lines)) {
+        if (length > 75) offences.push(`${file}: ${name} has ${length} lines; name its steps`);
+      }
+    }
+    assert.deepEqual(offences, []);
+  });
+
+  it('has no dead files: everything is reached from an entry point or a test', () => {
+    const entries = [
+      ...sources.filter(isTest),
+      ...files.filter((file) => file.startsWith('test/') && file.endsWith('.ts')),
+      ...product.filter((file) => /\/main(-[a-z]+)?\.ts$/.test(file) || /\/index\.ts$/.test(file)),
+    ];
+    const reached = new Set<string>();
+    const queue = [...entries];
+    const productReached = new Set<string>();
+    const visit = (from: readonly string[], into: Set<string>): void => {
+      const pending = [...from];
+      for (let file = pending.pop(); file !== undefined; file = pending.pop()) {
+        if (into.has(file) || !existsSync(join(root, file))) continue;
+        into.add(file);
+        for (const specifier of importsOf(file).filter(isRelative))
+          pending.push(resolveImport(file, specifier));
+        for (const match of read(file).matchAll(/new URL\(\s*['"](\.[^'"]+)['"]/g))
+          pending.push(resolveImport(file, match[1]!));
+      }
+    };
+    visit(queue, reached);
+    visit(
+      entries.filter((file) => !isTest(file) && !file.startsWith('test/')),
+      productReached,
+    );
+    assert.deepEqual(
+      product.filter((file) => !reached.has(file)),
+      [],
+      'nothing imports these',
+    );
+  });
+
+  it('has Markdown links that lead somewhere', () => {
+    const offences: string[] = [];
+    for (const file of files.filter((candidate) => candidate.endsWith('.md'))) {
+      const text = read(file).replace(/```[\s\S]*?```/g, '');
+      for (const match of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        const target = match[1]!.split('#')[0]!;
+        if (target === '' || /^[a-z]+:/.test(target)) continue;
+        const path = normalize(join(dirname(file), target));
+        if (!existsSync(join(root, path))) offences.push(`${file} -> ${match[1]!}`);
+      }
+    }
+    assert.deepEqual(offences, []);
+  });
+
+  it('names no machine, registry or download address', () => {
+    const offences: string[] = [];
+    const banned = [
+      /\/work\/|\/home\/|\/root\//,
+      /registry\.npmjs\.org|deb\.debian\.org/,
+      /"resolved":\s*"http/,
+    ];
+    for (const file of files.filter((candidate) =>
+      /\.(ts|mjs|js|json|md|sh|txt)$|^\.ci\/run$|^\.npmrc$/.test(candidate),
+    )) {
+      if (file === relative(root, fileURLToPath(import.meta.url))) continue;
+      const text = read(file);
+      for (const pattern of banned) if (pattern.test(text)) offences.push(`${file}: ${pattern.source}`);
+    }
+    assert.deepEqual(offences, []);
+  });
+
+  it('cites only rules that exist, and every rule somewhere in code and in a test', () => {
+    const listed = new Set<string>();
+    for (const file of product.filter((candidate) => candidate.endsWith('/rules.ts'))) {
+      for (const match of read(file).matchAll(/id:\s*'([A-Za-z0-9]+(?:\.[A-Z0-9a-z-]+)+)'/g))
+        listed.add(match[1]!);
+    }
+    assert.ok(listed.size > 20, 'protocols list their rules in rules.ts');
+    const pattern = /\b(MinBFT\.[A-Z0-9-]+(?:\.[A-Z0-9-]+)*)\b/g;
+    const citedInCode = new Set<string>();
+    const citedInTests = new Set<string>();
+    for (const file of sources) {
+      if (file.endsWith('/rules.ts')) continue;
+      for (const match of read(file).matchAll(pattern))
+        (isTest(file) ? citedInTests : citedInCode).add(match[1]!);
+    }
+    const unknown = [...citedInCode, ...citedInTests].filter(
+      (id) => !listed.has(id) && ![...listed].some((rule) => rule.startsWith(`${id}.`)),
+    );
+    assert.deepEqual([...new Set(unknown)].sort(), [], 'cited, but in no rules.ts');
+    assert.deepEqual(
+      [...listed].filter((id) => !citedInCode.has(id)).sort(),
+      [],
+      'in rules.ts, but no guard cites it',
+    );
+    assert.deepEqual(
+      [...listed].filter((id) => !citedInTests.has(id)).sort(),
+      [],
+      'in rules.ts, but no test names it',
+    );
+  });
+
+  it('runs on the pinned runtime', () => {
+    assert.ok(Number(process.versions.node.split('.')[0]) >= 24, `this is Node ${process.versions.node}`);
+  });
+});
+
+function stripComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\/\/.*$/gm, '');
+}
+
+/** Lengths of functions and methods, judged by indentation (prettier makes it reliable). */
+function functionLengths(lines: readonly string[]): { name: string; length: number }[] {
+  const found: { name: string; length: number }[] = [];
+  const start =
+    /^(\s*)(?:export\s+)?(?:async\s+)?(?:function\s+(\w+)|(?:static\s+|override\s+|async\s+|get\s+)*(#?\w+)\s*\()[^;]*\{$/;
+  const opening = /^(\s*)(?:export\s+)?(?:async\s+)?(?:function\s+(\w+)\b|(?:async\s+)?(#?\w+)\()$/;
+  lines.forEach((line, index) => {
+    const match = start.exec(line) ?? opening.exec(line);
+    if (match === null || /^\s*(if|for|while|switch|catch|return|describe|it|new|assert)\b/.test(line))
+      return;
+    const indent = match[1]!;
+    const end = lines.findIndex((candidate, at) => at > index && candidate.startsWith(`${indent}}`));
+    if (end > 0) found.push({ name: match[2] ?? match[3] ?? '?', length: end - index + 1 });
+  });
+  return found;
+}
