@@ -140,7 +140,7 @@ export interface ValidationKnowledge {
   readonly byDigest: (digest: Digest) => Registry | undefined;
   /** The incarnation bound to (replica, tcEpoch) in any registry of the chain, genesis included. */
   readonly incarnationOf: (replica: ReplicaId, tcEpoch: TcEpoch) => Incarnation | undefined;
-  /** Content of a NEW-VIEW that the caller holds, by the digest of its header. */
+  /** The most complete content (best in full, or with base) that the caller holds, by the digest of the header. */
   readonly newViewProof?: (digest: Digest) => NewViewProof | undefined;
   readonly cache: ValidationCache;
 }

@@ -19,6 +19,7 @@ import type {
   Prepare,
   ViewChange,
 } from './messages.ts';
+import { makeFullNewView } from './nested.ts';
 import { anchorStream, incarnationStream, stepStream } from './stream.ts';
 import type { StreamLookup, StreamState } from './stream.ts';
 import { genesisCheckpoint, registryByDigest, sameUi } from './validation.ts';
@@ -269,12 +270,20 @@ export function resolveNewView(
   let lacking: Need | undefined;
   const held = known.newViewProof?.(header.digest);
   for (const proof of held === undefined ? sources.attached : [...sources.attached, held]) {
-    if (proof.header.digest !== header.digest || !sameUi(proof.header.ui, header.ui)) continue;
-    const verdict = validNewView(context, proof, known);
+    if (proof.header.digest !== header.digest) continue;
+    const fitting = fitProof(proof, header);
+    if (fitting === undefined) continue;
+    const verdict = validNewView(context, fitting, known);
     if (suffices(verdict)) return verdict;
     if (verdict.kind === 'need') lacking = verdict;
   }
   return lacking ?? needContent(header);
+}
+
+/** The proof as one of this header: a Byzantine primary may have sealed one content twice, and N3 must judge both. */
+function fitProof(proof: NewViewProof, header: NewViewHeader): NewViewProof | undefined {
+  if (sameUi(proof.header.ui, header.ui)) return proof;
+  return proof.kind === 'NEW-VIEW' ? makeFullNewView(header, proof.viewChanges) : undefined;
 }
 
 function needContent(header: NewViewHeader): Need {
