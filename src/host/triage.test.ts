@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Digest, TcEpoch } from '../core/types.ts';
+import type { RecentCertificate, TrustedIdentity } from '../trusted/contract.ts';
+import { JournalImage } from './image.ts';
+import { encodeRecord } from './records.ts';
+import { triageStart } from './triage.ts';
+
+const EPOCH = '00000000000000aa' as TcEpoch;
+const OTHER = '00000000000000bb' as TcEpoch;
+const digestOf = (counter: number): Digest => counter.toString(16).padStart(64, '0') as Digest;
+
+function identity(counter: number, tcEpoch = EPOCH): TrustedIdentity {
+  return {
+    program: 'usig',
+    measurement: digestOf(99),
+    suite: 'ed25519',
+    tcId: '00'.repeat(16),
+    tcEpoch,
+    publicKey: '11'.repeat(32),
+    persistent: true,
+    counter,
+  };
+}
+
+/** A log whose messages 1..certified have certificates, followed by bare intents up to `intents`. */
+function log(certified: number, intents = certified): JournalImage {
+  const image = new JournalImage(EPOCH);
+  for (let counter = 1; counter <= intents; counter += 1) {
+    const draft = new Uint8Array([counter]);
+    image.apply(encodeRecord({ kind: 'intent', tcEpoch: EPOCH, counter, digest: digestOf(counter), draft }));
+    if (counter > certified) continue;
+    image.apply(
+      encodeRecord({ kind: 'certificate', tcEpoch: EPOCH, counter, authenticator: new Uint8Array(64) }),
+    );
+  }
+  return image;
+}
+
+const certificates = (from: number, to: number): RecentCertificate[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => ({
+    counter: from + index,
+    digest: digestOf(from + index),
+    authenticator: new Uint8Array(64),
+    core: new Uint8Array(0),
+  }));
+
+describe('start-up triage (rule W6, decision A3)', () => {
+  it('continues when component and log agree, also with a bare intent above (scenario 23)', () => {
+    assert.equal(triageStart(identity(0), log(0), undefined).kind, 'continue');
+    assert.equal(triageStart(identity(3), log(3), undefined).kind, 'continue');
+    assert.equal(triageStart(identity(3), log(3, 4), undefined).kind, 'continue');
+  });
+
+  it('refuses when the component is behind a certified message: it was rolled back', () => {
+    const triage = triageStart(identity(2), log(3), undefined);
+    assert.ok(triage.kind === 'refuse');
+    assert.match(triage.reason, /rolled back/);
+  });
+
+  it('completes what the component certified and the log intended', () => {
+    const image = log(3, 5);
+    assert.deepEqual(triageStart(identity(5), image, undefined), { kind: 'askRecent', count: 2 });
+    const triage = triageStart(identity(5), image, certificates(1, 5));
+    assert.ok(triage.kind === 'complete');
+    assert.deepEqual(
+      triage.certificates.map((certificate) => certificate.counter),
+      [4, 5],
+    );
+  });
+
+  it('renews when a certified message is in no intent, or another message stands there', () => {
+    assert.equal(triageStart(identity(5), log(3, 4), certificates(1, 5)).kind, 'renew');
+    const changed = certificates(1, 4).map((certificate) => ({ ...certificate, digest: digestOf(77) }));
+    assert.equal(triageStart(identity(4), log(3, 4), changed).kind, 'renew');
+    assert.equal(triageStart(identity(40), log(0), certificates(1, 40)).kind, 'renew');
+  });
+
+  it('renews when the log has a hole', () => {
+    const image = log(3);
+    image.own.delete(2);
+    assert.equal(triageStart(identity(3), image, undefined).kind, 'renew');
+  });
+
+  it('registers a fresh component under another tcEpoch, renews one that has spoken', () => {
+    assert.equal(triageStart(identity(0, OTHER), log(3), undefined).kind, 'register');
+    assert.equal(triageStart(identity(1, OTHER), log(3), undefined).kind, 'renew');
+  });
+});
+
+describe('journal image', () => {
+  it('means the same after compaction', () => {
+    const image = log(4, 5);
+    const state = new Uint8Array([9]);
+    const body = new Uint8Array([1, 2, 3]);
+    const key = `body/${digestOf(50)}`;
+    image.apply(encodeRecord({ kind: 'store', entries: [{ key, value: body }] }));
+    image.apply(encodeRecord({ kind: 'store', entries: [{ key: 'why', value: state }] }));
+    image.apply(encodeRecord({ kind: 'executed', sequence: 1, batch: digestOf(50), protocolState: state }));
+    image.apply(encodeRecord({ kind: 'store', entries: [{ key, value: undefined }] }));
+    image.apply(encodeRecord({ kind: 'trim', below: 3 }));
+    const copy = new JournalImage(EPOCH);
+    for (const record of image.toRecords()) assert.ok(copy.apply(record));
+    assert.deepEqual([...copy.own.keys()], [3, 4, 5]);
+    assert.equal(copy.certifiedThrough(), 4);
+    assert.deepEqual(
+      copy.body(digestOf(50)),
+      body,
+      'an executed body outlives being dropped by the protocol',
+    );
+    assert.equal(copy.stored.has(key), false);
+    assert.deepEqual(copy.executed, image.executed);
+    copy.coverThrough(1);
+    assert.equal(copy.body(digestOf(50)), undefined, 'a snapshot covers it');
+    assert.equal(copy.certifiedLog(0)?.length, 2);
+  });
+
+  it('forgets the own log of a renewed component', () => {
+    const image = log(4);
+    image.apply(encodeRecord({ kind: 'renewed', tcEpoch: OTHER, recover: new Uint8Array([7]) }));
+    assert.equal(image.certifiedThrough(), 0);
+    const late = {
+      kind: 'certificate',
+      tcEpoch: EPOCH,
+      counter: 1,
+      authenticator: new Uint8Array(64),
+    } as const;
+    assert.ok(image.apply(encodeRecord(late)));
+    assert.equal(image.own.size, 0);
+  });
+
+  it('refuses bytes that it did not write', () => {
+    assert.equal(new JournalImage(EPOCH).apply(new Uint8Array([250, 1])), false);
+  });
+});
