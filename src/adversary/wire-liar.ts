@@ -1,0 +1,192 @@
+/**
+ * Lies on the wire: what a Byzantine host does with frames that its own correct logic made. It drops, holds back,
+ * repeats and damages its own frames, and signs wrong answers to clients with its own key. It never touches what others
+ * send, and never forges.
+ */
+import { decodeReplicaFrame, encodeReplicaFrame } from '../core/client-wire.ts';
+import type { SignedReply, WireResult } from '../core/client-wire.ts';
+import type { Domain } from '../core/domain.ts';
+import type { Prng } from '../core/prng.ts';
+import type { Hash, Milliseconds, ReplicaId } from '../core/types.ts';
+import type { Signer } from '../crypto/port.ts';
+import { replyDigest } from '../host/client-desk.ts';
+import { decodeLinkFrame, encodeLinkFrame } from '../host/link-frames.ts';
+import type { HostPorts, NetworkPort } from '../host/ports.ts';
+import type { Behaviour } from './behaviours.ts';
+
+/** What lies on the wire are made of. */
+export interface WireLiarOptions {
+  readonly self: ReplicaId;
+  /** Number of replicas. */
+  readonly n: number;
+  readonly domain: Domain;
+  readonly hash: Hash;
+  /** The liar's own host key: its wrong replies are authentic. */
+  readonly signer: Signer;
+  readonly random: Prng;
+  /** Runs an action later; the world's timer. */
+  readonly after: (delayMs: Milliseconds, action: () => void) => void;
+  /** About how long the others wait before they suspect (requestMs of the cluster). */
+  readonly patienceMs: Milliseconds;
+}
+
+/** Frames that `replay` remembers. */
+const MEMORY = 128;
+/** Bytes above which a frame is not remembered. */
+const REMEMBERED_BYTES_MAX = 64 * 1024;
+
+/** The ports of a host, with the network lying as `behaviour` says; other behaviours leave the wire as it is. */
+export function wrapPorts(behaviour: Behaviour, options: WireLiarOptions, ports: HostPorts): HostPorts {
+  const network = wrapNetwork(behaviour, options, ports.network);
+  return network === undefined ? ports : { ...ports, network };
+}
+
+function wrapNetwork(
+  behaviour: Behaviour,
+  options: WireLiarOptions,
+  network: NetworkPort,
+): NetworkPort | undefined {
+  switch (behaviour) {
+    case 'silent':
+      return silence(options, network);
+    case 'delay':
+      return delays(options, network);
+    case 'withhold':
+      return withholding(options, network);
+    case 'replay':
+      return replays(options, network);
+    case 'corrupt-reply':
+      return { ...passing(network), toClient: (link, frame) => network.toClient(link, lie(options, frame)) };
+    case 'lie-checkpoint':
+      return { ...passing(network), toPeer: (to, frame) => network.toPeer(to, spoilChunks(options, frame)) };
+    case 'equivocate':
+      return undefined;
+  }
+}
+
+function passing(network: NetworkPort): NetworkPort {
+  return {
+    toPeer: (to, frame) => network.toPeer(to, frame),
+    toClient: (link, frame) => network.toClient(link, frame),
+  };
+}
+
+/** Speaks for a while, so that others depend on it, and then never again. */
+function silence(options: WireLiarOptions, network: NetworkPort): NetworkPort {
+  let left = options.random.pick([0, 20, 100, 400]);
+  const speaks = (): boolean => {
+    left -= 1;
+    return left >= 0;
+  };
+  return {
+    toPeer: (to, frame) => {
+      if (speaks()) network.toPeer(to, frame);
+    },
+    toClient: (link, frame) => {
+      if (speaks()) network.toClient(link, frame);
+    },
+  };
+}
+
+function delays(options: WireLiarOptions, network: NetworkPort): NetworkPort {
+  const { random, after, patienceMs } = options;
+  const high = patienceMs * random.pick([0.3, 0.9, 1.5, 4]);
+  const hold = (action: () => void): void => after(Math.floor(high * (0.5 + random.unit() / 2)), action);
+  return {
+    toPeer: (to, frame) => hold(() => network.toPeer(to, frame)),
+    toClient: (link, frame) => hold(() => network.toClient(link, frame)),
+  };
+}
+
+/** Keeps its messages, or only the bodies they name, from some; whom it cheats changes from time to time. */
+function withholding(options: WireLiarOptions, network: NetworkPort): NetworkPort {
+  const { random, n } = options;
+  const onlyBodies = random.chance(0.4);
+  let victims = new Set<ReplicaId>();
+  let left = 0;
+  const isCheated = (to: ReplicaId): boolean => {
+    if (left === 0) {
+      left = random.pick([50, 300, 2000]);
+      victims = new Set(Array.from({ length: n }, (_, id) => id).filter(() => random.chance(0.5)));
+    }
+    left -= 1;
+    return victims.has(to);
+  };
+  return {
+    ...passing(network),
+    toPeer: (to, frame) => {
+      const cheated = isCheated(to) && (!onlyBodies || decodeLinkFrame(frame)?.kind === 'body');
+      if (!cheated) network.toPeer(to, frame);
+    },
+  };
+}
+
+function replays(options: WireLiarOptions, network: NetworkPort): NetworkPort {
+  const { random, n, self } = options;
+  const remembered: Uint8Array[] = [];
+  const again = (): void => {
+    const to = random.between(0, n - 1);
+    if (to === self || remembered.length === 0) return;
+    const frame = random.pick(remembered);
+    network.toPeer(to, random.chance(0.3) ? damaged(random, frame) : frame);
+  };
+  return {
+    ...passing(network),
+    toPeer: (to, frame) => {
+      network.toPeer(to, frame);
+      if (frame.length <= REMEMBERED_BYTES_MAX) {
+        if (remembered.length < MEMORY) remembered.push(frame);
+        else remembered[random.between(0, MEMORY - 1)] = frame;
+      }
+      if (random.chance(0.3)) again();
+    },
+  };
+}
+
+function damaged(random: Prng, frame: Uint8Array): Uint8Array {
+  if (frame.length === 0) return frame;
+  if (random.chance(0.2)) return frame.subarray(0, random.between(0, frame.length - 1));
+  const copy = frame.slice();
+  const at = random.between(0, copy.length - 1);
+  copy[at] = copy[at]! ^ (1 << random.between(0, 7));
+  return copy;
+}
+
+/** A reply with one wrong result, newly signed; other frames as they are. */
+function lie(options: WireLiarOptions, frame: Uint8Array): Uint8Array {
+  const reply = decodeReplicaFrame(frame);
+  if (reply?.kind === 'readAnswer') {
+    return encodeReplicaFrame({ ...reply, result: altered(options.random, reply.result) });
+  }
+  if (reply?.kind !== 'reply' || reply.results.length === 0) return frame;
+  const wrong = options.random.between(0, reply.results.length - 1);
+  const results = reply.results.map((result, index) =>
+    index === wrong ? alteredResult(options.random, result) : result,
+  );
+  const content = { replica: reply.replica, session: reply.session, view: reply.view, results };
+  const signature = options.signer.sign(replyDigest(options.hash, options.domain, content));
+  const signed: SignedReply = { kind: 'reply', ...content, signature };
+  return encodeReplicaFrame(signed);
+}
+
+function alteredResult(random: Prng, result: WireResult): WireResult {
+  if (random.chance(0.2)) return { ...result, sequence: result.sequence + 1 };
+  if (random.chance(0.2)) return { ...result, height: result.height + 1 };
+  return { ...result, result: altered(random, result.result) };
+}
+
+function altered(random: Prng, bytes: Uint8Array): Uint8Array {
+  if (bytes.length === 0) return new Uint8Array([1]);
+  const copy = bytes.slice();
+  const at = random.between(0, copy.length - 1);
+  copy[at] = copy[at]! ^ (1 + random.between(0, 254));
+  return copy;
+}
+
+/** Half of the chunks that it serves to a replica in state transfer are wrong. */
+function spoilChunks(options: WireLiarOptions, frame: Uint8Array): Uint8Array {
+  const decoded = decodeLinkFrame(frame);
+  if (decoded?.kind !== 'chunks' || options.random.chance(0.5)) return frame;
+  const chunks = decoded.chunks.map(({ index, bytes }) => ({ index, bytes: altered(options.random, bytes) }));
+  return encodeLinkFrame({ ...decoded, chunks });
+}

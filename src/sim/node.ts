@@ -1,0 +1,353 @@
+/**
+ * One simulated machine: disk, trusted component, timers and links around the real host. It can lose power, be stopped
+ * for a while, be wiped, and start again; what it finds then is what its disk kept.
+ */
+import type { ClusterSettings } from '../core/config.ts';
+import type { ProtocolDefinition, Replica } from '../core/protocol.ts';
+import type { Prng } from '../core/prng.ts';
+import type { Milliseconds, ReplicaId } from '../core/types.ts';
+import { AssertionFailure } from '../core/assert.ts';
+import { createKvApplication } from '../apps/kv/application.ts';
+import { modelHash } from '../crypto/fast-model.ts';
+import type { ModelKeys, ModelSigner } from '../crypto/fast-model.ts';
+import type { CryptoPort } from '../crypto/port.ts';
+import { createSealVerifier } from '../crypto/seal-verifier.ts';
+import { hexToBytes } from '../core/bytes.ts';
+import { genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
+import { statementForUi } from '../trusted/statement.ts';
+import type { HostPorts } from '../host/ports.ts';
+import { ReplicaHost } from '../host/replica-host.ts';
+import { createLedgerExecutor } from '../ledger/executor.ts';
+import type { LedgerExecutor } from '../ledger/contract.ts';
+import type { Chance } from './chance.ts';
+import { SITE } from './chance.ts';
+import type { SimDisk } from './disk.ts';
+import type { EventQueue } from './event-queue.ts';
+import type { Judge } from './judge.ts';
+import type { SimTrusted } from './trusted.ts';
+
+/** What a machine is made of. */
+export interface SimNodeOptions<M> {
+  readonly id: ReplicaId;
+  readonly settings: ClusterSettings;
+  readonly definition: ProtocolDefinition<M>;
+  readonly keys: ModelKeys;
+  readonly signer: ModelSigner;
+  readonly trusted: SimTrusted;
+  readonly trustedLatency: { readonly lowMs: number; readonly highMs: number };
+  readonly disk: SimDisk;
+  readonly queue: EventQueue;
+  readonly chance: Chance;
+  readonly random: Prng;
+  readonly judge: Judge;
+  /** False for a Byzantine machine: nobody judges what it says about itself. */
+  readonly isCorrect: boolean;
+  /** What its clock shows when virtual time is 0. */
+  readonly epochMs: Milliseconds;
+  readonly toPeer: (to: ReplicaId, frame: Uint8Array) => void;
+  readonly toClient: (client: number, frame: Uint8Array) => void;
+  readonly note: (
+    replica: ReplicaId,
+    name: string,
+    detail: Readonly<Record<string, string | number | boolean>>,
+  ) => void;
+  readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
+  readonly wrapPorts?: (ports: HostPorts) => HostPorts;
+}
+
+/** See the top of this file. */
+export class SimNode<M> {
+  readonly #options: SimNodeOptions<M>;
+  #host: ReplicaHost<M> | undefined;
+  /** Counts starts; what belongs to an earlier life is dropped. */
+  #life = 0;
+  #paused = false;
+  #deferred: (() => void)[] = [];
+  #timers = new Map<string, number>();
+  #timerSerial = 0;
+  /** Whether it lost its disk once: from then on a start may find that sealed messages are lost. */
+  amnesic = false;
+  /** Starts after the first one. */
+  restarts = 0;
+  /** State transfers of all lives. */
+  #transfersBefore = 0;
+  #fatal: string | undefined;
+
+  constructor(options: SimNodeOptions<M>) {
+    this.#options = options;
+  }
+
+  get id(): ReplicaId {
+    return this.#options.id;
+  }
+
+  get isCorrect(): boolean {
+    return this.#options.isCorrect;
+  }
+
+  get isUp(): boolean {
+    return this.#host !== undefined;
+  }
+
+  get host(): ReplicaHost<M> | undefined {
+    return this.#host;
+  }
+
+  get stateTransfers(): number {
+    return this.#transfersBefore + (this.#host?.status(this.clock).stateTransfers ?? 0);
+  }
+
+  /** What its own clock shows. */
+  get clock(): Milliseconds {
+    return Math.floor(this.#options.epochMs + this.#options.queue.now);
+  }
+
+  /** Starts on what the disk holds. */
+  start(): void {
+    if (this.#host !== undefined) return;
+    const { settings, definition, id, random, disk, wrapReplica, wrapPorts } = this.#options;
+    this.#life += 1;
+    if (this.#life > 1) this.restarts += 1;
+    const ports = this.#ports(this.#life);
+    this.#host = new ReplicaHost<M>({
+      self: id,
+      settings,
+      definition,
+      executor: this.#executor(),
+      crypto: this.#crypto(),
+      ports: wrapPorts === undefined ? ports : wrapPorts(ports),
+      seed: random.u32(),
+      ...(wrapReplica === undefined ? {} : { wrapReplica }),
+    });
+    const image = disk.image();
+    this.#run((host) => host.start(image, this.clock));
+  }
+
+  /** Power is cut. */
+  crash(): void {
+    if (this.#host === undefined) return;
+    this.#transfersBefore = this.stateTransfers;
+    this.#host = undefined;
+    this.#life += 1;
+    this.#timers.clear();
+    this.#paused = false;
+    this.#deferred = [];
+    this.#options.disk.crash();
+  }
+
+  /** Stops or continues the process (SIGSTOP, SIGCONT): what arrives meanwhile waits. */
+  pause(paused: boolean): void {
+    if (this.#host === undefined) return;
+    this.#paused = paused;
+    const waiting = this.#deferred;
+    if (paused) return;
+    this.#deferred = [];
+    for (const action of waiting) action();
+  }
+
+  onPeerFrame(from: ReplicaId, frame: Uint8Array): void {
+    this.#run((host) => host.onPeerFrame(from, frame, this.clock));
+  }
+
+  onPeerUp(peer: ReplicaId): void {
+    this.#run((host) => host.onPeerUp(peer, this.clock));
+  }
+
+  onPeerDown(peer: ReplicaId): void {
+    this.#run((host) => host.onPeerDown(peer, this.clock));
+  }
+
+  onClientFrame(client: number, key: Uint8Array, frame: Uint8Array): void {
+    this.#run((host) => host.onClientFrame(client, key, frame, this.clock));
+  }
+
+  /** Lets the host do something, now or when it is continued; a broken assertion ends it and is reported. */
+  #run(action: (host: ReplicaHost<M>) => void): void {
+    const life = this.#life;
+    const guarded = (): void => {
+      const host = this.#host;
+      if (host === undefined || life !== this.#life) return;
+      try {
+        action(host);
+      } catch (error) {
+        this.#onCrash(error);
+      }
+    };
+    if (this.#paused) this.#deferred.push(guarded);
+    else guarded();
+  }
+
+  #onCrash(error: unknown): void {
+    const { id, judge, isCorrect } = this.#options;
+    const text =
+      error instanceof AssertionFailure ? `assertion: ${error.message}` : String((error as Error).stack);
+    // A Byzantine wrapper may bring its own replica into states that no correct one reaches.
+    if (isCorrect) judge.report('crash', `replica ${id} stopped: ${text}`);
+    else this.#options.note(id, 'byzantineStopped', { text });
+    this.crash();
+  }
+
+  #ports(life: number): HostPorts {
+    const { disk, toPeer, toClient, id, note } = this.#options;
+    const alive = (): boolean => life === this.#life && this.#host !== undefined;
+    return {
+      network: {
+        toPeer: (to, frame) => {
+          if (alive()) toPeer(to, frame);
+        },
+        toClient: (link, frame) => {
+          if (alive()) toClient(link, frame);
+        },
+      },
+      journal: {
+        append: (record) => disk.append(record),
+        sync: (token) => disk.sync(() => this.#run((host) => host.onJournalSynced(token, this.clock))),
+        rewrite: (records, token) =>
+          disk.rewrite(records, () => this.#run((host) => host.onJournalSynced(token, this.clock))),
+      },
+      snapshots: {
+        store: (frozen, meta) => {
+          const { sequence } = frozen.checkpoint;
+          disk.storeSnapshot(frozen, meta, () =>
+            this.#run((host) => host.onSnapshotStored(sequence, this.clock)),
+          );
+        },
+      },
+      blocks: {
+        append: (block) => disk.appendBlock(block),
+        sign: (height, headerHash, signature) => disk.signBlock(height, headerHash, signature),
+        truncateAbove: (height) => disk.truncateBlocksAbove(height),
+        read: (height) => disk.readBlock(height),
+      },
+      trusted: { call: (call, request) => this.#callTrusted(call, request) },
+      timers: {
+        set: (timer, delayMs) => this.#setTimer(timer, delayMs),
+        cancel: (timer) => void this.#timers.delete(timer),
+      },
+      observer: {
+        note: (name, detail) => this.#onNote(name, detail),
+        evidence: (replica, rule) => note(id, 'evidence', { against: replica, rule }),
+        ignored: (reason, from) => note(id, 'ignored', { reason, from }),
+        fatal: (reason) => this.#onFatal(reason),
+      },
+    };
+  }
+
+  #callTrusted(call: number, request: Uint8Array): void {
+    const { trusted, trustedLatency, queue, chance, id } = this.#options;
+    const delay = chance.range(SITE.trusted, id, trustedLatency.lowMs, trustedLatency.highMs);
+    const life = this.#life;
+    // The component works (and keeps its record) half-way: a crash may fall before, between or after.
+    queue.after(delay / 2, () => {
+      if (life !== this.#life) return;
+      const response = trusted.handle(request);
+      queue.after(delay / 2, () => {
+        if (life === this.#life) this.#run((host) => host.onTrustedResponse(call, response, this.clock));
+      });
+    });
+  }
+
+  #setTimer(timer: string, delayMs: Milliseconds): void {
+    const life = this.#life;
+    this.#timerSerial += 1;
+    const serial = this.#timerSerial;
+    this.#timers.set(timer, serial);
+    this.#options.queue.after(delayMs, () => {
+      if (life !== this.#life || this.#timers.get(timer) !== serial) return;
+      this.#run((host) => {
+        if (this.#timers.get(timer) !== serial) return;
+        this.#timers.delete(timer);
+        host.onTimer(timer, this.clock);
+      });
+    });
+  }
+
+  #onNote(name: string, detail: Readonly<Record<string, string | number | boolean>>): void {
+    const { id, judge, isCorrect, note } = this.#options;
+    // Invariant 14: an honest disk and a component that keeps its counter never make a replica forget.
+    if (name === 'renewing' && isCorrect && !this.amnesic)
+      judge.report(
+        'start',
+        `replica ${id} renews its trusted component after a plain crash: ${String(detail['reason'])}`,
+      );
+    note(id, name, detail);
+  }
+
+  #onFatal(reason: string): void {
+    const { id, judge, isCorrect, note } = this.#options;
+    this.#fatal = reason;
+    if (isCorrect) judge.report('start', `replica ${id} halted: ${reason}`);
+    note(id, 'fatal', { reason });
+  }
+
+  /** Why the host stopped itself, if it did. */
+  get fatal(): string | undefined {
+    return this.#fatal;
+  }
+
+  #crypto(): CryptoPort {
+    const { settings, keys, signer } = this.#options;
+    const verifier = createSealVerifier({
+      hostKeys: settings.members.map((member) => hexToBytes(member.hostKey)!),
+      verifySignature: (key, message, signature) => keys.verify(key, message, signature),
+      verifyCounter: (key, ui, digest) => {
+        const { tcId, publicKey } = key;
+        const statement = statementForUi({
+          tcId,
+          suite: 'ed25519',
+          tcEpoch: ui.tcEpoch,
+          counter: ui.counter,
+          digest,
+        });
+        return keys.verify(hexToBytes(publicKey)!, statement, ui.authenticator);
+      },
+    });
+    genesisRegistry(settings).members.forEach((entries, replica) => {
+      for (const entry of entries) verifier.trust(trustedKeyOf(replica, entry));
+    });
+    return { hash: modelHash, hostSigner: signer, verifier };
+  }
+
+  /** The real executor, with a judge looking over its shoulder if this machine is a correct one. */
+  #executor(): LedgerExecutor {
+    const { settings, judge, id, isCorrect } = this.#options;
+    const inner = createLedgerExecutor({
+      settings,
+      hash: modelHash,
+      application: createKvApplication({ hash: modelHash, buckets: 16 }),
+    });
+    if (!isCorrect) return inner;
+    return {
+      chunkCount: inner.chunkCount,
+      get executed() {
+        return inner.executed;
+      },
+      get height() {
+        return inner.height;
+      },
+      get headerHash() {
+        return inner.headerHash;
+      },
+      get checkpoint() {
+        return inner.checkpoint;
+      },
+      get protocolState() {
+        return inner.protocolState;
+      },
+      admit: (bundle) => inner.admit(bundle),
+      execute: (sequence, batch, protocolState) => {
+        const outcome = inner.execute(sequence, batch, protocolState);
+        judge.onExecuted(id, sequence, batch, outcome);
+        return outcome;
+      },
+      query: (operation) => inner.query(operation),
+      frozen: (sequence) => inner.frozen(sequence),
+      releaseBelow: (sequence) => inner.releaseBelow(sequence),
+      install: (checkpoint, chunk) => {
+        const installed = inner.install(checkpoint, chunk);
+        if (installed) judge.onInstalled(id, checkpoint);
+        return installed;
+      },
+    };
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * `runSchedule`: one seed, one run, one verdict; and `simulateBudget`: many of them. What the command line
+ * (`moiety sim`) and `npm test` call.
+ */
+import { wrapReplica } from '../adversary/stream-liar.ts';
+import { wrapPorts } from '../adversary/wire-liar.ts';
+import type { Replica } from '../core/protocol.ts';
+import { modelHash } from '../crypto/fast-model.ts';
+import { minbft } from '../protocols/minbft/definition.ts';
+import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
+import type { Violation } from './judge.ts';
+import { drawScenario } from './scenario.ts';
+import type { Scenario, ScenarioOverrides } from './scenario.ts';
+import { World } from './world.ts';
+import type { Corruption, CorruptionContext, Narrator } from './world.ts';
+
+/** What may be fixed from outside; everything else comes from the seed. */
+export interface ScheduleOptions extends ScenarioOverrides {
+  /** Told what happens, line by line; the run is the same with and without it. */
+  readonly narrate?: Narrator;
+}
+
+/** Figures of one run. */
+export interface ScheduleStats {
+  readonly replicas: number;
+  /** Highest view that a correct replica reached; views start at 0. */
+  readonly viewChanges: number;
+  readonly stateTransfers: number;
+  readonly restarts: number;
+  /** Byzantine replicas. */
+  readonly byzantine: number;
+  /** Sequence numbers that correct replicas executed. */
+  readonly committed: number;
+  /** Results that clients believe. */
+  readonly believed: number;
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly frames: number;
+}
+
+/** Outcome of one run. */
+export interface ScheduleResult {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly stats: ScheduleStats;
+  /** Equal for equal runs. */
+  readonly traceHash: string;
+  /** The command that repeats the run. */
+  readonly reproduce: string;
+  /** Who was accused by a correct replica, and under which rules. */
+  readonly accused: readonly { readonly replica: number; readonly rules: readonly string[] }[];
+}
+
+/** Runs the schedule of a seed. Equal arguments give equal results, on every machine. */
+export function runSchedule(seed: number, options: ScheduleOptions = {}): ScheduleResult {
+  const scenario = drawScenario(seed, options);
+  const world = new World<MinbftMessage>({
+    scenario,
+    definition: minbft,
+    corrupt,
+    ...(options.narrate === undefined ? {} : { narrate: options.narrate }),
+  });
+  world.run();
+  return resultOf(world, scenario, options);
+}
+
+function resultOf(world: World<MinbftMessage>, scenario: Scenario, options: ScheduleOptions): ScheduleResult {
+  const sum = (of: (node: World<MinbftMessage>['nodes'][number]) => number): number =>
+    world.correct.reduce((total, node) => total + of(node), 0);
+  return {
+    seed: scenario.seed,
+    violations: world.judge.violations,
+    stats: {
+      replicas: scenario.n,
+      viewChanges: world.highestView,
+      stateTransfers: sum((node) => node.stateTransfers),
+      restarts: sum((node) => node.restarts),
+      byzantine: scenario.byzantine.length,
+      committed: world.judge.highest,
+      believed: world.judge.believed,
+      virtualMs: world.queue.now,
+      events: world.events,
+      frames: world.framesSent,
+    },
+    traceHash: world.traceHash,
+    reproduce: reproduction(scenario.seed, options),
+    accused: [...world.accused]
+      .map(([replica, rules]) => ({ replica, rules: [...rules].sort() }))
+      .sort((a, b) => a.replica - b.replica),
+  };
+}
+
+/** One line that repeats a run: the seed, and what was fixed beside it. */
+export function reproduction(seed: number, overrides: ScenarioOverrides): string {
+  const parts = [`moiety sim --seed ${seed}`];
+  if (overrides.replicas !== undefined) parts.push(`--replicas ${overrides.replicas}`);
+  if (overrides.faults !== undefined) parts.push(`--faults ${overrides.faults.join(',') || 'none'}`);
+  for (const { replica, behaviour } of overrides.byzantine ?? [])
+    parts.push(`--byzantine ${replica}=${behaviour}`);
+  if (overrides.durationMs !== undefined) parts.push(`--duration ${overrides.durationMs}`);
+  return parts.join(' ');
+}
+
+function corrupt(context: CorruptionContext): Corruption<MinbftMessage> {
+  const { replica: self, behaviour, genesis, random, after, scenario } = context;
+  const { settings } = genesis;
+  const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
+  const wire = {
+    self,
+    n: scenario.n,
+    domain,
+    hash: modelHash,
+    signer: genesis.hostSigners[self]!,
+    random: random.fork(),
+    after,
+    patienceMs: settings.timers.requestMs,
+  };
+  const stream = { self, settings, domain, hash: modelHash, random: random.fork() };
+  return {
+    wrapReplica: (replica: Replica<MinbftMessage>) => wrapReplica(behaviour, stream, replica),
+    wrapPorts: (ports) => wrapPorts(behaviour, wire, ports),
+  };
+}
+
+/** Which seeds, and what is fixed for all of them. */
+export interface BudgetOptions extends ScenarioOverrides {
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Sum over a budget of schedules. */
+export interface BudgetSummary {
+  readonly schedules: number;
+  readonly violating: number;
+  readonly withViewChange: number;
+  readonly withStateTransfer: number;
+  readonly withRestart: number;
+  readonly withByzantine: number;
+  /** Schedules by number of replicas. */
+  readonly byReplicas: Readonly<Record<number, number>>;
+  readonly events: number;
+  readonly committed: number;
+}
+
+/** Nothing simulated yet. */
+export const EMPTY_SUMMARY: BudgetSummary = {
+  schedules: 0,
+  violating: 0,
+  withViewChange: 0,
+  withStateTransfer: 0,
+  withRestart: 0,
+  withByzantine: 0,
+  byReplicas: {},
+  events: 0,
+  committed: 0,
+};
+
+/** The summary with one more result. */
+export function addToSummary(summary: BudgetSummary, { stats, violations }: ScheduleResult): BudgetSummary {
+  const one = (is: boolean): number => (is ? 1 : 0);
+  const { replicas } = stats;
+  return {
+    schedules: summary.schedules + 1,
+    violating: summary.violating + one(violations.length > 0),
+    withViewChange: summary.withViewChange + one(stats.viewChanges > 0),
+    withStateTransfer: summary.withStateTransfer + one(stats.stateTransfers > 0),
+    withRestart: summary.withRestart + one(stats.restarts > 0),
+    withByzantine: summary.withByzantine + one(stats.byzantine > 0),
+    byReplicas: { ...summary.byReplicas, [replicas]: (summary.byReplicas[replicas] ?? 0) + 1 },
+    events: summary.events + stats.events,
+    committed: summary.committed + stats.committed,
+  };
+}
+
+/** Two summaries together (budgets that were split over workers). */
+export function joinSummaries(a: BudgetSummary, b: BudgetSummary): BudgetSummary {
+  const byReplicas: Record<number, number> = { ...a.byReplicas };
+  for (const [replicas, count] of Object.entries(b.byReplicas))
+    byReplicas[Number(replicas)] = (byReplicas[Number(replicas)] ?? 0) + count;
+  return {
+    schedules: a.schedules + b.schedules,
+    violating: a.violating + b.violating,
+    withViewChange: a.withViewChange + b.withViewChange,
+    withStateTransfer: a.withStateTransfer + b.withStateTransfer,
+    withRestart: a.withRestart + b.withRestart,
+    withByzantine: a.withByzantine + b.withByzantine,
+    byReplicas,
+    events: a.events + b.events,
+    committed: a.committed + b.committed,
+  };
+}
+
+/** Runs seeds one after the other; `onResult` may say false to stop. */
+export function simulateBudget(
+  options: BudgetOptions,
+  onResult: (result: ScheduleResult) => boolean | void,
+): BudgetSummary {
+  const { from, count, ...overrides } = options;
+  let summary = EMPTY_SUMMARY;
+  for (let seed = from; seed < from + count; seed += 1) {
+    const result = runSchedule(seed, overrides);
+    summary = addToSummary(summary, result);
+    if (onResult(result) === false) break;
+  }
+  return summary;
+}

@@ -1,0 +1,287 @@
+/**
+ * A schedule drawn from a seed: cluster, network, disks, faults, lies and load. Everything that a run will do is
+ * decided here or by `Chance`, so the seed (with the overrides of the command line) is the whole of it.
+ *
+ * The draw is a swarm: every family of faults is off in a good part of the seeds and strong in others, which reaches
+ * corners that "a little of everything" never does.
+ */
+import type { Behaviour } from '../adversary/behaviours.ts';
+import { BEHAVIOURS } from '../adversary/behaviours.ts';
+import type { ClusterLimits, ClusterTimers } from '../core/config.ts';
+import { Prng } from '../core/prng.ts';
+import type { Milliseconds, ReplicaId } from '../core/types.ts';
+import type { DiskSettings } from './disk.ts';
+import type { NetworkSettings } from './network.ts';
+
+/** Families of faults that a seed may draw; names of the command line's `--faults`. */
+export const FAULT_KINDS = [
+  'network',
+  'partition',
+  'isolate',
+  'crash',
+  'powercut',
+  'pause',
+  'wipe',
+  'disk',
+  'trusted',
+  'clock',
+  'byzantine',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** One thing that goes wrong at a planned time and is put right at another. */
+export type PlannedFault =
+  | {
+      readonly kind: 'crash' | 'pause' | 'wipe' | 'isolate';
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly target: FaultTarget;
+    }
+  | {
+      readonly kind: 'mute' | 'deaf';
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly target: FaultTarget;
+    }
+  | {
+      readonly kind: 'partition';
+      readonly atMs: number;
+      readonly forMs: number;
+      /** Replicas of one side. */
+      readonly side: readonly ReplicaId[];
+      /** If false only frames from `side` to the others are lost. */
+      readonly symmetric: boolean;
+    }
+  | { readonly kind: 'powercut'; readonly atMs: number; readonly forMs: number };
+
+/** Whom a fault hits: a fixed replica, or whoever leads at that time. */
+export type FaultTarget = { readonly kind: 'replica'; readonly id: ReplicaId } | { readonly kind: 'primary' };
+
+/** One client's load. */
+export interface ClientPlan {
+  readonly bundles: number;
+  readonly requestsPerBundle: number;
+  /** Bundles in flight at once. */
+  readonly inFlight: number;
+  /** Pause between two bundles. */
+  readonly paceMs: number;
+  readonly retransmitMs: number;
+  /** Whether new bundles go to everybody or to the supposed primary only. */
+  readonly toAll: boolean;
+}
+
+/** See the top of this file. */
+export interface Scenario {
+  readonly seed: number;
+  readonly f: number;
+  readonly n: number;
+  readonly limits: ClusterLimits;
+  readonly timers: ClusterTimers;
+  readonly network: NetworkSettings;
+  readonly disk: DiskSettings;
+  /** Latency of the trusted component, milliseconds. */
+  readonly trusted: { readonly lowMs: number; readonly highMs: number };
+  /** How far each replica's clock is off. */
+  readonly clockOffsetsMs: readonly Milliseconds[];
+  readonly byzantine: readonly { readonly replica: ReplicaId; readonly behaviour: Behaviour }[];
+  /** Ascending by time. */
+  readonly faults: readonly PlannedFault[];
+  readonly clients: readonly ClientPlan[];
+  /** When faults stop (except the lies of Byzantine replicas). */
+  readonly calmMs: number;
+  /** How long after that everything must be finished. */
+  readonly settleMs: number;
+}
+
+/** What the command line or a test fixes instead of drawing it. */
+export interface ScenarioOverrides {
+  /** 3, 5 or 7. */
+  readonly replicas?: number;
+  /** Only these families are drawn; an empty list means a run without faults. */
+  readonly faults?: readonly FaultKind[];
+  /** Exactly these lies. */
+  readonly byzantine?: readonly { readonly replica: ReplicaId; readonly behaviour: Behaviour }[];
+  /** Length of the phase with faults, milliseconds of virtual time. */
+  readonly durationMs?: number;
+}
+
+interface Draw {
+  readonly random: Prng;
+  readonly f: number;
+  readonly n: number;
+  readonly durationMs: number;
+  readonly on: (kind: FaultKind, probability: number) => boolean;
+}
+
+/** Speeds of a network: everything else is measured in its delay. */
+const SPEEDS = [
+  { low: 0.2, high: 1.5 },
+  { low: 0.5, high: 5 },
+  { low: 2, high: 20 },
+] as const;
+
+/** Draws the schedule of a seed. */
+export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): Scenario {
+  const random = new Prng(seed);
+  const f =
+    overrides.replicas === undefined ? random.pick([1, 1, 1, 1, 2, 2, 3]) : (overrides.replicas - 1) / 2;
+  const durationMs = overrides.durationMs ?? random.pick([600, 1200, 1200, 2500]);
+  const allowed = overrides.faults;
+  const on = (kind: FaultKind, probability: number): boolean => {
+    const drawn = random.chance(probability);
+    return allowed === undefined ? drawn : allowed.includes(kind);
+  };
+  const draw: Draw = { random, f, n: 2 * f + 1, durationMs, on };
+  const speed = random.pick(SPEEDS);
+  const network = drawNetwork(draw, speed);
+  const disk = on('disk', 0.2)
+    ? { syncLowMs: 1, syncHighMs: speed.high * 6 }
+    : { syncLowMs: 0.05, syncHighMs: 0.6 };
+  const trusted = on('trusted', 0.2) ? { lowMs: 0.5, highMs: speed.high * 4 } : { lowMs: 0.01, highMs: 0.1 };
+  const clockOffsetsMs = drawClocks(draw);
+  const byzantine = overrides.byzantine ?? drawByzantine(draw);
+  const faults = drawFaults(draw, byzantine);
+  return {
+    seed,
+    f,
+    n: draw.n,
+    limits: drawLimits(random),
+    timers: timersFor(speed.high, disk.syncHighMs + trusted.highMs),
+    network,
+    disk,
+    trusted,
+    clockOffsetsMs,
+    byzantine,
+    faults,
+    clients: drawClients(draw, speed.high),
+    calmMs: durationMs,
+    settleMs: 60_000,
+  };
+}
+
+function drawNetwork(draw: Draw, speed: { readonly low: number; readonly high: number }): NetworkSettings {
+  const { random } = draw;
+  const rough = draw.on('network', 0.6);
+  const share = (probability: number, high: number): number => {
+    const used = random.chance(probability);
+    const value = random.unit() * high;
+    return rough && used ? value : 0;
+  };
+  return {
+    delayLowMs: speed.low,
+    delayHighMs: speed.high,
+    tailProbability: share(0.6, 0.1),
+    tailFactor: random.pick([3, 10, 30]),
+    loss: share(0.6, 0.2),
+    duplication: share(0.5, 0.2),
+    reordering: random.chance(0.7) || !rough,
+  };
+}
+
+function drawClocks(draw: Draw): Milliseconds[] {
+  const spread = draw.on('clock', 0.3) ? draw.random.pick([20, 500, 2_000]) : 0;
+  return Array.from({ length: draw.n }, () => draw.random.between(0, spread));
+}
+
+function drawLimits(random: Prng): ClusterLimits {
+  const checkpointInterval = random.pick([2, 2, 3, 4, 5, 8]);
+  const pipelineFactor = random.pick([1, 2, 2, 3]);
+  return {
+    checkpointInterval,
+    pipelineFactor,
+    batchRequestsMax: random.pick([3, 6, 16]),
+    batchBytesMax: 96 * 1024,
+    logEntriesMax: 4096,
+    sessionsMax: 64,
+    sessionWindowMax: 64,
+  };
+}
+
+/** Waits in proportion to the network's delay: a view with a correct primary must be able to last. */
+function timersFor(delayHighMs: number, storeHighMs: number): ClusterTimers {
+  const step = delayHighMs + storeHighMs;
+  return {
+    batchDelayMs: 1,
+    statusMs: Math.ceil(20 + 3 * step),
+    requestMs: Math.ceil(60 + 14 * step),
+    newViewMs: Math.ceil(100 + 20 * step),
+    backoffCapMs: 4_000,
+    gapMs: Math.ceil(4 + 3 * step),
+    idleBatchMs: Math.ceil(20 + 4 * step),
+  };
+}
+
+function drawByzantine(draw: Draw): { replica: ReplicaId; behaviour: Behaviour }[] {
+  const { random, f, n } = draw;
+  if (!draw.on('byzantine', 0.45)) return [];
+  const count = random.between(1, f);
+  const free = Array.from({ length: n }, (_, id) => id);
+  const chosen: { replica: ReplicaId; behaviour: Behaviour }[] = [];
+  for (let index = 0; index < count; index += 1) {
+    // The first primaries have the most to lie about.
+    const replica = random.chance(0.5) ? free[0]! : random.pick(free);
+    free.splice(free.indexOf(replica), 1);
+    chosen.push({ replica, behaviour: random.pick(BEHAVIOURS).name });
+  }
+  return chosen;
+}
+
+function drawFaults(draw: Draw, byzantine: readonly { readonly replica: ReplicaId }[]): PlannedFault[] {
+  const { random, n, f, durationMs } = draw;
+  const faults: PlannedFault[] = [];
+  const honest = Array.from({ length: n }, (_, id) => id).filter(
+    (id) => !byzantine.some((entry) => entry.replica === id),
+  );
+  const at = (): number => random.unit() * durationMs * 0.8;
+  const length = (): number => durationMs * random.pick([0.05, 0.1, 0.3, 0.6]);
+  const target = (): FaultTarget =>
+    random.chance(0.5) ? { kind: 'primary' } : { kind: 'replica', id: random.between(0, n - 1) };
+  const some = (low: number, high: number, make: () => PlannedFault): void => {
+    const count = random.between(low, high);
+    for (let index = 0; index < count; index += 1) faults.push(make());
+  };
+  if (draw.on('crash', 0.4))
+    some(1, 4, () => ({ kind: 'crash', atMs: at(), forMs: length(), target: target() }));
+  if (draw.on('isolate', 0.45)) {
+    some(1, 3, () => ({
+      kind: random.pick(['isolate', 'isolate', 'mute', 'deaf'] as const),
+      atMs: at(),
+      forMs: length(),
+      target: target(),
+    }));
+  }
+  if (draw.on('partition', 0.25)) {
+    some(1, 2, () => ({
+      kind: 'partition',
+      atMs: at(),
+      forMs: length(),
+      side: Array.from({ length: n }, (_, id) => id).filter(() => random.chance(0.4)),
+      symmetric: random.chance(0.6),
+    }));
+  }
+  if (draw.on('powercut', 0.12))
+    some(1, 2, () => ({ kind: 'powercut', atMs: at(), forMs: 10 + random.unit() * 100 }));
+  if (draw.on('pause', 0.15))
+    some(1, 3, () => ({ kind: 'pause', atMs: at(), forMs: length(), target: target() }));
+  if (draw.on('wipe', 0.15) && byzantine.length < f) {
+    const id = random.pick(honest);
+    faults.push({ kind: 'wipe', atMs: at(), forMs: length(), target: { kind: 'replica', id } });
+  }
+  return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+function drawClients(draw: Draw, delayHighMs: number): ClientPlan[] {
+  const { random, durationMs } = draw;
+  const count = random.pick([1, 1, 2, 3]);
+  return Array.from({ length: count }, () => {
+    const bundles = random.between(4, Math.ceil(40 / count));
+    return {
+      bundles,
+      requestsPerBundle: random.pick([1, 1, 2, 3]),
+      inFlight: random.pick([1, 2, 4, 8]),
+      paceMs: (durationMs / bundles) * random.unit(),
+      retransmitMs: 40 + 10 * delayHighMs,
+      toAll: random.chance(0.5),
+    };
+  });
+}
