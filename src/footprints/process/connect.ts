@@ -28,6 +28,13 @@ const ID_END = 2 ** 32;
 /** The trusted process cannot be used; the message says why. */
 export class TrustedProcessError extends Error {
   override readonly name = 'TrustedProcessError';
+  /** The process went away before it answered: a moment later it may be another one. */
+  readonly vanished: boolean;
+
+  constructor(message: string, vanished = false) {
+    super(message);
+    this.vanished = vanished;
+  }
 }
 
 /** Gets the answer to one request; undefined if the connection was lost before it came. */
@@ -81,7 +88,7 @@ export function openSocket(folder: string): Promise<Socket | undefined> {
     socket.once('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       release();
-      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') done(undefined);
+      if (['ECONNREFUSED', 'ENOENT', 'ECONNRESET'].includes(error.code ?? '')) done(undefined);
       else fail(new TrustedProcessError(`cannot reach the trusted process in ${folder}: ${error.message}`));
     });
   });
@@ -207,21 +214,21 @@ function connectionOf(socket: Socket, reader: FrameReader, first: Frame): Truste
 export async function connectTrustedProcess(folder: string): Promise<TrustedConnection> {
   const token = readFileSync(join(folder, FOLDER_FILES.access));
   const socket = await openSocket(folder);
-  if (socket === undefined) throw new TrustedProcessError(`no trusted process serves ${folder}`);
+  if (socket === undefined) throw new TrustedProcessError(`no trusted process serves ${folder}`, true);
   if (token.length !== TOKEN_BYTES) {
     socket.destroy();
     throw new TrustedProcessError(`the access token in ${folder} is damaged`);
   }
   return new Promise((done, fail) => {
     const reader = new FrameReader(RESPONSE_BYTES_MAX);
-    const lose = (reason: string): void => {
+    const lose = (reason: string, vanished = false): void => {
       clearTimeout(timer);
       socket.destroy();
-      fail(new TrustedProcessError(`${folder}: ${reason}`));
+      fail(new TrustedProcessError(`${folder}: ${reason}`, vanished));
     };
     const timer = setTimeout(() => lose('the trusted process does not answer'), CONNECT_TIMEOUT_MS);
-    const onError = (error: Error): void => lose(error.message);
-    const onEnd = (): void => lose('the trusted process closed the connection');
+    const onError = (error: Error): void => lose(error.message, true);
+    const onEnd = (): void => lose('the trusted process closed the connection', true);
     const onData = (chunk: Buffer): void => {
       reader.push(chunk);
       const first = reader.next();

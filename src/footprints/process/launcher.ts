@@ -17,6 +17,7 @@ export const PROCESS_FOOTPRINT = 'process';
 
 const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 10_000;
+const RETRY_MS = 20;
 const LOG_BYTES_MAX = 256 * 1024;
 const OUTPUT_BYTES_MAX = 4 * 1024;
 
@@ -140,15 +141,30 @@ export async function spawnTrustedProcess(options: TrustedProcessOptions): Promi
   }
 }
 
+/**
+ * Starts the process if none runs and connects. One that was just killed may still hold its socket for a moment: then
+ * again.
+ */
+async function startAndConnect(options: TrustedProcessOptions): Promise<TrustedConnection> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await spawnTrustedProcess(options);
+      return await connectTrustedProcess(options.folder);
+    } catch (error) {
+      if (!(error instanceof TrustedProcessError) || !error.vanished || Date.now() > deadline) throw error;
+    }
+    await new Promise((done) => setTimeout(done, RETRY_MS));
+  }
+}
+
 /** Connects to the process of a folder; starts it if none runs, and again if it runs in another durability mode. */
 export async function openTrustedProcess(options: TrustedProcessOptions): Promise<TrustedConnection> {
-  await spawnTrustedProcess(options);
-  const connection = await connectTrustedProcess(options.folder);
+  const connection = await startAndConnect(options);
   if (connection.durability === (options.durability ?? 'fsync')) return connection;
   connection.close();
   await stopTrustedProcess(options.folder);
-  await spawnTrustedProcess(options);
-  return connectTrustedProcess(options.folder);
+  return startAndConnect(options);
 }
 
 function isServing(pid: number, folder: string): boolean {
@@ -177,6 +193,7 @@ export async function stopTrustedProcess(folder: string): Promise<boolean> {
   try {
     connection = await connectTrustedProcess(folder);
   } catch (error) {
+    if (error instanceof TrustedProcessError && error.vanished) return true;
     if (killSilent(folder)) return true;
     throw error;
   }

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { StateDamage, StateLog } from './state-log.ts';
+import type { Durability } from './state-log.ts';
+
+const KEEP = 8;
+const HEADER_BYTES = 128;
+/** Bytes on disk of a record with the payloads used here. */
+const RECORD_BYTES = 64;
+
+function inFolder(body: (folder: string) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), 'moiety-state-'));
+  try {
+    StateLog.create(folder);
+    body(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function payload(value: number): Uint8Array {
+  return Uint8Array.of(value >> 8, value & 255, 1, 2);
+}
+
+function values(log: StateLog): number[] {
+  return log.records.map((record) => record[0]! * 256 + record[1]!);
+}
+
+function open(folder: string, durability: Durability = 'fsync'): StateLog {
+  return StateLog.open(folder, durability, KEEP);
+}
+
+/** Appends values in groups, each made durable on its own; leaves the file as a crash would. */
+function write(
+  folder: string,
+  groups: readonly (readonly number[])[],
+  durability: Durability = 'fsync',
+): StateLog {
+  const log = open(folder, durability);
+  for (const group of groups) {
+    for (const value of group) log.append(payload(value));
+    log.flush();
+  }
+  return log;
+}
+
+function change(folder: string, edit: (file: Buffer) => void): void {
+  const path = join(folder, 'state');
+  const file = readFileSync(path);
+  edit(file);
+  writeFileSync(path, file);
+}
+
+test('what was flushed is there after a crash, with the key', () => {
+  inFolder((folder) => {
+    const { key } = write(folder, [[1], [2, 3], [4]]);
+    const again = open(folder);
+    assert.deepEqual(values(again), [1, 2, 3, 4]);
+    assert.deepEqual([...again.key.tcEpoch], [...key.tcEpoch]);
+    assert.deepEqual([...again.key.seed], [...key.seed]);
+  });
+});
+
+test('the file stays bounded: a full one is replaced by the last records', () => {
+  inFolder((folder) => {
+    const log = open(folder);
+    const big = new Uint8Array(4096);
+    for (let value = 1; value <= 2500; value += 1) {
+      log.append(value % 50 === 0 ? payload(value) : big);
+      if (value % 50 === 0) log.flush();
+    }
+    assert.equal(readFileSync(join(folder, 'state')).length, 4 * 1024 * 1024);
+    const again = open(folder);
+    assert.equal(again.records.length, KEEP);
+    assert.equal(values(again).at(-1), 2500);
+  });
+});
+
+test('a torn end is dropped, wherever it is torn', () => {
+  for (let cut = 1; cut < RECORD_BYTES; cut += 7) {
+    inFolder((folder) => {
+      write(folder, [[1], [2]]);
+      change(folder, (file) =>
+        file.fill(0, HEADER_BYTES + RECORD_BYTES + cut, HEADER_BYTES + 2 * RECORD_BYTES),
+      );
+      // The record ends some bytes before the next one begins; from there on nothing is torn.
+      assert.deepEqual(values(open(folder)), cut < 60 ? [1] : [1, 2]);
+    });
+  }
+});
+
+test('a group whose sectors arrived out of order is dropped whole, from its first hole on', () => {
+  inFolder((folder) => {
+    write(folder, [[1], [2, 3, 4]]);
+    change(folder, (file) => file.fill(0, HEADER_BYTES + RECORD_BYTES, HEADER_BYTES + 2 * RECORD_BYTES));
+    assert.deepEqual(values(open(folder)), [1]);
+  });
+});
+
+test('a damaged record below the end is refused and says what to do', () => {
+  for (const at of [0, 10, 30, 41, 50]) {
+    inFolder((folder) => {
+      write(folder, [[1], [2], [3]]);
+      change(folder, (file) => (file[HEADER_BYTES + RECORD_BYTES + at]! ^= 4));
+      assert.throws(
+        () => open(folder),
+        (error) => error instanceof StateDamage && /RECOVER/.test(error.message),
+      );
+    });
+  }
+});
+
+test('a damaged header is refused', () => {
+  for (const at of [0, 9, 20, 48, 127]) {
+    inFolder((folder) => {
+      write(folder, [[1]]);
+      change(folder, (file) => (file[at]! ^= 1));
+      assert.throws(() => open(folder), StateDamage);
+    });
+  }
+});
+
+test('records of another state are not taken over', () => {
+  inFolder((folder) => {
+    write(folder, [[1], [2]]);
+    inFolder((other) => {
+      write(other, [[7], [8]]);
+      const foreign = readFileSync(join(other, 'state')).subarray(HEADER_BYTES);
+      change(folder, (file) => foreign.copy(file, HEADER_BYTES));
+      assert.throws(() => open(folder), StateDamage);
+    });
+  });
+});
+
+test('renew: another key, no records, and nothing of the old seed in the file', () => {
+  inFolder((folder) => {
+    const log = write(folder, [[1], [2]]);
+    const old = { seed: Buffer.from(log.key.seed), tcEpoch: Buffer.from(log.key.tcEpoch) };
+    const renewed = log.renew();
+    assert.notDeepEqual([...renewed.seed], [...old.seed]);
+    assert.notDeepEqual([...renewed.tcEpoch], [...old.tcEpoch]);
+    log.append(payload(1));
+    log.flush();
+    assert.equal(readFileSync(join(folder, 'state')).indexOf(old.seed), -1);
+    const again = open(folder);
+    assert.deepEqual(values(again), [1]);
+    assert.deepEqual([...again.key.seed], [...renewed.seed]);
+  });
+});
+
+test('memory: a crash renews the key, a stop in order keeps everything', () => {
+  inFolder((folder) => {
+    const first = write(folder, [[1], [2]], 'memory');
+    const second = open(folder, 'memory');
+    assert.notDeepEqual([...second.key.tcEpoch], [...first.key.tcEpoch]);
+    assert.deepEqual(values(second), []);
+    second.append(payload(5));
+    second.close();
+    const third = open(folder, 'fsync');
+    assert.deepEqual([...third.key.tcEpoch], [...second.key.tcEpoch]);
+    assert.deepEqual(values(third), [5]);
+  });
+});
+
+test(
+  'os: survives the process, but not another start of the operating system',
+  { skip: process.platform !== 'linux' },
+  () => {
+    inFolder((folder) => {
+      const first = write(folder, [[1], [2]], 'os');
+      const again = open(folder, 'os');
+      assert.deepEqual(values(again), [1, 2]);
+      assert.deepEqual([...again.key.tcEpoch], [...first.key.tcEpoch]);
+    });
+  },
+);
