@@ -1,123 +1,101 @@
 /**
- * Reads documents (receipts, trust files) out of parsed JSON without ever throwing. Like `core/codec.ts`: the first
- * violation makes the reader *fail*, after which every read gives a harmless value; the caller asks once, at its end.
+ * Strict reading of JSON that people write or pass around: unknown fields are refused, every field has a shape and a
+ * bound, and the first thing that is wrong is told as a sentence with its place. Never throws.
  */
-import { hexToBytes } from '../core/bytes.ts';
-import type { Digest } from '../core/types.ts';
-import { ZERO_DIGEST } from '../core/types.ts';
 
-const EMPTY = new Uint8Array(0);
+/** Collects the first complaint of one document. */
+export class JsonReading {
+  #error: string | undefined;
 
-/** Failure state that the readers of one document share. */
-interface Standing {
-  failed: boolean;
+  /** What is wrong, or undefined. */
+  get error(): string | undefined {
+    return this.#error;
+  }
+
+  /** Complains about a place; only the first complaint is kept. */
+  complain(place: string, sentence: string): void {
+    this.#error ??= `${place === '' ? 'the document' : place} ${sentence}`;
+  }
+
+  /** The object at `place` with exactly these fields. An object without them after a complaint. */
+  object(value: unknown, place: string, fields: readonly string[]): JsonObject {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      this.complain(place, 'must be an object');
+      return new JsonObject(this, place, new Map());
+    }
+    const entries = new Map<string, unknown>(Object.entries(value));
+    for (const name of entries.keys())
+      if (!fields.includes(name)) this.complain(place, `has an unknown field "${name.slice(0, 64)}"`);
+    for (const name of fields) if (!entries.has(name)) this.complain(place, `lacks the field "${name}"`);
+    return new JsonObject(this, place, entries);
+  }
 }
 
-/** Fields of one JSON object. */
-export class JsonFields {
-  readonly #fields: ReadonlyMap<string, unknown>;
-  readonly #standing: Standing;
+/** Fields of one object of a document. Readers give a harmless value after a complaint. */
+export class JsonObject {
+  readonly #reading: JsonReading;
+  readonly #place: string;
+  readonly #entries: ReadonlyMap<string, unknown>;
 
-  private constructor(value: unknown, standing: Standing) {
-    this.#standing = standing;
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    if (!isObject) standing.failed = true;
-    this.#fields = new Map(isObject ? Object.entries(value) : []);
+  constructor(reading: JsonReading, place: string, entries: ReadonlyMap<string, unknown>) {
+    this.#reading = reading;
+    this.#place = place;
+    this.#entries = entries;
   }
 
-  /** The object that a text holds. Fails on anything else, and on a text longer than `lengthMax` characters. */
-  static parse(text: string, lengthMax: number): JsonFields {
-    const standing = { failed: false };
-    try {
-      if (text.length <= lengthMax) return new JsonFields(JSON.parse(text), standing);
-    } catch {
-      // Not JSON: fails below.
-    }
-    return new JsonFields(undefined, standing);
+  #at(name: string): string {
+    return this.#place === '' ? name : `${this.#place}.${name}`;
   }
 
-  /** True once anything in the document was wrong. */
-  get failed(): boolean {
-    return this.#standing.failed;
+  /** Complains about one of this object's fields. */
+  complain(name: string, sentence: string): void {
+    this.#reading.complain(this.#at(name), sentence);
   }
 
-  /** Makes the document fail. */
-  fail(): void {
-    this.#standing.failed = true;
+  integer(name: string, low: number, high: number): number {
+    const value = this.#entries.get(name);
+    if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
+    this.complain(name, `must be an integer from ${low} to ${high}`);
+    return low;
   }
 
-  /** Fails unless the object has exactly these fields. */
-  only(...names: readonly string[]): this {
-    if (this.#fields.size !== names.length || names.some((name) => !this.#fields.has(name))) this.fail();
-    return this;
-  }
-
-  /** A string. */
-  text(name: string): string {
-    const value = this.#fields.get(name);
-    if (typeof value === 'string') return value;
-    this.fail();
+  /** Text that matches `pattern`, which must admit ASCII only; `what` completes "must be …". */
+  text(name: string, pattern: RegExp, what: string): string {
+    const value = this.#entries.get(name);
+    if (typeof value === 'string' && pattern.test(value)) return value;
+    this.complain(name, `must be ${what}`);
     return '';
   }
 
-  /** A safe integer >= 0. */
-  integer(name: string): number {
-    const value = this.#fields.get(name);
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-    this.fail();
-    return 0;
+  /** Lower-case hexadecimal of exactly this many bytes. */
+  hex(name: string, byteCount: number): string {
+    const value = this.#entries.get(name);
+    if (typeof value === 'string' && value.length === 2 * byteCount && /^[0-9a-f]*$/.test(value))
+      return value;
+    this.complain(name, `must be ${byteCount} bytes in lower-case hexadecimal`);
+    return '00'.repeat(byteCount);
   }
 
-  /** At most `max` bytes in lower-case hexadecimal. */
-  bytes(name: string, max: number): Uint8Array {
-    return this.#hex(this.text(name), max);
+  /** One of these texts. */
+  oneOf<T extends string>(name: string, choices: readonly [T, ...T[]]): T {
+    const found = choices.find((choice) => choice === this.#entries.get(name));
+    if (found !== undefined) return found;
+    this.complain(name, `must be one of ${choices.map((choice) => `"${choice}"`).join(', ')}`);
+    return choices[0];
   }
 
-  /** 64 hexadecimal digits. */
-  digest(name: string): Digest {
-    return this.#digest(this.text(name));
+  /** A list of `low` to `high` items, each read with its place. */
+  list<T>(name: string, low: number, high: number, read: (value: unknown, place: string) => T): T[] {
+    const value = this.#entries.get(name);
+    if (!Array.isArray(value) || value.length < low || value.length > high) {
+      this.complain(name, `must be a list of ${low} to ${high} items`);
+      return [];
+    }
+    return value.map((item: unknown, index) => read(item, `${this.#at(name)}[${index}]`));
   }
 
-  /** A list of at most `max` digests. */
-  digests(name: string, max: number): Digest[] {
-    return this.#list(name, max).map((item) => this.#digest(item));
-  }
-
-  /** A list of at most `max` byte strings of `length` bytes each. */
-  byteStrings(name: string, max: number, length: number): Uint8Array[] {
-    return this.#list(name, max).map((item) => {
-      const bytes = this.#hex(item, length);
-      if (bytes.length !== length) this.fail();
-      return bytes;
-    });
-  }
-
-  /** An object. */
-  object(name: string): JsonFields {
-    return new JsonFields(this.#fields.get(name), this.#standing);
-  }
-
-  /** A list of at most `max` objects. */
-  objects(name: string, max: number): JsonFields[] {
-    return this.#list(name, max).map((item) => new JsonFields(item, this.#standing));
-  }
-
-  #list(name: string, max: number): readonly unknown[] {
-    const value = this.#fields.get(name);
-    if (Array.isArray(value) && value.length <= max) return value;
-    this.fail();
-    return [];
-  }
-
-  #hex(value: unknown, max: number): Uint8Array {
-    const bytes = typeof value === 'string' && value.length <= 2 * max ? hexToBytes(value) : undefined;
-    if (bytes === undefined) this.fail();
-    return bytes ?? EMPTY;
-  }
-
-  #digest(value: unknown): Digest {
-    if (this.#hex(value, 32).length === 32) return value as Digest;
-    this.fail();
-    return ZERO_DIGEST;
+  /** An object with exactly these fields. */
+  object(name: string, fields: readonly string[]): JsonObject {
+    return this.#reading.object(this.#entries.get(name), this.#at(name), fields);
   }
 }

@@ -10,7 +10,7 @@ import { OPERATION_BYTES_MAX } from '../core/request.ts';
 import type { Digest, Hash, RequestNumber, SessionId } from '../core/types.ts';
 import { transactionProofs } from './block.ts';
 import type { Block, BlockHeader, HeaderSignature } from './contract.ts';
-import { JsonFields } from './json-fields.ts';
+import { DocumentFields } from './document-fields.ts';
 import { PATH_LENGTH_MAX } from './merkle.ts';
 import { isOrganisationName } from './transaction.ts';
 
@@ -114,7 +114,7 @@ export function encodeReceipt(receipt: Receipt): string {
   });
 }
 
-function readHeader(fields: JsonFields): BlockHeader {
+function readHeader(fields: DocumentFields): BlockHeader {
   const checkpoint = fields.object('checkpoint');
   return {
     clusterId: fields.digest('clusterId'),
@@ -131,7 +131,7 @@ function readHeader(fields: JsonFields): BlockHeader {
   };
 }
 
-function readTransaction(fields: JsonFields): ReceiptTransaction {
+function readTransaction(fields: DocumentFields): ReceiptTransaction {
   const organisation = fields.text('organisation');
   if (!isOrganisationName(organisation)) fields.fail();
   return {
@@ -144,7 +144,7 @@ function readTransaction(fields: JsonFields): ReceiptTransaction {
   };
 }
 
-function readSignature(fields: JsonFields): HeaderSignature {
+function readSignature(fields: DocumentFields): HeaderSignature {
   const signature = fields.bytes('signature', 64);
   if (signature.length !== 64) fields.fail();
   return { replica: fields.integer('replica'), signature };
@@ -155,7 +155,7 @@ function readSignature(fields: JsonFields): HeaderSignature {
  * other orders, white space, upper-case digits and other spellings of a number all fail by that). Checks no proof.
  */
 export function parseReceipt(text: string): Receipt | undefined {
-  const fields = JsonFields.parse(text, RECEIPT_LENGTH_MAX);
+  const fields = DocumentFields.parse(text, RECEIPT_LENGTH_MAX);
   const paths = fields.object('paths');
   const receipt: Receipt = {
     header: readHeader(fields.object('header')),

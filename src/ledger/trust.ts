@@ -5,7 +5,7 @@
 import { bytesToHex } from '../core/bytes.ts';
 import type { ConfigurationVersion, Digest } from '../core/types.ts';
 import { isPrimeOrderKey } from '../crypto/ed25519-rule.ts';
-import { JsonFields } from './json-fields.ts';
+import { DocumentFields } from './document-fields.ts';
 
 /** Value of the field `format`. */
 export const TRUST_FORMAT = 'moiety-trust/1';
@@ -35,7 +35,7 @@ export function encodeTrust(trust: Trust): string {
  * signatures must come from f+1 replicas) and no key that may not be registered (rule K1). White space and order are free: it is trusted as it is.
  */
 export function parseTrust(text: string): Trust | undefined {
-  const fields = JsonFields.parse(text, TRUST_LENGTH_MAX);
+  const fields = DocumentFields.parse(text, TRUST_LENGTH_MAX);
   fields.only('format', 'clusterId', 'f', 'configurationVersion', 'hostKeys');
   if (fields.text('format') !== TRUST_FORMAT) fields.fail();
   const trust: Trust = {
