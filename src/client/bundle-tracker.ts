@@ -183,7 +183,7 @@ export class BundleTracker {
     if (tracked === undefined) return [];
     tracked.busy.set(replica, Math.min(retryAfterMs, RETRY_AFTER_CAP_MS));
     if (tracked.busy.size < this.#quorum) return [];
-    // The smallest wait among f+1 that some correct replica may have asked for: the median resists both extremes.
+    // The median resists both extremes, which may be lies.
     const waits = [...tracked.busy.values()].sort((a, b) => a - b);
     const wait = waits[waits.length >> 1]!;
     tracked.busy.clear();

@@ -28,15 +28,22 @@ export class ClientError extends Error {
   readonly txId: Digest | undefined;
   /** When to try again, if that helps. */
   readonly retryAfterMs: Milliseconds | undefined;
+  /** Name of the refusal or of the service's error, if the cluster gave one. */
+  readonly reason: string | undefined;
 
   constructor(
     code: ClientErrorCode,
     message: string,
-    about: { readonly txId?: Digest | undefined; readonly retryAfterMs?: Milliseconds | undefined } = {},
+    about: {
+      readonly txId?: Digest | undefined;
+      readonly retryAfterMs?: Milliseconds | undefined;
+      readonly reason?: string | undefined;
+    } = {},
   ) {
     super(message);
     this.code = code;
     this.txId = about.txId;
     this.retryAfterMs = about.retryAfterMs;
+    this.reason = about.reason;
   }
 }

@@ -12,12 +12,15 @@
  */
 import type { Digest, Height, Milliseconds, ReplicaId, SequenceNumber, View } from './types.ts';
 
-/** Answer to `status`: stable shape, scripts rely on it (`status --json`, `/v1/status`). */
+/**
+ * Answer to `status`: stable shape, scripts rely on it (`status --json`, `/v1/status`). `host/status.ts` makes a superset;
+ * a client passes on what it does not know.
+ */
 export interface ReplicaStatus {
   readonly id: ReplicaId;
   readonly view: View;
-  readonly role: 'primary' | 'backup';
-  readonly mode: 'active' | 'changing' | 'recovering';
+  readonly role: 'primary' | 'backup' | 'recovering' | 'starting' | 'halted';
+  readonly mode: string;
   readonly sequence: SequenceNumber;
   readonly height: Height;
   readonly headerHash: Digest;
@@ -27,18 +30,18 @@ export interface ReplicaStatus {
     readonly program: string;
     readonly footprint: string;
     readonly tcEpoch: string;
-    readonly incarnation: number;
     readonly counter: number;
     readonly persistent: boolean;
   };
   /** Why nothing is ordered, if so. */
-  readonly waitsFor?: string;
-  /** What this replica thinks of the others. */
-  readonly peers?: readonly {
-    readonly id: ReplicaId;
-    readonly standing: 'ok' | 'suspected' | 'proven';
-    readonly reason?: string;
-    readonly lastHeardMs?: Milliseconds;
+  readonly waitsFor: string | null;
+  /** Replicas whose fault is proved by evidence that verifies offline. */
+  readonly proven: readonly { readonly replica: ReplicaId; readonly rule: string }[];
+  /** Replicas that have not been heard for long. */
+  readonly suspected: readonly {
+    readonly replica: ReplicaId;
+    readonly lastHeardMs: Milliseconds | null;
+    readonly why: string;
   }[];
 }
 

@@ -1,0 +1,435 @@
+/**
+ * The client library: `connect` gives a `MoietyClient` over TLS to all replicas. It believes f+1 equal signed replies,
+ * N equal answers to a read, or a proof; never one replica (unless asked for one replica's word).
+ */
+import { createPrivateKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { checkKvOperation, decodeKvOperation, encodeKvOperation } from '../apps/kv/operations.ts';
+import type { KvOperation } from '../apps/kv/operations.ts';
+import { decodeKvResult } from '../apps/kv/results.ts';
+import type { KvResult } from '../apps/kv/results.ts';
+import { bytesToDigest, concatBytes, digestToBytes, hexToBytes } from '../core/bytes.ts';
+import type { WireResult } from '../core/client-wire.ts';
+import type { ClusterSettings } from '../core/config.ts';
+import { clientIdOf, decodeBundle } from '../core/request.ts';
+import type { Digest, Height, Milliseconds } from '../core/types.ts';
+import {
+  APPLICATION_OPERATION_BYTES_MAX,
+  decodeResult,
+  encodeOperation,
+  IDEMPOTENCY_KEY_BYTES_MAX,
+} from '../ledger/operation.ts';
+import type { Operation } from '../ledger/operation.ts';
+import { selfSignedCertificate } from './certificate.ts';
+import type {
+  Committed,
+  Executed,
+  LedgerEvent,
+  ListPage,
+  ListQuery,
+  MoietyClient,
+  ProvenBlock,
+  ReadOptions,
+  ReadResult,
+  SeenStatus,
+  SubmitOptions,
+  TransactionState,
+} from './contract.ts';
+import { ClientError } from './errors.ts';
+import { EVENT_POLL_MS, streamEvents } from './events.ts';
+import { createKeySigner, createSignatureCheck, nodeHash } from './keys.ts';
+import { LedgerReader } from './ledger-reader.ts';
+import { ReplicaLink } from './link.ts';
+import { receiptOf } from './receipts.ts';
+import { ReplicaChannels } from './replica-channels.ts';
+import type { OpenChannel } from './replica-channels.ts';
+import { StateFile } from './state-file.ts';
+import { Submitter } from './submitter.ts';
+
+/** How long a call waits unless told otherwise. */
+const TIMEOUT_MS: Milliseconds = 10_000;
+/** How long a fast read waits for all N (decision C6). */
+const FAST_READ_MS: Milliseconds = 50;
+/** After a fast read without an answer reads are ordered at once for so long: one silent replica must not slow each. */
+const FAST_READ_PAUSE_MS: Milliseconds = 1_000;
+/** Tries of an ordered read whose result was lost on the way: reads are not kept (decision C6). */
+const ORDERED_READ_TRIES = 4;
+
+/** What `connect` needs. */
+export interface ConnectOptions {
+  readonly cluster: ClusterSettings;
+  /** Ed25519 private key of a client that the cluster knows. */
+  readonly key: KeyObject | string;
+  /** File that keeps calls exactly-once over a crash of this process; one client at a time may use it. */
+  readonly stateFile?: string | undefined;
+  /** Window to ask for (decision C4): requests in flight; default 64, a gateway takes 4,096. */
+  readonly window?: number | undefined;
+  /** How long to wait for f+1 replicas; 0: do not wait. Default 5 s. */
+  readonly connectTimeoutMs?: Milliseconds | undefined;
+  /** For tests: how to open a link. */
+  readonly openChannel?: OpenChannel | undefined;
+  readonly now?: (() => Milliseconds) | undefined;
+}
+
+/** Connects to a cluster. Fails with a `ClientError`. */
+export async function connect(
+  options: ConnectOptions,
+): Promise<MoietyClient & { whenResumed(): Promise<void> }> {
+  const client = new NodeClient(options);
+  try {
+    await client.whenReady(options.connectTimeoutMs ?? 5_000);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  return client;
+}
+
+class NodeClient implements MoietyClient {
+  readonly settings: ClusterSettings;
+  readonly clientId: Digest;
+  readonly #channels: ReplicaChannels;
+  readonly #submitter: Submitter;
+  readonly #reader: LedgerReader;
+  readonly #now: () => Milliseconds;
+  readonly #wakers = new Set<() => void>();
+  readonly #closing = new AbortController();
+  #fastReadsFrom: Milliseconds = 0;
+
+  constructor(options: ConnectOptions) {
+    const { cluster: settings, stateFile } = options;
+    const key = typeof options.key === 'string' ? createPrivateKey(options.key) : options.key;
+    const signer = createKeySigner(key);
+    this.settings = settings;
+    this.clientId = clientIdOf(nodeHash, signer.publicKey);
+    this.#now = options.now ?? Date.now;
+    const owner = concatBytes(digestToBytes(settings.clusterId), digestToBytes(this.clientId));
+    const state =
+      stateFile === undefined ? undefined : new StateFile(stateFile, bytesToDigest(nodeHash(owner)));
+    const verifyHost = createSignatureCheck(settings.members.map((member) => hexToBytes(member.hostKey)!));
+    const channels = (): ReplicaChannels => this.#channels;
+    this.#submitter = new Submitter({
+      hash: nodeHash,
+      domain: settings,
+      signer,
+      clientId: this.clientId,
+      quorum: settings.f + 1,
+      replicas: settings.members.length,
+      window: options.window ?? 64,
+      channels,
+      verifyHost,
+      state,
+      now: this.#now,
+    });
+    const first = (): number => this.#submitter.primary;
+    this.#reader = new LedgerReader({ settings, hash: nodeHash, verifyHost, channels, first });
+    this.#channels = new ReplicaChannels(
+      settings,
+      options.openChannel ?? tlsChannels(key, signer.publicKey),
+      {
+        onUp: (replica) => {
+          this.#submitter.onLinkUp(replica);
+          this.#wake();
+        },
+        onFrame: (replica, frame) => {
+          const before = this.#submitter.seenHeight;
+          this.#submitter.onFrame(replica, frame);
+          if (this.#submitter.seenHeight > before) this.#wake();
+        },
+      },
+    );
+    this.#submitter.resume();
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#wakers]) wake();
+  }
+
+  /** Waits until f+1 replicas are connected. */
+  async whenReady(timeoutMs: Milliseconds): Promise<void> {
+    const deadline = this.#now() + timeoutMs;
+    while (this.#channels.readyCount <= this.settings.f) {
+      const leftMs = deadline - this.#now();
+      if (timeoutMs === 0) return;
+      if (leftMs <= 0) throw this.#reader.unavailable();
+      await this.#sleep(Math.min(leftMs, 250));
+    }
+  }
+
+  #sleep(delayMs: Milliseconds, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#wakers.delete(done);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, delayMs);
+      this.#wakers.add(done);
+      signal?.addEventListener('abort', done, { once: true });
+      if (signal?.aborted === true) done();
+    });
+  }
+
+  whenResumed(): Promise<void> {
+    return this.#submitter.whenResumed();
+  }
+
+  async #order(operation: Operation, timeoutMs: Milliseconds | undefined): Promise<Executed> {
+    const mayBeOther = operation.kind === 'app' && operation.idempotencyKey !== undefined;
+    const bytes = encodeOperation(operation);
+    return executedOf(await this.#submitter.submit(bytes, mayBeOther, timeoutMs ?? TIMEOUT_MS));
+  }
+
+  async submit(operation: Uint8Array, options: SubmitOptions = {}): Promise<Executed> {
+    const { idempotencyKey, timeoutMs } = options;
+    checkLengths(operation, idempotencyKey);
+    return this.#order({ kind: 'app', idempotencyKey, operation }, timeoutMs);
+  }
+
+  async submitBundle(bytes: Uint8Array, options: SubmitOptions = {}): Promise<readonly Executed[]> {
+    const bundle = decodeBundle(nodeHash, this.settings, bytes);
+    if (bundle === undefined)
+      throw new ClientError('invalid', 'the bytes are not one canonical bundle of at most 64 KiB');
+    // A bad seal would be dropped silently by every replica: say so here instead.
+    let isAuthentic = false;
+    try {
+      isAuthentic = createSignatureCheck([bundle.clientKey])(
+        0,
+        digestToBytes(bundle.digest),
+        bundle.signature,
+      );
+    } catch {
+      // Not a public key at all.
+    }
+    if (!isAuthentic)
+      throw new ClientError('invalid', "the bundle's signature is wrong (is it for this cluster?)");
+    const results = await this.#submitter.submitForeign(bundle, options.timeoutMs ?? TIMEOUT_MS);
+    return results.map((result) => ({ ...committedOf(result), result: result.result }));
+  }
+
+  async noop(options: SubmitOptions = {}): Promise<Committed> {
+    return committedFrom(await this.#order({ kind: 'noop' }, options.timeoutMs));
+  }
+
+  async read(operation: Uint8Array, options: ReadOptions = {}): Promise<ReadResult> {
+    checkLengths(operation, undefined);
+    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    const bytes = encodeOperation({ kind: 'read', operation });
+    if (options.consistency === 'replica') return this.#readReplica(bytes, timeoutMs);
+    if (this.#now() >= this.#fastReadsFrom) {
+      const answer = await this.#channels.readAll(bytes, FAST_READ_MS);
+      if (typeof answer !== 'string') return { ...answer, result: payloadOf(answer.result), path: 'fast' };
+      if (answer === 'noAnswer') this.#fastReadsFrom = this.#now() + FAST_READ_PAUSE_MS;
+    }
+    return this.#readOrdered(operation, timeoutMs);
+  }
+
+  async #readReplica(bytes: Uint8Array, timeoutMs: Milliseconds): Promise<ReadResult> {
+    const count = this.#channels.count;
+    for (let step = 0; step < count; step += 1) {
+      const replica = (this.#submitter.primary + step) % count;
+      if (!this.#channels.isReady(replica)) continue;
+      const answer = await this.#channels.readOne(replica, bytes, Math.min(timeoutMs, 2_000));
+      if (answer !== undefined) return { ...answer, result: payloadOf(answer.result), path: 'replica' };
+    }
+    throw this.#reader.unavailable();
+  }
+
+  async #readOrdered(operation: Uint8Array, timeoutMs: Milliseconds): Promise<ReadResult> {
+    const deadline = this.#now() + timeoutMs;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const leftMs = Math.max(1, deadline - this.#now());
+        const { sequence, height, result } = await this.#order({ kind: 'read', operation }, leftMs);
+        return { sequence, height, result, path: 'ordered' };
+      } catch (error) {
+        const isLost = error instanceof ClientError && error.code === 'resultForgotten';
+        if (!isLost || attempt >= ORDERED_READ_TRIES) throw error;
+      }
+    }
+  }
+
+  async #kv(operation: KvOperation, options: SubmitOptions): Promise<{ at: Committed; result: KvResult }> {
+    const executed = await this.submit(encodeChecked(operation), options);
+    return { at: committedFrom(executed), result: kvResultOf(executed.result) };
+  }
+
+  async put(
+    key: Uint8Array,
+    value: Uint8Array,
+    options: SubmitOptions = {},
+  ): Promise<Committed & { existed: boolean }> {
+    const { at, result } = await this.#kv({ kind: 'put', key, value }, options);
+    if (result.kind !== 'put') throw unexpected(result.kind, at.txId);
+    return { ...at, existed: result.existed };
+  }
+
+  async delete(key: Uint8Array, options: SubmitOptions = {}): Promise<Committed & { existed: boolean }> {
+    const { at, result } = await this.#kv({ kind: 'delete', key }, options);
+    if (result.kind !== 'deleted') throw unexpected(result.kind, at.txId);
+    return { ...at, existed: result.existed };
+  }
+
+  async compareAndSwap(
+    change: { key: Uint8Array; expected: Uint8Array | undefined; value: Uint8Array },
+    options: SubmitOptions = {},
+  ): Promise<Committed & { swapped: boolean; current: Uint8Array | undefined }> {
+    const { at, result } = await this.#kv({ kind: 'compareAndSwap', ...change }, options);
+    if (result.kind === 'swapped') return { ...at, swapped: true, current: undefined };
+    if (result.kind === 'mismatch') return { ...at, swapped: false, current: result.current };
+    throw unexpected(result.kind, at.txId);
+  }
+
+  async get(
+    key: Uint8Array,
+    options: ReadOptions = {},
+  ): Promise<ReadResult & { value: Uint8Array | undefined }> {
+    const read = await this.read(encodeChecked({ kind: 'get', key }), options);
+    const result = kvResultOf(read.result);
+    if (result.kind === 'value') return { ...read, value: result.value };
+    if (result.kind === 'notFound') return { ...read, value: undefined };
+    throw unexpected(result.kind);
+  }
+
+  async list(query: ListQuery, options: ReadOptions = {}): Promise<ListPage> {
+    const operation = { kind: 'list', startAfter: undefined, ...query } as const;
+    const read = await this.read(encodeChecked(operation), options);
+    const result = kvResultOf(read.result);
+    if (result.kind !== 'page') throw unexpected(result.kind);
+    return { entries: result.entries, next: result.next, sequence: read.sequence };
+  }
+
+  async registerClient(
+    client: { key: Uint8Array; organisation: string; role: 'client' | 'admin' },
+    options: SubmitOptions = {},
+  ): Promise<Committed> {
+    const { key: clientKey, organisation, role } = client;
+    if (clientKey.length !== 32) throw new ClientError('invalid', 'a client key has 32 bytes');
+    return committedFrom(
+      await this.#order({ kind: 'register', clientKey, organisation, role }, options.timeoutMs),
+    );
+  }
+
+  async revokeClient(clientId: Digest, options: SubmitOptions = {}): Promise<Committed> {
+    return committedFrom(await this.#order({ kind: 'revoke', clientId }, options.timeoutMs));
+  }
+
+  async transaction(txId: Digest): Promise<TransactionState> {
+    if (hexToBytes(txId)?.length !== 32)
+      throw new ClientError('invalid', 'a transaction id is 64 lower-case hexadecimal digits');
+    if (this.#submitter.isPending(txId)) return { state: 'pending' };
+    const seen = await this.#reader.transaction(txId);
+    const reason = this.#submitter.refusalOf(txId);
+    return seen.state === 'unknown' && reason !== undefined ? { state: 'rejected', reason } : seen;
+  }
+
+  async receipt(txId: Digest): Promise<Uint8Array> {
+    const seen = await this.transaction(txId);
+    const proven = seen.state === 'committed' ? await this.#reader.block(seen.height) : undefined;
+    if (seen.state !== 'committed' || proven === undefined)
+      throw new ClientError('notFound', `no receipt: the transaction is ${seen.state}`, { txId });
+    return receiptOf(this.settings, nodeHash, proven, seen.index);
+  }
+
+  block(height: Height): Promise<ProvenBlock | undefined> {
+    return this.#reader.block(height);
+  }
+
+  status(): Promise<readonly SeenStatus[]> {
+    return this.#reader.status();
+  }
+
+  events(from: number | 'latest', signal?: AbortSignal): AsyncIterable<LedgerEvent> {
+    const reader = this.#reader;
+    const both =
+      signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+    const source = {
+      block: (height: Height) => reader.block(height),
+      position: (argument: string) => reader.position(argument),
+      height: () => reader.height(),
+      pause: async (height: Height, waiting: AbortSignal | undefined): Promise<void> => {
+        // A block that f+1 replicas have told of is only not yet signed: ask again soon.
+        const delayMs = this.#submitter.seenHeight >= height ? EVENT_POLL_MS / 5 : EVENT_POLL_MS;
+        await this.#sleep(delayMs, waiting);
+      },
+    };
+    return streamEvents(source, from, both);
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort();
+    this.#submitter.close();
+    this.#channels.close();
+    this.#wake();
+    return Promise.resolve();
+  }
+}
+
+function tlsChannels(key: KeyObject, clientKey: Uint8Array): OpenChannel {
+  const certificate = selfSignedCertificate(key);
+  const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return (options) => new ReplicaLink({ ...options, key: pem, certificate, clientKey });
+}
+
+function committedOf(result: WireResult): Committed {
+  return { txId: result.txId, sequence: result.sequence, height: result.height };
+}
+
+function committedFrom({ txId, sequence, height }: Committed): Committed {
+  return { txId, sequence, height };
+}
+
+function executedOf(result: WireResult): Executed {
+  return { ...committedOf(result), result: payloadOf(result.result, result.txId) };
+}
+
+/** Payload of a result envelope; its errors become a `ClientError`. */
+function payloadOf(bytes: Uint8Array, txId?: Digest): Uint8Array {
+  const result = decodeResult(bytes);
+  if (result?.ok === true) return result.payload;
+  const reason = result?.error ?? 'malformed';
+  if (reason === 'resultForgotten' || reason === 'requestForgotten' || reason === 'resultTooLarge') {
+    const message = `no result is kept for this request (${reason}): look at its transaction`;
+    throw new ClientError('resultForgotten', message, { txId, reason });
+  }
+  throw new ClientError('refused', `the cluster did not do it: ${reason}`, { txId, reason });
+}
+
+function kvResultOf(payload: Uint8Array): KvResult {
+  const result = decodeKvResult(payload);
+  if (result === undefined) throw unexpected('unreadable');
+  if (result.kind === 'error')
+    throw new ClientError('refused', `the key-value store refused it: ${result.code}`, {
+      reason: result.code,
+    });
+  return result;
+}
+
+function unexpected(kind: string, txId?: Digest): ClientError {
+  const message = `the service answered "${kind}": client and replicas are of different versions`;
+  return new ClientError('refused', message, { txId, reason: 'unexpectedAnswer' });
+}
+
+/** Bytes of a key-value operation that keeps its bounds; otherwise a `ClientError` that names the bound. */
+function encodeChecked(operation: KvOperation): Uint8Array {
+  const problem = checkKvOperation(operation);
+  const bytes = problem === undefined ? encodeKvOperation(operation) : undefined;
+  if (bytes === undefined || !decodeKvOperation(bytes).ok)
+    throw new ClientError('invalid', `the operation breaks a bound: ${problem ?? 'operationTooLong'}`, {
+      reason: problem ?? 'operationTooLong',
+    });
+  return bytes;
+}
+
+function checkLengths(operation: Uint8Array, idempotencyKey: Uint8Array | undefined): void {
+  if (operation.length > APPLICATION_OPERATION_BYTES_MAX)
+    throw new ClientError('invalid', `an operation has at most ${APPLICATION_OPERATION_BYTES_MAX} bytes`, {
+      reason: 'operationTooLong',
+    });
+  const length = idempotencyKey?.length ?? 1;
+  if (length < 1 || length > IDEMPOTENCY_KEY_BYTES_MAX)
+    throw new ClientError('invalid', `an idempotency key has 1 to ${IDEMPOTENCY_KEY_BYTES_MAX} bytes`, {
+      reason: 'idempotencyKey',
+    });
+}

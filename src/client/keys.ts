@@ -1,0 +1,102 @@
+/** The client's key: an Ed25519 private key in a PKCS#8 PEM file that nobody else can read, and what is done with it. */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hash,
+  sign,
+  verify,
+} from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { digestToBytes } from '../core/bytes.ts';
+import type { Hash } from '../core/types.ts';
+import type { Signer } from '../crypto/port.ts';
+import { rawPublicKey } from './certificate.ts';
+import { ClientError } from './errors.ts';
+
+/** SHA-256 of the operating system's library. */
+export const nodeHash: Hash = (bytes) =>
+  typeof hash === 'function'
+    ? new Uint8Array(hash('sha256', bytes, 'buffer'))
+    : new Uint8Array(createHash('sha256').update(bytes).digest());
+
+/** A signer over an Ed25519 private key. */
+export function createKeySigner(privateKey: KeyObject): Signer {
+  return {
+    publicKey: rawPublicKey(privateKey),
+    sign: (digest) => new Uint8Array(sign(null, digestToBytes(digest), privateKey)),
+  };
+}
+
+/** Key object of a raw Ed25519 public key; throws if it is none. */
+export function publicKeyOf(raw: Uint8Array): KeyObject {
+  const x = Buffer.from(raw).toString('base64url');
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+}
+
+/**
+ * A check of Ed25519 signatures over raw keys, with the key objects kept. Clients judge only for themselves, so the
+ * one rule of decision B5 is not needed here.
+ */
+export function createSignatureCheck(
+  rawKeys: readonly Uint8Array[],
+): (index: number, message: Uint8Array, signature: Uint8Array) => boolean {
+  const keys = rawKeys.map(publicKeyOf);
+  return (index, message, signature) => {
+    const key = keys[index];
+    return key !== undefined && signature.length === 64 && verify(null, message, key, signature);
+  };
+}
+
+/** Reads a private key. Refuses a file that others may read. */
+export function readKeyFile(path: string): KeyObject {
+  let pem: string;
+  try {
+    if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
+      throw new ClientError('invalid', `key file ${path} can be read by others: run chmod 600 on it`);
+    pem = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof ClientError) throw error;
+    throw new ClientError('invalid', `cannot read key file ${path}: ${(error as Error).message}`);
+  }
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch {
+    // Falls through: one message for everything that is no such key.
+  }
+  throw new ClientError('invalid', `${path} holds no Ed25519 private key in PEM form`);
+}
+
+/** Reads the key file, or makes a key and the file (mode 0600, durable before it is used). */
+export function openKeyFile(path: string): KeyObject {
+  let file: number;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    file = openSync(path, 'wx', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return readKeyFile(path);
+    throw new ClientError('invalid', `cannot make key file ${path}: ${(error as Error).message}`);
+  }
+  const { privateKey } = generateKeyPairSync('ed25519');
+  try {
+    writeSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  chmodSync(path, 0o600);
+  return privateKey;
+}

@@ -1,0 +1,163 @@
+/**
+ * Questions about the ledger: blocks and transactions are proved by header signatures, positions of events and
+ * "unknown" by f+1 equal answers, a replica's status is its own word and labelled so.
+ */
+import type { EventPosition, ReplicaStatus } from '../core/client-queries.ts';
+import type { QueryTopic } from '../core/client-wire.ts';
+import type { ClusterSettings } from '../core/config.ts';
+import type { Digest, Hash, Height, Milliseconds, ReplicaId } from '../core/types.ts';
+import type { ProvenBlock, SeenStatus, TransactionState } from './contract.ts';
+import { ClientError } from './errors.ts';
+import { BlockProof, integerOf, parseObject } from './proofs.ts';
+import type { HostCheck } from './proofs.ts';
+import type { QueryReply, ReplicaChannels } from './replica-channels.ts';
+
+/** How long one replica may take over a question. */
+const QUERY_MS: Milliseconds = 2_000;
+
+/** What the reader is made of. */
+export interface LedgerReaderOptions {
+  readonly settings: ClusterSettings;
+  readonly hash: Hash;
+  readonly verifyHost: HostCheck;
+  readonly channels: () => ReplicaChannels;
+  /** Replica to ask first. */
+  readonly first: () => ReplicaId;
+}
+
+/** See the top of this file. */
+export class LedgerReader {
+  readonly #options: LedgerReaderOptions;
+  #turn = 0;
+
+  constructor(options: LedgerReaderOptions) {
+    this.#options = options;
+  }
+
+  get #quorum(): number {
+    return this.#options.settings.f + 1;
+  }
+
+  async #ask(replica: ReplicaId, topic: QueryTopic, argument: string): Promise<QueryReply | undefined> {
+    return this.#options.channels().query(replica, topic, argument, QUERY_MS);
+  }
+
+  #askAll(topic: QueryTopic, argument: string): Promise<(QueryReply | undefined)[]> {
+    return Promise.all(this.#options.settings.members.map((member) => this.#ask(member.id, topic, argument)));
+  }
+
+  /** A proved block; undefined if there is none yet (f+1 replicas say so, or have no provable one). */
+  async block(height: Height): Promise<ProvenBlock | undefined> {
+    const { settings, hash, verifyHost: check } = this.#options;
+    if (integerOf(height, 1) === undefined)
+      throw new ClientError('invalid', 'a block height is a whole number from 1');
+    const proof = new BlockProof({ hash, settings, height, check });
+    const count = settings.members.length;
+    // The load of reading is spread: each call starts with another replica.
+    const start = (this.#turn += 1);
+    let answers = 0;
+    for (let step = 0; step < count; step += 1) {
+      const reply = await this.#ask((start + step) % count, 'block', String(height));
+      if (reply === undefined) continue;
+      answers += 1;
+      const proven = reply.found ? proof.add(reply.bytes) : undefined;
+      if (proven !== undefined) return proven;
+    }
+    if (answers < this.#quorum) throw this.unavailable();
+    return undefined;
+  }
+
+  /** Where a transaction stands; the caller knows about its own pending and refused ones. */
+  async transaction(txId: Digest): Promise<TransactionState> {
+    const replies = (await this.#askAll('transaction', txId)).filter((reply) => reply !== undefined);
+    let isPending = false;
+    const tried = new Set<Height>();
+    for (const reply of replies) {
+      const answer = reply.found ? parseObject(reply.bytes) : undefined;
+      if (answer?.['state'] === 'pending') isPending = true;
+      const height = answer?.['state'] === 'committed' ? integerOf(answer['height'], 1) : undefined;
+      if (height === undefined || tried.has(height)) continue;
+      tried.add(height);
+      // A claim is only a hint where to look: the block proves it.
+      const block = (await this.block(height))?.block;
+      const index = block?.transactions.findIndex((transaction) => transaction.id === txId) ?? -1;
+      if (block === undefined || index < 0) continue;
+      const transaction = block.transactions[index]!;
+      return { state: 'committed', height, sequence: block.header.sequence, index, transaction };
+    }
+    if (isPending) return { state: 'pending' };
+    if (replies.length < this.#quorum) throw this.unavailable();
+    return { state: 'unknown' };
+  }
+
+  /** First event number of a block, believed when f+1 replicas say the same; undefined if there is no such block yet. */
+  async position(argument: string): Promise<EventPosition | undefined> {
+    const counts = new Map<string, number>();
+    let missing = 0;
+    for (const reply of await this.#askAll('events', argument)) {
+      if (reply?.found === false) missing += 1;
+      const answer = reply?.found === true ? parseObject(reply.bytes) : undefined;
+      const height = integerOf(answer?.['height'], 1);
+      const firstNumber = integerOf(answer?.['firstNumber'], 1);
+      if (height === undefined || firstNumber === undefined) continue;
+      const name = `${height}/${firstNumber}`;
+      const count = (counts.get(name) ?? 0) + 1;
+      counts.set(name, count);
+      if (count >= this.#quorum) return { height, firstNumber };
+    }
+    if (missing >= this.#quorum || counts.size > 0) return undefined;
+    throw this.unavailable();
+  }
+
+  /** Highest height that at least one correct replica has. */
+  async height(): Promise<Height> {
+    const heights = (await this.status())
+      .map((status) => (status.reachable ? status.height : undefined))
+      .filter((height) => height !== undefined)
+      .sort((a, b) => b - a);
+    const height = heights[this.#quorum - 1];
+    if (height === undefined) throw this.unavailable();
+    return height;
+  }
+
+  /** Each replica's own word. */
+  async status(): Promise<SeenStatus[]> {
+    const replies = await this.#askAll('status', '');
+    return replies.map((reply, id): SeenStatus => {
+      if (reply === undefined) {
+        const channels = this.#options.channels();
+        const reason = channels.isReady(id) ? 'it does not answer' : channels.reason(id);
+        return { id, reachable: false, reason };
+      }
+      const status = checkStatus(id, reply);
+      return status === undefined
+        ? { id, reachable: false, reason: 'its status makes no sense' }
+        : { ...status, reachable: true };
+    });
+  }
+
+  /** The error for "too few replicas answer". */
+  unavailable(): ClientError {
+    const { settings } = this.#options;
+    const channels = this.#options.channels();
+    const down = settings.members
+      .filter((member) => !channels.isReady(member.id))
+      .map((member) => `${member.id} (${channels.reason(member.id)})`);
+    const detail = down.length > 0 ? `; no connection to replica ${down.join(', ')}` : '';
+    return new ClientError('unavailable', `fewer than ${this.#quorum} replicas answer${detail}`, {
+      retryAfterMs: 1_000,
+    });
+  }
+}
+
+function checkStatus(id: ReplicaId, reply: QueryReply): ReplicaStatus | undefined {
+  const status = reply.found ? parseObject(reply.bytes) : undefined;
+  if (status?.['id'] !== id) return undefined;
+  const numbers = ['view', 'sequence', 'height'].every((name) => integerOf(status[name]) !== undefined);
+  const texts = ['role', 'mode', 'headerHash', 'stateDigest'].every(
+    (name) => typeof status[name] === 'string',
+  );
+  const tc = status['tc'];
+  if (!numbers || !texts || typeof tc !== 'object' || tc === null) return undefined;
+  return status as unknown as ReplicaStatus;
+}

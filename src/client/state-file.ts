@@ -1,0 +1,196 @@
+/**
+ * What a client must remember to stay exactly-once over its own crashes: its session and every unfinished bundle, byte
+ * for byte. An append-only file of checksummed records, mode 0600, rewritten when it has grown.
+ *
+ * A record is in the operating system's hands before its bundle is sent, which survives the death of the process. A
+ * power cut may take the last records; therefore a file that was not closed properly is used only to finish its
+ * bundles, and new requests go to a new session: no number is ever used for two operations.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { Reader, Writer } from '../core/codec.ts';
+import { BUNDLE_BYTES_MAX } from '../core/request.ts';
+import type { Digest, RequestNumber, SessionId } from '../core/types.ts';
+import { ClientError } from './errors.ts';
+import { nodeHash } from './keys.ts';
+
+const OPENED = 1;
+const BUNDLE = 2;
+const FINISHED = 3;
+const CLOSED = 4;
+/** The file is rewritten when it has grown beyond this and mostly holds what is finished. */
+const REWRITE_BYTES = 4 * 1024 * 1024;
+const CHECKSUM_BYTES = 8;
+
+/** A session that may be gone on with. */
+export interface SavedSession {
+  readonly session: SessionId;
+  readonly window: number;
+  readonly nextNumber: RequestNumber;
+}
+
+/** What a file held. */
+export interface SavedState {
+  /** Present only if the client was closed properly. */
+  readonly session: SavedSession | undefined;
+  /** Bytes of unfinished bundles, in order. */
+  readonly bundles: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[];
+}
+
+function frameRecord(payload: Uint8Array): Uint8Array {
+  const checksum = nodeHash(payload).subarray(0, CHECKSUM_BYTES);
+  return new Writer(payload.length + 16).raw(checksum).bytes(payload).finish();
+}
+
+function parse(bytes: Uint8Array, clientId: Digest): { state: SavedState; length: number } {
+  const bundles = new Map<Digest, Uint8Array>();
+  const reader = new Reader(bytes);
+  let session: SavedSession | undefined;
+  let length = 0;
+  while (reader.remaining > 0) {
+    const checksum = reader.raw(CHECKSUM_BYTES);
+    const payload = reader.bytes(BUNDLE_BYTES_MAX + 1024);
+    // The first torn record ends the file: what follows was never acknowledged.
+    if (reader.failed || Buffer.compare(nodeHash(payload).subarray(0, CHECKSUM_BYTES), checksum) !== 0) break;
+    length = reader.position;
+    const record = new Reader(payload);
+    const kind = record.u8();
+    session = undefined;
+    if (kind === OPENED) {
+      if (record.digest() !== clientId) throw foreign();
+    } else if (kind === BUNDLE) bundles.set(record.digest(), record.bytes(BUNDLE_BYTES_MAX).slice());
+    else if (kind === FINISHED) bundles.delete(record.digest());
+    else if (kind === CLOSED)
+      session = { session: record.u64(), window: record.u32(), nextNumber: record.u64() };
+  }
+  const list = [...bundles].map(([digest, bundleBytes]) => ({ digest, bytes: bundleBytes }));
+  return { state: { session, bundles: list }, length };
+}
+
+function foreign(): ClientError {
+  return new ClientError('invalid', 'the state file belongs to another client or cluster: use another file');
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function lock(path: string): void {
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    try {
+      const file = openSync(path, 'wx', 0o600);
+      writeSync(file, String(process.pid));
+      closeSync(file);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+        throw new ClientError('invalid', `cannot use the state file: ${(error as Error).message}`);
+    }
+    const owner = Number(readFileSync(path, 'utf8'));
+    if (Number.isInteger(owner) && owner > 0 && owner !== process.pid && isAlive(owner)) break;
+    unlinkSync(path);
+  }
+  throw new ClientError(
+    'invalid',
+    `another process uses this state file (${path}): stop it or use another file`,
+  );
+}
+
+/** The state file of one running client. */
+export class StateFile {
+  /** What the file held when it was opened. */
+  readonly saved: SavedState;
+  readonly #path: string;
+  readonly #clientId: Digest;
+  readonly #live = new Map<Digest, Uint8Array>();
+  #file: number;
+  #length = 0;
+
+  /** Opens and locks the file. `clientId` should bind cluster and key, so that files are not mixed up. */
+  constructor(path: string, clientId: Digest) {
+    this.#path = path;
+    this.#clientId = clientId;
+    lock(`${path}.lock`);
+    let bytes: Uint8Array = new Uint8Array(0);
+    try {
+      bytes = readFileSync(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    try {
+      this.saved = parse(bytes, clientId).state;
+    } catch (error) {
+      unlinkSync(`${path}.lock`);
+      throw error;
+    }
+    for (const bundle of this.saved.bundles) this.#live.set(bundle.digest, bundle.bytes);
+    this.#file = this.#rewrite();
+  }
+
+  /** A fresh file of what is live: also takes away the mark of a proper close, durably, before any number is given. */
+  #rewrite(): number {
+    const temporary = `${this.#path}.new`;
+    const file = openSync(temporary, 'w', 0o600);
+    ftruncateSync(file, 0);
+    this.#length = 0;
+    this.#file = file;
+    this.#append(new Writer(64).u8(OPENED).digest(this.#clientId).finish());
+    for (const [digest, bytes] of this.#live) this.#appendBundle(digest, bytes);
+    fsyncSync(file);
+    renameSync(temporary, this.#path);
+    return file;
+  }
+
+  #append(payload: Uint8Array): void {
+    const record = frameRecord(payload);
+    writeSync(this.#file, record);
+    this.#length += record.length;
+  }
+
+  #appendBundle(digest: Digest, bytes: Uint8Array): void {
+    this.#append(new Writer(bytes.length + 64).u8(BUNDLE).digest(digest).bytes(bytes).finish());
+  }
+
+  /** To be called before a bundle is sent. */
+  add(digest: Digest, bytes: Uint8Array): void {
+    this.#live.set(digest, bytes);
+    this.#appendBundle(digest, bytes);
+  }
+
+  /** Nothing of a bundle is outstanding any more. */
+  finish(digest: Digest): void {
+    if (!this.#live.delete(digest)) return;
+    this.#append(new Writer(64).u8(FINISHED).digest(digest).finish());
+    if (this.#length < REWRITE_BYTES) return;
+    let live = 0;
+    for (const bytes of this.#live.values()) live += bytes.length;
+    if (this.#length < 4 * live) return;
+    const old = this.#file;
+    this.#rewrite();
+    closeSync(old);
+  }
+
+  /** Closes properly: the next life goes on with this session. */
+  close(session: SavedSession | undefined): void {
+    if (session !== undefined) {
+      const { session: id, window, nextNumber } = session;
+      this.#append(new Writer(32).u8(CLOSED).u64(id).u32(window).u64(nextNumber).finish());
+    }
+    fsyncSync(this.#file);
+    closeSync(this.#file);
+    unlinkSync(`${this.#path}.lock`);
+  }
+}

@@ -1,0 +1,468 @@
+/**
+ * The ordered path of a client: opens a session, turns calls into bundles once per turn of the event loop, follows them
+ * until f+1 replicas agree, and remembers what is unfinished in the state file. Clock and timers come from its owner.
+ */
+import { randomBytes } from 'node:crypto';
+import type { ReplicaFrame, SignedReply, WireResult } from '../core/client-wire.ts';
+import { writeReplyContent } from '../core/client-wire.ts';
+import { digestToBytes } from '../core/bytes.ts';
+import type { Domain } from '../core/domain.ts';
+import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
+import { decodeBundle } from '../core/request.ts';
+import type { Bundle } from '../core/request.ts';
+import { clientIdOf } from '../core/request.ts';
+import type { Digest, Hash, Milliseconds, ReplicaId } from '../core/types.ts';
+import type { Signer } from '../crypto/port.ts';
+import { decodeOpened, decodeOperation, decodeResult, encodeOperation } from '../ledger/operation.ts';
+import { transactionId } from '../ledger/transaction.ts';
+import { BundleTracker, PrimaryHint } from './bundle-tracker.ts';
+import type { TrackedRequest, TrackerEffect } from './bundle-tracker.ts';
+import { ClientError } from './errors.ts';
+import type { ReplicaChannels } from './replica-channels.ts';
+import { ClientSession } from './session.ts';
+import type { QueuedOperation } from './session.ts';
+import type { StateFile } from './state-file.ts';
+
+/** How long an OPEN may take effect, by the client's clock. */
+const OPEN_VALID_MS: Milliseconds = 5 * 60_000;
+/** How often what is due is re-sent. */
+const TICK_MS: Milliseconds = 50;
+/** Foreign bundles in flight, at most. */
+const FOREIGN_MAX = 1024;
+/** Refused transactions that are remembered. */
+const REFUSED_MAX = 4096;
+
+/** What the submitter is made of. */
+export interface SubmitterOptions {
+  readonly hash: Hash;
+  readonly domain: Domain;
+  readonly signer: Signer;
+  readonly clientId: Digest;
+  /** f+1. */
+  readonly quorum: number;
+  readonly channels: () => ReplicaChannels;
+  /** Checks a host signature over 32 bytes. */
+  readonly verifyHost: (replica: ReplicaId, message: Uint8Array, signature: Uint8Array) => boolean;
+  readonly replicas: number;
+  readonly window: number;
+  readonly state: StateFile | undefined;
+  readonly now: () => Milliseconds;
+}
+
+interface Ticket {
+  readonly resolve: (result: WireResult) => void;
+  readonly reject: (error: ClientError) => void;
+  timer: NodeJS.Timeout | undefined;
+  txId: Digest | undefined;
+}
+
+type Session = ClientSession<Ticket>;
+
+/** Digest that a host key signs for a reply (decision B6). */
+export function replyDigest(hash: Hash, domain: Domain, reply: SignedReply): Digest {
+  return finishDigest(hash, writeReplyContent(domainWriter(domainTag('host', 'REPLY'), domain), reply));
+}
+
+/** See the top of this file. */
+export class Submitter {
+  readonly #options: SubmitterOptions;
+  readonly #tracker: BundleTracker;
+  readonly #hint: PrimaryHint;
+  readonly #tickets = new Map<Digest, Ticket>();
+  readonly #sessionOf = new Map<Digest, Session>();
+  readonly #refused = new Map<Digest, string>();
+  readonly #foreign = new Set<Digest>();
+  readonly #resumed = new Set<Digest>();
+  #onResumed: (() => void)[] = [];
+  #session: Session | undefined;
+  #opening: Promise<Session> | undefined;
+  #flush: NodeJS.Immediate | undefined;
+  #tick: NodeJS.Timeout | undefined;
+  #overloadedUntil: Milliseconds = 0;
+  #isClosed = false;
+  /** Highest block height that f+1 replicas named in a result. */
+  seenHeight = 0;
+
+  constructor(options: SubmitterOptions) {
+    this.#options = options;
+    this.#tracker = new BundleTracker(options.quorum);
+    this.#hint = new PrimaryHint(options.replicas, options.quorum);
+  }
+
+  /** Probable primary. */
+  get primary(): ReplicaId {
+    return this.#hint.primary;
+  }
+
+  /** Requests without an outcome, for metrics. */
+  get outstanding(): number {
+    return this.#tickets.size + (this.#session?.waiting ?? 0);
+  }
+
+  isPending(txId: Digest): boolean {
+    return this.#tracker.isPending(txId);
+  }
+
+  /** Why a transaction was refused, if it was while this client asked. */
+  refusalOf(txId: Digest): string | undefined {
+    return this.#refused.get(txId);
+  }
+
+  /** Goes on with what an earlier life of this client left. To be called once, when the channels exist. */
+  resume(): void {
+    const { state, hash, domain, clientId, signer } = this.#options;
+    if (state === undefined) return;
+    const { session, bundles } = state.saved;
+    if (session !== undefined)
+      this.#session = new ClientSession({ hash, domain, signer, clientId, ...session });
+    for (const { bytes } of bundles) {
+      const bundle = decodeBundle(hash, domain, bytes);
+      if (bundle === undefined) continue;
+      if (bundle.session === this.#session?.id) {
+        this.#session.adopt(bundle);
+        this.#sessionOf.set(bundle.digest, this.#session);
+      }
+      this.#resumed.add(bundle.digest);
+      this.#perform(this.#tracker.track(bundle, this.#requestsOf(bundle), this.#options.now(), true));
+    }
+    this.#keepTicking();
+  }
+
+  /** Resolves when everything that an earlier life left has an outcome. */
+  whenResumed(): Promise<void> {
+    if (this.#resumed.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onResumed.push(resolve));
+  }
+
+  #requestsOf(bundle: Bundle): TrackedRequest[] {
+    const { hash, domain } = this.#options;
+    const clientId = clientIdOf(hash, bundle.clientKey);
+    return bundle.requests.map(({ number, operation }) => {
+      const decoded = decodeOperation(operation);
+      const mayBeOther = decoded?.kind === 'app' && decoded.idempotencyKey !== undefined;
+      const txId = transactionId(hash, domain.clusterId, clientId, bundle.session, number, operation);
+      return { number, txId, mayBeOther };
+    });
+  }
+
+  /** Orders one operation (canonical bytes of `ledger/operation.ts`). Fails with a `ClientError`. */
+  async submit(operation: Uint8Array, mayBeOther: boolean, timeoutMs: Milliseconds): Promise<WireResult> {
+    this.#assertOpen();
+    const deadline = this.#options.now() + timeoutMs;
+    const session = this.#session ?? (await this.#sessionBefore(timeoutMs));
+    this.#assertOpen();
+    const leftMs = Math.max(1, deadline - this.#options.now());
+    return new Promise((resolve, reject) => {
+      const ticket: Ticket = { resolve, reject, timer: undefined, txId: undefined };
+      const queued = session.submit(ticket, operation, mayBeOther);
+      if (queued === undefined)
+        return reject(
+          new ClientError('overloaded', 'too many operations are waiting: slow down and try again', {
+            retryAfterMs: 200,
+          }),
+        );
+      ticket.timer = setTimeout(() => this.#onTimeout(ticket, queued), leftMs);
+      this.#scheduleFlush();
+    });
+  }
+
+  /** Orders a bundle that another client signed; its results in order of the requests. */
+  submitForeign(bundle: Bundle, timeoutMs: Milliseconds): Promise<WireResult[]> {
+    this.#assertOpen();
+    if (this.#foreign.size >= FOREIGN_MAX || this.#foreign.has(bundle.digest))
+      throw new ClientError('overloaded', 'too many bundles are waiting, or this one already is', {
+        retryAfterMs: 500,
+      });
+    const requests = this.#requestsOf(bundle);
+    if (requests.some((request) => this.#tickets.has(request.txId)))
+      throw new ClientError('overloaded', 'one of these requests is already waiting', { retryAfterMs: 500 });
+    this.#foreign.add(bundle.digest);
+    const results = requests.map(
+      ({ txId }) =>
+        new Promise<WireResult>((resolve, reject) => {
+          const ticket: Ticket = { resolve, reject, timer: undefined, txId };
+          ticket.timer = setTimeout(() => {
+            // A foreign bundle is its client's to repeat: it is not followed beyond the wait of this call.
+            this.#tracker.forget(bundle.digest);
+            this.#foreign.delete(bundle.digest);
+            this.#tickets.delete(txId);
+            reject(timeoutError(txId));
+          }, timeoutMs);
+          this.#tickets.set(txId, ticket);
+        }),
+    );
+    this.#perform(this.#tracker.track(bundle, requests, this.#options.now(), bundle.session === 0));
+    this.#keepTicking();
+    return Promise.all(results);
+  }
+
+  /** A frame that is not the answer to a question. */
+  onFrame(replica: ReplicaId, frame: ReplicaFrame): void {
+    const now = this.#options.now();
+    if (frame.kind === 'busy')
+      this.#perform(this.#tracker.onBusy(replica, frame.bundle, frame.retryAfterMs, now));
+    else if (frame.kind === 'refused')
+      this.#perform(this.#tracker.onRefused(replica, frame.bundle, frame.reason));
+    else if (frame.kind === 'reply') this.#onReply(replica, frame);
+    this.#scheduleFlush();
+  }
+
+  #onReply(replica: ReplicaId, reply: SignedReply): void {
+    if (reply.replica !== replica || !this.#tracker.wants(reply.session, reply.results)) return;
+    const digest = replyDigest(this.#options.hash, this.#options.domain, reply);
+    if (!this.#options.verifyHost(replica, digestToBytes(digest), reply.signature)) return;
+    this.#hint.report(replica, reply.view);
+    this.#perform(this.#tracker.onReply(replica, reply.session, reply.results));
+  }
+
+  /** A link came up: what that replica may have missed is worth sending at once. */
+  onLinkUp(replica: ReplicaId): void {
+    for (const bytes of this.#tracker.unfinished()) this.#options.channels().sendBundleTo(bytes, replica);
+  }
+
+  /** Sends nothing more. What has no outcome fails with `closed`. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#tick);
+    clearImmediate(this.#flush);
+    const error = new ClientError('closed', 'the client was closed before an answer came');
+    for (const queued of this.#session?.drain() ?? []) this.#fail(queued.ticket, error);
+    for (const ticket of [...this.#tickets.values()]) {
+      this.#fail(ticket, new ClientError('closed', error.message, { txId: ticket.txId }));
+    }
+    this.#tickets.clear();
+    const session = this.#session;
+    this.#options.state?.close(
+      session && { session: session.id, window: session.window, nextNumber: session.nextNumber },
+    );
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new ClientError('closed', 'the client is closed');
+    const leftMs = this.#overloadedUntil - this.#options.now();
+    if (leftMs > 0)
+      throw new ClientError('overloaded', 'the cluster is over capacity: wait and try again', {
+        retryAfterMs: Math.ceil(leftMs),
+      });
+  }
+
+  async #sessionBefore(timeoutMs: Milliseconds): Promise<Session> {
+    this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
+    // The opening goes on for later calls when this one gives up.
+    this.#opening.catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new ClientError(
+        'timeout',
+        'no session could be opened in time: no quorum answers; nothing was sent for this operation',
+      );
+      timer = setTimeout(reject, timeoutMs, error);
+    });
+    try {
+      return await Promise.race([this.#opening, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #open(): Promise<Session> {
+    const { hash, domain, signer, clientId, window, now } = this.#options;
+    const opener = new ClientSession<Ticket>({
+      hash,
+      domain,
+      signer,
+      clientId,
+      session: 0,
+      window: 1,
+      nextNumber: 1,
+    });
+    const nonce = new Uint8Array(randomBytes(16));
+    const operation = encodeOperation({ kind: 'open', nonce, validUntil: now() + OPEN_VALID_MS, window });
+    const answer = await new Promise<WireResult>((resolve, reject) => {
+      const ticket: Ticket = { resolve, reject, timer: undefined, txId: undefined };
+      opener.submit(ticket, operation, false);
+      const packed = opener.flush()[0]!;
+      const request = packed.requests[0]!;
+      ticket.txId = request.txId;
+      ticket.timer = setTimeout(() => {
+        this.#tracker.forget(packed.bundle.digest);
+        this.#tickets.delete(request.txId);
+        reject(timeoutError(request.txId));
+      }, OPEN_VALID_MS);
+      this.#tickets.set(request.txId, ticket);
+      this.#perform(this.#tracker.track(packed.bundle, packed.requests, now(), true));
+      this.#keepTicking();
+    });
+    const result = decodeResult(answer.result);
+    const opened = result?.ok === true ? decodeOpened(result.payload) : undefined;
+    if (opened === undefined || opened.window < 1)
+      throw openError(result?.ok === false ? result.error : 'malformed');
+    const session: Session = new ClientSession({ hash, domain, signer, clientId, ...opened, nextNumber: 1 });
+    this.#session = session;
+    return session;
+  }
+
+  #scheduleFlush(): void {
+    this.#flush ??= setImmediate(() => {
+      this.#flush = undefined;
+      const session = this.#session;
+      if (session === undefined || this.#isClosed || session.waiting === 0) return;
+      for (const { bundle, requests } of session.flush()) {
+        for (const { ticket, txId } of requests) {
+          ticket.txId = txId;
+          this.#tickets.set(txId, ticket);
+        }
+        this.#sessionOf.set(bundle.digest, session);
+        this.#options.state?.add(bundle.digest, bundle.bytes);
+        this.#perform(this.#tracker.track(bundle, requests, this.#options.now()));
+      }
+      this.#keepTicking();
+    });
+  }
+
+  #keepTicking(): void {
+    if (this.#tick !== undefined || this.#isClosed || this.#tracker.size === 0) return;
+    this.#tick = setTimeout(() => {
+      this.#tick = undefined;
+      this.#perform(this.#tracker.onTick(this.#options.now()));
+      this.#keepTicking();
+    }, TICK_MS);
+  }
+
+  #perform(effects: readonly TrackerEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'send':
+          this.#options.channels().sendBundle(effect.bytes, effect.to === 'all' ? 'all' : this.#hint.primary);
+          break;
+        case 'result':
+          this.#onResult(effect.bundle, effect.expected, effect.result);
+          break;
+        case 'refused':
+          this.#onRefused(effect.bundle, effect.requests, effect.reason);
+          break;
+        case 'overloaded':
+          this.#onOverloaded(effect.requests, effect.retryAfterMs);
+          if (this.#foreign.delete(effect.bundle)) this.#tracker.forget(effect.bundle);
+          break;
+        case 'finished':
+          this.#onFinished(effect.bundle);
+          break;
+      }
+    }
+  }
+
+  #onResult(bundle: Digest, expected: Digest, result: WireResult): void {
+    this.#sessionOf.get(bundle)?.settle(result.number);
+    this.seenHeight = Math.max(this.seenHeight, result.height);
+    const ticket = this.#tickets.get(expected);
+    if (ticket === undefined) return;
+    this.#tickets.delete(expected);
+    clearTimeout(ticket.timer);
+    ticket.resolve(result);
+  }
+
+  #onRefused(bundle: Digest, requests: readonly TrackedRequest[], reason: string): void {
+    const session = this.#sessionOf.get(bundle);
+    for (const { number, txId } of requests) {
+      session?.settle(number);
+      this.#remember(txId, reason);
+      const ticket = this.#tickets.get(txId);
+      this.#tickets.delete(txId);
+      if (ticket !== undefined) this.#fail(ticket, refusedError(reason, txId));
+    }
+    if (session === undefined || session !== this.#session) return;
+    // The session is gone for ever (decision C4). What was never sent goes to the next one.
+    if (reason !== 'unknownSession' && reason !== 'sessionOfOtherClient') return;
+    this.#session = undefined;
+    for (const queued of session.drain()) this.#requeue(queued);
+  }
+
+  #requeue(queued: QueuedOperation<Ticket>): void {
+    const { ticket, operation, mayBeOther } = queued;
+    this.#sessionBefore(OPEN_VALID_MS).then(
+      (session) => {
+        clearTimeout(ticket.timer);
+        const again = session.submit(ticket, operation, mayBeOther);
+        if (again === undefined) return this.#fail(ticket, new ClientError('overloaded', 'too many wait'));
+        ticket.timer = setTimeout(() => this.#onTimeout(ticket, again), OPEN_VALID_MS / 30);
+        this.#scheduleFlush();
+      },
+      (error: ClientError) => this.#fail(ticket, error),
+    );
+  }
+
+  #remember(txId: Digest, reason: string): void {
+    this.#refused.set(txId, reason);
+    if (this.#refused.size <= REFUSED_MAX) return;
+    for (const oldest of this.#refused.keys()) {
+      this.#refused.delete(oldest);
+      return;
+    }
+  }
+
+  #onOverloaded(requests: readonly TrackedRequest[], retryAfterMs: Milliseconds): void {
+    this.#overloadedUntil = Math.max(this.#overloadedUntil, this.#options.now() + retryAfterMs);
+    for (const { txId } of requests) {
+      const ticket = this.#tickets.get(txId);
+      this.#tickets.delete(txId);
+      if (ticket === undefined) continue;
+      const message = 'the cluster is over capacity; the operation may still be executed: ask for its txId';
+      this.#fail(ticket, new ClientError('overloaded', message, { txId, retryAfterMs }));
+    }
+  }
+
+  #onFinished(bundle: Digest): void {
+    this.#sessionOf.get(bundle)?.finish(bundle);
+    this.#sessionOf.delete(bundle);
+    this.#foreign.delete(bundle);
+    if (!this.#isClosed) this.#options.state?.finish(bundle);
+    if (!this.#resumed.delete(bundle) || this.#resumed.size > 0) return;
+    for (const tell of this.#onResumed) tell();
+    this.#onResumed = [];
+  }
+
+  #onTimeout(ticket: Ticket, queued: QueuedOperation<Ticket>): void {
+    if (this.#session?.cancel(queued) === true || ticket.txId === undefined) {
+      const message = 'too many operations are waiting: this one was not sent, try again';
+      return ticket.reject(new ClientError('overloaded', message, { retryAfterMs: 500 }));
+    }
+    // The bundle is still followed: its number must not stay open, or the window would close.
+    this.#tickets.delete(ticket.txId);
+    ticket.reject(timeoutError(ticket.txId));
+  }
+
+  #fail(ticket: Ticket, error: ClientError): void {
+    clearTimeout(ticket.timer);
+    ticket.reject(error);
+  }
+}
+
+function timeoutError(txId: Digest): ClientError {
+  const message = 'no f+1 equal answers in time; the operation may still be executed: ask for its txId';
+  return new ClientError('timeout', message, { txId });
+}
+
+function refusedError(reason: string, txId: Digest): ClientError {
+  const advice: Readonly<Record<string, string>> = {
+    unknownClient: 'the client key is not registered: an administrator runs "moiety client register"',
+    clientRevoked: 'the client key was revoked',
+    unknownSession: 'the session was evicted; a new one is opened, ask for the txId before you repeat',
+    windowExceeded: 'the request is outside the window of its session',
+    malformedOperation: 'the replicas cannot read the operation: use one version everywhere',
+    requestForgotten: 'it is too old for its session: ask for the txId',
+  };
+  const message = `f+1 replicas refuse it (${reason}): ${advice[reason] ?? 'it was not executed'}`;
+  return new ClientError('refused', message, { txId, reason });
+}
+
+function openError(reason: string): ClientError {
+  if (reason === 'sessionsExhausted')
+    return new ClientError('overloaded', 'the cluster has too many sessions: try again later', {
+      retryAfterMs: 2_000,
+      reason,
+    });
+  const advice = reason.startsWith('open') ? ': check the clock of this machine' : '';
+  return new ClientError('refused', `no session was opened (${reason})${advice}`, { reason });
+}
