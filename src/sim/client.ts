@@ -73,6 +73,8 @@ export class SimClient {
   #sentBundles = 0;
   #primaryHint: ReplicaId = 0;
   #done = false;
+  #nextLaunchMs = 0;
+  #waitsForPace = false;
   /** Refusals that f+1 replicas agreed on, with their reason: a correct client should see none. */
   readonly refused: string[] = [];
 
@@ -154,22 +156,28 @@ export class SimClient {
     }
   }
 
-  /** Fills the window; ends when the plan is fulfilled. */
+  /** Sends the next bundle if plan, window and pace allow it; ends when the plan is fulfilled. */
   #proceed(): void {
     const { plan, queue } = this.#options;
-    if (this.#session === 0) {
+    if (this.#session === 0 || this.#sentBundles >= plan.bundles) {
       this.#done = this.#flights.size === 0;
       return;
     }
-    if (this.#sentBundles >= plan.bundles) {
-      this.#done = this.#flights.size === 0;
+    if (this.#flights.size >= plan.inFlight || this.#waitsForPace) return;
+    const wait = this.#nextLaunchMs - queue.now;
+    if (wait > 0) {
+      this.#waitsForPace = true;
+      queue.after(wait, () => {
+        this.#waitsForPace = false;
+        this.#proceed();
+      });
       return;
     }
-    if (this.#flights.size >= plan.inFlight) return;
+    this.#nextLaunchMs = queue.now + plan.paceMs;
     this.#sentBundles += 1;
     const requests = Array.from({ length: plan.requestsPerBundle }, () => this.#nextRequest());
     this.#launch(this.#session, requests);
-    if (this.#flights.size < plan.inFlight) queue.after(plan.paceMs, () => this.#proceed());
+    this.#proceed();
   }
 
   #nextRequest(): Request {

@@ -279,7 +279,7 @@ function drawClients(draw: Draw, delayHighMs: number): ClientPlan[] {
       bundles,
       requestsPerBundle: random.pick([1, 1, 2, 3]),
       inFlight: random.pick([1, 2, 4, 8]),
-      paceMs: (durationMs / bundles) * random.unit(),
+      paceMs: (durationMs / bundles) * (0.2 + random.unit()),
       retransmitMs: 40 + 10 * delayHighMs,
       toAll: random.chance(0.5),
     };
