@@ -1,0 +1,171 @@
+/**
+ * Decide and execute (sheet, "Counting and execution"): in the highest view that f+1 replicas committed to, order by
+ * order, on explicit votes, counted by incarnation when deciding.
+ */
+import type { CheckpointState } from '../../core/protocol.ts';
+import type { Batch, RecoverRequest } from '../../core/request.ts';
+import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Registry } from '../../smr/registry.ts';
+import { applyRecover, currentEntry, encodeRegistry, isEffectiveRecover } from '../../smr/registry.ts';
+import { registryDigest } from '../../smr/usig-stream/context.ts';
+import type { Prepare } from '../../smr/usig-stream/messages.ts';
+import type { ValidNewView } from '../../smr/usig-stream/view-change.ts';
+import { distinctReplicas } from '../../smr/vote-keeper.ts';
+import { dropKnownRecovers, onBoundary, setRegistry } from './checkpoints.ts';
+import { encodeFlags, STORE_KEY } from './durable.ts';
+import { registryAfter } from './knowledge.ts';
+import type { ReplicaState } from './state.ts';
+import { renewStreams } from './streams.ts';
+import type { ViewGroup } from './view-groups.ts';
+
+/** The registry after a batch with these RECOVERs was executed at `n` (rule 1 of "Reboot"). */
+export function registryWith(
+  s: ReplicaState,
+  registry: Registry,
+  recovers: readonly RecoverRequest[],
+  n: SequenceNumber,
+  view: View,
+): Registry {
+  let after = registry;
+  for (const request of recovers) {
+    const effective = isEffectiveRecover(after, request, true, n, s.limits.checkpointInterval);
+    s.rule('MinBFT.RECOVER.1', effective, `replica ${request.replica}`);
+    if (effective) after = applyRecover(after, request, n, view);
+  }
+  return after;
+}
+
+/** Raises execView as far as the votes allow. */
+export function updateExecutingView(s: ReplicaState): void {
+  for (const group of s.groups.above(s.groups.executing.reference.view)) {
+    if (distinctReplicas(group.entrants) < s.quorum) continue;
+    const content = s.knowledge.contentOf(group.reference);
+    if (content === undefined || (content.base === undefined && content.header.end > s.executed)) continue;
+    // What it starts from is not here yet: state transfer comes first, and the registry at nLow with it.
+    if (content.header.low > s.executed) continue;
+    if (!s.rule('MinBFT.EXEC.6', entrantsCount(s, group, content), `view ${group.reference.view}`)) continue;
+    s.groups.executing = group;
+    s.note('executingView', { view: group.reference.view });
+    return;
+  }
+}
+
+/** Whether f+1 entrants count: their incarnation is the one in the registry at nLow with the base applied. */
+function entrantsCount(s: ReplicaState, group: ViewGroup, content: ValidNewView): boolean {
+  let registry = registryAfter(s.registry, content.header.low);
+  for (const entry of content.base ?? []) {
+    if (entry.recovers.length === 0) continue;
+    registry = registryWith(s, registry, entry.recovers, entry.sequence, entry.view);
+  }
+  if (content.base === undefined) registry = registryAfter(s.registry, content.header.end);
+  const counted = group.entrants.filter(
+    (voter) => currentEntry(registry, voter.replica).incarnation === voter.incarnation,
+  );
+  return distinctReplicas(counted) >= s.quorum;
+}
+
+/** What is decided for an order; undefined if nothing is (yet). */
+function decidedEntry(s: ReplicaState, n: SequenceNumber): Prepare | undefined {
+  const group = s.groups.executing;
+  const { view, end } = group.reference;
+  if (!s.rule('MinBFT.EXEC.5', view >= s.executionFloor)) return undefined;
+  if (n <= end) {
+    const content = s.knowledge.contentOf(group.reference);
+    if (content?.base === undefined || n <= content.header.low) return undefined;
+    return content.base[n - content.header.low - 1];
+  }
+  return group.votes.decided(n, s.quorum, (voter, proposal) => {
+    const current = currentEntry(s.registry, voter.replica).incarnation === voter.incarnation;
+    if (!s.rule('MinBFT.EXEC.3', current)) return false;
+    const retired = proposal.recovers.some(
+      (request) =>
+        request.replica === voter.replica &&
+        isEffectiveRecover(s.registry, request, true, n, s.limits.checkpointInterval),
+    );
+    return s.rule('MinBFT.EXEC.4', !retired);
+  });
+}
+
+/** Emits the next execution, if there is something decided whose body is here. True if it did. */
+export function advanceExecution(s: ReplicaState): boolean {
+  if (s.executing !== undefined || s.transferring !== undefined) return false;
+  updateExecutingView(s);
+  const n = s.executed + 1;
+  const entry = decidedEntry(s, n);
+  if (entry === undefined) return false;
+  const batch = s.bodies.get(entry.batchDigest);
+  if (batch === undefined) {
+    wantBody(s, entry, n);
+    return false;
+  }
+  const registry =
+    entry.recovers.length === 0 ? s.registry : registryWith(s, s.registry, entry.recovers, n, entry.view);
+  makeBodyDurable(s, batch, n);
+  s.rule('MinBFT.EXEC.1', true);
+  s.executing = { sequence: n, entry, batch, registry };
+  const protocolState = registry === s.registry ? s.registryBytes : encodeRegistry(registry);
+  s.emit({ kind: 'execute', sequence: n, batch, protocolState });
+  return true;
+}
+
+/** W1: the body is in the durable map before anything that rests on it is sealed or executed. */
+export function makeBodyDurable(s: ReplicaState, batch: Batch, sequence: SequenceNumber): void {
+  const known = s.bodies.isDurable(batch.digest);
+  s.bodies.markDurable(batch.digest, sequence);
+  if (known) return;
+  const entries = [{ key: STORE_KEY.body + batch.digest, value: batch.bytes }];
+  const flagged = [...batch.bundleAuthentic, ...batch.recoverAuthentic].includes(false);
+  if (flagged) {
+    s.flaggedBodies.add(batch.digest);
+    const value = encodeFlags(batch.bundleAuthentic, batch.recoverAuthentic);
+    entries.push({ key: STORE_KEY.bodyFlags + batch.digest, value });
+  }
+  s.store(entries);
+}
+
+/** Asks for a body: first of who proposed it, then of everybody who voted for it, then of all others. */
+export function wantBody(s: ReplicaState, entry: Prepare, n: SequenceNumber): void {
+  const sources: ReplicaId[] = [entry.ui.replica];
+  for (const candidate of s.groups.executing.votes.candidates(n))
+    for (const { replica } of candidate.voters) if (!sources.includes(replica)) sources.push(replica);
+  for (const replica of s.peers.keys()) if (!sources.includes(replica)) sources.push(replica);
+  s.bodies.want(
+    entry.batchDigest,
+    sources.filter((replica) => replica !== s.self),
+    s.now,
+  );
+}
+
+/** The service has executed the batch. */
+export function onExecuted(
+  s: ReplicaState,
+  sequence: SequenceNumber,
+  checkpoint: CheckpointState | undefined,
+): void {
+  const done = s.executing;
+  s.executing = undefined;
+  if (done === undefined || done.sequence !== sequence) return;
+  s.executed = sequence;
+  const retiredPrimary = done.registry !== s.registry;
+  setRegistry(s, done.registry);
+  for (const bundle of done.batch.bundles) s.pending.remove(bundle.digest);
+  s.groups.executing.votes.drop(sequence);
+  s.bodies.release(done.batch.digest);
+  if (s.backoff.onExecuted(sequence)) s.pending.restartDeadlines(s.now, requestDelay(s));
+  if (checkpoint !== undefined) {
+    onBoundary(s, {
+      checkpoint,
+      last: { view: done.entry.view, primaryCounter: done.entry.ui.counter },
+      registryDigest: registryDigest(s.streamContext, s.registry),
+    });
+  }
+  if (retiredPrimary) {
+    renewStreams(s);
+    dropKnownRecovers(s);
+  }
+}
+
+/** Request deadline as it is now. */
+export function requestDelay(s: ReplicaState): number {
+  return s.backoff.delay(s.timers.requestMs);
+}

@@ -1,0 +1,92 @@
+/** What `status` shows: plain data, and in words what is being waited for. */
+import type { Milliseconds, ReplicaId } from '../../core/types.ts';
+import type { PeerInspection, ReplicaInspection } from '../../core/protocol.ts';
+import { currentEntry } from '../../smr/registry.ts';
+import { logHasRoom } from './ordering.ts';
+import type { ReplicaState } from './state.ts';
+import { viewChangersOf } from './view-change.ts';
+
+/** Silent for so many status periods: it counts as not heard. */
+const SILENT_PERIODS = 8;
+
+/** See `Replica.inspect`. */
+export function inspectReplica(s: ReplicaState, now: Milliseconds): ReplicaInspection {
+  const { state, log } = s.own;
+  const waitsFor = waiting(s, now);
+  return {
+    view: Math.max(0, s.view),
+    mode: !s.maySeal ? 'recovering' : state.mode,
+    primary: s.primaryOf(s.view),
+    executed: s.executed,
+    stable: s.stableSequence,
+    ownCounter: state.counter,
+    pendingBundles: s.pending.size,
+    ownLogEntries: log.length,
+    peers: s.slots.map((slot, replica): PeerInspection => {
+      const peer = s.peers[replica]!;
+      const heard = replica === s.self ? now : peer.lastHeardMs;
+      const base = {
+        replica,
+        incarnation: slot.state.incarnation,
+        counter: slot.state.counter,
+        dead: slot.state.dead,
+        executed: replica === s.self ? s.executed : (peer.status?.executed ?? 0),
+      };
+      return heard === undefined ? base : { ...base, lastHeardMs: heard };
+    }),
+    ...(waitsFor === undefined ? {} : { waitsFor }),
+  };
+}
+
+function names(replicas: readonly ReplicaId[]): string {
+  if (replicas.length === 0) return 'no replica';
+  return replicas.length === 1 ? `replica ${replicas[0]}` : `replicas ${replicas.join(', ')}`;
+}
+
+/** Replicas whose counter or log is lost and whose RECOVER is not covered yet. */
+function unregistered(s: ReplicaState): ReplicaId[] {
+  const found: ReplicaId[] = [];
+  for (const replica of s.peers.keys()) {
+    const waits = s.recovers[replica] !== undefined;
+    const uncovered = currentEntry(s.registry, replica).since > s.stableSequence;
+    if (waits || uncovered) found.push(replica);
+  }
+  return found;
+}
+
+function silent(s: ReplicaState, now: Milliseconds): ReplicaId[] {
+  const since = now - SILENT_PERIODS * s.timers.statusMs;
+  return s.slots.flatMap((slot, replica) => {
+    if (replica === s.self) return [];
+    const { lastHeardMs } = s.peers[replica]!;
+    return slot.state.dead || lastHeardMs === undefined || lastHeardMs < since ? [replica] : [];
+  });
+}
+
+function waiting(s: ReplicaState, now: Milliseconds): string | undefined {
+  const lost = unregistered(s);
+  const quiet = silent(s, now);
+  if (s.n - lost.length < s.quorum)
+    return (
+      `final halt: ${names(lost)} lost counter or log, fewer than ${s.quorum} replicas have theirs; no RECOVER can ` +
+      'be decided any more (see the operator procedure)'
+    );
+  const keepers = s.n - lost.filter((replica) => s.recovers[replica] !== undefined).length;
+  const lacking = quiet.filter((replica) => s.recovers[replica] === undefined);
+  if (keepers - lacking.length < s.quorum)
+    return (
+      `waits for messages of ${names(lacking)}: ${s.quorum} replicas with counter and log are needed` +
+      (lost.length > 0 ? `, ${names(lost)} must be re-admitted` : '')
+    );
+  if (s.transferring !== undefined) return 'fetches the state of a stable checkpoint';
+  if (!s.maySeal) return 'its RECOVER must be ordered and covered by a stable checkpoint';
+  if (!logHasRoom(s))
+    return 'the own log is full: a stable checkpoint and vouchers of f others are needed (B7)';
+  if (s.own.state.mode !== 'changing') return undefined;
+  const there = viewChangersOf(s, s.view);
+  if (there.length < s.quorum) {
+    const others = s.slots.map((_, replica) => replica).filter((replica) => !there.includes(replica));
+    return `changes to view ${s.view}: waits for VIEW-CHANGEs of ${names(others)}`;
+  }
+  return `changes to view ${s.view}: waits for the NEW-VIEW of replica ${s.primaryOf(s.view)}`;
+}

@@ -1,0 +1,246 @@
+/**
+ * What the pure validity rules may ask this replica for: the chain of incarnations, and the contents of NEW-VIEWs.
+ * Everything in here is certified or content-addressed, so replicas that know it agree on it.
+ */
+import type { Digest, Incarnation, ReplicaId, SequenceNumber, TcEpoch } from '../../core/types.ts';
+import type { TrustedKey } from '../../core/protocol.ts';
+import type { IncarnationEntry, Registry } from '../../smr/registry.ts';
+import { currentEntry, decodeRegistry, entryOf, trustedKeyOf } from '../../smr/registry.ts';
+import type { StreamContext } from '../../smr/usig-stream/context.ts';
+import { registryDigest } from '../../smr/usig-stream/context.ts';
+import { makeFullNewView } from '../../smr/usig-stream/nested.ts';
+import type {
+  Checkpoint,
+  NewViewHeader,
+  NewViewProof,
+  RegistryLink,
+} from '../../smr/usig-stream/messages.ts';
+import type { StreamLookup } from '../../smr/usig-stream/stream.ts';
+import type { Validity } from '../../smr/usig-stream/validity.ts';
+import { need } from '../../smr/usig-stream/validity.ts';
+import type { ValidationKnowledge, ValidNewView } from '../../smr/usig-stream/view-change.ts';
+import { ValidationCache, validNewView, validViewChange } from '../../smr/usig-stream/view-change.ts';
+import { stableSequence } from '../../smr/checkpoint-keeper.ts';
+
+/** Contents of NEW-VIEWs kept, at most; those in use are never dropped. */
+const NEW_VIEWS_MAX = 64;
+
+/** The registry as it was after order `n`, which must not be above the order that `registry` belongs to. */
+export function registryAfter(registry: Registry, n: SequenceNumber): Registry {
+  if (registry.members.every((entries) => entries.at(-1)!.since <= n)) return registry;
+  return { members: registry.members.map((entries) => entries.filter((entry) => entry.since <= n)) };
+}
+
+/** Chain of incarnations (rule 9 of "Reboot with a new epoch"). */
+export class IncarnationBook {
+  readonly #context: StreamContext;
+  readonly #entries = new Map<string, IncarnationEntry>();
+  readonly #registries = new Map<Digest, Registry>();
+  readonly #links: {
+    readonly link: RegistryLink;
+    readonly sequence: SequenceNumber;
+    readonly registry: Registry;
+  }[] = [];
+
+  constructor(context: StreamContext) {
+    this.#context = context;
+    this.learn(context.genesis);
+  }
+
+  /** Takes in a registry that this replica executed, installed or verified. Returns the keys that are new. */
+  learn(registry: Registry): TrustedKey[] {
+    const fresh: TrustedKey[] = [];
+    this.#registries.set(registryDigest(this.#context, registry), registry);
+    for (const [replica, entries] of registry.members.entries()) {
+      for (const entry of entries) {
+        const key = `${replica}/${entry.tcEpoch}`;
+        if (this.#entries.has(key)) continue;
+        this.#entries.set(key, entry);
+        fresh.push(trustedKeyOf(replica, entry));
+      }
+    }
+    return fresh;
+  }
+
+  byDigest(digest: Digest): Registry | undefined {
+    return this.#registries.get(digest);
+  }
+
+  incarnationOf(replica: ReplicaId, tcEpoch: TcEpoch): Incarnation | undefined {
+    return this.#entries.get(`${replica}/${tcEpoch}`)?.incarnation;
+  }
+
+  /** The newest registry that a link certifies; genesis without links. */
+  get linked(): Registry {
+    return this.#links.at(-1)?.registry ?? this.#context.genesis;
+  }
+
+  get links(): readonly RegistryLink[] {
+    return this.#links.map(({ link }) => link);
+  }
+
+  /**
+   * Adds a link whose certificate holds: its keys were known before it (LINK.1) and its registry only adds to the one
+   * before (LINK.2). Undefined if it does not fit; otherwise the keys that are new.
+   */
+  addLink(link: RegistryLink): TrustedKey[] | undefined {
+    const registry = decodeRegistry(link.registry, this.#context.n);
+    const first = link.certificate.checkpoints[0];
+    if (registry === undefined || first === undefined) return undefined;
+    if (registryDigest(this.#context, registry) !== first.registryDigest) return undefined;
+    const { sequence } = first;
+    const before = this.linked;
+    if (this.#links.some((other) => other.sequence >= sequence)) return undefined;
+    if (!link.certificate.checkpoints.every((checkpoint) => this.mayCertify(checkpoint))) return undefined;
+    if (!extendsRegistry(before, registry)) return undefined;
+    this.#links.push({ link, sequence, registry });
+    return this.learn(registry);
+  }
+
+  /** Whether the key of a CHECKPOINT was certified below it (rule 9): else it cannot be part of a certificate. */
+  mayCertify(checkpoint: Checkpoint): boolean {
+    const { replica, tcEpoch } = checkpoint.ui;
+    if (entryOf(this.#context.genesis, replica, tcEpoch) !== undefined) return true;
+    const link = this.#links.find(({ registry }) => entryOf(registry, replica, tcEpoch) !== undefined);
+    return link !== undefined && link.sequence < checkpoint.sequence;
+  }
+}
+
+/** Whether `after` holds every entry of `before` and at least one more. */
+function extendsRegistry(before: Registry, after: Registry): boolean {
+  let more = false;
+  for (const [replica, entries] of before.members.entries()) {
+    const later = after.members[replica] ?? [];
+    if (later.length > entries.length) more = true;
+    for (const [index, entry] of entries.entries()) {
+      const other = later[index];
+      if (other === undefined || other.tcEpoch !== entry.tcEpoch || other.tcId !== entry.tcId) return false;
+      if (other.publicKey !== entry.publicKey || other.since !== entry.since) return false;
+    }
+  }
+  return more;
+}
+
+/** Contents of NEW-VIEWs by the digest of their header, with verdicts. */
+export class NewViewStore {
+  readonly #proofs = new Map<Digest, NewViewProof[]>();
+
+  /** Keeps a proof; `inUse` names digests that must not be displaced. True if it is new. */
+  put(proof: NewViewProof, inUse: (digest: Digest) => boolean): boolean {
+    const { digest } = proof.header;
+    const held = this.#proofs.get(digest) ?? [];
+    if (held.some((other) => sameProof(other, proof))) return false;
+    if (held.length >= 4) held.shift();
+    held.push(proof);
+    this.#proofs.set(digest, held);
+    for (const other of [...this.#proofs.keys()]) {
+      if (this.#proofs.size <= NEW_VIEWS_MAX) break;
+      if (other !== digest && !inUse(other)) this.#proofs.delete(other);
+    }
+    return true;
+  }
+
+  of(digest: Digest): readonly NewViewProof[] {
+    return this.#proofs.get(digest) ?? [];
+  }
+
+  /** Everything held, oldest first. */
+  all(): NewViewProof[] {
+    return [...this.#proofs.values()].flat();
+  }
+
+  delete(digest: Digest): void {
+    this.#proofs.delete(digest);
+  }
+}
+
+function sameUi(a: NewViewHeader, b: NewViewHeader): boolean {
+  return a.ui.replica === b.ui.replica && a.ui.tcEpoch === b.ui.tcEpoch && a.ui.counter === b.ui.counter;
+}
+
+function sameProof(a: NewViewProof, b: NewViewProof): boolean {
+  if (a.kind !== b.kind || !sameUi(a.header, b.header)) return false;
+  if (a.kind === 'NEW-VIEW-CERTIFICATE' && b.kind === 'NEW-VIEW-CERTIFICATE')
+    return a.base !== undefined || b.base === undefined;
+  return true;
+}
+
+/** Knowledge of one replica. `version` grows whenever something is learned that may turn a "need" into a verdict. */
+export class Knowledge {
+  readonly book: IncarnationBook;
+  readonly newViews = new NewViewStore();
+  readonly validation: ValidationKnowledge;
+  readonly lookup: StreamLookup;
+  /** For the own VIEW-CHANGE before it is sealed, and for replaying the own log. */
+  readonly replayLookup: StreamLookup;
+  version = 0;
+  readonly #context: StreamContext;
+
+  constructor(context: StreamContext) {
+    this.#context = context;
+    this.book = new IncarnationBook(context);
+    this.validation = {
+      byDigest: (digest) => this.book.byDigest(digest),
+      incarnationOf: (replica, tcEpoch) => this.book.incarnationOf(replica, tcEpoch),
+      newViewProof: (digest) => this.newViews.of(digest)[0],
+      cache: new ValidationCache(),
+    };
+    const incarnationOf = this.validation.incarnationOf;
+    const newView: StreamLookup['newView'] = (header, attached) =>
+      attached === undefined ? this.judgeHeader(header) : validNewView(context, attached, this.validation);
+    this.lookup = {
+      incarnationOf,
+      newView,
+      viewChange: (message) => validViewChange(context, message, this.validation),
+    };
+    this.replayLookup = { incarnationOf, newView, viewChange: undefined };
+  }
+
+  /** Verdict on a NEW-VIEW of which only the header came, from the contents held for exactly this header. */
+  judgeHeader(header: NewViewHeader): Validity<ValidNewView> {
+    let verdict: Validity<ValidNewView> | undefined;
+    for (const proof of this.newViews.of(header.digest)) {
+      const fitting = fitProof(proof, header);
+      if (fitting === undefined) continue;
+      const judged = validNewView(this.#context, fitting, this.validation);
+      if (judged.kind === 'valid' && judged.value.base !== undefined) return judged;
+      if (verdict === undefined || verdict.kind === 'need' || judged.kind === 'valid') verdict = judged;
+    }
+    return verdict ?? need({ kind: 'newView', digest: header.digest, view: header.view });
+  }
+
+  /** Content of a NEW-VIEW that a stream refers to, with its base if that is known. */
+  contentOf(reference: {
+    readonly digest: Digest;
+    readonly counter: number;
+    readonly incarnation: Incarnation;
+  }): ValidNewView | undefined {
+    let best: ValidNewView | undefined;
+    for (const proof of this.newViews.of(reference.digest)) {
+      const { ui } = proof.header;
+      if (ui.counter !== reference.counter) continue;
+      if (this.book.incarnationOf(ui.replica, ui.tcEpoch) !== reference.incarnation) continue;
+      const judged = validNewView(this.#context, proof, this.validation);
+      if (judged.kind !== 'valid') continue;
+      if (judged.value.base !== undefined) return judged.value;
+      best = judged.value;
+    }
+    return best;
+  }
+}
+
+/** The proof as one of this header: a Byzantine primary may have certified one content twice. */
+function fitProof(proof: NewViewProof, header: NewViewHeader): NewViewProof | undefined {
+  if (sameUi(proof.header, header)) return proof;
+  return proof.kind === 'NEW-VIEW' ? makeFullNewView(header, proof.viewChanges) : undefined;
+}
+
+/** Sequence number of a link. */
+export function linkSequence(link: RegistryLink): SequenceNumber {
+  return stableSequence(link.certificate);
+}
+
+/** The incarnation that is current for a replica in a registry. */
+export function currentIncarnation(registry: Registry, replica: ReplicaId): Incarnation {
+  return currentEntry(registry, replica).incarnation;
+}

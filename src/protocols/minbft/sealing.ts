@@ -1,0 +1,139 @@
+/**
+ * Own messages (decision B1): one seal outstanding. What is wished for is worked out when its turn comes, against the
+ * own stream as it is then; the step function is asked first; state and votes move when the message loops back.
+ */
+import { assert } from '../../core/assert.ts';
+import type { StoreEntry, UniqueIdentifier } from '../../core/protocol.ts';
+import { fullNewView } from '../../smr/usig-stream/builders.ts';
+import type { Attachments } from '../../smr/usig-stream/codec.ts';
+import { completeDraft, encodeDraft } from '../../smr/usig-stream/codec.ts';
+import type { CheckpointContent, Draft, ViewChange } from '../../smr/usig-stream/messages.ts';
+import { stepStream, summaryOf } from '../../smr/usig-stream/stream.ts';
+import { encodeViewChanges, STORE_KEY } from './durable.ts';
+import { nextCommit, nextPrepare } from './ordering.ts';
+import type { ReplicaState, StreamItem } from './state.ts';
+import { acceptItem, noteCheckpoint } from './streams.ts';
+import { nextCommitNewView, nextNewView, nextViewChange, onViewEntered, storeBase } from './view-change.ts';
+
+/** What this replica wants sealed next. */
+interface Wish {
+  readonly draft: Draft;
+  readonly attachments?: Attachments;
+  readonly viewChanges?: readonly ViewChange[];
+  /** Must be durable before the seal is asked for (W1). */
+  readonly entries?: readonly StoreEntry[];
+}
+
+const NO_AUTHENTICATOR = new Uint8Array(0);
+
+/** Asks for the next seal, if there is a wish and none is outstanding. True if it did. */
+export function sealNext(s: ReplicaState): boolean {
+  if (s.sealing !== undefined) return false;
+  if (!s.rule('MinBFT.RECOVER.3', s.maySeal)) return false;
+  const wish = nextWish(s);
+  if (wish === undefined) return false;
+  const counter = s.own.state.counter + 1;
+  const viewChanges = wish.viewChanges ?? [];
+  const ui = { replica: s.self, tcEpoch: s.tcEpoch, counter, authenticator: NO_AUTHENTICATOR };
+  const preview = complete(s, wish.draft, ui, wish.attachments, viewChanges);
+  const result = stepStream(s.streamContext, s.own.state, s.self, preview, s.knowledge.lookup);
+  if (result.kind !== 'accepted') {
+    // A correct replica never convicts itself: the wish is dropped.
+    s.note('wishRefused', { wish: wish.draft.kind, result: result.kind, why: refusal(result) });
+    return false;
+  }
+  s.store(wish.entries ?? []);
+  const encoded = encodeDraft(s.streamContext, wish.draft);
+  s.sealing = { counter, draft: wish.draft, attachments: wish.attachments, viewChanges };
+  s.emit({ kind: 'seal', tcEpoch: s.tcEpoch, counter, digest: encoded.digest, draft: encoded.bytes });
+  return true;
+}
+
+function refusal(result: ReturnType<typeof stepStream>): string {
+  if (result.kind === 'invalid' || result.kind === 'ignored') return `${result.rule}: ${result.reason}`;
+  return result.kind === 'need' ? result.what.kind : '';
+}
+
+function complete(
+  s: ReplicaState,
+  draft: Draft,
+  ui: UniqueIdentifier,
+  attachments: Attachments | undefined,
+  viewChanges: readonly ViewChange[],
+): StreamItem {
+  const sealed = completeDraft(s.streamContext, draft, ui, attachments);
+  return sealed.kind === 'NEW-VIEW-HEADER' ? fullNewView(sealed, viewChanges) : sealed;
+}
+
+function nextWish(s: ReplicaState): Wish | undefined {
+  const viewChange = nextViewChange(s);
+  if (viewChange !== undefined)
+    return {
+      draft: viewChange.content,
+      attachments: viewChange.attachments,
+      entries: viewChange.entries,
+    };
+  const { state } = s.own;
+  if (state.mode === 'changing') {
+    const newView = nextNewView(s);
+    if (newView !== undefined) {
+      const { content, viewChanges } = newView;
+      storeBase(s, newView.base);
+      const { digest } = encodeDraft(s.streamContext, content);
+      const entries = [{ key: STORE_KEY.ownNewView + digest, value: encodeViewChanges(viewChanges) }];
+      s.storedNewViews.add(digest);
+      return { draft: content, viewChanges, entries };
+    }
+    const commit = nextCommitNewView(s);
+    return commit === undefined ? undefined : { draft: commit };
+  }
+  const checkpoint = nextCheckpoint(s);
+  if (checkpoint !== undefined) return { draft: checkpoint };
+  if (!s.rule('MinBFT.BACKUP.1', state.newView.view === state.view)) return undefined;
+  const draft = s.primaryOf(state.newView.view) === s.self ? nextPrepare(s) : nextCommit(s);
+  return draft === undefined ? undefined : { draft };
+}
+
+/** CHECKPOINT for the latest executed boundary, when active. */
+function nextCheckpoint(s: ReplicaState): CheckpointContent | undefined {
+  const { boundary } = s;
+  const { state } = s.own;
+  if (boundary === undefined || boundary.checkpoint.sequence <= state.checkpointSequence) return undefined;
+  return {
+    kind: 'CHECKPOINT',
+    sequence: boundary.checkpoint.sequence,
+    stateDigest: boundary.checkpoint.stateDigest,
+    last: boundary.last,
+    configurationVersion: s.streamContext.domain.configurationVersion,
+    registryDigest: boundary.registryDigest,
+    self: summaryOf(state),
+    seen: s.slots.map(({ state: { incarnation, counter } }) => ({ incarnation, counter })),
+  };
+}
+
+/** The outstanding seal was given: the message is complete, durable, and may leave (W3). */
+export function onSealed(s: ReplicaState, ui: UniqueIdentifier): void {
+  const { sealing } = s;
+  s.sealing = undefined;
+  assert(sealing !== undefined && ui.counter === sealing.counter, 'the seal is the one that was asked for');
+  if (ui.tcEpoch !== s.tcEpoch) return;
+  const item = complete(s, sealing.draft, ui, sealing.attachments, sealing.viewChanges);
+  const slot = s.own;
+  const result = stepStream(s.streamContext, slot.state, s.self, item, s.knowledge.lookup);
+  assert(result.kind === 'accepted', `own ${item.kind} follows the rules of the own stream`);
+  const wasActive = slot.state.mode === 'active';
+  slot.state = result.state;
+  if (item.kind === 'CHECKPOINT') noteCheckpoint(s, item);
+  if (item.kind === 'VIEW-CHANGE') {
+    s.justification = item.justification;
+    s.peers[s.self]!.viewChanges = [item];
+  }
+  if (item.kind === 'NEW-VIEW') s.knowledge.newViews.put(item, () => true);
+  acceptItem(s, s.self, slot, item);
+  s.broadcast(item.kind === 'VIEW-CHANGE-STUB' || item.kind === 'NEW-VIEW-HEADER' ? unreachableItem() : item);
+  if (!wasActive && slot.state.mode === 'active') onViewEntered(s);
+}
+
+function unreachableItem(): never {
+  assert(false, 'an own message is never a stub');
+}

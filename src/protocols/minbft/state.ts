@@ -1,0 +1,344 @@
+/**
+ * State of a MinBFT replica, and the small things that every part of it does: emit an effect, arm a timer, trace a
+ * rule. The parts (streams, ordering, execution, checkpoints, view changes, gossip) are functions over it; they note
+ * what they learned and the replica's `settle` loop draws the conclusions.
+ */
+import type { ClusterLimits, ClusterTimers } from '../../core/config.ts';
+import { windowOf } from '../../core/config.ts';
+import type {
+  CheckpointState,
+  Effect,
+  ReplicaContext,
+  StoreEntry,
+  TimerName,
+  TrustedKey,
+} from '../../core/protocol.ts';
+import type { Batch, RecoverRequest } from '../../core/request.ts';
+import type {
+  CounterValue,
+  Digest,
+  Milliseconds,
+  ReplicaId,
+  SequenceNumber,
+  TcEpoch,
+  View,
+} from '../../core/types.ts';
+import { Prng } from '../../core/prng.ts';
+import { Backoff } from '../../smr/backoff.ts';
+import { CheckpointKeeper, stableSequence } from '../../smr/checkpoint-keeper.ts';
+import { PendingRequests } from '../../smr/pending-requests.ts';
+import type { Registry } from '../../smr/registry.ts';
+import { currentEntry, encodeRegistry } from '../../smr/registry.ts';
+import { StreamBuffer } from '../../smr/stream-buffer.ts';
+import type { StreamContext } from '../../smr/usig-stream/context.ts';
+import { createStreamContext } from '../../smr/usig-stream/context.ts';
+import type {
+  Checkpoint,
+  CheckpointCertificate,
+  Draft,
+  MinbftMessage,
+  NewViewHeader,
+  Prepare,
+  RequestViewChange,
+  Status,
+  StreamMessage,
+  ViewChange,
+  ViewChangeStub,
+} from '../../smr/usig-stream/messages.ts';
+import type { Attachments } from '../../smr/usig-stream/codec.ts';
+import type { StreamState } from '../../smr/usig-stream/stream.ts';
+import { genesisStream } from '../../smr/usig-stream/stream.ts';
+import type { Needed } from '../../smr/usig-stream/validity.ts';
+import { BodyKeeper } from './bodies.ts';
+import { Knowledge } from './knowledge.ts';
+import type { MinbftOwnRule } from './rules.ts';
+import { StreamLog } from './stream-log.ts';
+import { ViewGroups } from './view-groups.ts';
+import type { ViewGroup } from './view-groups.ts';
+
+/** Name of this protocol in settings and digests. */
+export const PROTOCOL_NAME = 'minbft';
+
+/** What may take a place in a stream: a message, or what is known of one from somebody's log. */
+export type StreamItem = StreamMessage | ViewChangeStub | NewViewHeader;
+
+/** What is known of one replica's stream. */
+export interface StreamSlot {
+  state: StreamState;
+  buffer: StreamBuffer<StreamItem>;
+  /** Processed messages since the newest vouched anchor, to relay to others; the own log for the own stream. */
+  log: StreamLog;
+  /** f CHECKPOINTs of others that vouch for `log.anchor`; empty if the log starts at counter 1. */
+  vouchers: readonly Checkpoint[];
+  /** What the next message waits for, and the knowledge at which that was found. */
+  need: { readonly what: Needed; readonly version: number } | undefined;
+  /** Since when the stream is known to go on beyond what was processed. */
+  lackingSince: Milliseconds | undefined;
+  asks: number;
+}
+
+/** What gossip knows of a peer. */
+export interface PeerState {
+  lastHeardMs: Milliseconds | undefined;
+  lastStatusMs: Milliseconds | undefined;
+  status: Status | undefined;
+  /** The status before that one: what is missing twice in a row is missing. */
+  previous: Status | undefined;
+  /** Bytes that may still be re-sent to it before its next status. */
+  resendBudget: number;
+  /** Highest view of its REQ-VIEW-CHANGE, and the signed wish. */
+  request: RequestViewChange | undefined;
+  /** Its latest VIEW-CHANGEs, newest first, at most two. */
+  viewChanges: ViewChange[];
+}
+
+/** An executed checkpoint boundary. */
+export interface Boundary {
+  readonly checkpoint: CheckpointState;
+  readonly last: { readonly view: View; readonly primaryCounter: CounterValue };
+  readonly registryDigest: Digest;
+}
+
+/** The seal that is outstanding (K = 1). */
+export interface Sealing {
+  readonly counter: CounterValue;
+  readonly draft: Draft;
+  readonly attachments: Attachments | undefined;
+  /** For a NEW-VIEW: what its header quotes. */
+  readonly viewChanges: readonly ViewChange[];
+}
+
+/** The batch that the service executes right now. */
+export interface Executing {
+  readonly sequence: SequenceNumber;
+  readonly entry: Prepare;
+  readonly batch: Batch;
+  readonly registry: Registry;
+}
+
+/** Everything a replica knows. */
+export class ReplicaState {
+  readonly context: ReplicaContext;
+  readonly streamContext: StreamContext;
+  readonly self: ReplicaId;
+  readonly n: number;
+  readonly f: number;
+  /** f+1: commits, view changes, checkpoints alike. */
+  readonly quorum: number;
+  readonly limits: ClusterLimits;
+  readonly timers: ClusterTimers;
+  /** L. */
+  readonly window: number;
+  readonly prng: Prng;
+  readonly knowledge: Knowledge;
+  readonly keeper: CheckpointKeeper;
+  readonly pending = new PendingRequests();
+  readonly backoff: Backoff;
+  readonly bodies = new BodyKeeper();
+  readonly groups: ViewGroups;
+  readonly slots: StreamSlot[];
+  readonly peers: PeerState[];
+
+  now: Milliseconds = 0;
+  started = false;
+  effects: Effect<MinbftMessage>[] = [];
+  #armed = new Map<TimerName, Milliseconds>();
+
+  /** tcEpoch of the trusted component that runs here. */
+  tcEpoch: TcEpoch;
+  /** Own RECOVER, until the registry names `tcEpoch`. */
+  ownRecover: RecoverRequest | undefined;
+  sealing: Sealing | undefined;
+
+  executed: SequenceNumber = 0;
+  executing: Executing | undefined;
+  registry: Registry;
+  registryBytes: Uint8Array;
+  /** Views below this do not execute any more (rule on `last.view`, "Checkpoint" 4). */
+  executionFloor: View = 0;
+  /** Latest executed boundary; the own digests of boundaries that are not stable yet. */
+  boundary: Boundary | undefined;
+  readonly boundaries = new Map<SequenceNumber, Boundary>();
+
+  /** Latest stable checkpoint whose state this replica has. */
+  stable: CheckpointCertificate | undefined;
+  /** The stable checkpoint before it: bodies down to it are kept. */
+  stableBefore: SequenceNumber = 0;
+  /** Highest certificate known. */
+  knownStable: CheckpointCertificate | undefined;
+  checkpointsChanged = false;
+  transferring: CheckpointCertificate | undefined;
+  lagSince: Milliseconds | undefined;
+
+  /** View to change to; the VIEW-CHANGE is built when it is above the view of the own stream. */
+  target: View;
+  /** Highest view asked for by this replica; 0: none. */
+  requested: View = 0;
+  /** What justified the own latest VIEW-CHANGE. */
+  justification: readonly RequestViewChange[] = [];
+  /** View for which the new-view timer runs. */
+  newViewTimerView: View | undefined;
+  newViewDue = false;
+  quorumLost = false;
+  /** An attempt to build a NEW-VIEW is worthwhile again. */
+  viewChangesChanged = false;
+  coverageDeadline: Milliseconds | undefined;
+  coverageExecuted: SequenceNumber = -1;
+  /** Latest RECOVER of each replica that is not in the registry yet. */
+  readonly recovers: (RecoverRequest | undefined)[];
+  /** Last batch proposed for a held RECOVER. */
+  lastIdleBatchMs: Milliseconds = 0;
+  statusRound = 0;
+  /** The group whose NEW-VIEW certificate was made. */
+  certified: ViewGroup | undefined;
+  /** NEW-VIEW contents in the store, by digest. */
+  readonly storedNewViews = new Set<string>();
+  /** What was accused already, as replica/rule. */
+  readonly accused = new Set<string>();
+  /** Stored bodies with a seal that does not hold. */
+  readonly flaggedBodies = new Set<Digest>();
+
+  constructor(context: ReplicaContext) {
+    const { settings, self } = context;
+    this.context = context;
+    this.streamContext = createStreamContext(settings, context.hash, context.domain, PROTOCOL_NAME);
+    this.self = self;
+    this.n = settings.members.length;
+    this.f = settings.f;
+    this.quorum = this.f + 1;
+    this.limits = settings.limits;
+    this.timers = settings.timers;
+    this.window = windowOf(settings.limits);
+    this.prng = new Prng(context.seed);
+    this.knowledge = new Knowledge(this.streamContext);
+    this.keeper = new CheckpointKeeper(this.n, this.quorum);
+    this.backoff = new Backoff(settings.timers.backoffCapMs, settings.limits.checkpointInterval);
+    this.registry = this.streamContext.genesis;
+    this.registryBytes = encodeRegistry(this.registry);
+    this.groups = new ViewGroups(this.streamContext);
+    this.slots = settings.members.map(() => this.freshSlot(genesisStream(this.streamContext)));
+    this.peers = settings.members.map(() => freshPeer());
+    this.recovers = settings.members.map(() => undefined);
+    this.tcEpoch = settings.members[self]!.trusted.tcEpoch;
+    this.target = 0;
+  }
+
+  /** A stream from `state` on. */
+  freshSlot(state: StreamState): StreamSlot {
+    return {
+      state,
+      buffer: new StreamBuffer(4 * this.window + 64),
+      log: new StreamLog(state.counter),
+      vouchers: [],
+      need: undefined,
+      lackingSince: undefined,
+      asks: 0,
+    };
+  }
+
+  get own(): StreamSlot {
+    return this.slots[this.self]!;
+  }
+
+  /** The view of the own stream: the one it is active in or has asked for. */
+  get view(): View {
+    return this.own.state.view;
+  }
+
+  get active(): boolean {
+    return this.own.state.mode === 'active' && this.maySeal;
+  }
+
+  get stableSequence(): SequenceNumber {
+    return stableSequence(this.stable);
+  }
+
+  primaryOf(view: View): ReplicaId {
+    return this.streamContext.primaryOf(Math.max(0, view));
+  }
+
+  /**
+   * RECOVER.3: whether this replica may use its trusted component: the registry names it, and a stable checkpoint
+   * covers the RECOVER that brought it there (rule 4 of "Reboot").
+   */
+  get maySeal(): boolean {
+    const entry = currentEntry(this.registry, this.self);
+    if (entry.tcEpoch !== this.tcEpoch || this.own.state.incarnation !== entry.incarnation) return false;
+    return entry.since <= this.stableSequence;
+  }
+
+  /** min(ckptN, stable.n): what may be skipped, and what windows count from. */
+  get covered(): SequenceNumber {
+    return Math.min(this.own.state.checkpointSequence, this.stableSequence);
+  }
+
+  emit(effect: Effect<MinbftMessage>): void {
+    this.effects.push(effect);
+  }
+
+  send(to: ReplicaId, message: MinbftMessage): void {
+    if (to !== this.self) this.effects.push({ kind: 'send', to, message });
+  }
+
+  broadcast(message: MinbftMessage): void {
+    this.effects.push({ kind: 'broadcast', message });
+  }
+
+  store(entries: readonly StoreEntry[]): void {
+    if (entries.length > 0) this.effects.push({ kind: 'store', entries });
+  }
+
+  note(name: string, detail: Readonly<Record<string, string | number | boolean>>): void {
+    this.effects.push({ kind: 'note', name, detail });
+  }
+
+  trust(keys: readonly TrustedKey[]): void {
+    for (const key of keys) this.effects.push({ kind: 'trustKey', key });
+    if (keys.length > 0) this.knowledge.version += 1;
+  }
+
+  /** Records the outcome of a rule; gives it back. */
+  rule(rule: MinbftOwnRule, passed: boolean, about?: string): boolean {
+    const { trace } = this.context;
+    if (trace !== undefined) trace(about === undefined ? { rule, passed } : { rule, passed, about });
+    return passed;
+  }
+
+  /** Makes the timer fire at `at` or earlier. What it is for is judged anew when it fires. */
+  wakeAt(timer: TimerName, at: Milliseconds): void {
+    const armed = this.#armed.get(timer);
+    if (armed !== undefined && armed <= at) return;
+    this.setTimerAt(timer, at);
+  }
+
+  /** Makes the timer fire at `at`, not earlier. */
+  setTimerAt(timer: TimerName, at: Milliseconds): void {
+    if (this.#armed.get(timer) === at) return;
+    this.#armed.set(timer, at);
+    this.effects.push({ kind: 'setTimer', timer, delayMs: Math.max(0, at - this.now) });
+  }
+
+  cancelTimer(timer: TimerName): void {
+    if (this.#armed.delete(timer)) this.effects.push({ kind: 'cancelTimer', timer });
+  }
+
+  isArmed(timer: TimerName): boolean {
+    return this.#armed.has(timer);
+  }
+
+  onTimerFired(timer: TimerName): void {
+    this.#armed.delete(timer);
+  }
+}
+
+function freshPeer(): PeerState {
+  return {
+    lastHeardMs: undefined,
+    lastStatusMs: undefined,
+    status: undefined,
+    previous: undefined,
+    resendBudget: 0,
+    request: undefined,
+    viewChanges: [],
+  };
+}

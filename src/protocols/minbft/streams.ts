@@ -1,0 +1,357 @@
+/**
+ * The stream layer: messages of every replica in the order of its counter, one pure step function, bounded buffers,
+ * skips only to vouched anchors (sheet, "Stream layer" and "Gap beyond retained messages").
+ */
+import type { ReplicaId } from '../../core/types.ts';
+import { stableSequence } from '../../smr/checkpoint-keeper.ts';
+import { voucherCount } from '../../smr/usig-stream/anchors.ts';
+import type {
+  Checkpoint,
+  CheckpointCertificate,
+  Commit,
+  CommitNewView,
+  FullNewView,
+  NewViewCertificate,
+  Prepare,
+  RequestViewChange,
+  StreamSync,
+  ViewChange,
+} from '../../smr/usig-stream/messages.ts';
+import {
+  anchorStream,
+  incarnationStream,
+  killStream,
+  stepStream,
+  streamUi,
+} from '../../smr/usig-stream/stream.ts';
+import { currentEntry } from '../../smr/registry.ts';
+import { accuseOfStreamFault, accuseOfWrongCheckpoint } from './accusations.ts';
+import { counterOf, StreamLog } from './stream-log.ts';
+import type { ReplicaState, StreamItem, StreamSlot } from './state.ts';
+
+/** Puts a message (or what a log shows of it) into the stream of its author, to wait for its turn. */
+export function offerItem(s: ReplicaState, item: StreamItem): void {
+  const ui = streamUi(item);
+  const slot = s.slots[ui.replica];
+  if (slot === undefined || slot.state.dead) return;
+  // A keeper's own stream moves by its own seals alone; what it has not sealed nobody can have.
+  if (ui.replica === s.self && ui.tcEpoch === s.tcEpoch) return;
+  if (s.knowledge.book.incarnationOf(ui.replica, ui.tcEpoch) !== slot.state.incarnation) return;
+  if (ui.counter <= slot.state.counter) {
+    completeRelayed(slot, item, ui.counter);
+    return;
+  }
+  const held = slot.buffer.get(ui.counter);
+  const better = held !== undefined && isBetter(item, held);
+  if (better && ui.counter === slot.state.counter + 1) slot.need = undefined;
+  slot.buffer.put(ui.counter, item, better);
+  if (ui.counter > slot.state.counter + 1) slot.lackingSince ??= s.now;
+}
+
+/** A full message is worth more than its stub or header, and more attachments more than fewer. */
+function isBetter(item: StreamItem, held: StreamItem): boolean {
+  if (item.kind === 'VIEW-CHANGE')
+    return held.kind !== 'VIEW-CHANGE' || item.newViews.length > held.newViews.length;
+  return item.kind === 'NEW-VIEW' && held.kind !== 'NEW-VIEW';
+}
+
+/** The stream passed this message as a stub or header; keep the whole for those who ask for it. */
+function completeRelayed(slot: StreamSlot, item: StreamItem, counter: number): void {
+  const held = slot.log.get(counter)?.item;
+  if (held === undefined || streamUi(held).tcEpoch !== streamUi(item).tcEpoch) return;
+  const whole =
+    (item.kind === 'VIEW-CHANGE' && held.kind === 'VIEW-CHANGE-STUB' && item.digest === held.digest) ||
+    (item.kind === 'NEW-VIEW' && held.kind === 'NEW-VIEW-HEADER' && item.header.digest === held.digest);
+  if (whole) slot.log.replace(counter, item);
+}
+
+/** PREPARE. */
+export function intakePrepare(s: ReplicaState, message: Prepare): void {
+  offerItem(s, message);
+}
+
+/** COMMIT; the PREPARE in it goes to the primary's stream. */
+export function intakeCommit(s: ReplicaState, message: Commit): void {
+  offerItem(s, message.prepare);
+  offerItem(s, message);
+}
+
+/** CHECKPOINT: counts for certificates at once, and takes its place in the stream. */
+export function intakeCheckpoint(s: ReplicaState, message: Checkpoint): void {
+  noteCheckpoint(s, message);
+  offerItem(s, message);
+}
+
+/** Keeps a CHECKPOINT for certificates and vouching. */
+export function noteCheckpoint(s: ReplicaState, message: Checkpoint): void {
+  const { sequence, configurationVersion } = message;
+  if (sequence <= 0 || sequence % s.limits.checkpointInterval !== 0) return;
+  if (configurationVersion !== s.streamContext.domain.configurationVersion) return;
+  if (message.seen.length !== s.n) return;
+  if (!s.keeper.offer(message)) return;
+  s.checkpointsChanged = true;
+  accuseOfWrongCheckpoint(s, message);
+}
+
+function noteCertificate(s: ReplicaState, certificate: CheckpointCertificate | undefined): void {
+  if (certificate === undefined || stableSequence(certificate) <= stableSequence(s.knownStable)) return;
+  for (const checkpoint of certificate.checkpoints) noteCheckpoint(s, checkpoint);
+}
+
+/** Keeps a signed wish to leave a view; only the highest of each replica matters. */
+export function noteRequestViewChange(s: ReplicaState, message: RequestViewChange): void {
+  const peer = s.peers[message.replica];
+  if (peer === undefined) return;
+  if (peer.request === undefined || message.target > peer.request.target) peer.request = message;
+}
+
+/**
+ * VIEW-CHANGE: its wish and its justification count at once, its log feeds the author's stream, and it takes its own
+ * place there. `nested`: inside a NEW-VIEW.
+ */
+export function intakeViewChange(s: ReplicaState, message: ViewChange): void {
+  const peer = s.peers[message.ui.replica];
+  const slot = s.slots[message.ui.replica];
+  if (peer === undefined || slot === undefined) return;
+  for (const request of message.justification) noteRequestViewChange(s, request);
+  for (const proof of message.newViews) intakeProof(s, proof);
+  noteCertificate(s, message.stable);
+  for (const voucher of message.vouchers) noteCheckpoint(s, voucher);
+  keepViewChange(s, message);
+  const incarnation = s.knowledge.book.incarnationOf(message.ui.replica, message.ui.tcEpoch);
+  const lacks = incarnation === slot.state.incarnation && slot.state.counter < message.ui.counter - 1;
+  if (lacks && !slot.state.dead) feedLog(s, slot, message);
+  offerItem(s, message);
+}
+
+function keepViewChange(s: ReplicaState, message: ViewChange): void {
+  const peer = s.peers[message.ui.replica]!;
+  const same = peer.viewChanges.findIndex(
+    (other) => other.ui.tcEpoch === message.ui.tcEpoch && other.ui.counter === message.ui.counter,
+  );
+  if (same >= 0) {
+    if (message.newViews.length <= peer.viewChanges[same]!.newViews.length) return;
+    peer.viewChanges[same] = message;
+  } else {
+    peer.viewChanges.push(message);
+    const rank = (one: ViewChange): number =>
+      s.knowledge.book.incarnationOf(one.ui.replica, one.ui.tcEpoch) ?? -1;
+    peer.viewChanges.sort((a, b) => rank(b) - rank(a) || b.ui.counter - a.ui.counter);
+    peer.viewChanges.length = Math.min(2, peer.viewChanges.length);
+  }
+  s.viewChangesChanged = true;
+}
+
+/** What a valid VIEW-CHANGE shows of its author's stream: the anchor, if it was skipped so far, and the log. */
+function feedLog(s: ReplicaState, slot: StreamSlot, message: ViewChange): void {
+  const last = message.log.at(-1);
+  const first = message.log[0];
+  const from = first === undefined ? message.ui.counter : streamUi(first).counter;
+  // Nothing new: the buffer has it all, or it was fed before.
+  if (
+    last !== undefined &&
+    slot.buffer.get(streamUi(last).counter) !== undefined &&
+    from <= slot.state.counter + 1
+  )
+    return;
+  const verdict = s.knowledge.lookup.viewChange!(message);
+  if (verdict.kind !== 'valid') return;
+  if (message.anchor !== undefined) syncStream(s, message.anchor, message.vouchers);
+  for (const entry of message.log) {
+    if (streamUi(entry).counter <= slot.state.counter) continue;
+    if (entry.kind === 'COMMIT') offerItem(s, entry.prepare);
+    if (entry.kind === 'CHECKPOINT') noteCheckpoint(s, entry);
+    offerItem(s, entry as StreamItem);
+  }
+}
+
+/** NEW-VIEW with its VIEW-CHANGEs. */
+export function intakeNewView(s: ReplicaState, message: FullNewView): void {
+  for (const viewChange of message.viewChanges) intakeViewChange(s, viewChange);
+  intakeProof(s, message);
+  offerItem(s, message);
+}
+
+/** NEW-VIEW certificate. */
+export function intakeNewViewCertificate(s: ReplicaState, message: NewViewCertificate): void {
+  intakeProof(s, message);
+  offerItem(s, message.header);
+  for (const commit of message.commits) offerItem(s, commit);
+}
+
+/** COMMIT-NV; the NEW-VIEW's header in it goes to the primary's stream. */
+export function intakeCommitNewView(s: ReplicaState, message: CommitNewView): void {
+  if (message.header !== undefined) offerItem(s, message.header);
+  offerItem(s, message);
+}
+
+function intakeProof(s: ReplicaState, proof: FullNewView | NewViewCertificate): void {
+  const { book, newViews } = s.knowledge;
+  const inUse = (digest: string): boolean =>
+    s.groups.all().some((group) => group.reference.digest === digest) ||
+    s.own.log.entries().some((entry) => referredNewView(entry) === digest);
+  if (book.incarnationOf(proof.header.ui.replica, proof.header.ui.tcEpoch) === undefined) return;
+  if (newViews.put(proof, inUse)) s.knowledge.version += 1;
+  if (proof.kind === 'NEW-VIEW') for (const one of proof.viewChanges) noteCertificate(s, one.stable);
+}
+
+/** Digest of the NEW-VIEW that a log entry refers to. */
+export function referredNewView(item: { readonly kind: string }): string | undefined {
+  const entry = item as StreamItem;
+  if (entry.kind === 'NEW-VIEW') return entry.header.digest;
+  if (entry.kind === 'NEW-VIEW-HEADER') return entry.digest;
+  if (entry.kind === 'COMMIT-NEW-VIEW') return entry.header?.digest;
+  return undefined;
+}
+
+/** STREAM-SYNC. */
+export function intakeStreamSync(s: ReplicaState, message: StreamSync): void {
+  noteCheckpoint(s, message.anchor);
+  for (const voucher of message.vouchers) noteCheckpoint(s, voucher);
+  syncStream(s, message.anchor, message.vouchers);
+}
+
+/**
+ * Skips a stream to a vouched anchor (CKPT.3). A sync never changes the incarnation and never revives a dead stream.
+ * Votes in the part that is skipped are lost here; the anchor's own NEW-VIEW counts as committed to.
+ */
+export function syncStream(s: ReplicaState, anchor: Checkpoint, vouchers: readonly Checkpoint[]): void {
+  const author = anchor.ui.replica;
+  const slot = s.slots[author];
+  const incarnation = s.knowledge.book.incarnationOf(author, anchor.ui.tcEpoch);
+  if (slot === undefined || slot.state.dead || incarnation !== slot.state.incarnation) return;
+  if (author === s.self && anchor.ui.tcEpoch === s.tcEpoch) return;
+  if (anchor.ui.counter <= slot.state.counter) return;
+  const vouched = voucherCount(s.streamContext, anchor, vouchers, incarnation) >= s.f;
+  if (!s.rule('MinBFT.CKPT.3', vouched)) return;
+  slot.state = anchorStream(anchor, incarnation);
+  slot.log = new StreamLog(anchor.ui.counter - 1);
+  slot.log.push(anchor, s.now);
+  slot.vouchers = vouchers;
+  slot.need = undefined;
+  slot.buffer.dropThrough(anchor.ui.counter);
+  const group = s.groups.of(slot.state.newView);
+  s.groups.addEntrant(group, { replica: author, incarnation });
+}
+
+/** Processes what has its turn, in all streams. True if anything moved. */
+export function drainStreams(s: ReplicaState): boolean {
+  let moved = false;
+  for (const replica of s.slots.keys()) if (drainStream(s, replica)) moved = true;
+  return moved;
+}
+
+function drainStream(s: ReplicaState, replica: ReplicaId): boolean {
+  const slot = s.slots[replica]!;
+  let moved = false;
+  while (!slot.state.dead) {
+    const item = slot.buffer.get(slot.state.counter + 1);
+    if (item === undefined || isTooFar(s, item)) break;
+    if (slot.need !== undefined && slot.need.version === s.knowledge.version) break;
+    const result = stepStream(s.streamContext, slot.state, replica, item, s.knowledge.lookup);
+    if (result.kind === 'need') {
+      slot.need = { what: result.what, version: s.knowledge.version };
+      slot.lackingSince ??= s.now;
+      break;
+    }
+    slot.need = undefined;
+    moved = true;
+    if (result.kind === 'ignored') {
+      slot.buffer.delete(counterOf(item));
+      continue;
+    }
+    s.context.trace?.({ rule: result.rule, passed: result.kind === 'accepted', about: item.kind });
+    if (result.kind === 'invalid') {
+      slot.state = killStream(slot.state);
+      s.note('streamDead', { replica, counter: counterOf(item), rule: result.rule, reason: result.reason });
+      accuseOfStreamFault(s, slot, item);
+      slot.buffer.clear();
+      slot.lackingSince = undefined;
+      break;
+    }
+    slot.state = result.state;
+    slot.buffer.delete(counterOf(item));
+    acceptItem(s, replica, slot, item);
+  }
+  if (moved) settleLack(s, slot);
+  return moved;
+}
+
+function settleLack(s: ReplicaState, slot: StreamSlot): void {
+  slot.asks = 0;
+  slot.lackingSince = slot.buffer.size > 0 ? s.now : undefined;
+}
+
+/** Votes far beyond execution are not processed yet, so that no vote is ever processed and then forgotten (W5). */
+function isTooFar(s: ReplicaState, item: StreamItem): boolean {
+  const limit = s.executed + 4 * s.window;
+  if (item.kind === 'PREPARE') return item.sequence > limit;
+  return item.kind === 'COMMIT' && item.prepare.sequence > limit;
+}
+
+/** A message took its place: count what it says. Used for own messages when they loop back, too. */
+export function acceptItem(s: ReplicaState, author: ReplicaId, slot: StreamSlot, item: StreamItem): void {
+  slot.log.push(item, s.now);
+  const { incarnation } = slot.state;
+  const voter = { replica: author, incarnation };
+  switch (item.kind) {
+    case 'PREPARE':
+      s.groups.of(slot.state.newView).proposals.set(item.sequence, item);
+      addVote(s, slot, item, voter);
+      break;
+    case 'COMMIT':
+      addVote(s, slot, item.prepare, voter);
+      break;
+    case 'CHECKPOINT':
+      s.checkpointsChanged = true;
+      trimRelay(s, author, slot);
+      break;
+    case 'NEW-VIEW':
+    case 'NEW-VIEW-HEADER':
+    case 'COMMIT-NEW-VIEW': {
+      const group = s.groups.of(slot.state.newView);
+      s.groups.addEntrant(group, voter);
+      if (item.kind === 'COMMIT-NEW-VIEW') group.commits.set(author, item);
+      break;
+    }
+    case 'VIEW-CHANGE':
+    case 'VIEW-CHANGE-STUB':
+      s.viewChangesChanged = true;
+      break;
+  }
+}
+
+function addVote(
+  s: ReplicaState,
+  slot: StreamSlot,
+  prepare: Prepare,
+  voter: { readonly replica: ReplicaId; readonly incarnation: number },
+): void {
+  if (prepare.sequence <= s.executed) return;
+  const group = s.groups.of(slot.state.newView);
+  group.votes.add(prepare.sequence, `${prepare.ui.counter}/${prepare.digest}`, prepare, voter);
+}
+
+/** Messages of others are kept to relay them, down to the newest vouched anchor ("Checkpoint" 3). */
+function trimRelay(s: ReplicaState, author: ReplicaId, slot: StreamSlot): void {
+  if (author === s.self && slot.state.incarnation === currentEntry(s.registry, s.self).incarnation) return;
+  for (const anchor of slot.log.checkpoints()) {
+    const vouchers = s.keeper.vouchersFor(anchor, slot.state.incarnation, s.f);
+    if (vouchers === undefined) continue;
+    slot.vouchers = vouchers;
+    slot.log.trimBelow(anchor.ui.counter);
+    return;
+  }
+}
+
+/** Starts the streams of incarnations that the registry names anew (rule 3 of "Reboot"). */
+export function renewStreams(s: ReplicaState): void {
+  for (const [replica, slot] of s.slots.entries()) {
+    const entry = currentEntry(s.registry, replica);
+    if (entry.incarnation <= slot.state.incarnation) continue;
+    s.slots[replica] = s.freshSlot(incarnationStream(s.streamContext, entry));
+    s.peers[replica]!.viewChanges = [];
+    if (replica === s.self) s.target = -1;
+    s.note('incarnation', { replica, incarnation: entry.incarnation, since: entry.since });
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What was proposed, voted for and committed to under one NEW-VIEW. Old and new incarnation of a primary may have
+ * NEW-VIEWs with equal (view, counter): the key holds the incarnation (pitfall 22).
+ */
+import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Voter } from '../../smr/vote-keeper.ts';
+import { VoteKeeper } from '../../smr/vote-keeper.ts';
+import type { StreamContext } from '../../smr/usig-stream/context.ts';
+import type { CommitNewView, NewViewReference, Prepare } from '../../smr/usig-stream/messages.ts';
+import { genesisNewViewReference } from '../../smr/usig-stream/stream.ts';
+
+/** One view under one NEW-VIEW. */
+export interface ViewGroup {
+  readonly reference: NewViewReference;
+  readonly votes: VoteKeeper<Prepare>;
+  /** What the primary's stream proposed: what a backup commits to. */
+  readonly proposals: Map<SequenceNumber, Prepare>;
+  /** nvVotes: whose stream contains the NEW-VIEW or a COMMIT-NV for it. */
+  readonly entrants: Voter[];
+  /** COMMIT-NVs, for a NEW-VIEW certificate. */
+  readonly commits: Map<ReplicaId, CommitNewView>;
+}
+
+/** Groups kept, at most. Only views above the executing one matter, and valid NEW-VIEWs need f+1 replicas. */
+const GROUPS_MAX = 256;
+
+/** Key of a group. */
+export function groupKey(reference: NewViewReference): string {
+  return `${reference.view}/${reference.incarnation}/${reference.counter}/${reference.digest}`;
+}
+
+/** All groups that matter. */
+export class ViewGroups {
+  readonly #groups = new Map<string, ViewGroup>();
+  /** The one that is executed in (execView). */
+  executing: ViewGroup;
+
+  constructor(context: StreamContext) {
+    this.executing = this.of(genesisNewViewReference(context));
+  }
+
+  /** The group of a NEW-VIEW; made if there is none. */
+  of(reference: NewViewReference): ViewGroup {
+    const key = groupKey(reference);
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    const group: ViewGroup = {
+      reference,
+      votes: new VoteKeeper(),
+      proposals: new Map(),
+      entrants: [],
+      commits: new Map(),
+    };
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  /** Groups, in order of appearance. */
+  all(): readonly ViewGroup[] {
+    return [...this.#groups.values()];
+  }
+
+  /** Groups of views above one, highest view first. */
+  above(view: View): ViewGroup[] {
+    const found = [...this.#groups.values()].filter((group) => group.reference.view > view);
+    return found.sort((a, b) => b.reference.view - a.reference.view);
+  }
+
+  addEntrant(group: ViewGroup, voter: Voter): void {
+    const known = group.entrants.some(
+      (other) => other.replica === voter.replica && other.incarnation === voter.incarnation,
+    );
+    if (!known) group.entrants.push(voter);
+  }
+
+  /** Forgets groups that neither execution nor the own stream will come back to. */
+  prune(ownView: View): void {
+    const keepFrom = Math.min(ownView, this.executing.reference.view);
+    for (const [key, group] of this.#groups) {
+      const old = group.reference.view < keepFrom;
+      if (
+        (old || this.#groups.size > GROUPS_MAX) &&
+        group !== this.executing &&
+        group.reference.view !== ownView
+      )
+        this.#groups.delete(key);
+    }
+  }
+
+  /** Forgets votes that are executed, and proposals that nobody here will commit to any more. */
+  dropThrough(executed: SequenceNumber, committed: SequenceNumber): void {
+    for (const group of this.#groups.values()) {
+      group.votes.dropThrough(executed);
+      for (const sequence of [...group.proposals.keys()])
+        if (sequence <= committed) group.proposals.delete(sequence);
+    }
+  }
+}
