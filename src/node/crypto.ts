@@ -12,6 +12,7 @@ import type { Suite } from '../core/config.ts';
 import type { Hash } from '../core/types.ts';
 import type { CryptoPort, Signer } from '../crypto/port.ts';
 import type { CounterCheck, SignatureCheck } from '../crypto/seal-verifier.ts';
+import { isAdmissibleSignature } from '../crypto/ed25519-rule.ts';
 import { createSealVerifier } from '../crypto/seal-verifier.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import { publicKeyOfRaw, rawPublicKeyOf } from './keys.ts';
@@ -83,7 +84,8 @@ export function createSignatureCheck(): SignatureCheck {
   const keys = new BoundedMap<KeyObject>(KEYS_MAX);
   const verified = new BoundedMap<true>(VERIFIED_MAX);
   return (publicKey, message, signature) => {
-    if (signature.length !== 64 || publicKey.length !== 32) return false;
+    // Rules K1 and K2 in bytes come first: back ends differ beyond them (decision B5).
+    if (!isAdmissibleSignature(signature) || publicKey.length !== 32) return false;
     const keyName = latin1(publicKey);
     // Lengths are fixed but the message's, which stands last: no two triples share a name.
     const name = keyName + latin1(signature) + latin1(message);
