@@ -307,7 +307,7 @@ describe('MinBFT.V4: contents of NEW-VIEWs', () => {
     ];
     for (const newViews of attachments) {
       const message = new Author(cluster, 2, r2.entry);
-      message.log = r2.log;
+      message.log = [...r2.log];
       message.state = r2.state;
       assert.deepEqual(judge(cluster, message.viewChange(2, { newViews })), lacking);
     }
