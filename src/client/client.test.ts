@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -214,8 +214,9 @@ test('a crash loses no call and repeats none: the state file resends the same by
     const first = await connect({ cluster: settings, key, openChannel, stateFile });
     await first.put(bytes('a'), bytes('1'));
     cluster.isOrdering = false;
+    const before = cluster.received[0]!;
     const lost = first.put(bytes('b'), bytes('2')).catch((error: unknown) => error);
-    while (cluster.received[0]! < 3) await new Promise((resolve) => setImmediate(resolve));
+    while (cluster.received[0] === before) await new Promise((resolve) => setImmediate(resolve));
     const crashed = readFileSync(stateFile);
     assert.equal(statSync(stateFile).mode & 0o777, 0o600);
     await assert.rejects(
@@ -229,9 +230,9 @@ test('a crash loses no call and repeats none: the state file resends the same by
     await first.close();
     assert.ok(code('closed')(await lost));
     // What a crash leaves: no mark of a proper close, and a torn record at the end.
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(stateFile, Buffer.concat([crashed, Buffer.from([1, 2, 3])]));
     cluster.isOrdering = true;
+    cluster.order();
     const second = await connect({ cluster: settings, key, openChannel, stateFile });
     await second.whenResumed();
     assert.deepEqual((await second.get(bytes('b'))).value, bytes('2'));

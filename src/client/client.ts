@@ -121,8 +121,7 @@ class NodeClient implements MoietyClient {
       state,
       now: this.#now,
     });
-    const first = (): number => this.#submitter.primary;
-    this.#reader = new LedgerReader({ settings, hash: nodeHash, verifyHost, channels, first });
+    this.#reader = new LedgerReader({ settings, hash: nodeHash, verifyHost, channels });
     this.#channels = new ReplicaChannels(
       settings,
       options.openChannel ?? tlsChannels(key, signer.publicKey),

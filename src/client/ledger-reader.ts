@@ -15,14 +15,21 @@ import type { QueryReply, ReplicaChannels } from './replica-channels.ts';
 /** How long one replica may take over a question. */
 const QUERY_MS: Milliseconds = 2_000;
 
+/** When a replica is slow the next one is asked, too. */
+const HEDGE_MS: Milliseconds = 100;
+
+function sleep(delayMs: Milliseconds): { readonly done: Promise<void>; readonly cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const done = new Promise<void>((resolve) => (timer = setTimeout(resolve, delayMs)));
+  return { done, cancel: () => clearTimeout(timer) };
+}
+
 /** What the reader is made of. */
 export interface LedgerReaderOptions {
   readonly settings: ClusterSettings;
   readonly hash: Hash;
   readonly verifyHost: HostCheck;
   readonly channels: () => ReplicaChannels;
-  /** Replica to ask first. */
-  readonly first: () => ReplicaId;
 }
 
 /** See the top of this file. */
@@ -42,8 +49,40 @@ export class LedgerReader {
     return this.#options.channels().query(replica, topic, argument, QUERY_MS);
   }
 
-  #askAll(topic: QueryTopic, argument: string): Promise<(QueryReply | undefined)[]> {
-    return Promise.all(this.#options.settings.members.map((member) => this.#ask(member.id, topic, argument)));
+  /**
+   * Asks all replicas, the first at once and each next one when the one before it answered or took `hedgeMs`. Stops at
+   * the first answer that `judge` takes; undefined if it takes none.
+   */
+  async #askUntil<T>(
+    topic: QueryTopic,
+    argument: string,
+    hedgeMs: Milliseconds,
+    judge: (reply: QueryReply, replica: ReplicaId) => T | undefined,
+  ): Promise<T | undefined> {
+    const count = this.#options.settings.members.length;
+    // The load of reading is spread: each call starts with another replica.
+    const start = (this.#turn += 1);
+    const asked: Promise<void>[] = [];
+    let outcome: T | undefined;
+    for (let step = 0; step < count && outcome === undefined; step += 1) {
+      const replica = (start + step) % count;
+      const one = this.#ask(replica, topic, argument).then((reply) => {
+        if (reply !== undefined) outcome ??= judge(reply, replica);
+      });
+      asked.push(one);
+      if (hedgeMs > 0 && step < count - 1) {
+        const pause = sleep(hedgeMs);
+        await Promise.race([one, pause.done]);
+        pause.cancel();
+      }
+    }
+    const all = Promise.all(asked);
+    // Each answer may decide; those that come later change nothing.
+    const decided = asked.map((one) =>
+      one.then(() => (outcome === undefined ? new Promise<never>(() => {}) : undefined)),
+    );
+    await Promise.race([all, ...decided]);
+    return outcome;
   }
 
   /** A proved block; undefined if there is none yet (f+1 replicas say so, or have no provable one). */
@@ -52,31 +91,33 @@ export class LedgerReader {
     if (integerOf(height, 1) === undefined)
       throw new ClientError('invalid', 'a block height is a whole number from 1');
     const proof = new BlockProof({ hash, settings, height, check });
-    const count = settings.members.length;
-    // The load of reading is spread: each call starts with another replica.
-    const start = (this.#turn += 1);
-    let answers = 0;
-    for (let step = 0; step < count; step += 1) {
-      const reply = await this.#ask((start + step) % count, 'block', String(height));
-      if (reply === undefined) continue;
-      answers += 1;
+    let missing = 0;
+    const found = await this.#askUntil('block', String(height), HEDGE_MS, (reply) => {
       const proven = reply.found ? proof.add(reply.bytes) : undefined;
       if (proven !== undefined) return proven;
-    }
-    if (answers < this.#quorum) throw this.unavailable();
-    return undefined;
+      missing += 1;
+      // With f silent replicas f+1 answers are all there are; more may come only where a signature is lacking.
+      return missing >= this.#quorum && !proof.hasCandidate ? 'none' : undefined;
+    });
+    if (found === undefined && missing < this.#quorum) throw this.unavailable();
+    return found === 'none' ? undefined : found;
   }
 
   /** Where a transaction stands; the caller knows about its own pending and refused ones. */
   async transaction(txId: Digest): Promise<TransactionState> {
-    const replies = (await this.#askAll('transaction', txId)).filter((reply) => reply !== undefined);
-    let isPending = false;
     const tried = new Set<Height>();
-    for (const reply of replies) {
-      const answer = reply.found ? parseObject(reply.bytes) : undefined;
-      if (answer?.['state'] === 'pending') isPending = true;
-      const height = answer?.['state'] === 'committed' ? integerOf(answer['height'], 1) : undefined;
-      if (height === undefined || tried.has(height)) continue;
+    let isPending = false;
+    let unknown = 0;
+    for (;;) {
+      const height = await this.#askUntil('transaction', txId, 0, (reply) => {
+        const answer = reply.found ? parseObject(reply.bytes) : undefined;
+        if (answer?.['state'] === 'pending') isPending = true;
+        const claimed = answer?.['state'] === 'committed' ? integerOf(answer['height'], 1) : undefined;
+        if (claimed !== undefined) return tried.has(claimed) ? undefined : claimed;
+        unknown += 1;
+        return undefined;
+      });
+      if (height === undefined) break;
       tried.add(height);
       // A claim is only a hint where to look: the block proves it.
       const block = (await this.block(height))?.block;
@@ -86,7 +127,7 @@ export class LedgerReader {
       return { state: 'committed', height, sequence: block.header.sequence, index, transaction };
     }
     if (isPending) return { state: 'pending' };
-    if (replies.length < this.#quorum) throw this.unavailable();
+    if (unknown < this.#quorum) throw this.unavailable();
     return { state: 'unknown' };
   }
 
@@ -94,18 +135,18 @@ export class LedgerReader {
   async position(argument: string): Promise<EventPosition | undefined> {
     const counts = new Map<string, number>();
     let missing = 0;
-    for (const reply of await this.#askAll('events', argument)) {
-      if (reply?.found === false) missing += 1;
-      const answer = reply?.found === true ? parseObject(reply.bytes) : undefined;
+    const position = await this.#askUntil('events', argument, 0, (reply) => {
+      if (!reply.found) missing += 1;
+      const answer = reply.found ? parseObject(reply.bytes) : undefined;
       const height = integerOf(answer?.['height'], 1);
       const firstNumber = integerOf(answer?.['firstNumber'], 1);
-      if (height === undefined || firstNumber === undefined) continue;
+      if (height === undefined || firstNumber === undefined) return undefined;
       const name = `${height}/${firstNumber}`;
       const count = (counts.get(name) ?? 0) + 1;
       counts.set(name, count);
-      if (count >= this.#quorum) return { height, firstNumber };
-    }
-    if (missing >= this.#quorum || counts.size > 0) return undefined;
+      return count >= this.#quorum ? { height, firstNumber } : undefined;
+    });
+    if (position !== undefined || missing >= this.#quorum || counts.size > 0) return position;
     throw this.unavailable();
   }
 
@@ -122,7 +163,9 @@ export class LedgerReader {
 
   /** Each replica's own word. */
   async status(): Promise<SeenStatus[]> {
-    const replies = await this.#askAll('status', '');
+    const replies = await Promise.all(
+      this.#options.settings.members.map((member) => this.#ask(member.id, 'status', '')),
+    );
     return replies.map((reply, id): SeenStatus => {
       if (reply === undefined) {
         const channels = this.#options.channels();

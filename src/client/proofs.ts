@@ -49,6 +49,11 @@ export class BlockProof {
     this.#check = parts.check;
   }
 
+  /** Whether some replica gave a block that only lacks signatures. */
+  get hasCandidate(): boolean {
+    return this.#blocks.size > 0;
+  }
+
   /** Takes the JSON of one replica's `BlockAnswer`; gives the block once f+1 signatures hold. */
   add(bytes: Uint8Array): ProvenBlock | undefined {
     const answer = parseObject(bytes);
