@@ -18,8 +18,8 @@ import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
 import type { Digest, Hash, TcEpoch } from '../core/types.ts';
 import { SAFE_INTEGER_END } from '../core/types.ts';
 import { CLIENTS_MAX } from './clients.ts';
-import { JsonReading } from './json-fields.ts';
-import type { JsonObject } from './json-fields.ts';
+import { JsonReading } from './settings-reading.ts';
+import type { JsonObject } from './settings-reading.ts';
 
 /** All settings but the id that is computed from them. */
 export type SettingsWithoutId = Omit<ClusterSettings, 'clusterId'>;
