@@ -1,0 +1,478 @@
+/**
+ * The chain of blocks on disk (decision E7): append-only segment files of frames, one block each, without holes. Blocks
+ * can be made again by re-executing the journal, so they are written in the background; `flush` makes them durable
+ * before a snapshot covers them. Header signatures stand beside, see `signature-file.ts`.
+ */
+import path from 'node:path';
+import { bytesToDigest, digestToBytes } from '../core/bytes.ts';
+import type { Digest, Height } from '../core/types.ts';
+import type { BlockPort } from '../host/ports.ts';
+import type { Block, HeaderSignature } from '../ledger/contract.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import { diskFailureSentence } from './disk.ts';
+import type { FileIdentity } from './frame-file.ts';
+import {
+  createFileHeader,
+  createFrame,
+  FILE_HEADER_BYTES,
+  FRAME_OVERHEAD_BYTES,
+  readFileHeader,
+  readFrame,
+  scanFrames,
+} from './frame-file.ts';
+import { StoreDamaged } from './journal.ts';
+import { SignatureFile } from './signature-file.ts';
+
+const KIND = 'BLKS';
+const FILE_NAME = /^blocks-(\d{10})\.dat$/;
+/** A segment that is longer than this is not continued. */
+const SEGMENT_BYTES = 64 * 1024 * 1024;
+/** Height, header hash, number of the first transaction, count of transactions; before the block's bytes. */
+const HEAD_BYTES = 8 + 32 + 8 + 4;
+const FRAME_HEAD_BYTES = 40;
+const CACHE_BYTES = 32 * 1024 * 1024;
+
+interface Segment {
+  readonly identity: FileIdentity;
+  readonly file: DiskFile;
+  readonly name: string;
+}
+
+interface BlockPlace {
+  readonly segment: Segment;
+  readonly position: number;
+  readonly length: number;
+  readonly headerHash: Digest;
+  /** Number of the block's first transaction in the ledger, from 1. */
+  readonly firstNumber: number;
+  readonly transactions: number;
+}
+
+/** What the block store reports and needs. */
+export interface BlockStoreOptions {
+  readonly disk: Disk;
+  readonly folder: string;
+  /** Replicas of the cluster: header signatures kept per block, at most. */
+  readonly replicas: number;
+  /** Whether `flush` syncs. */
+  readonly durable: boolean;
+  readonly onFatal: (sentence: string) => void;
+  /** For tests. */
+  readonly segmentBytes?: number;
+}
+
+type Job =
+  | BlockJob
+  | { readonly kind: 'truncate'; readonly height: Height }
+  | { readonly kind: 'flush'; readonly done: (isDurable: boolean) => void };
+
+interface BlockJob {
+  readonly kind: 'block';
+  readonly block: Block;
+  readonly firstNumber: number;
+}
+
+/** Header signatures of blocks that are not here yet, kept per replica. */
+const EARLY_SIGNATURES_MAX = 512;
+
+function payloadOf(job: BlockJob): Uint8Array[] {
+  const { block, firstNumber } = job;
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.writeBigUInt64BE(BigInt(block.header.height), 0);
+  head.set(digestToBytes(block.headerHash), 8);
+  head.writeBigUInt64BE(BigInt(firstNumber), 40);
+  head.writeUInt32BE(block.transactions.length, 48);
+  return [head, block.bytes];
+}
+
+function damaged(file: string, offset: number, problem: string): StoreDamaged {
+  return new StoreDamaged(
+    `The block file ${file} is damaged at offset ${offset}: ${problem}. Check the disk; then remove the store with ` +
+      '`moiety fault wipe REPLICA` (keys are kept) and start the replica again: it fetches the blocks from the others.',
+  );
+}
+
+/** Opens (or makes) the block store of a folder. Rejects with `StoreDamaged` or the system's error. */
+export async function openBlockStore(options: BlockStoreOptions): Promise<BlockStore> {
+  options.disk.makeFolder(options.folder);
+  const signatures = await SignatureFile.open(options.disk, options.folder, options.replicas);
+  const store = new BlockStore(options, signatures);
+  await store.load();
+  return store;
+}
+
+/** See the top of this file. */
+export class BlockStore implements BlockPort {
+  readonly #options: BlockStoreOptions;
+  readonly #signatures: SignatureFile;
+  readonly #segments: Segment[] = [];
+  /** Index 0 is height 1. */
+  #places: BlockPlace[] = [];
+  /** Blocks that are not written yet. */
+  readonly #pending = new Map<Height, BlockJob>();
+  readonly #early = new Map<
+    number,
+    Map<Height, { readonly headerHash: Digest; readonly signature: Uint8Array }>
+  >();
+  readonly #cache = new Map<Height, Uint8Array>();
+  #cacheBytes = 0;
+  readonly #jobs: Job[] = [];
+  #running = false;
+  #failed = false;
+  #closed = false;
+  /** Highest block accepted, written or not. */
+  #height: Height = 0;
+  #end = 0;
+  #check: Uint8Array = new Uint8Array(16);
+  #syncedUpTo = 0;
+
+  constructor(options: BlockStoreOptions, signatures: SignatureFile) {
+    this.#options = options;
+    this.#signatures = signatures;
+  }
+
+  /** Highest block of the store. */
+  get height(): Height {
+    return this.#height;
+  }
+
+  /** Reads the index; called once by `openBlockStore`. */
+  async load(): Promise<void> {
+    const { disk, folder } = this.#options;
+    const names = disk.list(folder).filter((name) => FILE_NAME.test(name));
+    for (const [index, name] of names.entries()) {
+      const isLast = index === names.length - 1;
+      const file = await disk.open(path.join(folder, name));
+      const identity = readFileHeader(file.readNow(0, FILE_HEADER_BYTES), KIND);
+      if (identity === undefined) {
+        // A segment whose header was never synced holds nothing that was.
+        if (!isLast || file.size() > FILE_HEADER_BYTES) throw damaged(name, 0, 'its header is unreadable');
+        await file.close();
+        await disk.remove(path.join(folder, name));
+        continue;
+      }
+      const segment = { identity, file, name };
+      this.#segments.push(segment);
+      if (isLast) await this.#loadLast(segment);
+      else this.#walk(segment);
+    }
+    this.#height = this.#places.length;
+    if (this.#segments.length > 0 && this.#end === 0) await this.#loadLast(this.#segments.at(-1)!);
+  }
+
+  /** Reads and checks everything of the segment that will be continued, and cuts what a crash left half written. */
+  async #loadLast(segment: Segment): Promise<void> {
+    const bytes = segment.file.readNow(0, segment.file.size());
+    const scan = scanFrames(segment.identity, bytes);
+    if (scan.damage !== undefined) throw damaged(segment.name, scan.damage.offset, scan.damage.problem);
+    const known = this.#places.some((place) => place.segment === segment);
+    for (const frame of scan.frames) {
+      if (!known)
+        this.#index(segment, frame.position, frame.payload.subarray(0, HEAD_BYTES), frame.payload.length);
+    }
+    if (scan.tornBytes > 0) {
+      await segment.file.truncate(scan.end);
+      if (this.#options.durable) await segment.file.sync();
+    }
+    this.#end = scan.end;
+    this.#check = scan.check;
+    this.#syncedUpTo = this.#options.durable ? scan.end : 0;
+  }
+
+  /** Indexes a finished segment by its frame heads alone; each block is checked when it is read. */
+  #walk(segment: Segment): void {
+    const size = segment.file.size();
+    let position = FILE_HEADER_BYTES;
+    while (position < size) {
+      const head = segment.file.readNow(position, FRAME_HEAD_BYTES + HEAD_BYTES);
+      if (head.length < FRAME_HEAD_BYTES + HEAD_BYTES)
+        throw damaged(segment.name, position, 'a record is cut off');
+      const length = new DataView(head.buffer, head.byteOffset).getUint32(4);
+      this.#index(segment, position, head.subarray(FRAME_HEAD_BYTES), length);
+      position += FRAME_OVERHEAD_BYTES + length;
+    }
+    if (position !== size) throw damaged(segment.name, position, 'a record is cut off');
+  }
+
+  #index(segment: Segment, position: number, head: Uint8Array, length: number): void {
+    const view = new DataView(head.buffer, head.byteOffset, head.length);
+    const height = head.length < HEAD_BYTES ? 0 : Number(view.getBigUint64(0));
+    if (height !== this.#places.length + 1)
+      throw damaged(
+        segment.name,
+        position,
+        `block ${this.#places.length + 1} is expected, ${height} is there`,
+      );
+    const headerHash = bytesToDigest(head.subarray(8, 40));
+    const firstNumber = Number(view.getBigUint64(40));
+    const transactions = view.getUint32(48);
+    this.#places.push({ segment, position, length, headerHash, firstNumber, transactions });
+  }
+
+  append(block: Block): void {
+    if (this.#failed || this.#closed) return;
+    const { height } = block.header;
+    if (height <= this.#height) {
+      if (this.headerHash(height) !== block.headerHash)
+        this.#fatal(
+          `The stored block ${height} differs from the one executed now; stop and run \`moiety audit\`.`,
+        );
+      return;
+    }
+    if (height !== this.#height + 1) {
+      this.#fatal(
+        `The block files end at height ${this.#height}, but block ${height} was to follow: blocks are lost (a power ` +
+          'cut without durability fsync?). Remove the store with `moiety fault wipe REPLICA` and start the replica again.',
+      );
+      return;
+    }
+    const firstNumber = this.#nextNumber(height);
+    this.#height = height;
+    const job: BlockJob = { kind: 'block', block, firstNumber };
+    this.#pending.set(height, job);
+    this.#add(job);
+    for (const [replica, early] of this.#early) {
+      const found = early.get(height);
+      if (found === undefined) continue;
+      early.delete(height);
+      this.sign(height, found.headerHash, { replica, signature: found.signature });
+    }
+  }
+
+  #nextNumber(height: Height): number {
+    const pending = this.#pending.get(height - 1);
+    if (pending !== undefined) return pending.firstNumber + pending.block.transactions.length;
+    const place = this.#places[height - 2];
+    return place === undefined ? 1 : place.firstNumber + place.transactions;
+  }
+
+  sign(height: Height, headerHash: Digest, signature: HeaderSignature): void {
+    if (this.#failed || this.#closed) return;
+    if (height <= this.#height) {
+      if (this.headerHash(height) === headerHash) this.#signatures.put(height, headerHash, signature);
+      return;
+    }
+    // This replica lags. What a peer claims about later heights is kept within bounds and compared when they come.
+    if (signature.replica < 0 || signature.replica >= this.#options.replicas) return;
+    const early = this.#early.get(signature.replica) ?? new Map();
+    this.#early.set(signature.replica, early);
+    early.set(height, { headerHash, signature: signature.signature.slice() });
+    if (early.size > EARLY_SIGNATURES_MAX) early.delete(early.keys().next().value!);
+  }
+
+  truncateAbove(height: Height): void {
+    if (this.#failed || this.#closed || height >= this.#height) return;
+    this.#height = height;
+    for (const known of this.#pending.keys()) if (known > height) this.#pending.delete(known);
+    this.#cache.clear();
+    this.#cacheBytes = 0;
+    this.#add({ kind: 'truncate', height });
+  }
+
+  read(height: Height): Uint8Array | undefined {
+    const waiting = this.#pending.get(height);
+    if (waiting !== undefined) return waiting.block.bytes;
+    const cached = this.#cache.get(height);
+    if (cached !== undefined) return cached;
+    const place = height > this.#height ? undefined : this.#places[height - 1];
+    if (place === undefined) return undefined;
+    const frame = place.segment.file.readNow(place.position, FRAME_OVERHEAD_BYTES + place.length);
+    const bytes = readFrame(place.segment.identity, place.position, frame)?.subarray(HEAD_BYTES);
+    if (bytes === undefined) {
+      this.damagedReads += 1;
+      return undefined;
+    }
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#remember(height, plain);
+    return plain;
+  }
+
+  /** Blocks that could not be read because their check value is wrong. */
+  damagedReads = 0;
+
+  #remember(height: Height, bytes: Uint8Array): void {
+    this.#cache.set(height, bytes);
+    this.#cacheBytes += bytes.length;
+    for (const [oldest, old] of this.#cache) {
+      if (this.#cacheBytes <= CACHE_BYTES) break;
+      this.#cache.delete(oldest);
+      this.#cacheBytes -= old.length;
+    }
+  }
+
+  /** Header hash of a block. */
+  headerHash(height: Height): Digest | undefined {
+    if (height > this.#height) return undefined;
+    return this.#pending.get(height)?.block.headerHash ?? this.#places[height - 1]?.headerHash;
+  }
+
+  /** Header signatures kept for a block, ascending by replica; those that were learnt are not verified. */
+  signatures(height: Height): readonly HeaderSignature[] {
+    const headerHash = this.headerHash(height);
+    return headerHash === undefined ? [] : this.#signatures.get(height, headerHash);
+  }
+
+  /** Number of the block's first transaction (from 1) and how many it has. */
+  numbersOf(height: Height): { readonly first: number; readonly count: number } | undefined {
+    if (height < 1 || height > this.#height) return undefined;
+    const pending = this.#pending.get(height);
+    if (pending !== undefined)
+      return { first: pending.firstNumber, count: pending.block.transactions.length };
+    const place = this.#places[height - 1];
+    return place === undefined ? undefined : { first: place.firstNumber, count: place.transactions };
+  }
+
+  /** Height of the block that holds a transaction number; undefined if there is none yet. */
+  heightOfNumber(number: number): Height | undefined {
+    let low = 1;
+    let high = this.#height;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const { first, count } = this.numbersOf(middle)!;
+      if (number < first) high = middle - 1;
+      else if (number >= first + count) low = middle + 1;
+      else return middle;
+    }
+    return undefined;
+  }
+
+  /** True once everything given so far is durable (written, if the store is not durable); false if the disk failed. */
+  flush(): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (this.#failed || this.#closed) resolve(false);
+      else this.#add({ kind: 'flush', done: resolve });
+    });
+  }
+
+  /** Writes everything and closes the files. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    if (!this.#failed) await this.flush();
+    this.#closed = true;
+    for (const segment of this.#segments) await segment.file.close().catch(() => undefined);
+    await this.#signatures.close();
+  }
+
+  #add(job: Job): void {
+    this.#jobs.push(job);
+    if (this.#running) return;
+    this.#running = true;
+    setImmediate(() => {
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#jobs.length > 0 && !this.#failed) {
+      const job = this.#jobs[0]!;
+      try {
+        if (job.kind === 'block') await this.#writeBlocks();
+        else {
+          this.#jobs.shift();
+          if (job.kind === 'truncate') await this.#truncate(job.height);
+          else await this.#sync();
+        }
+      } catch (error) {
+        if (job.kind === 'flush') job.done(false);
+        this.#fatal(diskFailureSentence('Writing a block file', this.#options.folder, error));
+        return;
+      }
+      if (job.kind === 'flush') job.done(true);
+    }
+    this.#running = false;
+  }
+
+  /** Writes the blocks at the head of the queue with one write. */
+  async #writeBlocks(): Promise<void> {
+    const limit = this.#options.segmentBytes ?? SEGMENT_BYTES;
+    if (this.#segments.length === 0 || this.#end > limit) await this.#newSegment();
+    const segment = this.#segments.at(-1)!;
+    const frames: Uint8Array[] = [];
+    const places: BlockPlace[] = [];
+    const written: BlockJob[] = [];
+    const start = this.#end;
+    let end = start;
+    for (let job = this.#jobs[0]; job?.kind === 'block' && end <= limit; job = this.#jobs[0]) {
+      this.#jobs.shift();
+      const { block, firstNumber } = job;
+      const at = { position: end, syncedUpTo: this.#syncedUpTo, previous: this.#check };
+      const frame = createFrame(segment.identity, at, payloadOf(job));
+      frames.push(frame.bytes);
+      this.#check = frame.check;
+      const length = frame.bytes.length - FRAME_OVERHEAD_BYTES;
+      const transactions = block.transactions.length;
+      places.push({
+        segment,
+        position: end,
+        length,
+        headerHash: block.headerHash,
+        firstNumber,
+        transactions,
+      });
+      written.push(job);
+      end += frame.bytes.length;
+    }
+    await segment.file.write(Buffer.concat(frames), start);
+    this.#end = end;
+    this.#places.push(...places);
+    for (const job of written) {
+      // Unless it was truncated and given anew in the meantime.
+      const { height } = job.block.header;
+      if (this.#pending.get(height) === job) this.#pending.delete(height);
+    }
+  }
+
+  async #newSegment(): Promise<void> {
+    const { disk, folder, durable } = this.#options;
+    const former = this.#segments.at(-1);
+    // What comes before the segment that is continued is never looked at for torn writes.
+    if (former !== undefined && durable) await former.file.sync();
+    const generation = (former?.identity.generation ?? 0) + 1;
+    const name = `blocks-${String(generation).padStart(10, '0')}.dat`;
+    const file = await disk.open(path.join(folder, name));
+    const { header, identity } = createFileHeader(KIND, generation);
+    await file.write(header, 0);
+    if (durable) await file.sync();
+    await disk.syncFolder(folder);
+    this.#segments.push({ identity, file, name });
+    this.#end = FILE_HEADER_BYTES;
+    this.#check = identity.check;
+    this.#syncedUpTo = FILE_HEADER_BYTES;
+  }
+
+  async #truncate(height: Height): Promise<void> {
+    const { disk, folder } = this.#options;
+    const first = this.#places[height];
+    if (first === undefined) return;
+    this.#places.length = height;
+    while (this.#segments.at(-1) !== first.segment) {
+      const dropped = this.#segments.pop()!;
+      await dropped.file.close();
+      await disk.remove(path.join(folder, dropped.name));
+      // One by one from the end: at no moment may a crash leave a hole between segments.
+      await disk.syncFolder(folder);
+    }
+    const { file, identity } = first.segment;
+    await file.truncate(first.position);
+    // Durable before anything is written over it: old frames behind new ones would look like damage.
+    if (this.#options.durable) await file.sync();
+    this.#check = scanFrames(identity, file.readNow(0, first.position)).check;
+    this.#end = first.position;
+    this.#syncedUpTo = this.#options.durable ? first.position : 0;
+  }
+
+  async #sync(): Promise<void> {
+    await this.#signatures.flush(this.#options.durable);
+    const segment = this.#segments.at(-1);
+    if (!this.#options.durable || segment === undefined || this.#syncedUpTo === this.#end) return;
+    await segment.file.sync();
+    this.#syncedUpTo = this.#end;
+  }
+
+  #fatal(sentence: string): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    for (const job of this.#jobs.splice(0)) if (job.kind === 'flush') job.done(false);
+    this.#options.onFatal(sentence);
+  }
+}
