@@ -36,7 +36,7 @@ function sealedValue(name: string, value: Uint8Array): Buffer {
 function openedValue(name: string, sealed: Uint8Array): Uint8Array | undefined {
   if (sealed.length < CHECK_BYTES) return undefined;
   // A copy: what LMDB gives may be memory of its own.
-  const value = Uint8Array.prototype.slice.call(sealed, CHECK_BYTES);
+  const value = new Uint8Array(sealed.subarray(CHECK_BYTES));
   const check = createHash('sha256').update(name).update(value).digest().subarray(0, CHECK_BYTES);
   return equalBytes(check, sealed.subarray(0, CHECK_BYTES)) ? value : undefined;
 }
@@ -105,7 +105,6 @@ export class StateStore implements SnapshotPort {
   #closed = false;
   #indexWaiting = new Map<Digest, TransactionPlace>();
   #indexWriting = new Map<Digest, TransactionPlace>();
-  #indexedHeight: Height = 0;
   #indexTarget: Height = 0;
   #indexTimer: NodeJS.Timeout | undefined;
   #indexing: Promise<void> | undefined;
@@ -123,8 +122,7 @@ export class StateStore implements SnapshotPort {
       keyEncoding: 'binary',
     });
     this.#latest = this.#readLatest();
-    this.#indexedHeight = this.#readIndexed();
-    this.#indexTarget = this.#indexedHeight;
+    this.#indexTarget = this.#readIndexed();
   }
 
   #readLatest(): LatestSnapshot | undefined {
@@ -315,7 +313,6 @@ export class StateStore implements SnapshotPort {
     const mark = Buffer.alloc(8);
     mark.writeBigUInt64BE(BigInt(target), 0);
     await this.#meta.put(INDEXED_KEY, sealedValue(INDEXED_KEY, mark));
-    this.#indexedHeight = target;
     this.#indexWriting = new Map();
   }
 
