@@ -41,6 +41,8 @@ export class SimDisk {
   #snapshot: StoredSnapshot | undefined;
   /** Changed chunks of checkpoints that were given and are not durable yet, newest state of each chunk. */
   #latestChunks = new Map<number, Uint8Array>();
+  #latestSequence: SequenceNumber = -1;
+  readonly #checkpointInterval: number;
   #blocks: (Block | undefined)[] = [];
   #blocksDurable = 0;
   #lastDone = 0;
@@ -49,7 +51,14 @@ export class SimDisk {
   /** Bytes appended, ever. */
   written = 0;
 
-  constructor(owner: ReplicaId, queue: EventQueue, chance: Chance, settings: DiskSettings) {
+  constructor(
+    owner: ReplicaId,
+    queue: EventQueue,
+    chance: Chance,
+    settings: DiskSettings,
+    checkpointInterval: number,
+  ) {
+    this.#checkpointInterval = checkpointInterval;
     this.#owner = owner;
     this.#queue = queue;
     this.#chance = chance;
@@ -102,11 +111,18 @@ export class SimDisk {
     });
   }
 
-  /** Stores a checkpoint: only the chunks that it says have changed, as a real store would. */
+  /** Stores a checkpoint: of its chunks only those that changed, if the checkpoint before it is the one stored last. */
   storeSnapshot(frozen: FrozenCheckpoint, meta: Uint8Array, done: () => void): void {
-    for (const index of frozen.changed) this.#latestChunks.set(index, frozen.chunk(index));
+    const { sequence } = frozen.checkpoint;
+    if (sequence === this.#latestSequence + this.#checkpointInterval) {
+      for (const index of frozen.changed) this.#latestChunks.set(index, frozen.chunk(index));
+    } else {
+      for (let index = 0; index < frozen.chunkCount; index += 1)
+        this.#latestChunks.set(index, frozen.chunk(index));
+    }
+    this.#latestSequence = sequence;
     const snapshot: StoredSnapshot = {
-      sequence: frozen.checkpoint.sequence,
+      sequence,
       meta: meta.slice(),
       chunks: new Map(this.#latestChunks),
     };
@@ -153,6 +169,7 @@ export class SimDisk {
       synced + Math.floor(this.#chance.unit(SITE.torn, this.#owner) * (records.length - synced + 1));
     this.#journal = { rewritten: 0, records: records.slice(0, kept), synced: kept };
     this.#latestChunks = new Map(this.#snapshot?.chunks ?? []);
+    this.#latestSequence = -1;
     const lost = this.#blocks.length - this.#blocksDurable;
     if (lost > 0)
       this.#blocks.length =

@@ -18,6 +18,8 @@ import type { Corruption, CorruptionContext, Narrator } from './world.ts';
 export interface ScheduleOptions extends ScenarioOverrides {
   /** Told what happens, line by line; the run is the same with and without it. */
   readonly narrate?: Narrator;
+  /** Told every frame that is delivered, in words. */
+  readonly watch?: Narrator;
 }
 
 /** Figures of one run. */
@@ -59,6 +61,7 @@ export function runSchedule(seed: number, options: ScheduleOptions = {}): Schedu
     definition: minbft,
     corrupt,
     ...(options.narrate === undefined ? {} : { narrate: options.narrate }),
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
   });
   world.run();
   return resultOf(world, scenario, options);

@@ -11,6 +11,8 @@ import { createSimGenesis } from './cluster-settings.ts';
 import type { SimGenesis } from './cluster-settings.ts';
 import { SimClient } from './client.ts';
 import { SimDisk } from './disk.ts';
+import { modelHash } from '../crypto/fast-model.ts';
+import { describeFrame } from './describe-frame.ts';
 import { EventQueue } from './event-queue.ts';
 import { Judge } from './judge.ts';
 import { CALM_NETWORK, Network } from './network.ts';
@@ -45,6 +47,8 @@ export interface WorldOptions<M> {
   readonly definition: ProtocolDefinition<M>;
   readonly corrupt: (world: CorruptionContext) => Corruption<M>;
   readonly narrate?: Narrator;
+  /** Told every frame that is delivered, in words. */
+  readonly watch?: Narrator;
 }
 
 /** What a lie can use. */
@@ -70,6 +74,7 @@ export class World<M> {
   readonly #trusted: SimGenesis['trusted'];
   readonly #clientKeys: readonly Uint8Array[];
   readonly #narrate: Narrator | undefined;
+  readonly #watch: ((from: ReplicaId, to: ReplicaId, frame: Uint8Array) => void) | undefined;
   #trace = 0x811c9dc5;
   #calm = false;
   /** Events that ran. */
@@ -87,6 +92,14 @@ export class World<M> {
     this.#chance = new Chance(scenario.seed);
     const genesis = createSimGenesis(scenario, options.definition.name);
     this.#trusted = genesis.trusted;
+    const { watch } = options;
+    if (watch !== undefined) {
+      const { settings } = genesis;
+      const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
+      const context = { settings, domain, hash: modelHash };
+      this.#watch = (from, to, frame) =>
+        watch(this.queue.now, `${from} > ${to} ${describeFrame(options.definition, context, frame)}`);
+    }
     this.#clientKeys = genesis.clientSigners.map((signer) => signer.publicKey);
     this.#network = new Network(scenario.n, this.queue, this.#chance, scenario.network, (from, to, frame) =>
       this.#deliver(from, to, frame),
@@ -143,7 +156,8 @@ export class World<M> {
   #makeNode(options: WorldOptions<M>, genesis: SimGenesis, id: ReplicaId, random: Prng): SimNode<M> {
     const { scenario } = this;
     const lie = scenario.byzantine.find((entry) => entry.replica === id);
-    const disk = new SimDisk(id, this.queue, this.#chance, scenario.disk);
+    const { checkpointInterval } = scenario.limits;
+    const disk = new SimDisk(id, this.queue, this.#chance, scenario.disk, checkpointInterval);
     this.#disks.push(disk);
     const corruption =
       lie === undefined
@@ -198,6 +212,7 @@ export class World<M> {
 
   #deliver(from: ReplicaId, to: ReplicaId, frame: Uint8Array): void {
     this.#mix(1, from, to, frame.length);
+    this.#watch?.(from, to, frame);
     this.nodes[to]!.onPeerFrame(from, frame);
   }
 
