@@ -1188,6 +1188,12 @@ function readToken() {
   if (token.length !== TOKEN_BYTES) throw new Refusal("the access token is damaged; make it anew (32 bytes)");
   return token;
 }
+function explain(error) {
+  const { code, message } = error;
+  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG")
+    return `no space for the trusted component's state (${message}); nothing is lost: make room and start again`;
+  return error instanceof Error ? message : String(error);
+}
 function say(text) {
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} ${text}
 `);
@@ -1209,7 +1215,7 @@ async function serve(folder, durability, lingerMs) {
     process.exit(0);
   };
   const fail = (error) => {
-    say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
+    say(`ended without answering: ${explain(error)}`);
     process.exit(1);
   };
   let lonely;
@@ -1259,7 +1265,7 @@ async function main() {
   else await serve(folder, durability, lingerMs);
 }
 main().catch((error) => {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = explain(error);
   process.stdout.write(`refused: ${text}
 `);
   say(`refused: ${text}`);

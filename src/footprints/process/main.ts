@@ -76,6 +76,14 @@ function readToken(): Uint8Array {
   return token;
 }
 
+/** What went wrong, for an operator. */
+function explain(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG')
+    return `no space for the trusted component's state (${message}); nothing is lost: make room and start again`;
+  return error instanceof Error ? message : String(error);
+}
+
 function say(text: string): void {
   process.stderr.write(`${new Date().toISOString()} ${text}\n`);
 }
@@ -98,7 +106,7 @@ async function serve(folder: string, durability: Durability, lingerMs: number): 
     process.exit(0);
   };
   const fail = (error: unknown): never => {
-    say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
+    say(`ended without answering: ${explain(error)}`);
     process.exit(1);
   };
   let lonely: NodeJS.Timeout | undefined;
@@ -151,7 +159,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = explain(error);
   process.stdout.write(`refused: ${text}\n`);
   say(`refused: ${text}`);
   process.exitCode = 1;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -274,6 +275,20 @@ test('what is wrong is said: damaged state, open folder, no component, folder in
   await assert.rejects(createTrustedFolder(folder), /not empty/);
   await assert.rejects(connectTrustedProcess(folder), /no trusted process serves/);
   assert.equal(await stopTrustedProcess(folder), false);
+});
+
+test('no room for the state: the start is refused with the reason, the component is unharmed', async () => {
+  const folder = await newFolder();
+  const program = [process.execPath, trustedProgramPath(), '--folder', folder];
+  // The shell's limit on the size of files (in blocks of 512 or 1024 bytes) stands for a full disk.
+  const { stdout, status } = spawnSync('sh', ['-c', 'ulimit -f 200; exec "$@"', 'sh', ...program], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 1);
+  assert.match(stdout, /refused: no space .* make room and start again/);
+  const connection = await openTrustedProcess({ folder, lingerMs });
+  assert.equal((await certify(connection, digestOf(1))).value, 1);
+  connection.close();
 });
 
 test('a folder with a long path works', async () => {
