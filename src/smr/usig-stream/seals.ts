@@ -11,18 +11,27 @@ import type {
   ViewChange,
 } from './messages.ts';
 
+interface CounterSealed {
+  readonly ui: UniqueIdentifier;
+  readonly digest: Digest;
+}
+
+function counterSeal({ ui, digest }: CounterSealed): Seal {
+  return { kind: 'counter', ui, digest };
+}
+
 /** Collects seals, each once. The authenticator is part of what makes two seals the same: quoted bytes are quoted on. */
 class SealCollector {
   readonly seals: Seal[] = [];
   readonly #known = new Set<string>();
   readonly #visited = new Set<object>();
 
-  counter(message: { readonly ui: UniqueIdentifier; readonly digest: Digest }): void {
+  counter(message: CounterSealed): void {
     const { ui, digest } = message;
     const key = `${digest}.${ui.replica}.${ui.tcEpoch}.${ui.counter}.${bytesToHex(ui.authenticator)}`;
     if (this.#known.has(key)) return;
     this.#known.add(key);
-    this.seals.push({ kind: 'counter', ui, digest });
+    this.seals.push(counterSeal(message));
   }
 
   host(replica: ReplicaId, digest: Digest, signature: Uint8Array): void {
@@ -111,6 +120,10 @@ class SealCollector {
  * their word.
  */
 export function sealsOf(message: MinbftMessage): Seal[] {
+  // The two messages of the normal case hold nothing twice.
+  if (message.kind === 'PREPARE' && message.recovers.length === 0) return [counterSeal(message)];
+  if (message.kind === 'COMMIT' && message.prepare.recovers.length === 0)
+    return [counterSeal(message), counterSeal(message.prepare)];
   const collector = new SealCollector();
   collector.message(message);
   return collector.seals;

@@ -17,7 +17,7 @@ import type {
 } from './messages.ts';
 import type { StreamState } from './stream.ts';
 import { need } from './validity.ts';
-import type { Invalid, Validity } from './validity.ts';
+import type { Invalid, Need, Validity } from './validity.ts';
 
 /** A NEW-VIEW that N1 to N4 hold for. */
 export interface ValidNewView {
@@ -106,8 +106,14 @@ class BoundedMap<V> {
 
 type Settled<T> = { readonly kind: 'valid'; readonly value: T } | Invalid;
 
-/** Bounded memory of verdicts; `need` is never remembered. Losing an entry costs time, never correctness. */
+/**
+ * Bounded memory of verdicts. Losing an entry costs time, never correctness. `need` is remembered only until the
+ * outermost question is answered: attachments are not sealed, and without that memory a message with two forged variants
+ * of each attachment would cost time exponential in its depth.
+ */
 export class ValidationCache {
+  readonly #lacking = new Map<object, Need>();
+  #depth = 0;
   readonly #viewChanges: BoundedMap<Settled<ValidViewChange>>;
   readonly #newViews: BoundedMap<Settled<ValidNewView>>;
 
@@ -115,6 +121,18 @@ export class ValidationCache {
   constructor(limit = 512) {
     this.#viewChanges = new BoundedMap(limit);
     this.#newViews = new BoundedMap(limit);
+  }
+
+  /** Runs `judge`, at most once for each `message` within the outermost call if it ends in `need`. */
+  once<T>(message: object, judge: () => Validity<T>): Validity<T> {
+    const lacking = this.#lacking.get(message);
+    if (lacking !== undefined) return lacking;
+    this.#depth += 1;
+    const verdict = judge();
+    this.#depth -= 1;
+    if (this.#depth === 0) this.#lacking.clear();
+    else if (verdict.kind === 'need') this.#lacking.set(message, verdict);
+    return verdict;
   }
 
   viewChange(message: ViewChange): Settled<ValidViewChange> | undefined {

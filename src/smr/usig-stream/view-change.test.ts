@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { anchorObstacle } from './anchors.ts';
+import type { Digest } from '../../core/types.ts';
+import { fullNewView, requestViewChange } from './builders.ts';
 import { completeDraft } from './codec.ts';
-import type { Checkpoint, Prepare, ViewChange } from './messages.ts';
+import type { Checkpoint, NewViewProof, Prepare, ViewChange } from './messages.ts';
 import {
   Author,
   certificateOf,
@@ -16,7 +18,7 @@ import {
 } from './fixture.test.ts';
 import type { ClusterOptions } from './fixture.test.ts';
 import { need } from './validity.ts';
-import { ValidationCache, validCheckpointCertificate, validViewChange } from './view-change.ts';
+import { ValidationCache, validCheckpointCertificate, validNewView, validViewChange } from './view-change.ts';
 
 const SMALL: ClusterOptions = { checkpointInterval: 2, pipelineFactor: 1 };
 
@@ -323,6 +325,53 @@ describe('MinBFT.V4: contents of NEW-VIEWs', () => {
     const checked = valid(judge(cluster, r2.viewChange(2, { stable, newViews })));
     assert.equal(checked.newView?.base, undefined);
     assert.equal(checked.end.newView.view, 1);
+  });
+});
+
+describe('forged variants of attachments', () => {
+  it('cost no more than their number', () => {
+    const f = 6;
+    const cluster = new TestCluster({ f });
+    // The primary of each view, and nobody else, has entered the view before: one chain, six deep.
+    for (let view = 1; view <= f; view += 1) {
+      const speakers = cluster.authors.slice(view, view + f + 1);
+      const [primary, next] = speakers;
+      const message = primary!.newView(speakers.map((author) => author.viewChange(view)));
+      next!.commitNewView(message.header);
+    }
+    const wishes = Array.from({ length: 8 }, (_, byte) =>
+      requestViewChange(cluster.context, 0, 1, new Uint8Array(64).fill(byte)),
+    );
+    const variants = new Map<Digest, NewViewProof[]>();
+    const forge = (proof: NewViewProof): NewViewProof[] => {
+      const known = variants.get(proof.header.digest);
+      if (known !== undefined || proof.kind !== 'NEW-VIEW') return known ?? [];
+      // The innermost NEW-VIEW is left out, so nothing can be decided.
+      const made = wishes.map((wish) =>
+        fullNewView(
+          proof.header,
+          proof.viewChanges.map((quoted) =>
+            completeDraft(cluster.context, quoted, quoted.ui, {
+              newViews: quoted.newViews.filter(({ header }) => header.view > 1).flatMap(forge),
+              justification: [wish],
+            }),
+          ),
+        ),
+      );
+      variants.set(proof.header.digest, made);
+      return made;
+    };
+    const outermost = forge([...cluster.proofs.values()].at(-1)!)[0]!;
+    let work = 0;
+    const counted = cluster.knowledge({
+      newViewProof: () => {
+        work += 1;
+        return undefined;
+      },
+    });
+    const verdict = validNewView(cluster.context, outermost, counted);
+    assert.ok(verdict.kind === 'need' && verdict.what.kind === 'newView' && verdict.what.view === 1);
+    assert.ok(work < 8 * f * 4, `${work} look-ups`);
   });
 });
 

@@ -88,7 +88,7 @@ export function validViewChange(
 ): Validity<ValidViewChange> {
   const remembered = known.cache.viewChange(message);
   if (remembered !== undefined) return remembered;
-  const verdict = checkViewChange(context, message, known);
+  const verdict = known.cache.once(message, () => checkViewChange(context, message, known));
   known.cache.keepViewChange(message, verdict);
   return verdict;
 }
@@ -242,8 +242,9 @@ export function validNewView(
   const asksForBase = proof.kind === 'NEW-VIEW' || proof.base !== undefined;
   if (remembered?.kind === 'invalid') return remembered;
   if (remembered !== undefined && (!asksForBase || remembered.value.base !== undefined)) return remembered;
-  const verdict =
-    proof.kind === 'NEW-VIEW' ? checkNewView(context, proof, known) : checkCertificate(context, proof, known);
+  const verdict = known.cache.once(proof, () =>
+    proof.kind === 'NEW-VIEW' ? checkNewView(context, proof, known) : checkCertificate(context, proof, known),
+  );
   known.cache.keepNewView(header, verdict);
   return verdict;
 }
