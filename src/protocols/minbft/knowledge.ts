@@ -171,8 +171,13 @@ export class Knowledge {
   readonly newViews = new NewViewStore();
   readonly validation: ValidationKnowledge;
   readonly lookup: StreamLookup;
-  /** For the own VIEW-CHANGE before it is sealed, and for replaying the own log. */
+  /** For replaying the own log. */
   readonly replayLookup: StreamLookup;
+  /**
+   * For an own message before it is sealed. An own NEW-VIEW was judged when it was put together, and a verdict on one
+   * without its seal must not be remembered.
+   */
+  readonly previewLookup: StreamLookup;
   version = 0;
   readonly #context: StreamContext;
 
@@ -194,6 +199,8 @@ export class Knowledge {
       viewChange: (message) => validViewChange(context, message, this.validation),
     };
     this.replayLookup = { incarnationOf, newView, viewChange: undefined };
+    const trusting: StreamLookup['newView'] = () => ({ kind: 'valid', value: undefined });
+    this.previewLookup = { ...this.lookup, newView: trusting };
   }
 
   /** Verdict on a NEW-VIEW of which only the header came, from the contents held for exactly this header. */
@@ -203,8 +210,11 @@ export class Knowledge {
       const fitting = fitProof(proof, header);
       if (fitting === undefined) continue;
       const judged = validNewView(this.#context, fitting, this.validation);
-      if (judged.kind === 'valid' && judged.value.base !== undefined) return judged;
-      if (verdict === undefined || verdict.kind === 'need' || judged.kind === 'valid') verdict = judged;
+      // Verdicts are remembered by name; the header at hand is the one with the seal.
+      const own: Validity<ValidNewView> =
+        judged.kind === 'valid' ? { kind: 'valid', value: { ...judged.value, header } } : judged;
+      if (own.kind === 'valid' && own.value.base !== undefined) return own;
+      if (verdict === undefined || verdict.kind === 'need' || own.kind === 'valid') verdict = own;
     }
     return verdict ?? need({ kind: 'newView', digest: header.digest, view: header.view });
   }
@@ -222,8 +232,9 @@ export class Knowledge {
       if (this.book.incarnationOf(ui.replica, ui.tcEpoch) !== reference.incarnation) continue;
       const judged = validNewView(this.#context, proof, this.validation);
       if (judged.kind !== 'valid') continue;
-      if (judged.value.base !== undefined) return judged.value;
-      best = judged.value;
+      const content = { ...judged.value, header: proof.header };
+      if (content.base !== undefined) return content;
+      best = content;
     }
     return best;
   }

@@ -36,7 +36,7 @@ export function sealNext(s: ReplicaState): boolean {
   const viewChanges = wish.viewChanges ?? [];
   const ui = { replica: s.self, tcEpoch: s.tcEpoch, counter, authenticator: NO_AUTHENTICATOR };
   const preview = complete(s, wish.draft, ui, wish.attachments, viewChanges);
-  const result = stepStream(s.streamContext, s.own.state, s.self, preview, s.knowledge.lookup);
+  const result = stepStream(s.streamContext, s.own.state, s.self, preview, s.knowledge.previewLookup);
   if (result.kind !== 'accepted') {
     // A correct replica never convicts itself: the wish is dropped.
     s.note('wishRefused', { wish: wish.draft.kind, result: result.kind, why: refusal(result) });
