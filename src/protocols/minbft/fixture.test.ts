@@ -215,11 +215,11 @@ export class Cluster {
     const executed = member.history.length;
     const boundary = executed - (executed % this.settings.limits.checkpointInterval);
     const recovery: Recovery = {
-      standing: member.standing,
+      standing: member.tcCounter === 0 ? member.standing : 'keeper',
       ...(member.recover === undefined ? {} : { recover: member.recover }),
       tcEpoch: member.tcEpoch,
       stored: new Map(member.stored),
-      ownLog: member.standing === 'recovering' ? [] : [...member.ownLog],
+      ownLog: [...member.ownLog],
       executed,
       checkpoint: {
         sequence: boundary,

@@ -44,8 +44,13 @@ export function onStart(s: ReplicaState, recovery: Recovery): void {
   restoreNewViews(s, recovery);
   restoreBodies(s, recovery);
   const record = restoreStable(s, recovery);
-  if (recovery.standing === 'keeper') restoreOwnStream(s, recovery, record);
-  else restoreRecover(s, recovery);
+  if (currentEntry(s.registry, s.self).tcEpoch === recovery.tcEpoch) {
+    restoreOwnStream(s, recovery, record);
+  } else {
+    // The state that was found is older than the registration of the component: the log waits until it names it.
+    if (recovery.ownLog.length > 0) s.unreplayed = { recovery, record };
+    restoreRecover(s, recovery);
+  }
   for (const [replica, entries] of s.registry.members.entries())
     for (const entry of entries) s.emit({ kind: 'trustKey', key: trustedKeyOf(replica, entry) });
   s.checkpointsChanged = true;
@@ -137,8 +142,6 @@ function restoreStable(s: ReplicaState, recovery: Recovery): StableRecord | unde
 /** Replays the own log: stream, mode and view are as before, and the own votes count again. */
 function restoreOwnStream(s: ReplicaState, recovery: Recovery, record: StableRecord | undefined): void {
   const entry = currentEntry(s.registry, s.self);
-  // The registry that was executed so far may not yet name this component: then it learns until it does.
-  if (entry.tcEpoch !== recovery.tcEpoch) return;
   const anchorCounter = record?.anchor ?? 0;
   const slot = s.own;
   slot.state = incarnationStream(s.streamContext, entry);
@@ -212,13 +215,16 @@ function restoreRecover(s: ReplicaState, recovery: Recovery): void {
 
 /** Rule 10: the request names the incarnation that the newest state shows. Done once the registry names the component. */
 export function refreshRecover(s: ReplicaState): void {
-  const request = s.ownRecover;
-  if (request === undefined) return;
   const current = currentEntry(s.registry, s.self);
   if (current.tcEpoch === s.tcEpoch) {
     s.ownRecover = undefined;
+    const { unreplayed } = s;
+    s.unreplayed = undefined;
+    if (unreplayed !== undefined) restoreOwnStream(s, unreplayed.recovery, unreplayed.record);
     return;
   }
+  const request = s.ownRecover;
+  if (request === undefined) return;
   if (request.expectedIncarnation !== current.incarnation) {
     const content = { ...request, expectedIncarnation: current.incarnation };
     const digest: Digest = recoverDigest(s.context.hash, s.context.domain, content);

@@ -8,6 +8,7 @@ import { windowOf } from '../../core/config.ts';
 import type {
   CheckpointState,
   Effect,
+  Recovery,
   ReplicaContext,
   StoreEntry,
   TimerName,
@@ -51,6 +52,7 @@ import { genesisStream } from '../../smr/usig-stream/stream.ts';
 import type { Needed } from '../../smr/usig-stream/validity.ts';
 import { BodyKeeper } from './bodies.ts';
 import { Knowledge } from './knowledge.ts';
+import type { StableRecord } from './durable.ts';
 import type { MinbftOwnRule } from './rules.ts';
 import { StreamLog } from './stream-log.ts';
 import { ViewGroups } from './view-groups.ts';
@@ -148,6 +150,8 @@ export class ReplicaState {
   tcEpoch: TcEpoch;
   /** Own RECOVER, until the registry names `tcEpoch`. */
   ownRecover: RecoverRequest | undefined;
+  /** Own log that waits until the registry names the component that sealed it. */
+  unreplayed: { readonly recovery: Recovery; readonly record: StableRecord | undefined } | undefined;
   sealing: Sealing | undefined;
 
   executed: SequenceNumber = 0;
@@ -263,7 +267,8 @@ export class ReplicaState {
    */
   get maySeal(): boolean {
     const entry = currentEntry(this.registry, this.self);
-    if (entry.tcEpoch !== this.tcEpoch || this.own.state.incarnation !== entry.incarnation) return false;
+    if (entry.tcEpoch !== this.tcEpoch || this.unreplayed !== undefined) return false;
+    if (this.own.state.incarnation !== entry.incarnation || this.own.state.dead) return false;
     return entry.since <= this.stableSequence;
   }
 
