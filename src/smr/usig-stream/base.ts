@@ -21,7 +21,7 @@ export function baseDigestOf(context: StreamContext, base: readonly Prepare[]): 
   return digestOf(context, 'BASE', writer.finish());
 }
 
-/** NV*: highest view, then newest incarnation, then lowest counter (rules BASE.2, BASE.3). */
+/** NV*: highest view, then newest incarnation, then lowest counter (MinBFT.BASE.2, MinBFT.BASE.3). */
 function highestNewView(viewChanges: readonly CheckedViewChange[]): NewViewReference {
   let best = viewChanges[0]!.checked.end.newView;
   for (const { checked } of viewChanges) {
@@ -40,7 +40,7 @@ function standsIn(newView: NewViewReference): (viewChange: CheckedViewChange) =>
     end.newView.counter === newView.counter;
 }
 
-/** The start of the base: the highest certified checkpoint, or the start of NV* if that is higher (BASE.1, BASE.4). */
+/** The highest certified checkpoint (MinBFT.BASE.1), or the start of NV* if that is higher (MinBFT.BASE.4). */
 function lowOf(
   viewChanges: readonly CheckedViewChange[],
   parent: ValidNewView | undefined,
@@ -56,7 +56,7 @@ function lowOf(
   return { low: sequence, lowDigest: stateDigest, lowRegistryDigest: registryDigest, certificate };
 }
 
-/** The proposals of NV* above `floor` in the logs; of two for one sequence number the earlier one (BASE.5). */
+/** The proposals of NV* above `floor` in the logs; of two for one sequence number the earlier one (MinBFT.BASE.5). */
 function candidatesAbove(
   context: StreamContext,
   viewChanges: readonly CheckedViewChange[],
@@ -107,6 +107,7 @@ export function foldBase(
   );
   // Rule V4 with R3: an end above the checkpoint means that the log shows the NEW-VIEW with its base.
   const base = parent === undefined ? [] : parent.base!.slice(Math.max(0, start.low - parent.header.low));
+  // MinBFT.BASE.6: what lies beyond a hole was not decided and is left out.
   for (let next = candidates.get(kept + 1); next !== undefined; next = candidates.get(next.sequence + 1))
     base.push(next);
   return {

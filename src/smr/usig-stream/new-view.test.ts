@@ -249,7 +249,7 @@ describe('NEW-VIEW certificate', () => {
 });
 
 describe('computeBase', () => {
-  it('BASE.1 starts at the highest certified checkpoint', () => {
+  it('MinBFT.BASE.1 starts at the highest certified checkpoint', () => {
     const { cluster, r1, r2 } = playOrdered(4);
     const stable = { checkpoints: cluster.checkpoints([1, 2], 4) };
     const viewChanges = [r1.viewChange(1, { stable }), r2.viewChange(1)];
@@ -270,7 +270,7 @@ describe('computeBase', () => {
     return { cluster, r0, r1, r2 };
   }
 
-  it('BASE.2 lets a short log of a higher view win over a long one of a lower view', () => {
+  it('MinBFT.BASE.2 lets a short log of a higher view win over a long one of a lower view', () => {
     const cluster = new TestCluster(SMALL);
     const [r0, r1, r2] = [cluster.author(0), cluster.author(1), cluster.author(2)];
     const first = r0.prepare(1, 'a');
@@ -285,7 +285,7 @@ describe('computeBase', () => {
     assert.equal(computed.parent.digest, newView.header.digest);
   });
 
-  it('BASE.4 starts no lower than the NEW-VIEW it descends from, with its registry', () => {
+  it('MinBFT.BASE.4 starts no lower than the NEW-VIEW it descends from, with its registry', () => {
     const cluster = new TestCluster(SMALL);
     const [r0, r1, r2] = [cluster.author(0), cluster.author(1), cluster.author(2)];
     const prepares = [1, 2, 3].map((sequence) => r0.prepare(sequence, `b${sequence}`));
@@ -333,7 +333,7 @@ describe('computeBase', () => {
     });
   }
 
-  it('BASE.3 prefers the newer incarnation, then the lower counter', () => {
+  it('MinBFT.BASE.3 prefers the newer incarnation, then the lower counter', () => {
     const { cluster, viewChanges } = play();
     const incarnationOf = () => 0;
     const fold = (references: object[]) =>
@@ -361,7 +361,7 @@ describe('computeBase', () => {
     );
   });
 
-  it('BASE.6 cuts at the first hole', () => {
+  it('MinBFT.BASE.6 cuts at the first hole', () => {
     const cluster = new TestCluster(SMALL);
     const [r0, r1, r2] = [cluster.author(0), cluster.author(1), cluster.author(2)];
     const prepares = [1, 2, 3].map((sequence) => r0.prepare(sequence, `b${sequence}`));

@@ -149,7 +149,7 @@ describe('worked example B: two Byzantine primaries', () => {
     refusedBy(validViewChange(cluster.context, accomplice, cluster.knowledge()), 'MinBFT.V4', /N3/);
   });
 
-  it('takes the lower primary counter of two PREPAREs for one sequence number (BASE.5)', () => {
+  it('takes the lower primary counter of two PREPAREs for one sequence number (MinBFT.BASE.5)', () => {
     const cluster = new TestCluster({ f: 2, checkpointInterval: 128 });
     const r0 = cluster.author(0);
     const a = r0.prepare(1, 'a');
