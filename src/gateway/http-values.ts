@@ -99,8 +99,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   cas: ['op', 'key', 'expected', 'value'],
 };
 
-/** The operation of a JSON body of `POST /v1/tx`. */
-export function operationOfJson(body: Uint8Array): KvOperation {
+function jsonObject(body: Uint8Array, example: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
@@ -108,22 +107,44 @@ export function operationOfJson(body: Uint8Array): KvOperation {
     throw bad(`the body is not JSON: ${(error as Error).message}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw bad('the body must be a JSON object such as {"op":"put","key":"a","value":"1"}');
-  const fields = value as Readonly<Record<string, unknown>>;
-  const op = fields['op'];
-  const known = typeof op === 'string' && Object.hasOwn(FIELDS, op) ? FIELDS[op] : undefined;
-  if (known === undefined) throw bad('"op" must be "put", "delete" or "cas"');
+    throw bad(`the body must be a JSON object such as ${example}`);
+  return value as Record<string, unknown>;
+}
+
+function onlyFields(fields: Readonly<Record<string, unknown>>, known: readonly string[]): void {
   const stranger = Object.keys(fields).find((name) => !known.includes(name));
-  if (stranger !== undefined) throw bad(`"${stranger.slice(0, 64)}" is not a field of "${String(op)}"`);
-  const key = jsonBytes(fields['key'], 'key');
-  if (op === 'delete') return { kind: 'delete', key };
-  const newValue = jsonBytes(fields['value'], 'value');
-  if (op === 'put') return { kind: 'put', key, value: newValue };
-  const expected = fields['expected'];
+  if (stranger !== undefined)
+    throw bad(`"${stranger.slice(0, 64)}" is not a field here; known are ${known.join(', ')}`);
+}
+
+type Swap = Extract<KvOperation, { kind: 'compareAndSwap' }>;
+
+function swapOf(key: Uint8Array, fields: Readonly<Record<string, unknown>>): Swap {
+  const expected = fields['expected'] ?? undefined;
   return {
     kind: 'compareAndSwap',
     key,
-    expected: expected === undefined || expected === null ? undefined : jsonBytes(expected, 'expected'),
-    value: newValue,
+    expected: expected === undefined ? undefined : jsonBytes(expected, 'expected'),
+    value: jsonBytes(fields['value'], 'value'),
   };
+}
+
+/** The swap of a JSON body `{"expected": …, "value": …}`; without "expected": only if there is no value. */
+export function swapOfJson(key: Uint8Array, body: Uint8Array): Swap {
+  const fields = jsonObject(body, '{"expected":"1","value":"2"}');
+  onlyFields(fields, ['expected', 'value']);
+  return swapOf(key, fields);
+}
+
+/** The operation of a JSON body of `POST /v1/tx`. */
+export function operationOfJson(body: Uint8Array): KvOperation {
+  const fields = jsonObject(body, '{"op":"put","key":"a","value":"1"}');
+  const op = fields['op'];
+  const known = typeof op === 'string' && Object.hasOwn(FIELDS, op) ? FIELDS[op] : undefined;
+  if (known === undefined) throw bad('"op" must be "put", "delete" or "cas"');
+  onlyFields(fields, known);
+  const key = jsonBytes(fields['key'], 'key');
+  if (op === 'delete') return { kind: 'delete', key };
+  if (op === 'put') return { kind: 'put', key, value: jsonBytes(fields['value'], 'value') };
+  return swapOf(key, fields);
 }

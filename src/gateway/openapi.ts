@@ -1,0 +1,110 @@
+/** `/openapi.json`: made from the list of routes that the server registers. */
+import type { Route } from './routes.ts';
+
+/** Problems that every route may answer. */
+const COMMON_PROBLEMS: readonly number[] = [400, 401, 403, 429, 500, 503];
+
+const TEXT = { type: 'string' };
+const COUNT = { type: 'integer', minimum: 0 };
+const BYTES = {
+  type: 'object',
+  required: ['base64'],
+  properties: { base64: { type: 'string', contentEncoding: 'base64' }, text: TEXT },
+};
+
+function object(required: readonly string[], properties: Readonly<Record<string, unknown>>): unknown {
+  return { type: 'object', required, properties };
+}
+
+const SCHEMAS = {
+  Written: object(['txId', 'height', 'sequence'], {
+    txId: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+    height: COUNT,
+    sequence: COUNT,
+    ok: { type: 'boolean' },
+    existed: { type: 'boolean' },
+    swapped: { type: 'boolean' },
+  }),
+  Page: object(['entries', 'next', 'sequence'], {
+    entries: { type: 'array', items: object(['key', 'value'], { key: TEXT, value: BYTES }) },
+    next: { type: ['string', 'null'] },
+    sequence: COUNT,
+  }),
+  TransactionState: object(['txId', 'state'], {
+    txId: TEXT,
+    state: { type: 'string', enum: ['pending', 'committed', 'rejected', 'unknown'] },
+    height: COUNT,
+    sequence: COUNT,
+    reason: TEXT,
+  }),
+  Block: object(['height', 'sequence', 'headerHash', 'header', 'signatures', 'transactions'], {
+    height: COUNT,
+    sequence: COUNT,
+    headerHash: TEXT,
+    header: { type: 'object' },
+    signatures: {
+      type: 'array',
+      items: object(['replica', 'signature'], { replica: COUNT, signature: TEXT }),
+    },
+    transactions: { type: 'array', items: { type: 'object' } },
+  }),
+  Status: object(['replicas'], {
+    replicas: {
+      type: 'array',
+      items: object(['id', 'role'], { id: COUNT, role: TEXT, view: COUNT, height: COUNT }),
+    },
+  }),
+  Problem: object(['type', 'title', 'status', 'detail'], {
+    type: TEXT,
+    title: TEXT,
+    status: COUNT,
+    detail: TEXT,
+    txId: TEXT,
+    reason: TEXT,
+  }),
+};
+
+function responsesOf(route: Route): Record<string, unknown> {
+  const responses: Record<string, unknown> = {};
+  for (const [status, { media, schema }] of Object.entries(route.success)) {
+    const content = media && {
+      [media]: schema === undefined ? {} : { schema: { $ref: `#/components/schemas/${schema}` } },
+    };
+    responses[status] = { description: 'Done', ...(content ? { content } : {}) };
+  }
+  const problems = [...new Set([...COMMON_PROBLEMS, ...(route.problems ?? [])])].sort((a, b) => a - b);
+  for (const status of problems) responses[String(status)] = { $ref: '#/components/responses/Problem' };
+  return responses;
+}
+
+function operationOf(route: Route): Record<string, unknown> {
+  const { operationId, summary, parameters, body } = route;
+  const content = body && Object.fromEntries(body.map((media) => [media, {}]));
+  return {
+    operationId,
+    summary,
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(content === undefined ? {} : { requestBody: { content } }),
+    responses: responsesOf(route),
+  };
+}
+
+/** OpenAPI 3.1 document of these routes. */
+export function describeRoutes(routes: readonly Route[]): Record<string, unknown> {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const route of routes) (paths[route.path] ??= {})[route.method.toLowerCase()] = operationOf(route);
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Moiety gateway', version: '1' },
+    paths,
+    components: {
+      schemas: SCHEMAS,
+      responses: {
+        Problem: {
+          description: 'A problem (RFC 9457)',
+          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        },
+      },
+    },
+  };
+}

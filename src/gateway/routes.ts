@@ -1,0 +1,85 @@
+/**
+ * One list of routes serves twice: the server registers it and `/openapi.json` is made from it, so that the description
+ * is true by construction.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { MoietyClient } from '../client/contract.ts';
+import type { EventFeed } from './event-feed.ts';
+import type { HealthCheck } from './health.ts';
+import type { GatewayMetrics } from './metrics.ts';
+
+/** What handlers work with. */
+export interface GatewayParts {
+  readonly client: MoietyClient;
+  readonly health: HealthCheck;
+  readonly feed: EventFeed;
+  readonly metrics: GatewayMetrics;
+  /** How long a request may wait for the cluster. */
+  readonly timeoutMs: number;
+  /** Event streams, at most. */
+  readonly viewersMax: number;
+  /** Aborted when the gateway stops. */
+  readonly stopping: AbortSignal;
+  readonly fault: FaultPort | undefined;
+}
+
+/** Faults on a local cluster; only under `up` (decision C10). */
+export interface FaultPort {
+  /** Made anew at each start; sent as `Moiety-Fault-Token`. */
+  readonly token: string;
+  /** Carries the order out; rejects with a sentence for the caller. */
+  perform(order: FaultOrder): Promise<void>;
+}
+
+/** What `moiety fault` can do. */
+export const FAULT_ACTIONS = ['kill', 'pause', 'resume', 'restart', 'wipe', 'byzantine'] as const;
+
+/** A fault to be made. */
+export interface FaultOrder {
+  readonly action: (typeof FAULT_ACTIONS)[number];
+  readonly replica: number;
+  /** For `byzantine`. */
+  readonly behaviour: string | undefined;
+}
+
+/** A parameter, as OpenAPI describes it. */
+export interface RouteParameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly description: string;
+  readonly required?: boolean;
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+/** A route. */
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** With `{name}` for parameters, as in OpenAPI. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly parameters?: readonly RouteParameter[];
+  /** Media types that a body may have. */
+  readonly body?: readonly string[];
+  readonly bodyLimit?: number;
+  /** Status of success to its media type and schema name. */
+  readonly success: Readonly<Record<number, { readonly media?: string; readonly schema?: string }>>;
+  /** Statuses of problems beside those that every route may have. */
+  readonly problems?: readonly number[];
+  readonly handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+}
+
+/** Shorthand for a parameter. */
+export function parameter(
+  where: RouteParameter['in'],
+  name: string,
+  description: string,
+  schema: Readonly<Record<string, unknown>> = { type: 'string' },
+): RouteParameter {
+  return { name, in: where, description, schema, ...(where === 'path' ? { required: true } : {}) };
+}
+
+/** The body as bytes; no body is an empty value. */
+export function bodyOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
+}

@@ -1,0 +1,239 @@
+/**
+ * The gateway: a client of the cluster that serves HTTP. It trusts no single replica; its users trust it (decision C8).
+ * Everything that arrives is bounded and judged before it is used; every error is a problem (RFC 9457).
+ */
+import type { Socket } from 'node:net';
+import Fastify from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import type { MoietyClient } from '../client/contract.ts';
+import { ClientError } from '../client/errors.ts';
+import { EventFeed } from './event-feed.ts';
+import { Guard, isLoopback } from './guard.ts';
+import { HealthCheck } from './health.ts';
+import { KV_PREFIX, kvRoutes } from './kv-routes.ts';
+import { ledgerRoutes } from './ledger-routes.ts';
+import { createMetrics } from './metrics.ts';
+import { describeRoutes } from './openapi.ts';
+import { HttpProblem, PROBLEM_TYPE, problemOfClientError } from './problem.ts';
+import type { FaultPort, GatewayParts, Route } from './routes.ts';
+import { serviceRoutes } from './service-routes.ts';
+
+/** Requests that are being served, at most. */
+const IN_FLIGHT_MAX = 4_096;
+const CONNECTIONS_MAX = 4_096;
+/** A whole request, headers and body, must arrive within this time. */
+const REQUEST_MS = 30_000;
+
+/** How to serve. */
+export interface GatewayOptions {
+  /** A connected client; the gateway does not close it. */
+  readonly client: MoietyClient;
+  /** Address to listen on; default 127.0.0.1. Another machine's needs a token. */
+  readonly host?: string | undefined;
+  /** Default 4600; 0: any free one. */
+  readonly port?: number | undefined;
+  /** Host names that are served beside loopback names. */
+  readonly hosts?: readonly string[] | undefined;
+  /** Origins of web pages that may call, beside the gateway's own. */
+  readonly origins?: readonly string[] | undefined;
+  readonly token?: string | undefined;
+  /** Of one address; default 5,000 on average, 10,000 at once. */
+  readonly requestsPerSecond?: number | undefined;
+  readonly burst?: number | undefined;
+  /** How long a request may wait for the cluster; default 10 s. */
+  readonly timeoutMs?: number | undefined;
+  readonly viewersMax?: number | undefined;
+  readonly fault?: FaultPort | undefined;
+  readonly logger?: Logger | undefined;
+  readonly now?: (() => number) | undefined;
+}
+
+/** A gateway that serves. */
+export interface Gateway {
+  /** For example `http://127.0.0.1:4600`. */
+  readonly url: string;
+  readonly port: number;
+  readonly server: FastifyInstance;
+  /** Stops to serve; open event streams end. */
+  close(): Promise<void>;
+}
+
+interface RequestNotes {
+  readonly startMs: number;
+  readonly mediaType: string;
+}
+
+/** Builds the server without listening; tests inject requests into it. */
+export function createGateway(options: GatewayOptions): { server: FastifyInstance; stop: AbortController } {
+  const { client, token } = options;
+  const host = options.host ?? '127.0.0.1';
+  if (!isLoopback(host) && token === undefined)
+    throw new Error(`the gateway listens on ${host} only with a token: set one, or listen on 127.0.0.1`);
+  const now = options.now ?? Date.now;
+  const stop = new AbortController();
+  const feed = new EventFeed((from, signal) => client.events(from, signal));
+  const metrics = createMetrics(() => feed.viewers);
+  const parts: GatewayParts = {
+    client,
+    health: new HealthCheck((timeoutMs) => client.noop({ timeoutMs }), now),
+    feed,
+    metrics,
+    timeoutMs: options.timeoutMs ?? 10_000,
+    viewersMax: options.viewersMax ?? 256,
+    stopping: stop.signal,
+    fault: options.fault,
+  };
+  const server = createServer(options.logger);
+  const notes = new WeakMap<FastifyRequest, RequestNotes>();
+  const guard = new Guard({
+    hosts: (options.hosts ?? []).map((name) => name.toLowerCase()),
+    origins: options.origins ?? [],
+    token,
+    requestsPerSecond: options.requestsPerSecond ?? 5_000,
+    burst: options.burst ?? 10_000,
+    now,
+  });
+  addHooks(server, { guard, notes, now, metrics });
+  const mediaTypeOf = (request: FastifyRequest): string => notes.get(request)?.mediaType ?? '';
+  const routes: Route[] = [...kvRoutes(parts), ...ledgerRoutes(parts, mediaTypeOf)];
+  const description = (): unknown => describeRoutes(routes);
+  routes.push(...serviceRoutes(parts, description));
+  for (const { method, path, handler, bodyLimit } of routes) {
+    const url = path.replace(/\{(\w+)\}/g, ':$1');
+    server.route({ method, url, handler, ...(bodyLimit === undefined ? {} : { bodyLimit }) });
+  }
+  return { server, stop };
+}
+
+/** The key's bytes are read from the original address: any byte may be in it, which a router would not let through. */
+function rewriteUrl(request: { url?: string | undefined }): string {
+  const url = request.url ?? '/';
+  return url.startsWith(KV_PREFIX) ? `${KV_PREFIX}-` : url;
+}
+
+function createServer(logger: Logger | undefined): FastifyInstance {
+  const server = Fastify({
+    loggerInstance: logger ?? pino({ level: 'silent' }),
+    disableRequestLogging: true,
+    exposeHeadRoutes: false,
+    bodyLimit: 64 * 1024,
+    requestTimeout: REQUEST_MS,
+    rewriteUrl,
+    return503OnClosing: true,
+    forceCloseConnections: true,
+    clientErrorHandler: onConnectionError,
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(request, reply, new HttpProblem(400, 'badRequest', error.message));
+    },
+  }) as unknown as FastifyInstance;
+  server.server.maxConnections = CONNECTIONS_MAX;
+  // Any content type is bytes (decision C10).
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  server.setErrorHandler((error, request, reply) =>
+    sendProblem(request, reply, problemOf(error as FastifyError, request)),
+  );
+  server.setNotFoundHandler((request, reply) =>
+    sendProblem(request, reply, new HttpProblem(404, 'notFound', 'no such address: see /openapi.json')),
+  );
+  return server;
+}
+
+/** What is not HTTP at all gets a short answer and no connection. */
+function onConnectionError(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  const { problem } = new HttpProblem(status, 'badRequest', 'this is not a request that can be read');
+  const body = JSON.stringify(problem);
+  const head = `HTTP/1.1 ${status} Bad Request\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n`;
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+function addHooks(
+  server: FastifyInstance,
+  parts: {
+    readonly guard: Guard;
+    readonly notes: WeakMap<FastifyRequest, RequestNotes>;
+    readonly now: () => number;
+    readonly metrics: GatewayParts['metrics'];
+  },
+): void {
+  let inFlight = 0;
+  server.addHook('onRequest', async (request, reply) => {
+    const mediaType = request.headers['content-type'] ?? '';
+    parts.notes.set(request, { startMs: parts.now(), mediaType });
+    // Even a malformed type is only a label of bytes here.
+    request.raw.headers['content-type'] = 'application/octet-stream';
+    inFlight += 1;
+    reply.raw.once('close', () => (inFlight -= 1));
+    const problem = parts.guard.judge(request.raw, request.ip);
+    if (problem !== undefined) throw problem;
+    if (inFlight > IN_FLIGHT_MAX)
+      throw new HttpProblem(503, 'overloaded', 'too many requests are being served', { retryAfterMs: 500 });
+    void reply.header('x-content-type-options', 'nosniff');
+  });
+  server.addHook('onResponse', async (request, reply) => {
+    const startMs = parts.notes.get(request)?.startMs ?? parts.now();
+    const route = request.routeOptions.url ?? 'unknown';
+    parts.metrics.answered(route, request.method, reply.statusCode, (parts.now() - startMs) / 1000);
+  });
+}
+
+function problemOf(error: FastifyError | Error, request: FastifyRequest): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof ClientError) return problemOfClientError(error);
+  const status = 'statusCode' in error ? error.statusCode : undefined;
+  if (status === 413) return new HttpProblem(413, 'tooLarge', 'the body is longer than this address takes');
+  if (status !== undefined && status >= 400 && status < 500)
+    return new HttpProblem(status, 'badRequest', error.message);
+  if (status === 503)
+    return new HttpProblem(503, 'closed', 'the gateway is stopping', { retryAfterMs: 1_000 });
+  request.log.error({ err: error }, 'a handler failed');
+  return new HttpProblem(500, 'internal', 'the gateway failed; its log says how');
+}
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, error: HttpProblem): FastifyReply {
+  const { problem, retryAfterMs } = error;
+  if (retryAfterMs !== undefined)
+    void reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
+  // A body that was not read to its end must not be taken for the next request.
+  if (problem.status === 413) void reply.header('connection', 'close');
+  request.log.debug({ problem }, 'answered with a problem');
+  return reply
+    .code(problem.status)
+    .type(PROBLEM_TYPE)
+    .send(Buffer.from(JSON.stringify(problem)));
+}
+
+/** Starts to serve. Fails with a sentence if the port is taken or the options do not fit. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { server, stop } = createGateway(options);
+  const host = options.host ?? '127.0.0.1';
+  const port = options.port ?? 4600;
+  try {
+    await server.listen({ host, port });
+  } catch (error) {
+    await server.close();
+    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    const reason = isTaken
+      ? 'another process listens there: stop it or choose another port'
+      : (error as Error).message;
+    throw new Error(`cannot serve on ${host}:${port}: ${reason}`);
+  }
+  const address = server.server.address();
+  const actual = typeof address === 'object' && address !== null ? address.port : port;
+  const name = host.includes(':') ? `[${host}]` : host;
+  return {
+    url: `http://${name}:${actual}`,
+    port: actual,
+    server,
+    close: async () => {
+      stop.abort();
+      await server.close();
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** `/v1/status`, `/health`, `/metrics`, `/openapi.json` and, under `up` only, `/v1/fault`: the service about itself. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { SeenStatus } from '../client/contract.ts';
+import { equalSecrets } from './guard.ts';
+import { integerParameter } from './http-values.ts';
+import { HttpProblem } from './problem.ts';
+import { bodyOf, FAULT_ACTIONS, parameter } from './routes.ts';
+import type { FaultOrder, FaultPort, GatewayParts, Route } from './routes.ts';
+
+function statusToJson(status: SeenStatus): Record<string, unknown> {
+  return status.reachable ? { ...status } : { ...status, role: 'unreachable' };
+}
+
+async function health(parts: GatewayParts): Promise<unknown> {
+  const outcome = await parts.health.check();
+  if (!outcome.ok) throw new HttpProblem(503, 'noQuorum', outcome.detail, { retryAfterMs: 1_000 });
+  return { status: 'ok', sequence: outcome.sequence, tookMs: outcome.tookMs };
+}
+
+async function postFault(parts: GatewayParts, fault: FaultPort, request: FastifyRequest): Promise<unknown> {
+  const given = request.headers['moiety-fault-token'];
+  if (typeof given !== 'string' || !equalSecrets(given, fault.token))
+    throw new HttpProblem(403, 'forbidden', 'faults need the token of this start (Moiety-Fault-Token)');
+  const { action, replica } = request.params as { action: string; replica: string };
+  const known = FAULT_ACTIONS.find((name) => name === action);
+  if (known === undefined)
+    throw new HttpProblem(400, 'badRequest', `a fault is one of ${FAULT_ACTIONS.join(', ')}`);
+  const most = parts.client.settings.members.length - 1;
+  const number = integerParameter(replica, { name: 'replica', least: 0, most, fallback: 0 });
+  const behaviour = known === 'byzantine' ? new TextDecoder().decode(bodyOf(request)).trim() : '';
+  if (known === 'byzantine' && !/^[a-z][a-z-]{0,63}$/.test(behaviour))
+    throw new HttpProblem(400, 'badRequest', 'the body names the behaviour, for example "equivocate"');
+  const order: FaultOrder = { action: known, replica: number, behaviour: behaviour || undefined };
+  try {
+    await fault.perform(order);
+  } catch (error) {
+    throw new HttpProblem(409, 'faultNotDone', (error as Error).message);
+  }
+  return { ok: true, action: known, replica: number };
+}
+
+/** Routes of the service itself. `describe` gives the OpenAPI document of all routes. */
+export function serviceRoutes(parts: GatewayParts, describe: () => unknown): Route[] {
+  const routes: Route[] = [
+    {
+      method: 'GET',
+      path: '/v1/status',
+      operationId: 'getStatus',
+      summary: "Each replica's own word about itself",
+      success: { 200: { media: 'application/json', schema: 'Status' } },
+      handler: async () => ({ replicas: (await parts.client.status()).map(statusToJson) }),
+    },
+    {
+      method: 'GET',
+      path: '/health',
+      operationId: 'getHealth',
+      summary: '200 only if a quorum ordered a no-op within 5 s',
+      success: { 200: { media: 'application/json' } },
+      handler: () => health(parts),
+    },
+    {
+      method: 'GET',
+      path: '/metrics',
+      operationId: 'getMetrics',
+      summary: 'Prometheus metrics of the gateway',
+      success: { 200: { media: 'text/plain' } },
+      handler: async (_request: FastifyRequest, reply: FastifyReply) => {
+        const { registry } = parts.metrics;
+        return reply.header('content-type', registry.contentType).send(await registry.metrics());
+      },
+    },
+    {
+      method: 'GET',
+      path: '/openapi.json',
+      operationId: 'getDescription',
+      summary: 'This description',
+      success: { 200: { media: 'application/json' } },
+      handler: () => Promise.resolve(describe()),
+    },
+  ];
+  const { fault } = parts;
+  if (fault === undefined) return routes;
+  const enumeration = { type: 'string', enum: FAULT_ACTIONS };
+  routes.push({
+    method: 'POST',
+    path: '/v1/fault/{action}/{replica}',
+    operationId: 'makeFault',
+    summary: 'Makes a fault on a local cluster',
+    parameters: [
+      parameter('path', 'action', 'What to do', enumeration),
+      parameter('path', 'replica', 'To which replica', { type: 'integer', minimum: 0 }),
+      { ...parameter('header', 'Moiety-Fault-Token', 'Token of this start'), required: true },
+    ],
+    body: ['text/plain'],
+    bodyLimit: 1024,
+    success: { 200: { media: 'application/json' } },
+    problems: [403, 409],
+    handler: (request) => postFault(parts, fault, request),
+  });
+  return routes;
+}
