@@ -139,7 +139,7 @@ test('POST /v1/tx, its state, its receipt and its block', async () => {
 
 test('malformed and oversized input is a problem that says what is wrong', async () => {
   await serving(async (server) => {
-    const post = (payload: string) =>
+    const post = (payload: string | Buffer) =>
       server.inject({ method: 'POST', url: '/v1/tx', headers: host, payload });
     for (const body of [
       '',

@@ -2,13 +2,14 @@
  * Entry of the gateway process: `--config gateway.json`. Under `up` the supervisor gives a fault token in the
  * environment and carries out faults over the process channel.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { connect } from '../client/client.ts';
 import { nodeHash, openKeyFile } from '../client/keys.ts';
-import { parseClusterSettings } from '../ledger/genesis.ts';
+import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { FaultOrder, FaultPort } from './routes.ts';
 import { startGateway } from './server.ts';
@@ -83,8 +84,10 @@ function readToken(path: string): string {
 }
 
 function readCluster(path: string): ClusterSettings {
-  const parsed = parseClusterSettings(readFileSync(path, 'utf8'), nodeHash);
+  const parsed = parseClusterSettings(JSON.parse(readFileSync(path, 'utf8')));
   if ('error' in parsed) throw new Error(`${path}: ${parsed.error}`);
+  const problem = clusterIdProblem(nodeHash, parsed.settings);
+  if (problem !== undefined) throw new Error(`${path}: ${problem}`);
   return parsed.settings;
 }
 
@@ -174,4 +177,6 @@ export async function mainGateway(args: readonly string[]): Promise<void> {
   }
 }
 
-if (import.meta.main) await mainGateway(process.argv.slice(2));
+const isEntry =
+  process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
+if (isEntry) await mainGateway(process.argv.slice(2));

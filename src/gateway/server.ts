@@ -3,7 +3,7 @@
  * Everything that arrives is bounded and judged before it is used; every error is a problem (RFC 9457).
  */
 import type { Socket } from 'node:net';
-import Fastify from 'fastify';
+import Fastify, { LogController } from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
@@ -116,7 +116,7 @@ function rewriteUrl(request: { url?: string | undefined }): string {
 function createServer(logger: Logger | undefined): FastifyInstance {
   const server = Fastify({
     loggerInstance: logger ?? pino({ level: 'silent' }),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
     bodyLimit: 64 * 1024,
     requestTimeout: REQUEST_MS,
