@@ -8,6 +8,7 @@ import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { stableSequence } from '../../smr/checkpoint-keeper.ts';
 import { decodeRegistry, encodeRegistry } from '../../smr/registry.ts';
 import { mayAnchor } from '../../smr/usig-stream/anchors.ts';
+import { encodeDraft } from '../../smr/usig-stream/codec.ts';
 import { registryDigest } from '../../smr/usig-stream/context.ts';
 import type {
   Checkpoint,
@@ -136,11 +137,17 @@ function dropBodies(s: ReplicaState): void {
 
 /** Contents of NEW-VIEWs that the own log does not refer to any more leave the store. */
 function dropNewViews(s: ReplicaState): void {
+  // The latest VIEW-CHANGE may start at an older anchor, and must be sent with its attachments also after a restart.
+  if (s.own.state.mode !== 'active' || s.sealing?.draft.kind === 'VIEW-CHANGE') return;
   const needed = new Set<string>([s.own.state.newView.digest]);
   for (const { item } of s.own.log.from(0)) {
     const digest = referredNewView(item);
     if (digest !== undefined) needed.add(digest);
   }
+  // What the outstanding seal refers to is not in the log yet.
+  const draft = s.sealing?.draft;
+  if (draft?.kind === 'COMMIT-NEW-VIEW' && draft.header !== undefined) needed.add(draft.header.digest);
+  if (draft?.kind === 'NEW-VIEW-HEADER') needed.add(encodeDraft(s.streamContext, draft).digest);
   const entries: StoreEntry[] = [];
   for (const digest of [...s.storedNewViews]) {
     if (needed.has(digest)) continue;

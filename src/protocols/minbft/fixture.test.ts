@@ -396,11 +396,7 @@ export class Cluster {
     }
   }
 
-  #note(
-    member: Member,
-    name: string,
-    detail: Readonly<Record<string, string | number | boolean>>,
-  ): void {
+  #note(member: Member, name: string, detail: Readonly<Record<string, string | number | boolean>>): void {
     member.notes.push({ name, detail });
     if (member.byzantine) return;
     assert.notEqual(name, 'wishRefused', `replica ${member.id}: ${JSON.stringify(detail)}`);
@@ -414,7 +410,10 @@ export class Cluster {
   }
 
   #checkAccusation(member: Member, replica: ReplicaId, rule: string, evidence: Uint8Array): void {
-    assert.ok(this.members[replica]!.byzantine, `correct replica ${replica} accused of ${rule} by ${member.id}`);
+    assert.ok(
+      this.members[replica]!.byzantine,
+      `correct replica ${replica} accused of ${rule} by ${member.id}`,
+    );
     const verdict = verifyEvidence(this.#decodeContext, evidence);
     assert.ok(verdict !== undefined && verdict.replica === replica && verdict.rule === rule);
     for (const seal of verdict.seals) assert.equal(this.#verdict(seal), true);
@@ -590,13 +589,16 @@ export class Cluster {
     return replicas.every((id) => {
       const member = this.members[id]!;
       return (
-        member.history.length === first.history.length && bundles.every(({ digest }) => member.done.has(digest))
+        member.history.length === first.history.length &&
+        bundles.every(({ digest }) => member.done.has(digest))
       );
     });
   }
 
   correct(): ReplicaId[] {
-    return this.members.filter(({ byzantine, replica }) => !byzantine && replica !== undefined).map(({ id }) => id);
+    return this.members
+      .filter(({ byzantine, replica }) => !byzantine && replica !== undefined)
+      .map(({ id }) => id);
   }
 
   /** For messages of failed tests. */

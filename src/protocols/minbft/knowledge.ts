@@ -50,7 +50,12 @@ export class IncarnationBook {
   /** Takes in a registry that this replica executed, installed or verified. Returns the keys that are new. */
   learn(registry: Registry): TrustedKey[] {
     const fresh: TrustedKey[] = [];
-    this.#registries.set(registryDigest(this.#context, registry), registry);
+    // Entries are never removed, so a registry tells every earlier one.
+    const changes = new Set(registry.members.flatMap((entries) => entries.map(({ since }) => since)));
+    for (const n of changes) {
+      const earlier = registryAfter(registry, n);
+      this.#registries.set(registryDigest(this.#context, earlier), earlier);
+    }
     for (const [replica, entries] of registry.members.entries()) {
       for (const entry of entries) {
         const key = `${replica}/${entry.tcEpoch}`;

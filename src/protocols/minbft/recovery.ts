@@ -191,7 +191,7 @@ function restoreItem(
   if (decoded === undefined) return undefined;
   const attachments: Attachments | undefined =
     decoded.kind === 'VIEW-CHANGE'
-      ? { newViews: attachedNewViews(s), justification: s.justification }
+      ? { newViews: attachedNewViews(s, decoded.log), justification: s.justification }
       : undefined;
   const sealed: Sealed = completeDraft(s.streamContext, decoded, ui, attachments);
   if (sealed.kind !== 'NEW-VIEW-HEADER') return sealed;

@@ -24,13 +24,22 @@ test('a primary that crashes is replaced and comes back into the running view', 
   cluster.startAll();
   const before = numbers(cluster, 10);
   for (const bundle of before) cluster.submit(bundle);
-  assert.ok(cluster.run(1_000, () => cluster.settled(before)), cluster.describe());
+  assert.ok(
+    cluster.run(1_000, () => cluster.settled(before)),
+    cluster.describe(),
+  );
   cluster.crash(0);
   const after = numbers(cluster, 10, 100);
   for (const bundle of after) cluster.submit(bundle);
-  assert.ok(cluster.run(5_000, () => cluster.settled(after)), cluster.describe());
+  assert.ok(
+    cluster.run(5_000, () => cluster.settled(after)),
+    cluster.describe(),
+  );
   cluster.start(0);
   const last = numbers(cluster, 10, 200);
   for (const bundle of last) cluster.submit(bundle);
-  assert.ok(cluster.run(5_000, () => cluster.settled(last) && cluster.correct().length === 3), cluster.describe());
+  assert.ok(
+    cluster.run(5_000, () => cluster.settled(last) && cluster.correct().length === 3),
+    cluster.describe(),
+  );
 });

@@ -7,6 +7,7 @@ import type { Attachments } from '../../smr/usig-stream/codec.ts';
 import { encodeMessage } from '../../smr/usig-stream/codec.ts';
 import type {
   CommitNewViewContent,
+  LogEntry,
   NewViewHeader,
   NewViewHeaderContent,
   NewViewProof,
@@ -148,7 +149,7 @@ export function nextViewChange(s: ReplicaState): ViewChangeWish | undefined {
     log: log.entries(),
   });
   const justification = justify(s, target);
-  const newViews = attachedNewViews(s);
+  const newViews = attachedNewViews(s, content.log);
   const entries: StoreEntry[] = [{ key: STORE_KEY.why, value: encodeWhy(justification) }];
   for (const proof of s.knowledge.newViews.all())
     if (proof.header.view === target && s.knowledge.judgeHeader(proof.header).kind === 'valid')
@@ -164,14 +165,12 @@ function justify(s: ReplicaState, target: View): RequestViewChange[] {
   return wishes.length >= s.quorum ? wishes.slice(0, s.quorum) : [];
 }
 
-/** Contents of the NEW-VIEWs that the own log refers to: certificates where f others committed, else in full. */
-export function attachedNewViews(s: ReplicaState): NewViewProof[] {
+/** Contents of the NEW-VIEWs that a log refers to: certificates where f others committed, else in full. */
+export function attachedNewViews(s: ReplicaState, log: readonly LogEntry[]): NewViewProof[] {
   const proofs: NewViewProof[] = [];
-  for (const { item } of s.own.log.from(0)) {
-    let header: NewViewHeader | undefined;
-    if (item.kind === 'NEW-VIEW') header = item.header;
-    else if (item.kind === 'COMMIT-NEW-VIEW') header = item.header;
-    else if (item.kind === 'NEW-VIEW-HEADER') header = item;
+  for (const entry of log) {
+    const header =
+      entry.kind === 'COMMIT-NEW-VIEW' ? entry.header : entry.kind === 'NEW-VIEW-HEADER' ? entry : undefined;
     if (header === undefined) continue;
     const proof = bestProof(s, header, header.end > s.stableSequence);
     if (proof !== undefined) proofs.push(proof);
