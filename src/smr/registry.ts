@@ -81,7 +81,8 @@ export function isEffectiveRecover(
     list.some(
       (entry) =>
         entry.tcEpoch === request.tcEpoch ||
-        entry.tcId === request.tcId ||
+        // A component with an own key is named by it; with the HMAC suite the id is that of the replica, for ever.
+        (entry.publicKey !== '' && entry.tcId === request.tcId) ||
         (entry.publicKey !== '' && entry.publicKey === request.tcPublicKey),
     ),
   );
