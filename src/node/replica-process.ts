@@ -1,0 +1,424 @@
+/**
+ * Composition root of one replica: reads its config, claims its folder, opens stores, trusted component and network,
+ * puts them below a `ReplicaHost` and runs until it is told to stop or must not go on.
+ */
+import { randomInt } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import type { Logger } from 'pino';
+import { createKvApplication } from '../apps/kv/application.ts';
+import { bytesToHex, hexToBytes } from '../core/bytes.ts';
+import { decodeClientFrame, encodeReplicaFrame } from '../core/client-wire.ts';
+import type { ClusterSettings } from '../core/config.ts';
+import type { Replica, TimerName } from '../core/protocol.ts';
+import type { CryptoPort } from '../crypto/port.ts';
+import { isPrimeOrderKey } from '../crypto/ed25519-rule.ts';
+import { openTrustedProcess } from '../footprints/process/launcher.ts';
+import type { BlockPort, ClientLink, HostPorts, ObserverPort, TimerPort } from '../host/ports.ts';
+import { createReplicaHost } from '../host/replica-host.ts';
+import type { ReplicaHost } from '../host/replica-host.ts';
+import { decodeBlock } from '../ledger/block.ts';
+import { createLedgerExecutor } from '../ledger/executor.ts';
+import { minbft } from '../protocols/minbft/definition.ts';
+import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
+import type { BlockStore } from './block-store.ts';
+import { openBlockStore } from './block-store.ts';
+import { createNodeCrypto, nodeHash } from './crypto.ts';
+import { claimStore, foldersOf, lockDataFolder } from './data-folder.ts';
+import { systemDisk } from './disk.ts';
+import { EvidenceStore } from './evidence-store.ts';
+import { openJournal } from './journal.ts';
+import type { Journal } from './journal.ts';
+import { rawPublicKeyOf, readKeyFile } from './keys.ts';
+import { createMetrics } from './metrics.ts';
+import type { NodeConfig } from './node-config.ts';
+import { EXIT, readClusterFile, StartRefused } from './node-config.ts';
+import { clearStopNote, createLogger, writeStopNote } from './process-log.ts';
+import { Queries } from './queries.ts';
+import { StateStore } from './state-store.ts';
+import { Transport } from './transport.ts';
+import type { TrustedChannel } from './trusted-link.ts';
+import { TrustedLink } from './trusted-link.ts';
+
+/** What a development cluster may put between the parts of a replica; production passes nothing. */
+export interface DevelopmentHooks {
+  readonly wrapReplica?: (replica: Replica<MinbftMessage>) => Replica<MinbftMessage>;
+  readonly wrapPorts?: (ports: HostPorts) => HostPorts;
+}
+
+/** What hooks may use. */
+export interface DevelopmentContext {
+  readonly settings: ClusterSettings;
+  readonly crypto: CryptoPort;
+}
+
+/** Parts that tests and development clusters replace. */
+export interface ReplicaProcessOptions {
+  readonly development?: (context: DevelopmentContext) => DevelopmentHooks;
+  /** Default: the trusted process of the config's folder. */
+  readonly openTrusted?: () => Promise<TrustedChannel>;
+  /** Key of the HMAC suite, for volatile components of development clusters. */
+  readonly developmentStatementKey?: Uint8Array;
+  readonly logger?: Logger;
+  /** Called once, when the process has stopped for good. */
+  readonly onStopped?: (exitCode: number) => void;
+}
+
+const PROTOCOLS = [minbft];
+/** Blocks put into the transaction index in one go while it catches up. */
+const INDEX_SLICE = 64;
+/** A stop that takes longer than this is ended. */
+const STOP_MS = 10_000;
+
+function replicasFor(protocol: string, f: number): number | undefined {
+  return PROTOCOLS.find((known) => known.name === protocol)?.replicasFor(f);
+}
+
+function keyFor(file: string, registered: string, what: string): KeyObject {
+  const key = readKeyFile(file);
+  if (bytesToHex(rawPublicKeyOf(key)!) === registered) return key;
+  throw new StartRefused(
+    `The ${what} in ${file} is not the one that cluster.json registers for this replica: name the right key file or replica.`,
+  );
+}
+
+/** A running replica. */
+export class ReplicaProcess {
+  readonly #config: NodeConfig;
+  readonly #options: ReplicaProcessOptions;
+  readonly #log: Logger;
+  readonly #timers = new Map<TimerName, NodeJS.Timeout>();
+  readonly #startedAt = Date.now();
+  #host!: ReplicaHost<MinbftMessage>;
+  #journal!: Journal;
+  #blocks!: BlockStore;
+  #state!: StateStore;
+  #evidence!: EvidenceStore;
+  #transport!: Transport;
+  #trusted: TrustedLink | undefined;
+  #queries!: Queries;
+  #stopping: Promise<void> | undefined;
+  #indexing = false;
+  /** Port that the replica listens on. */
+  port = 0;
+
+  constructor(config: NodeConfig, options: ReplicaProcessOptions = {}) {
+    this.#config = config;
+    this.#options = options;
+    this.#log = options.logger ?? createLogger(config);
+  }
+
+  /** Starts; rejects with `StartRefused` (or `StoreDamaged`, `KeyFileError`) whose message is for the operator. */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.#closeParts();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const config = this.#config;
+    const settings = readClusterFile(config.clusterFile, replicasFor);
+    const member = settings.members[config.replica];
+    if (member === undefined)
+      throw new StartRefused(
+        `cluster.json has no replica ${config.replica}: it has 0 to ${settings.members.length - 1}.`,
+      );
+    const hostKey = keyFor(config.hostKeyFile, member.hostKey, 'host key');
+    const linkKey = keyFor(config.linkKeyFile, member.linkKey, 'link key');
+    await lockDataFolder(config.folder, linkKey);
+    claimStore(config.folder, settings, config.replica);
+    clearStopNote(config.folder);
+    const crypto = createNodeCrypto({
+      hostKey,
+      hostKeys: settings.members.map((each) => hexToBytes(each.hostKey)!),
+      suite: settings.suite,
+      ...(this.#options.developmentStatementKey === undefined
+        ? {}
+        : { developmentStatementKey: this.#options.developmentStatementKey }),
+    });
+    const records = await this.#openStores(settings);
+    this.#transport = new Transport({
+      self: config.replica,
+      settings,
+      linkKey,
+      listen: config.listen ?? member.address,
+      events: {
+        onPeerUp: (peer) => this.#host.onPeerUp(peer, Date.now()),
+        onPeerDown: (peer) => this.#host.onPeerDown(peer, Date.now()),
+        onPeerFrame: (from, bytes) => this.#host.onPeerFrame(from, bytes, Date.now()),
+        onClientFrame: (link, key, bytes) => this.#onClientFrame(link, key, bytes),
+        onClientGone: (link) => this.#host.onClientGone(link),
+        log: (level, message, detail) => this.#log[level](detail, message),
+      },
+    });
+    await this.#openTrusted();
+    this.#buildHost(settings, crypto);
+    await this.#listen(config.listen ?? member.address);
+    const snapshot = this.#state.load();
+    this.#state.truncateIndex(this.#blocks.height);
+    this.#host.start({ journal: records, snapshot }, Date.now());
+    this.#catchUpIndex();
+    this.#log.info(
+      { port: this.port, records: records.length, durability: config.durability },
+      'replica started',
+    );
+  }
+
+  async #openStores(settings: ClusterSettings): Promise<readonly Uint8Array[]> {
+    const { folder, replica, durability } = this.#config;
+    const folders = foldersOf(folder);
+    const onFatal = (sentence: string): void => this.#fatal(sentence);
+    const opened = await openJournal(systemDisk, folders.journal, durability, {
+      onSynced: (token) => this.#host.onJournalSynced(token, Date.now()),
+      onFatal,
+    });
+    this.#journal = opened.journal;
+    if (opened.cutBytes > 0)
+      this.#log.info({ bytes: opened.cutBytes }, 'a half-written journal record was cut');
+    const durable = durability === 'fsync';
+    const replicas = settings.members.length;
+    this.#blocks = await openBlockStore({
+      disk: systemDisk,
+      folder: folders.blocks,
+      replicas,
+      durable,
+      onFatal,
+    });
+    this.#state = new StateStore({
+      folder: folders.state,
+      durable,
+      checkpointInterval: settings.limits.checkpointInterval,
+      // A restart re-executes from the snapshot: blocks below it can not be made again.
+      beforeSnapshot: () => this.#blocks.flush(),
+      onStored: (sequence) => this.#host.onSnapshotStored(sequence, Date.now()),
+      onFatal,
+    });
+    this.#evidence = new EvidenceStore(folders.evidence, settings.clusterId, replica);
+    return opened.records;
+  }
+
+  async #openTrusted(): Promise<void> {
+    const { trustedFolder: folder, durability } = this.#config;
+    const trustedDurability = durability === 'fsync' ? 'fsync' : 'os';
+    const open =
+      this.#options.openTrusted ?? (() => openTrustedProcess({ folder, durability: trustedDurability }));
+    let channel: TrustedChannel;
+    try {
+      channel = await open();
+    } catch (error) {
+      throw new StartRefused(
+        `The trusted component cannot be used: ${(error as Error).message}`,
+        EXIT.storeRefused,
+      );
+    }
+    this.#trusted = new TrustedLink(channel, open, {
+      onResponse: (id, response) => this.#host.onTrustedResponse(id, response, Date.now()),
+      onLost: (reason) => {
+        this.#log.error(
+          { reason },
+          'the trusted component does not answer; this replica is mute until it does',
+        );
+        this.#host.onTrustedLost(Date.now());
+      },
+      onBack: () => {
+        this.#log.info('the trusted component answers again');
+        this.#host.onTrustedBack(Date.now());
+      },
+      onProblem: (problem) => this.#log.warn({ problem }, 'the trusted component cannot be reached'),
+    });
+  }
+
+  #buildHost(settings: ClusterSettings, crypto: CryptoPort): void {
+    const definition = PROTOCOLS.find((known) => known.name === settings.protocol)!;
+    const { hash } = crypto;
+    const executor = createLedgerExecutor({
+      settings,
+      hash,
+      application: createKvApplication({ hash }),
+      isKeyAcceptable: isPrimeOrderKey,
+    });
+    const hooks = this.#options.development?.({ settings, crypto }) ?? {};
+    const ports: HostPorts = {
+      network: this.#transport,
+      journal: this.#journal,
+      snapshots: this.#state,
+      blocks: this.#blockPort(),
+      trusted: this.#trusted!,
+      timers: this.#timerPort(),
+      observer: this.#observerPort(),
+    };
+    this.#host = createReplicaHost({
+      self: this.#config.replica,
+      settings,
+      definition,
+      executor,
+      crypto,
+      ports: hooks.wrapPorts === undefined ? ports : hooks.wrapPorts(ports),
+      seed: randomInt(2 ** 47),
+      ...(hooks.wrapReplica === undefined ? {} : { wrapReplica: hooks.wrapReplica }),
+    });
+    const status = () => this.#host.status(Date.now());
+    const metrics = createMetrics({
+      status,
+      transport: () => ({
+        ...this.#transport.counters,
+        clients: this.#transport.clientCount,
+        peersUp: this.#transport.peersUp().length,
+        waitingBytes: this.#transport.waitingBytes,
+      }),
+      journal: () => this.#journal,
+    });
+    this.#queries = new Queries({
+      settings,
+      crypto,
+      blocks: this.#blocks,
+      state: this.#state,
+      evidence: this.#evidence,
+      status,
+      metrics,
+      processFacts: () => ({
+        pid: process.pid,
+        durability: this.#config.durability,
+        upMs: Date.now() - this.#startedAt,
+        linksUp: this.#transport.peersUp(),
+        clients: this.#transport.clientCount,
+        damagedBlocks: this.#blocks.damagedReads,
+      }),
+    });
+  }
+
+  #blockPort(): BlockPort {
+    return {
+      append: (block) => {
+        this.#blocks.append(block);
+        this.#state.index(block);
+      },
+      sign: (height, headerHash, signature) => this.#blocks.sign(height, headerHash, signature),
+      truncateAbove: (height) => {
+        this.#blocks.truncateAbove(height);
+        this.#state.truncateIndex(height);
+      },
+      read: (height) => this.#blocks.read(height),
+    };
+  }
+
+  #timerPort(): TimerPort {
+    return {
+      set: (timer, delayMs) => {
+        clearTimeout(this.#timers.get(timer));
+        const handle = setTimeout(() => {
+          this.#timers.delete(timer);
+          this.#host.onTimer(timer, Date.now());
+        }, delayMs);
+        this.#timers.set(timer, handle);
+      },
+      cancel: (timer) => {
+        clearTimeout(this.#timers.get(timer));
+        this.#timers.delete(timer);
+      },
+    };
+  }
+
+  #observerPort(): ObserverPort {
+    return {
+      note: (name, detail) => this.#log.info(detail, name),
+      evidence: (replica, rule, bytes) => {
+        this.#log.warn({ replica, rule }, `replica ${replica} is proven faulty`);
+        try {
+          this.#evidence.add(replica, rule, bytes, Date.now());
+        } catch (error) {
+          this.#log.error({ problem: (error as Error).message }, 'evidence could not be stored');
+        }
+      },
+      ignored: (reason, from) => this.#log.debug({ from, reason }, 'ignored'),
+      fatal: (reason) => this.#fatal(reason),
+    };
+  }
+
+  async #listen(address: string): Promise<void> {
+    try {
+      this.port = await this.#transport.start();
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new StartRefused(
+        code === 'EADDRINUSE'
+          ? `${address} is in use by another program: stop it, or name another "listen" in the config.`
+          : `This replica cannot listen on ${address}: ${message}.`,
+      );
+    }
+  }
+
+  #onClientFrame(link: ClientLink, clientKey: Uint8Array, bytes: Uint8Array): void {
+    // Hello (1) was taken by the transport; bundles (2) and reads (3) are the host's.
+    if (bytes[0] === 2 || bytes[0] === 3) {
+      this.#host.onClientFrame(link, clientKey, bytes, Date.now());
+      return;
+    }
+    const frame = decodeClientFrame(bytes);
+    if (frame?.kind !== 'query') {
+      this.#transport.dropClient(link, 'a frame makes no sense');
+      return;
+    }
+    const { id, topic, argument } = frame;
+    void this.#queries.answer(topic, argument).then((answer) => {
+      this.#transport.toClient(link, encodeReplicaFrame({ kind: 'queryAnswer', id, ...answer }));
+    });
+  }
+
+  /** Puts blocks that are not in the transaction index into it, a few at a time. */
+  #catchUpIndex(): void {
+    if (this.#indexing || this.#stopping !== undefined) return;
+    this.#indexing = true;
+    const step = (): void => {
+      for (let count = 0; count < INDEX_SLICE; count += 1) {
+        const height = this.#state.indexedHeight + 1;
+        const bytes = this.#stopping === undefined ? this.#blocks.read(height) : undefined;
+        const block = bytes === undefined ? undefined : decodeBlock(nodeHash, bytes);
+        if (block === undefined) {
+          this.#indexing = false;
+          return;
+        }
+        this.#state.index(block);
+      }
+      setImmediate(step);
+    };
+    step();
+  }
+
+  /** The replica must not go on: says why, where an operator and `status` find it, and stops. */
+  #fatal(reason: string): void {
+    if (this.#stopping !== undefined) return;
+    this.#log.fatal(reason);
+    writeStopNote(this.#config.folder, reason, EXIT.failed);
+    // Not from inside the host.
+    setImmediate(() => void this.stop(EXIT.failed));
+  }
+
+  /** Stops in order: nothing new is taken, everything appended is written and synced. */
+  stop(exitCode: number = EXIT.stopped): Promise<void> {
+    this.#stopping ??= this.#stop(exitCode);
+    return this.#stopping;
+  }
+
+  async #stop(exitCode: number): Promise<void> {
+    const impatience = setTimeout(() => process.exit(exitCode), STOP_MS);
+    impatience.unref();
+    await this.#closeParts();
+    clearTimeout(impatience);
+    this.#log.info({ exitCode }, 'replica stopped');
+    this.#options.onStopped?.(exitCode);
+  }
+
+  /** Closes what was opened: first the sources of work, then what the rest writes to. */
+  async #closeParts(): Promise<void> {
+    for (const handle of this.#timers.values()) clearTimeout(handle);
+    this.#timers.clear();
+    await this.#transport?.close();
+    this.#trusted?.close();
+    await this.#journal?.close();
+    await this.#state?.close();
+    await this.#blocks?.close();
+  }
+}

@@ -1,0 +1,56 @@
+/** Runs one replica as this process: signals, exit codes, the last words. Shared by production and development entries. */
+import fs from 'node:fs';
+import { StoreDamaged } from './journal.ts';
+import { KeyFileError } from './keys.ts';
+import { EXIT, readNodeConfig, StartRefused } from './node-config.ts';
+import { writeStopNote } from './process-log.ts';
+import { ReplicaProcess } from './replica-process.ts';
+import type { ReplicaProcessOptions } from './replica-process.ts';
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof StartRefused) return error.exitCode;
+  if (error instanceof KeyFileError) return EXIT.badConfig;
+  return error instanceof StoreDamaged ? EXIT.storeRefused : EXIT.failed;
+}
+
+function sentenceOf(error: unknown): string {
+  const isForOperator =
+    error instanceof StartRefused || error instanceof KeyFileError || error instanceof StoreDamaged;
+  if (isForOperator) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/**
+ * Starts the replica of a config file and keeps this process until SIGTERM or SIGINT (exit 0) or a failure (see `EXIT`).
+ * Prints `ready PORT` to standard output when it listens. If the parent opened an IPC channel and it closes, the
+ * replica stops, so that no replica outlives the `up` that started it.
+ */
+export async function runReplica(configFile: string, options: ReplicaProcessOptions = {}): Promise<void> {
+  let folder: string | undefined;
+  try {
+    const config = readNodeConfig(configFile);
+    folder = config.folder;
+    const replica = new ReplicaProcess(config, {
+      ...options,
+      onStopped: (exitCode) => {
+        options.onStopped?.(exitCode);
+        process.exit(exitCode);
+      },
+    });
+    const stop = (): void => void replica.stop();
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+    process.once('disconnect', stop);
+    await replica.start();
+    process.stdout.write(`ready ${replica.port}\n`);
+    process.send?.({ ready: replica.port });
+  } catch (error) {
+    const sentence = sentenceOf(error);
+    const exitCode = exitCodeOf(error);
+    // A folder that another process uses is not ours to write to.
+    if (folder !== undefined && fs.existsSync(folder) && !sentence.includes('is in use by another replica'))
+      writeStopNote(folder, sentence, exitCode);
+    process.stderr.write(`${sentence}\n`);
+    process.exit(exitCode);
+  }
+}
