@@ -18,6 +18,9 @@ const QUERY_MS: Milliseconds = 2_000;
 /** When a replica is slow the next one is asked, too. */
 const HEDGE_MS: Milliseconds = 100;
 
+/** How long to wait for replicas that may know more, once f+1 have answered. */
+const LAST_WORD_MS: Milliseconds = 150;
+
 function sleep(delayMs: Milliseconds): { readonly done: Promise<void>; readonly cancel: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const done = new Promise<void>((resolve) => (timer = setTimeout(resolve, delayMs)));
@@ -58,6 +61,7 @@ export class LedgerReader {
     argument: string,
     hedgeMs: Milliseconds,
     judge: (reply: QueryReply, replica: ReplicaId) => T | undefined,
+    isEnough: () => boolean = () => false,
   ): Promise<T | undefined> {
     const count = this.#options.settings.members.length;
     // The load of reading is spread: each call starts with another replica.
@@ -77,11 +81,16 @@ export class LedgerReader {
       }
     }
     const all = Promise.all(asked);
+    // Enough to answer by, but another one may know better: silent replicas are not waited for to the end.
+    const enough = asked.map(async (one) => {
+      await one;
+      await (isEnough() ? sleep(LAST_WORD_MS).done : all);
+    });
     // Each answer may decide; those that come later change nothing.
     const decided = asked.map((one) =>
       one.then(() => (outcome === undefined ? new Promise<never>(() => {}) : undefined)),
     );
-    await Promise.race([all, ...decided]);
+    await Promise.race([all, ...decided, ...enough]);
     return outcome;
   }
 
@@ -107,16 +116,19 @@ export class LedgerReader {
   async transaction(txId: Digest): Promise<TransactionState> {
     const tried = new Set<Height>();
     let isPending = false;
-    let unknown = 0;
-    for (;;) {
-      const height = await this.#askUntil('transaction', txId, 0, (reply) => {
+    let answers = 0;
+    // A replica may claim another height each time it is asked: there is an end to it.
+    for (let round = 0; round < this.#options.settings.members.length; round += 1) {
+      answers = 0;
+      const judge = (reply: QueryReply): Height | undefined => {
+        answers += 1;
         const answer = reply.found ? parseObject(reply.bytes) : undefined;
         if (answer?.['state'] === 'pending') isPending = true;
         const claimed = answer?.['state'] === 'committed' ? integerOf(answer['height'], 1) : undefined;
-        if (claimed !== undefined) return tried.has(claimed) ? undefined : claimed;
-        unknown += 1;
-        return undefined;
-      });
+        return claimed === undefined || tried.has(claimed) ? undefined : claimed;
+      };
+      const isEnough = (): boolean => answers >= this.#quorum;
+      const height = await this.#askUntil('transaction', txId, 0, judge, isEnough);
       if (height === undefined) break;
       tried.add(height);
       // A claim is only a hint where to look: the block proves it.
@@ -127,7 +139,7 @@ export class LedgerReader {
       return { state: 'committed', height, sequence: block.header.sequence, index, transaction };
     }
     if (isPending) return { state: 'pending' };
-    if (unknown < this.#quorum) throw this.unavailable();
+    if (answers < this.#quorum) throw this.unavailable();
     return { state: 'unknown' };
   }
 
@@ -135,7 +147,7 @@ export class LedgerReader {
   async position(argument: string): Promise<EventPosition | undefined> {
     const counts = new Map<string, number>();
     let missing = 0;
-    const position = await this.#askUntil('events', argument, 0, (reply) => {
+    const judge = (reply: QueryReply): EventPosition | undefined => {
       if (!reply.found) missing += 1;
       const answer = reply.found ? parseObject(reply.bytes) : undefined;
       const height = integerOf(answer?.['height'], 1);
@@ -145,7 +157,8 @@ export class LedgerReader {
       const count = (counts.get(name) ?? 0) + 1;
       counts.set(name, count);
       return count >= this.#quorum ? { height, firstNumber } : undefined;
-    });
+    };
+    const position = await this.#askUntil('events', argument, 0, judge, () => missing >= this.#quorum);
     if (position !== undefined || missing >= this.#quorum || counts.size > 0) return position;
     throw this.unavailable();
   }

@@ -253,10 +253,9 @@ export class Submitter {
     this.#opening.catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      const error = new ClientError(
-        'timeout',
-        'no session could be opened in time: no quorum answers; nothing was sent for this operation',
-      );
+      const message =
+        'no session could be opened in time: no quorum answers; nothing was sent for this operation';
+      const error = new ClientError('unavailable', message, { retryAfterMs: 1_000 });
       timer = setTimeout(reject, timeoutMs, error);
     });
     try {
