@@ -146,7 +146,8 @@ export class SimClient {
 
   #onRefused(from: ReplicaId, bundle: Digest, reason: string): void {
     for (const flight of this.#flights) {
-      if (flight.bundle !== bundle) continue;
+      // A replica that lags (or fell back in a crash) says so of a session that it will know in a moment.
+      if (flight.bundle !== bundle || reason === 'sessionNotYetKnown') continue;
       flight.refusals.set(from, reason);
       if (flight.refusals.size > this.#options.settings.f) {
         this.#flights.delete(flight);
