@@ -292,6 +292,8 @@ export class StateTransfer {
     if (target?.phase !== 'blocks' || frame.from !== this.#nextHeight || from !== target.sources[0]) return;
     const { executor, blocks, context } = this.#options;
     for (const bytes of frame.blocks) {
+      // A source that has executed more sends what follows the certified height too.
+      if (this.#haveHeight >= executor.height) break;
       const block = decodeBlock(context.hash, bytes.slice());
       const { height } = block?.header ?? { height: -1 };
       const follows =
