@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import type { ClusterSettings } from '../core/config.ts';
 import type { ReplicaId } from '../core/types.ts';
@@ -38,8 +39,42 @@ export function foldersOf(folder: string): {
   };
 }
 
+/** Gives a lock back before the process ends. */
+export type ReleaseLock = () => void;
+
+/**
+ * Linux: a socket in the abstract namespace, which the kernel takes back when its process ends, however it ends.
+ * Undefined if another process holds the name.
+ */
+function bindLock(name: string): Promise<ReleaseLock | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer((socket) => socket.destroy());
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    server.listen(`\0moiety-replica-${name}`, () => {
+      resolve(() => server.close());
+    });
+    server.unref();
+  });
+}
+
+async function acquire(folder: string, token: Uint8Array): Promise<ReleaseLock | undefined> {
+  if (process.platform !== 'linux')
+    return (await takeLock(folder, token, LOCK_PATIENCE_MS)) ? () => undefined : undefined;
+  const { dev, ino } = fs.statSync(folder, { bigint: true });
+  const name = createHash('sha256').update(token).update(`${dev}:${ino}`).digest('hex').slice(0, 40);
+  const deadline = performance.now() + LOCK_PATIENCE_MS;
+  for (;;) {
+    const release = await bindLock(name);
+    if (release !== undefined || performance.now() > deadline) return release;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Takes the folder for this process, for as long as it lives; throws `StartRefused` if another one has it. */
-export async function lockDataFolder(folder: string, linkKey: KeyObject): Promise<void> {
+export async function lockDataFolder(folder: string, linkKey: KeyObject): Promise<ReleaseLock> {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   // A secret of the replica, so that nobody else on this machine can take the name.
   const token = createHash('sha256')
@@ -47,7 +82,8 @@ export async function lockDataFolder(folder: string, linkKey: KeyObject): Promis
     .update(linkKey.export({ format: 'der', type: 'pkcs8' }))
     .digest();
   const { pid } = foldersOf(folder);
-  if (!(await takeLock(folder, token, LOCK_PATIENCE_MS))) {
+  const release = await acquire(folder, token);
+  if (release === undefined) {
     let holder = '';
     try {
       holder = ` (process ${fs.readFileSync(pid, 'utf8').trim()})`;
@@ -60,6 +96,7 @@ export async function lockDataFolder(folder: string, linkKey: KeyObject): Promis
     );
   }
   fs.writeFileSync(pid, `${process.pid}\n`, { mode: 0o600 });
+  return release;
 }
 
 /** Checks that the store belongs to this replica of this cluster; marks it if it is new. Throws `StartRefused`. */

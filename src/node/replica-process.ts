@@ -24,6 +24,7 @@ import type { BlockStore } from './block-store.ts';
 import { openBlockStore } from './block-store.ts';
 import { createNodeCrypto, nodeHash } from './crypto.ts';
 import { claimStore, foldersOf, lockDataFolder } from './data-folder.ts';
+import type { ReleaseLock } from './data-folder.ts';
 import { systemDisk } from './disk.ts';
 import { EvidenceStore } from './evidence-store.ts';
 import { openJournal } from './journal.ts';
@@ -98,6 +99,7 @@ export class ReplicaProcess {
   #queries!: Queries;
   #stopping: Promise<void> | undefined;
   #indexing = false;
+  #releaseLock: ReleaseLock | undefined;
   /** Port that the replica listens on. */
   port = 0;
 
@@ -127,7 +129,7 @@ export class ReplicaProcess {
       );
     const hostKey = keyFor(config.hostKeyFile, member.hostKey, 'host key');
     const linkKey = keyFor(config.linkKeyFile, member.linkKey, 'link key');
-    await lockDataFolder(config.folder, linkKey);
+    this.#releaseLock = await lockDataFolder(config.folder, linkKey);
     claimStore(config.folder, settings, config.replica);
     clearStopNote(config.folder);
     const crypto = createNodeCrypto({
@@ -420,5 +422,6 @@ export class ReplicaProcess {
     await this.#journal?.close();
     await this.#state?.close();
     await this.#blocks?.close();
+    this.#releaseLock?.();
   }
 }
