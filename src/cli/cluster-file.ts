@@ -1,0 +1,89 @@
+/** cluster.json and trust.json: composed from public files, written, and read back with every check. */
+import { writeFileSync } from 'node:fs';
+import { hexToBytes } from '../core/bytes.ts';
+import { DEFAULT_LIMITS, DEFAULT_TIMERS } from '../core/config.ts';
+import type { ClusterSettings, PolicyRule } from '../core/config.ts';
+import type { Digest } from '../core/types.ts';
+import {
+  clusterIdOf,
+  clusterIdProblem,
+  clusterSettingsToJson,
+  parseClusterSettings,
+} from '../ledger/genesis.ts';
+import { encodeTrust } from '../ledger/trust.ts';
+import type { Trust } from '../ledger/trust.ts';
+import { nodeHash } from '../node/crypto.ts';
+import { CommandFailure } from './failure.ts';
+import { readJsonFile } from './member-file.ts';
+import type { ClientFile, MemberFile } from './member-file.ts';
+
+/** The one protocol of this version. */
+export const DEFAULT_PROTOCOL = 'minbft';
+
+/** What a new cluster is composed from. */
+export interface Composition {
+  readonly members: readonly MemberFile[];
+  readonly clients: readonly ClientFile[];
+  readonly policy?: readonly PolicyRule[];
+}
+
+/** Puts genesis together and checks it as a replica would. Throws a CommandFailure that says which field is wrong. */
+export function composeCluster({ members, clients, policy = [] }: Composition): ClusterSettings {
+  if (members.length < 3 || members.length % 2 === 0)
+    throw new CommandFailure(
+      `A cluster has 2f+1 members (3, 5, 7, …); ${members.length} member files were given.`,
+    );
+  const withoutId = {
+    configurationVersion: 0,
+    protocol: DEFAULT_PROTOCOL,
+    f: (members.length - 1) / 2,
+    suite: members[0]!.trusted?.suite ?? 'ed25519',
+    members: members.map(({ name, organisation, address, hostKey, linkKey, trusted }, id) => ({
+      id,
+      name,
+      organisation,
+      hostKey,
+      linkKey,
+      address,
+      trusted,
+    })),
+    clients: clients.map(({ key, organisation, role }) => ({ key, organisation, role })),
+    policy,
+    limits: DEFAULT_LIMITS,
+    timers: DEFAULT_TIMERS,
+  };
+  // Judged before the id is computed: the id is defined for well-formed settings only.
+  const zero = '0'.repeat(64) as Digest;
+  const judged = parseClusterSettings(JSON.parse(JSON.stringify({ clusterId: zero, ...withoutId })));
+  if ('error' in judged) throw new CommandFailure(`The members do not make a cluster: ${judged.error}.`);
+  return { ...judged.settings, clusterId: clusterIdOf(nodeHash, judged.settings) };
+}
+
+/** What a verifier needs to know of a cluster. */
+export function trustOf(settings: ClusterSettings): Trust {
+  const { clusterId, f, configurationVersion } = settings;
+  return {
+    clusterId,
+    f,
+    configurationVersion,
+    hostKeys: settings.members.map(({ hostKey }) => hexToBytes(hostKey)!),
+  };
+}
+
+/** Writes cluster.json; both files are public. */
+export function writeClusterFiles(settings: ClusterSettings, clusterPath: string, trustPath: string): void {
+  writeFileSync(clusterPath, `${JSON.stringify(clusterSettingsToJson(settings), undefined, 2)}\n`, {
+    mode: 0o644,
+  });
+  writeFileSync(trustPath, encodeTrust(trustOf(settings)), { mode: 0o644 });
+}
+
+/** Reads cluster.json with every check. Throws a CommandFailure. */
+export function readClusterFile(path: string): ClusterSettings {
+  const parsed = parseClusterSettings(readJsonFile(path));
+  if ('error' in parsed)
+    throw new CommandFailure(`${path} is not a cluster file of this version: ${parsed.error}.`);
+  const problem = clusterIdProblem(nodeHash, parsed.settings);
+  if (problem !== undefined) throw new CommandFailure(`${path}: ${problem}.`);
+  return parsed.settings;
+}

@@ -1,0 +1,79 @@
+/** `moiety fault`: makes faults on a local cluster, through its supervisor. */
+import type { Command } from 'commander';
+import { Argument } from 'commander';
+import { BEHAVIOURS } from '../../adversary/behaviours.ts';
+import { DataFolder } from '../data-folder.ts';
+import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
+import { dataOption, portOption, wholeNumber, withJson } from '../options.ts';
+import { printJson, printLine } from '../output.ts';
+import { callControl, FAULT_ACTIONS, liveRun } from '../supervisor/control.ts';
+import type { FaultAction } from '../supervisor/control.ts';
+
+interface Options {
+  readonly data: string;
+  readonly port?: number;
+  readonly json?: boolean;
+}
+
+const TEXTS: Readonly<Record<FaultAction, string>> = {
+  kill: 'ends the process at once (SIGKILL); it stays down',
+  pause: 'freezes the process (SIGSTOP)',
+  resume: 'lets a paused process go on (SIGCONT)',
+  restart: 'stops the process if it runs, and starts it',
+  wipe: 'stops the process and deletes its store; keys and trusted component stay',
+  byzantine: 'starts it again with a behaviour that lies; "none" makes it correct again',
+};
+
+async function fault(
+  action: FaultAction,
+  replica: number,
+  behaviour: string | undefined,
+  options: Options,
+): Promise<void> {
+  if ((action === 'byzantine') !== (behaviour !== undefined))
+    throw usageFailure(
+      action === 'byzantine'
+        ? `Say which behaviour: ${BEHAVIOURS.map(({ name }) => name).join(', ')}, or none.`
+        : `"fault ${action}" takes no behaviour.`,
+    );
+  const folder = new DataFolder(options.data);
+  const { replicas } = folder.requireMarker();
+  if (replica >= replicas)
+    throw usageFailure(`There is no replica ${replica}; this cluster has replicas 0 to ${replicas - 1}.`);
+  const run = liveRun(folder);
+  if (run === undefined)
+    throw new CommandFailure(
+      `The cluster in ${folder.path} is not running: start it with "moiety up".`,
+      EXIT.unreachable,
+    );
+  if (options.port !== undefined && options.port !== run.port)
+    throw usageFailure(
+      `The cluster in ${folder.path} has its gateway on port ${run.port}, not ${options.port}.`,
+    );
+  const { done } = await callControl<{ done: string }>(run, 'POST', '/fault', { action, replica, behaviour });
+  if (options.json === true)
+    printJson({ action, replica, ...(behaviour === undefined ? {} : { behaviour }), done });
+  else printLine(done);
+}
+
+/** Adds the command. */
+export function addFault(program: Command): void {
+  const actions = FAULT_ACTIONS.map((name) => `  ${name.padEnd(10)} ${TEXTS[name]}`).join('\n');
+  const behaviours = BEHAVIOURS.map(({ name, text }) => `  ${name.padEnd(15)} ${text}`).join('\n');
+  withJson(
+    program
+      .command('fault')
+      .summary('make a fault on a local cluster')
+      .description('Makes a fault on one replica of a local cluster that runs under "moiety up".')
+      .addArgument(new Argument('<action>').choices(FAULT_ACTIONS))
+      .addArgument(new Argument('<replica>', 'number of the replica').argParser(wholeNumber(0, 99)))
+      .argument('[behaviour]', 'for "byzantine"')
+      .addOption(dataOption())
+      .addOption(portOption()),
+  )
+    .addHelpText(
+      'after',
+      `\nActions:\n${actions}\n\nBehaviours:\n${behaviours}\n\nExamples:\n  moiety fault kill 0\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n`,
+    )
+    .action(fault);
+}

@@ -1,0 +1,250 @@
+/** `moiety up`: a local cluster, each replica a process, under a supervisor that lives as long as this command. */
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { mkdirSync } from 'node:fs';
+import { BEHAVIOURS } from '../../adversary/behaviours.ts';
+import { asciiBytes } from '../../core/bytes.ts';
+import { takeLock } from '../../footprints/process/lock.ts';
+import type { Durability } from '../../node/journal.ts';
+import { readClusterFile } from '../cluster-file.ts';
+import { DataFolder, DEFAULT_PORT } from '../data-folder.ts';
+import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
+import { dataOption, portOption } from '../options.ts';
+import { printLine, printNote, tableLines } from '../output.ts';
+import { writeConfigs } from '../supervisor/configs.ts';
+import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
+import { endOrphans, stopTrustedProcesses } from '../supervisor/orphans.ts';
+import { requireFreePorts } from '../supervisor/ports.ts';
+import { readRunFile, removeRunFile } from '../supervisor/run-file.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+
+/** Options of `up`. */
+export interface UpOptions {
+  readonly data: string;
+  readonly port?: number;
+  readonly replicas?: string;
+  readonly fresh?: boolean;
+  readonly byzantine?: ReadonlyMap<number, string>;
+  readonly durability: Durability;
+}
+
+const READY_MS = 60_000;
+const POLL_MS = 50;
+const LOCK_PATIENCE_MS = 300;
+
+/** Reads `0=equivocate` and adds it to what was given before. */
+function parseByzantine(
+  text: string,
+  before: ReadonlyMap<number, string> | undefined,
+): ReadonlyMap<number, string> {
+  const match = /^(\d)=([a-z-]+)$/.exec(text);
+  const known = BEHAVIOURS.map(({ name }) => name as string);
+  if (match === null || !known.includes(match[2]!))
+    throw usageFailure(`--byzantine takes REPLICA=BEHAVIOUR; behaviours are ${known.join(', ')}.`);
+  return new Map([...(before ?? []), [Number(match[1]), match[2]!]]);
+}
+
+/** What is in the folder after this: a cluster that fits the options. */
+async function prepareFolder(
+  folder: DataFolder,
+  options: UpOptions,
+): Promise<{ replicas: number; port: number }> {
+  const marker = folder.marker();
+  const asked = options.replicas === undefined ? undefined : Number(options.replicas);
+  if (marker === undefined) {
+    const replicas = asked ?? 3;
+    const port = options.port ?? DEFAULT_PORT;
+    await requirePorts(port, port, replicas, false);
+    printNote(`Making a cluster of ${replicas} replicas in ${folder.path} …`);
+    await createCluster(folder, { replicas, port, development: false });
+    return { replicas, port };
+  }
+  if (asked !== undefined && asked !== marker.replicas)
+    throw new CommandFailure(
+      `${folder.path} holds a cluster of ${marker.replicas} replicas, not ${asked}. Leave --replicas out to go on with it, ` +
+        'use another --data folder, or add --fresh to delete it and begin anew.',
+    );
+  const settings = readClusterFile(folder.cluster);
+  if (settings.clusterId !== marker.clusterId || settings.members.length !== marker.replicas)
+    throw new CommandFailure(
+      `${folder.cluster} belongs to another cluster than the rest of the folder: restore it from the backup, ` +
+        'or use another --data folder.',
+    );
+  const port = options.port ?? marker.port;
+  await requirePorts(port, marker.port, marker.replicas, true);
+  return { replicas: marker.replicas, port };
+}
+
+/** `base`: port that the cluster was made with; the replicas' addresses are part of genesis and follow from it. */
+async function requirePorts(port: number, base: number, replicas: number, exists: boolean): Promise<void> {
+  if (base + replicas > 65_535) throw usageFailure(`--port ${base} leaves no room for ${replicas} replicas.`);
+  const advice = exists
+    ? 'Stop what listens there. The ports of the replicas are part of the cluster; the one of the gateway can be chosen with --port.'
+    : 'Stop what listens there, or choose another range with --port (the replicas use the ports behind it).';
+  const wanted = [
+    { port, what: 'gateway' },
+    ...Array.from({ length: replicas }, (_, id) => ({ port: replicaPort(base, id), what: `replica ${id}` })),
+  ];
+  if (exists && wanted.slice(1).some((replica) => replica.port === port))
+    throw usageFailure(
+      `--port ${port} is the port of a replica of this cluster: choose one outside ${base + 1} to ${base + replicas}.`,
+    );
+  await requireFreePorts(wanted, advice);
+}
+
+/** One supervisor for a folder. */
+async function takeFolder(folder: DataFolder): Promise<void> {
+  mkdirSync(folder.path, { recursive: true, mode: 0o700 });
+  if (await takeLock(folder.path, asciiBytes('moiety up'), LOCK_PATIENCE_MS)) return;
+  const run = readRunFile(folder);
+  const who = run === undefined ? '' : ` (process ${run.pid}, gateway on port ${run.port})`;
+  throw new CommandFailure(
+    `Another "moiety up" uses ${folder.path} already${who}: stop it with "moiety down", or use another --data folder.`,
+  );
+}
+
+function shown(folder: DataFolder): string {
+  const isDefault = new DataFolder('.moiety').path === folder.path;
+  return isDefault ? '' : ` --data ${folder.path}`;
+}
+
+function printCluster(folder: DataFolder, port: number, supervisor: Supervisor): void {
+  const settings = readClusterFile(folder.cluster);
+  const reports = supervisor.processes();
+  const rows = settings.members.map(({ id, address, trusted }) => [
+    id,
+    reports[id]?.pid ?? '-',
+    address,
+    `${trusted.program}@${trusted.footprint}`,
+    reports[id]?.byzantine ?? 'correct',
+  ]);
+  const lines = tableLines(['replica', 'pid', 'address', 'trusted component', 'behaviour'], rows);
+  const data = shown(folder);
+  printLine(
+    [
+      `Cluster ${settings.clusterId.slice(0, 16)}: ${settings.members.length} replicas, tolerates f = ${settings.f}, protocol ${settings.protocol}`,
+      '',
+      ...lines.map((line) => `  ${line}`),
+      '',
+      `  gateway     http://127.0.0.1:${port}`,
+      `  data        ${folder.path}`,
+      `  trust file  ${folder.trust}`,
+      '',
+      'Try in another terminal:',
+      `  curl -X PUT --data world http://127.0.0.1:${port}/v1/kv/hello`,
+      `  curl http://127.0.0.1:${port}/v1/kv/hello`,
+      `  moiety status${data}`,
+      `  moiety fault kill 0${data}`,
+      'Ctrl-C stops the cluster; "moiety up" goes on with its data.',
+      '',
+    ].join('\n'),
+  );
+}
+
+/** Polls `/health`. False if it was not well in time. */
+async function waitUntilReady(port: number, stopped: AbortSignal): Promise<boolean> {
+  const deadline = performance.now() + READY_MS;
+  while (performance.now() < deadline && !stopped.aborted) {
+    try {
+      const signal = AbortSignal.any([stopped, AbortSignal.timeout(6_000)]);
+      const response = await fetch(`http://127.0.0.1:${port}/health`, { signal });
+      await response.arrayBuffer();
+      if (response.ok) return true;
+    } catch {
+      // Not up yet.
+    }
+    await new Promise((done) => setTimeout(done, POLL_MS));
+  }
+  return false;
+}
+
+async function stopAll(supervisor: Supervisor): Promise<never> {
+  printNote('Stopping …');
+  const problems = await supervisor.stop();
+  for (const problem of problems) printNote(`  ${problem}`);
+  process.exit(problems.length === 0 ? EXIT.ok : EXIT.failed);
+}
+
+async function up(options: UpOptions): Promise<void> {
+  const folder = new DataFolder(options.data);
+  await takeFolder(folder);
+  const before = folder.marker();
+  if (before !== undefined) {
+    const left = await endOrphans(folder, before.replicas);
+    if (left > 0) printNote(`Ended ${left} processes that an earlier run had left behind.`);
+    removeRunFile(folder);
+    if (options.fresh === true) await stopTrustedProcesses(folder, before.replicas);
+  }
+  if (options.fresh === true) folder.removeCluster();
+  const { replicas, port } = await prepareFolder(folder, options);
+  const byzantine = options.byzantine ?? new Map<number, string>();
+  for (const id of byzantine.keys())
+    if (id >= replicas)
+      throw usageFailure(`There is no replica ${id}; this cluster has replicas 0 to ${replicas - 1}.`);
+  writeConfigs(folder, { replicas, port, durability: options.durability });
+  const stopped = new AbortController();
+  const supervisor = new Supervisor({
+    folder,
+    replicas,
+    port,
+    byzantine,
+    behaviours: BEHAVIOURS.map(({ name }) => name),
+    onDown: () => stop(),
+    onGivenUp: ({ name, reason }) =>
+      printNote(`${name} has stopped and is not started again: ${reason ?? 'see its log'}`),
+  });
+  const stop = (): void => {
+    if (stopped.signal.aborted) return;
+    stopped.abort();
+    void stopAll(supervisor);
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
+  await supervisor.start();
+  printCluster(folder, port, supervisor);
+  if (await waitUntilReady(port, stopped.signal)) printLine('ready');
+  else if (!stopped.signal.aborted)
+    printNote(
+      `The cluster is not ready: no quorum commits yet. "moiety status${shown(folder)}" says what is wrong.`,
+    );
+}
+
+/** Adds the command. */
+export function addUp(program: Command): void {
+  program
+    .command('up')
+    .summary('start a local cluster (and go on with its data)')
+    .description(
+      'Starts a local cluster: every replica is a process with its own trusted component, store and keys, and a gateway ' +
+        'serves HTTP on loopback. Ctrl-C stops everything; starting again goes on with the data.',
+    )
+    .addOption(
+      new Option('--replicas <count>', 'replicas of a new cluster (default 3)').choices(['3', '5', '7']),
+    )
+    .addOption(portOption())
+    .addOption(dataOption())
+    .option('--fresh', 'delete the cluster in the data folder first, with its keys')
+    .addOption(
+      new Option(
+        '--byzantine <replica=behaviour>',
+        'let a replica lie, for example 0=equivocate; may be repeated',
+      ).argParser(parseByzantine),
+    )
+    .addOption(
+      new Option(
+        '--durability <mode>',
+        'what survives: fsync: a power cut; os: a crash of the process; memory: nothing',
+      )
+        .choices(['fsync', 'os', 'memory'])
+        .default('fsync'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  moiety up
+  moiety up --replicas 5 --port 4700 --data /tmp/five
+  moiety up --fresh --byzantine 0=equivocate
+`,
+    )
+    .action((options: UpOptions) => up(options));
+}

@@ -1,0 +1,63 @@
+/** Makes a local cluster in an empty data folder: keys, trusted components, cluster.json, trust.json. */
+import { bytesToHex } from '../../core/bytes.ts';
+import type { TrustedRegistration } from '../../core/config.ts';
+import { createTrustedFolder } from '../../footprints/process/launcher.ts';
+import { createKeyFile, rawPublicKeyOf } from '../../node/keys.ts';
+import { composeCluster, writeClusterFiles } from '../cluster-file.ts';
+import type { DataFolder } from '../data-folder.ts';
+import { CLIENT_FORMAT, MEMBER_FORMAT } from '../member-file.ts';
+import type { ClientFile, MemberFile } from '../member-file.ts';
+
+/** What is asked for. */
+export interface NewCluster {
+  readonly replicas: number;
+  /** Port of the gateway; replica N gets this + 1 + N. */
+  readonly port: number;
+  /** Registrations of volatile components instead of trusted processes (`--dev`). */
+  readonly development: boolean;
+}
+
+/** The address of replica `id` in a local cluster. */
+export function replicaPort(port: number, id: number): number {
+  return port + 1 + id;
+}
+
+function newKey(path: string): string {
+  return bytesToHex(rawPublicKeyOf(createKeyFile(path))!);
+}
+
+function member(folder: DataFolder, id: number, port: number, trusted: TrustedRegistration): MemberFile {
+  const paths = folder.replica(id);
+  return {
+    format: MEMBER_FORMAT,
+    name: `replica-${id}`,
+    organisation: `organisation-${id}`,
+    address: `127.0.0.1:${replicaPort(port, id)}`,
+    hostKey: newKey(paths.hostKey),
+    linkKey: newKey(paths.linkKey),
+    trusted,
+  };
+}
+
+function client(folder: DataFolder, name: 'gateway' | 'admin' | 'local'): ClientFile {
+  const role = name === 'admin' ? 'admin' : 'client';
+  return { format: CLIENT_FORMAT, name, organisation: 'local', key: newKey(folder.clientKey(name)), role };
+}
+
+/**
+ * Makes the cluster. Interrupted, it leaves a folder that the next call makes again from the start: nothing was sealed
+ * yet.
+ */
+export async function createCluster(folder: DataFolder, wanted: NewCluster): Promise<void> {
+  folder.beginCreation();
+  const ids = Array.from({ length: wanted.replicas }, (_, id) => id);
+  const registrations = await Promise.all(ids.map((id) => createTrustedFolder(folder.replica(id).trusted)));
+  const settings = composeCluster({
+    members: ids.map((id) => member(folder, id, wanted.port, registrations[id]!)),
+    clients: [client(folder, 'gateway'), client(folder, 'admin'), client(folder, 'local')],
+  });
+  writeClusterFiles(settings, folder.cluster, folder.trust);
+  const { clusterId } = settings;
+  const { replicas, port, development } = wanted;
+  folder.finishCreation({ clusterId, replicas, port, development });
+}

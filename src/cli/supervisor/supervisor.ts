@@ -1,0 +1,194 @@
+/** Keeps a local cluster running: its replicas, each with its trusted process, and the gateway. */
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { DataFolder } from '../data-folder.ts';
+import { CommandFailure, messageOf, usageFailure } from '../failure.ts';
+import { FATAL_EXIT_CODES } from './configs.ts';
+import { portOf, startControl } from './control.ts';
+import type { ControlPort, FaultOrder } from './control.ts';
+import { byzantineEntry, gatewayEntry, replicaEntry } from './entry-points.ts';
+import { ManagedProcess } from './managed-process.ts';
+import { stopTrustedProcesses } from './orphans.ts';
+import { removeRunFile, writeRunFile } from './run-file.ts';
+import type { ProcessReport } from './run-file.ts';
+
+/** What a supervisor needs; configurations are written already. */
+export interface SupervisorOptions {
+  readonly folder: DataFolder;
+  readonly replicas: number;
+  /** Port of the gateway. */
+  readonly port: number;
+  /** Behaviours of replicas that lie on purpose, by number. */
+  readonly byzantine: ReadonlyMap<number, string>;
+  /** Names of behaviours that there are. */
+  readonly behaviours: readonly string[];
+  /** Told when somebody asks over the control port that everything ends. */
+  readonly onDown: () => void;
+  /** Told when a process is given up. */
+  readonly onGivenUp: (report: ProcessReport) => void;
+}
+
+/** The gateway reads the token of this start from here. */
+const FAULT_TOKEN_VARIABLE = 'MOIETY_FAULT_TOKEN';
+
+type GatewayMessage = FaultOrder & { readonly kind?: string; readonly id: number };
+type FaultAnswer = { readonly kind: 'faultDone'; readonly id: number; readonly error?: string };
+
+/** See the top of this file. */
+export class Supervisor implements ControlPort {
+  readonly #options: SupervisorOptions;
+  readonly #replicas: ManagedProcess[] = [];
+  readonly #gateway: ManagedProcess;
+  readonly #byzantine: Map<number, string>;
+  readonly #token = randomBytes(24).toString('hex');
+  readonly #startedAt = new Date().toISOString();
+  readonly #givenUp = new Set<string>();
+  #control: Server | undefined;
+  /** Faults are made one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #stopping = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#byzantine = new Map(options.byzantine);
+    const { folder } = options;
+    for (let id = 0; id < options.replicas; id += 1) this.#replicas.push(this.#replicaProcess(id));
+    this.#gateway = new ManagedProcess({
+      name: 'gateway',
+      log: folder.gatewayLog,
+      plan: () => ({ args: [gatewayEntry(), '--config', folder.gatewayConfig], byzantine: undefined }),
+      // Whatever ends it (a port that is taken for a moment, a full disk), it is tried again.
+      fatalExitCodes: [],
+      onChange: () => this.#onChange(),
+      environment: { [FAULT_TOKEN_VARIABLE]: this.#token },
+      onMessage: (message, answer) => this.#onGatewayMessage(message as GatewayMessage, answer),
+    });
+  }
+
+  /** `POST /v1/fault` of the gateway, which has checked the token. */
+  #onGatewayMessage(message: GatewayMessage, answer: (value: FaultAnswer) => void): void {
+    if (message?.kind !== 'fault') return;
+    const { id } = message;
+    this.fault(message).then(
+      () => answer({ kind: 'faultDone', id }),
+      (error: unknown) => answer({ kind: 'faultDone', id, error: messageOf(error) }),
+    );
+  }
+
+  #replicaProcess(id: number): ManagedProcess {
+    const paths = this.#options.folder.replica(id);
+    return new ManagedProcess({
+      name: `replica ${id}`,
+      log: paths.log,
+      plan: () => {
+        const byzantine = this.#byzantine.get(id);
+        if (byzantine === undefined) return { args: [replicaEntry(), '--config', paths.config], byzantine };
+        return { args: [byzantineEntry(), '--config', paths.config, '--behaviour', byzantine], byzantine };
+      },
+      fatalExitCodes: FATAL_EXIT_CODES,
+      onChange: () => this.#onChange(),
+    });
+  }
+
+  /** Starts every process and the control server. */
+  async start(): Promise<void> {
+    this.#control = await startControl(this, this.#token);
+    for (const process of this.#all) process.start();
+    this.#onChange();
+  }
+
+  get #all(): readonly ManagedProcess[] {
+    return [...this.#replicas, this.#gateway];
+  }
+
+  processes(): readonly ProcessReport[] {
+    return this.#all.map((process) => process.report);
+  }
+
+  down(): void {
+    this.#options.onDown();
+  }
+
+  #onChange(): void {
+    if (this.#control === undefined || this.#stopping) return;
+    const { folder, port, onGivenUp } = this.#options;
+    const processes = this.processes();
+    writeRunFile(folder, {
+      pid: process.pid,
+      token: this.#token,
+      controlPort: portOf(this.#control),
+      port,
+      startedAt: this.#startedAt,
+      processes,
+    });
+    for (const report of processes) {
+      if (report.state !== 'failed') this.#givenUp.delete(report.name);
+      else if (!this.#givenUp.has(report.name)) {
+        this.#givenUp.add(report.name);
+        onGivenUp(report);
+      }
+    }
+  }
+
+  fault(order: FaultOrder): Promise<string> {
+    const turn = this.#last.then(() => this.#fault(order));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #fault({ action, replica: id, behaviour }: FaultOrder): Promise<string> {
+    const replica = this.#replicas[id];
+    if (replica === undefined)
+      throw usageFailure(
+        `There is no replica ${id}; this cluster has replicas 0 to ${this.#replicas.length - 1}.`,
+      );
+    if (this.#stopping) throw new CommandFailure('The cluster is being stopped.');
+    switch (action) {
+      case 'kill':
+        if (!replica.isUp) throw new CommandFailure(`Replica ${id} is not running.`);
+        await replica.stop('killed by "moiety fault kill"', 'SIGKILL');
+        return `replica ${id} was killed; "moiety fault restart ${id}" starts it again`;
+      case 'pause':
+        if (!replica.pause()) throw new CommandFailure(`Replica ${id} is not running.`);
+        return `replica ${id} is paused; "moiety fault resume ${id}" lets it go on`;
+      case 'resume':
+        if (!replica.resume()) throw new CommandFailure(`Replica ${id} is not paused.`);
+        return `replica ${id} goes on`;
+      case 'restart':
+        await replica.stop('restarting');
+        replica.start();
+        return `replica ${id} was started`;
+      case 'wipe':
+        await replica.stop('stopped by "moiety fault wipe": its store is empty');
+        // The store alone: keys and the trusted component are what the replica is (decision A3).
+        rmSync(this.#options.folder.replica(id).store, { recursive: true, force: true });
+        return `the store of replica ${id} was deleted (keys and trusted component stay); "moiety fault restart ${id}" starts it again`;
+      case 'byzantine':
+        return this.#corrupt(id, replica, behaviour);
+    }
+  }
+
+  async #corrupt(id: number, replica: ManagedProcess, behaviour: string | undefined): Promise<string> {
+    const { behaviours } = this.#options;
+    if (behaviour === undefined || (behaviour !== 'none' && !behaviours.includes(behaviour)))
+      throw usageFailure(`A behaviour is one of ${behaviours.join(', ')}, or none.`);
+    await replica.stop('restarting');
+    if (behaviour === 'none') this.#byzantine.delete(id);
+    else this.#byzantine.set(id, behaviour);
+    replica.start();
+    return behaviour === 'none' ? `replica ${id} is correct again` : `replica ${id} now lies: ${behaviour}`;
+  }
+
+  /** Ends every process, trusted processes last. Sentences about what could not be ended. */
+  async stop(): Promise<readonly string[]> {
+    this.#stopping = true;
+    await this.#last;
+    await Promise.all(this.#all.map((process) => process.stop('the cluster was stopped')));
+    const problems = await stopTrustedProcesses(this.#options.folder, this.#options.replicas);
+    this.#control?.close();
+    this.#control?.closeAllConnections();
+    removeRunFile(this.#options.folder);
+    return problems;
+  }
+}
