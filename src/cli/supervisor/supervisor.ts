@@ -88,6 +88,8 @@ export class Supervisor implements ControlPort {
       },
       fatalExitCodes: FATAL_EXIT_CODES,
       onChange: () => this.#onChange(),
+      // Nothing is said there; the channel tells the replica when this supervisor is gone.
+      onMessage: () => undefined,
     });
   }
 

@@ -1,0 +1,51 @@
+/**
+ * Entry of a replica process that lies on purpose: `--config node.json --behaviour equivocate`. For development
+ * clusters only (decision B3): it composes the production replica with an adversary, which the production entry never
+ * loads. Its seals come from its real trusted component.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { BEHAVIOURS, behaviourOf } from '../adversary/behaviours.ts';
+import type { Behaviour } from '../adversary/behaviours.ts';
+import { wrapReplica } from '../adversary/stream-liar.ts';
+import { wrapPorts } from '../adversary/wire-liar.ts';
+import { Prng } from '../core/prng.ts';
+import { readNodeConfig } from '../node/node-config.ts';
+import type { DevelopmentContext, DevelopmentHooks } from '../node/replica-process.ts';
+import { runReplica } from '../node/run-replica.ts';
+
+function hooksFor(behaviour: Behaviour, self: number): (context: DevelopmentContext) => DevelopmentHooks {
+  return ({ settings, crypto }) => {
+    const random = new Prng(randomInt(2 ** 47));
+    const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
+    const { hash, hostSigner: signer } = crypto;
+    const wire = {
+      self,
+      n: settings.members.length,
+      domain,
+      hash,
+      signer,
+      random: random.fork(),
+      after: (delayMs: number, action: () => void): void => void setTimeout(action, delayMs),
+      patienceMs: settings.timers.requestMs,
+    };
+    const stream = { self, settings, domain, hash, random: random.fork() };
+    return {
+      wrapReplica: (replica) => wrapReplica(behaviour, stream, replica),
+      wrapPorts: (ports) => wrapPorts(behaviour, wire, ports),
+    };
+  };
+}
+
+const { values } = parseArgs({
+  options: { config: { type: 'string' }, behaviour: { type: 'string' } },
+  strict: true,
+});
+const chosen = behaviourOf(values.behaviour ?? '');
+if (values.config === undefined || chosen === undefined) {
+  const names = BEHAVIOURS.map(({ name }) => name).join('|');
+  process.stderr.write(`usage: main-byzantine --config node.json --behaviour ${names}\n`);
+  process.exit(2);
+}
+const { replica } = readNodeConfig(values.config);
+await runReplica(values.config, { development: hooksFor(chosen, replica) });
