@@ -13,6 +13,7 @@ import { markVerified } from '../core/types.ts';
 import type { Digest, Hash, Milliseconds, ReplicaId, Verified, View } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor, ReplyGroup } from '../ledger/contract.ts';
+import { isFinalRefusal } from '../ledger/request-runner.ts';
 import type { ClientLink, NetworkPort, ObserverPort } from './ports.ts';
 
 /** Bundles that wait for execution, at most, over all clients. */
@@ -116,6 +117,11 @@ export class ClientDesk {
 
   #admit(link: ClientLink, bundle: Bundle, now: Milliseconds): Verified<Bundle> | undefined {
     const admission = this.#options.executor.admit(bundle);
+    if (admission.kind === 'refused' && !isFinalRefusal(admission.reason)) {
+      // It may only mean that this replica lags: no word that counts against the client.
+      this.#sendBusy(link, bundle, admission.reason);
+      return undefined;
+    }
     if (admission.kind === 'refused') {
       this.#send(
         link,
@@ -130,14 +136,18 @@ export class ClientDesk {
     }
     const known = this.#waiting.has(bundle.digest);
     if (!known && this.#isFull(bundle, now)) {
-      const busy = { kind: 'busy', bundle: bundle.digest, retryAfterMs: RETRY_AFTER_MS } as const;
-      this.#send(link, encodeReplicaFrame(busy));
-      this.#options.observer.ignored('busy', 'client');
+      this.#sendBusy(link, bundle, 'busy');
       return undefined;
     }
     if (!this.#checkSeal(bundle, 'client')) return undefined;
     if (!known) this.#count(bundle, now);
     return markVerified(bundle);
+  }
+
+  #sendBusy(link: ClientLink, bundle: Bundle, reason: string): void {
+    const busy = { kind: 'busy', bundle: bundle.digest, retryAfterMs: RETRY_AFTER_MS } as const;
+    this.#send(link, encodeReplicaFrame(busy));
+    this.#options.observer.ignored(reason, 'client');
   }
 
   #checkSeal(bundle: Bundle, from: ReplicaId | 'client'): boolean {
