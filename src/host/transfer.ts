@@ -44,6 +44,8 @@ export interface StateTransferOptions {
 interface Target {
   readonly checkpoint: CheckpointState;
   sources: ReplicaId[];
+  /** Everybody who can have the blocks, also who has dropped the state meanwhile. */
+  readonly all: readonly ReplicaId[];
   /** Own state to compare with; undefined if no checkpoint is kept. */
   readonly own: FrozenCheckpoint | undefined;
   /** Verified digests by level; filled from the top. */
@@ -57,6 +59,8 @@ interface Target {
   readonly asked: Set<string | number>;
   phase: 'state' | 'blocks';
   progressed: boolean;
+  /** Rounds without progress, one after the other. */
+  idleRounds: number;
 }
 
 /** See the top of this file. */
@@ -85,6 +89,7 @@ export class StateTransfer {
     const target: Target = {
       checkpoint,
       sources: [...sources],
+      all: [...sources],
       own: executor.frozen(executor.checkpoint.sequence),
       levels: treeShape(executor.chunkCount).map((width) => Array.from({ length: width }, () => undefined)),
       wantedNodes: new Map([['0/0', { level: 0, index: 0, trusted: checkpoint.stateDigest }]]),
@@ -93,6 +98,7 @@ export class StateTransfer {
       asked: new Set(),
       phase: 'state',
       progressed: false,
+      idleRounds: 0,
     };
     this.#target = target;
     this.#ask(target);
@@ -103,6 +109,12 @@ export class StateTransfer {
   onTimer(): void {
     const target = this.#target;
     if (target === undefined) return;
+    target.idleRounds = target.progressed ? 0 : target.idleRounds + 1;
+    // All that are left are silent: by now there is a newer checkpoint, which others still have.
+    if (target.phase === 'state' && target.idleRounds > target.sources.length) {
+      this.#stop();
+      return this.#options.failed(target.checkpoint.sequence);
+    }
     if (!target.progressed) target.sources.push(target.sources.shift()!);
     target.progressed = false;
     target.asked.clear();
@@ -266,6 +278,8 @@ export class StateTransfer {
     }
     target.chunks.clear();
     target.phase = 'blocks';
+    // Who has dropped this state, or lied about it, may still be the only one that gives the blocks.
+    target.sources = [...target.all];
     this.#haveHeight = oldHeight;
     this.#blocksBase = oldHeight;
     this.#nextBlocks(target);
