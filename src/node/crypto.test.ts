@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
+import { describe, it } from 'node:test';
+import { bytesToDigest, hexToBytes } from '../core/bytes.ts';
+import { Prng } from '../core/prng.ts';
+import type { TcEpoch } from '../core/types.ts';
+import { verifyEd25519Portable } from '../crypto/ed25519-rule.ts';
+import { portableHash } from '../crypto/portable.ts';
+import { statementForUi } from '../trusted/statement.ts';
+import { createNodeCrypto, createSignatureCheck, isCanonicalKeyEncoding, nodeHash } from './crypto.ts';
+import { linkIdentityOf, publicKeyOfRaw, rawPublicKeyOf } from './keys.ts';
+
+/** L, little-endian. */
+const GROUP_ORDER = 'edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010';
+/** y of every small-order point, and encodings that are not canonical. */
+const SPECIAL_KEYS = [
+  '00'.repeat(32),
+  `01${'00'.repeat(31)}`,
+  `01${'00'.repeat(30)}80`,
+  `ec${'ff'.repeat(30)}7f`,
+  `ec${'ff'.repeat(30)}ff`,
+  `ed${'ff'.repeat(30)}7f`,
+  `ee${'ff'.repeat(30)}7f`,
+  'ff'.repeat(32),
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  `02${'00'.repeat(31)}`,
+];
+
+const SMALL_ORDER_KEYS = SPECIAL_KEYS.filter((_, index) => [0, 1, 3, 8, 9].includes(index));
+
+function addOrder(half: Uint8Array): Uint8Array {
+  const order = hexToBytes(GROUP_ORDER)!;
+  let carry = 0;
+  return half.map((byte, index) => {
+    const sum = byte + order[index]! + carry;
+    carry = sum >> 8;
+    return sum & 255;
+  });
+}
+
+describe('cryptography of a replica', () => {
+  it('judges every signature as the portable rule does', () => {
+    const random = new Prng(5);
+    const check = createSignatureCheck();
+    const same = (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean => {
+      const verdict = check(key, message, signature);
+      // Keys of small order are refused here whatever the equation says: they are never registered (rule K1).
+      const isSmall = SMALL_ORDER_KEYS.includes(Buffer.from(key).toString('hex'));
+      assert.equal(verdict, !isSmall && verifyEd25519Portable(key, message, signature));
+      assert.equal(check(key, message, signature), verdict, 'the memory gives the same verdict');
+      return verdict;
+    };
+    for (let round = 0; round < 6; round += 1) {
+      const { privateKey } = generateKeyPairSync('ed25519');
+      const key = rawPublicKeyOf(privateKey)!;
+      const message = nodeHash(Uint8Array.of(round));
+      const good = new Uint8Array(sign(null, message, privateKey));
+      assert.ok(same(key, message, good));
+      const flipped = good.slice();
+      flipped[random.between(0, 63)]! ^= 1 << random.between(0, 7);
+      assert.ok(!same(key, message, flipped));
+      assert.ok(!same(key, nodeHash(message), good));
+      const larger = good.slice();
+      larger.set(addOrder(good.subarray(32)), 32);
+      assert.ok(!same(key, message, larger), 'S + L');
+      assert.ok(!same(key, message, good.subarray(1)));
+      assert.ok(!same(key.subarray(1), message, good));
+    }
+    for (const key of SPECIAL_KEYS.map((hex) => hexToBytes(hex)!)) {
+      for (const commitment of SPECIAL_KEYS.map((hex) => hexToBytes(hex)!)) {
+        const signature = new Uint8Array(64);
+        signature.set(commitment);
+        for (let round = 0; round < 3; round += 1) same(key, nodeHash(Uint8Array.of(round)), signature);
+      }
+    }
+  });
+
+  it('knows canonical encodings', () => {
+    const canonical = SPECIAL_KEYS.map((hex) => isCanonicalKeyEncoding(hexToBytes(hex)!));
+    assert.deepEqual(canonical, [true, true, false, true, false, false, false, false, true, true, true]);
+  });
+
+  it('hashes as the portable back end, and gives plain byte arrays', () => {
+    for (const length of [0, 1, 64, 1000]) {
+      const bytes = new Uint8Array(length).fill(length);
+      assert.deepEqual(nodeHash(bytes), new Uint8Array(portableHash(bytes)));
+      assert.ok(!Buffer.isBuffer(nodeHash(bytes)));
+    }
+  });
+
+  it('signs as host and checks host, client and counter seals; unknown keys are no fault', () => {
+    const host = generateKeyPairSync('ed25519').privateKey;
+    const trusted = generateKeyPairSync('ed25519').privateKey;
+    const { hostSigner, verifier } = createNodeCrypto({
+      hostKey: host,
+      hostKeys: [rawPublicKeyOf(host)!],
+      suite: 'ed25519',
+    });
+    const digest = bytesToDigest(nodeHash(Uint8Array.of(1)));
+    const signature = hostSigner.sign(digest);
+    assert.equal(verifier.verifyMany([{ kind: 'host', replica: 0, digest, signature }]), 'valid');
+    assert.equal(
+      verifier.verifyMany([{ kind: 'client', key: hostSigner.publicKey, digest, signature }]),
+      'valid',
+    );
+    const tcEpoch = '0000000000000007' as TcEpoch;
+    const tcId = 'ab'.repeat(16);
+    const statement = statementForUi({ tcId, suite: 'ed25519', tcEpoch, counter: 3, digest });
+    const authenticator = new Uint8Array(sign(null, statement, trusted));
+    const seal = { kind: 'counter', ui: { replica: 0, tcEpoch, counter: 3, authenticator }, digest } as const;
+    assert.equal(verifier.verifyMany([seal]), 'unknownKey');
+    const publicKey = Buffer.from(rawPublicKeyOf(trusted)!).toString('hex');
+    verifier.trust({ replica: 0, tcEpoch, tcId, publicKey });
+    assert.equal(verifier.verifyMany([seal]), 'valid');
+    assert.equal(verifier.verifyMany([{ ...seal, ui: { ...seal.ui, counter: 4 } }]), 'invalid');
+    assert.equal(verifier.verifyMany([{ ...seal, ui: { ...seal.ui, counter: 0 } }]), 'invalid');
+  });
+
+  it('wraps a link key for TLS and takes raw keys apart', () => {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const identity = linkIdentityOf(privateKey, 'moiety replica 0');
+    assert.match(identity.certificate, /BEGIN CERTIFICATE/);
+    assert.deepEqual(rawPublicKeyOf(createPrivateKey(identity.key)), rawPublicKeyOf(privateKey));
+    const raw = rawPublicKeyOf(privateKey)!;
+    assert.deepEqual(rawPublicKeyOf(publicKeyOfRaw(raw)!), raw);
+    assert.equal(publicKeyOfRaw(raw.subarray(1)), undefined);
+  });
+});
