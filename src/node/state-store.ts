@@ -7,6 +7,7 @@
  * check value, so that a disk that lies is noticed when the snapshot is read.
  */
 import { createHash } from 'node:crypto';
+import fs from 'node:fs';
 import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
 import { digestToBytes, equalBytes, hexToBytes } from '../core/bytes.ts';
@@ -113,6 +114,8 @@ export class StateStore implements SnapshotPort {
   constructor(options: StateStoreOptions) {
     this.#options = options;
     const { folder, durable } = options;
+    // LMDB would make it readable by others.
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#root = open({ path: folder, noSync: !durable, encoding: 'binary', maxDbs: 4 });
     this.#chunks = this.#root.openDB({ name: 'chunks', encoding: 'binary' });
     this.#meta = this.#root.openDB({ name: 'meta', encoding: 'binary' });
