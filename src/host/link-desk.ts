@@ -6,7 +6,7 @@ import { decodeBatch, decodeBundle, recoverDigest } from '../core/request.ts';
 import type { Batch, Bundle, UncheckedBatch } from '../core/request.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';
-import type { Input, ProtocolDefinition } from '../core/protocol.ts';
+import type { DecodeContext, Input, ProtocolDefinition } from '../core/protocol.ts';
 import { markVerified } from '../core/types.ts';
 import type { Digest, ReplicaId, Verified } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
@@ -43,10 +43,14 @@ export interface LinkDeskOptions<M> {
 /** See the top of this file. */
 export class LinkDesk<M> {
   readonly #options: LinkDeskOptions<M>;
+  /** One object for all messages: protocols derive things from it once. */
+  readonly #decodeContext: DecodeContext;
   readonly #reassemblers = new Map<ReplicaId, Reassembler>();
 
   constructor(options: LinkDeskOptions<M>) {
     this.#options = options;
+    const { settings, domain, crypto } = options;
+    this.#decodeContext = { settings, domain, hash: crypto.hash };
   }
 
   /** A link is down: its half-received frames are void. */
@@ -97,8 +101,8 @@ export class LinkDesk<M> {
   }
 
   #onProtocolBytes(from: ReplicaId, bytes: Uint8Array): void {
-    const { definition, settings, crypto } = this.#options;
-    const message = definition.decode(bytes, { settings, domain: this.#options.domain, hash: crypto.hash });
+    const { definition, crypto } = this.#options;
+    const message = definition.decode(bytes, this.#decodeContext);
     if (message === undefined) return this.#options.ignored('malformedMessage', from);
     const verdict = crypto.verifier.verifyMany(definition.seals(message));
     if (verdict !== 'valid')
