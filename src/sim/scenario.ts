@@ -202,7 +202,7 @@ function timersFor(delayHighMs: number, storeHighMs: number): ClusterTimers {
   const step = delayHighMs + storeHighMs;
   return {
     batchDelayMs: 1,
-    statusMs: Math.ceil(20 + 3 * step),
+    statusMs: Math.ceil(40 + 4 * step),
     requestMs: Math.ceil(60 + 14 * step),
     newViewMs: Math.ceil(100 + 20 * step),
     backoffCapMs: 4_000,
