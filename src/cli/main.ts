@@ -2,9 +2,14 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
+import { addAbout } from './commands/about.ts';
 import { addDown } from './commands/down.ts';
 import { addFault } from './commands/fault.ts';
 import { addKv } from './commands/kv.ts';
+import { addLedger } from './commands/ledger.ts';
+import { addMembers } from './commands/members.ts';
+import { addReceipts } from './commands/receipts.ts';
+import { addSim } from './commands/sim.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { CommandFailure, EXIT, messageOf } from './failure.ts';
@@ -32,7 +37,12 @@ Begin with:
   addDown(program);
   addStatus(program);
   addKv(program);
+  addLedger(program);
+  addReceipts(program);
   addFault(program);
+  addMembers(program);
+  addSim(program);
+  addAbout(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }
