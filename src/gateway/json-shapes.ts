@@ -124,6 +124,7 @@ export function blockToJson({ block, signatures }: ProvenBlock): Json {
 /** One server-sent event's data. */
 export function eventToJson(event: LedgerEvent): Json {
   const { height, sequence, time } = (event.block satisfies Block).header;
-  const transaction = transactionToJson(event.transaction, event.index);
-  return { number: event.number, height, sequence, time, ...transaction };
+  // A transaction's own `number` is that of the request in its session; here `number` is the event's.
+  const { number: request, ...transaction } = transactionToJson(event.transaction, event.index);
+  return { number: event.number, height, sequence, time, ...transaction, request };
 }
