@@ -82,6 +82,8 @@ export interface Member {
   notes: { name: string; detail: Readonly<Record<string, string | number | boolean>> }[];
   traces: Map<string, { passed: number; failed: number }>;
   byzantine: boolean;
+  /** The test put an old copy back: it must find out. */
+  rolledBack: boolean;
 }
 
 interface Event {
@@ -390,6 +392,11 @@ export class Cluster {
       case 'accuse':
         this.#checkAccusation(member, effect.replica, effect.rule, effect.evidence);
         break;
+      case 'halt':
+        member.notes.push({ name: 'halt', detail: { reason: effect.reason } });
+        assert.ok(member.rolledBack, `replica ${member.id} halts: ${effect.reason}`);
+        member.replica = undefined;
+        break;
       case 'note':
         this.#note(member, effect.name, effect.detail);
         break;
@@ -664,6 +671,7 @@ function freshMember(id: ReplicaId, tcEpoch: TcEpoch): Member {
     notes: [],
     traces: new Map(),
     byzantine: false,
+    rolledBack: false,
   };
 }
 

@@ -88,7 +88,8 @@ function resendStreams(s: ReplicaState, from: ReplicaId, peer: PeerState, status
   const { previous } = peer;
   if (previous === undefined) return;
   for (const author of s.slots.keys()) {
-    if (author === s.self || author === from) continue;
+    // Its own stream, too: a replica that does not know its own messages must learn that it was put back (W6).
+    if (author === s.self) continue;
     const position = status.streams[author]!;
     const before = previous.streams[author]!;
     // Missing twice in a row: the author itself does not help.

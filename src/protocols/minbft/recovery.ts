@@ -9,7 +9,7 @@ import { decodeBatch, readRecover, recoverDigest } from '../../core/request.ts';
 import type { Batch } from '../../core/request.ts';
 import type { Digest } from '../../core/types.ts';
 import { stableSequence } from '../../smr/checkpoint-keeper.ts';
-import { currentEntry, decodeRegistry, trustedKeyOf } from '../../smr/registry.ts';
+import { currentEntry, decodeRegistry, entryOf, trustedKeyOf } from '../../smr/registry.ts';
 import { makeFullNewView } from '../../smr/usig-stream/nested.ts';
 import type { Attachments, Sealed } from '../../smr/usig-stream/codec.ts';
 import { completeDraft, decodeDraft } from '../../smr/usig-stream/codec.ts';
@@ -32,7 +32,7 @@ import {
 import { onLinkUp, onStatusTick } from './gossip.ts';
 import type { ReplicaState, StreamItem } from './state.ts';
 import { StreamLog } from './stream-log.ts';
-import { acceptItem, noteCheckpoint, noteRequestViewChange } from './streams.ts';
+import { acceptItem, haltReplica, noteCheckpoint, noteRequestViewChange } from './streams.ts';
 import { attachedNewViews } from './view-change.ts';
 
 /** First input: restores what is durable and starts to talk. */
@@ -47,6 +47,11 @@ export function onStart(s: ReplicaState, recovery: Recovery): void {
   if (currentEntry(s.registry, s.self).tcEpoch === recovery.tcEpoch) {
     restoreOwnStream(s, recovery, record);
   } else {
+    if (entryOf(s.registry, s.self, recovery.tcEpoch) !== undefined)
+      haltReplica(
+        s,
+        'this trusted component was retired: the cluster has re-admitted this replica with a newer one',
+      );
     // The state that was found is older than the registration of the component: the log waits until it names it.
     if (recovery.ownLog.length > 0) s.unreplayed = { recovery, record };
     restoreRecover(s, recovery);

@@ -66,12 +66,13 @@ function step(
 ): readonly Effect<MinbftMessage>[] {
   s.now = Math.max(s.now, now);
   s.effects = [];
-  if (!s.started && input.kind !== 'start') return s.effects;
+  if (s.halted || (!s.started && input.kind !== 'start')) return s.effects;
   takeIn(s, input);
   settle(s);
   const { effects } = s;
   s.effects = [];
-  return effects;
+  // Nothing may be sealed or sent any more once the own component is known to be an old one.
+  return s.halted ? effects.filter(({ kind }) => kind === 'halt' || kind === 'note') : effects;
 }
 
 function takeIn(s: ReplicaState, input: Input<MinbftMessage>): void {

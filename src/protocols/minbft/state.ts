@@ -143,6 +143,8 @@ export class ReplicaState {
 
   now: Milliseconds = 0;
   started = false;
+  /** Stopped for good: inputs are ignored. */
+  halted = false;
   effects: Effect<MinbftMessage>[] = [];
   #armed = new Map<TimerName, Milliseconds>();
 

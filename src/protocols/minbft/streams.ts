@@ -34,8 +34,10 @@ export function offerItem(s: ReplicaState, item: StreamItem): void {
   const ui = streamUi(item);
   const slot = s.slots[ui.replica];
   if (slot === undefined || slot.state.dead) return;
-  // A keeper's own stream moves by its own seals alone; what it has not sealed nobody can have.
-  if (ui.replica === s.self && ui.tcEpoch === s.tcEpoch) return;
+  if (ui.replica === s.self && ui.tcEpoch === s.tcEpoch) {
+    checkOwnCounter(s, ui.counter);
+    return;
+  }
   if (s.knowledge.book.incarnationOf(ui.replica, ui.tcEpoch) !== slot.state.incarnation) return;
   if (ui.counter <= slot.state.counter) {
     completeRelayed(slot, item, ui.counter);
@@ -46,6 +48,28 @@ export function offerItem(s: ReplicaState, item: StreamItem): void {
   if (better && ui.counter === slot.state.counter + 1) slot.need = undefined;
   slot.buffer.put(ui.counter, item, better);
   if (ui.counter > slot.state.counter + 1) slot.lackingSince ??= s.now;
+}
+
+/**
+ * A keeper's own stream moves by its own seals alone: a sealed message of its component that it does not know proves
+ * that component and log were put back to an older state (W6). Running on would void the safety of the cluster.
+ */
+function checkOwnCounter(s: ReplicaState, counter: number): void {
+  const current = currentEntry(s.registry, s.self).tcEpoch === s.tcEpoch && s.unreplayed === undefined;
+  if (!current || counter <= s.own.state.counter) return;
+  haltReplica(
+    s,
+    `a peer holds a message that this replica's trusted component sealed with counter ${counter}, but its own log ` +
+      `ends at ${s.own.state.counter}: an old copy of component and log was put back. Restore the newest folder, or ` +
+      'wipe it and let the replica be re-admitted with a new component.',
+  );
+}
+
+/** Stops this replica for good (decision A3). */
+export function haltReplica(s: ReplicaState, reason: string): void {
+  if (s.halted) return;
+  s.halted = true;
+  s.emit({ kind: 'halt', reason });
 }
 
 /** A full message is worth more than its stub or header, and more attachments more than fewer. */
@@ -351,7 +375,15 @@ export function renewStreams(s: ReplicaState): void {
     if (entry.incarnation <= slot.state.incarnation) continue;
     s.slots[replica] = s.freshSlot(incarnationStream(s.streamContext, entry));
     s.peers[replica]!.viewChanges = [];
-    if (replica === s.self) s.target = -1;
+    if (replica === s.self) {
+      s.target = -1;
+      if (entry.tcEpoch !== s.tcEpoch && s.ownRecover === undefined && s.unreplayed === undefined)
+        haltReplica(
+          s,
+          `the cluster has re-admitted this replica with a newer trusted component (incarnation ${entry.incarnation}); ` +
+            'this one was retired. An old copy of the folder was put back, or the replica runs twice: start the newest one.',
+        );
+    }
     s.note('incarnation', { replica, incarnation: entry.incarnation, since: entry.since });
   }
 }
