@@ -58,6 +58,7 @@ interface Flight {
   /** Requests of the bundle that are not believed yet, by txId. */
   readonly open: Map<Digest, Map<ReplicaId, WireResult>>;
   readonly refusals: Map<ReplicaId, string>;
+  readonly firstNumber: number;
   attempts: number;
 }
 
@@ -164,7 +165,7 @@ export class SimClient {
       this.#done = this.#flights.size === 0;
       return;
     }
-    if (this.#flights.size >= plan.inFlight || this.#waitsForPace) return;
+    if (this.#flights.size >= plan.inFlight || this.#waitsForPace || !this.#hasWindow()) return;
     const wait = this.#nextLaunchMs - queue.now;
     if (wait > 0) {
       this.#waitsForPace = true;
@@ -179,6 +180,13 @@ export class SimClient {
     const requests = Array.from({ length: plan.requestsPerBundle }, () => this.#nextRequest());
     this.#launch(this.#session, requests);
     this.#proceed();
+  }
+
+  /** Decision C4: t - oldestUnfinished stays below the window that was granted. */
+  #hasWindow(): boolean {
+    let oldest = this.#nextNumber;
+    for (const flight of this.#flights) oldest = Math.min(oldest, flight.firstNumber);
+    return this.#nextNumber + this.#options.plan.requestsPerBundle - oldest < WINDOW;
   }
 
   #nextRequest(): Request {
@@ -221,7 +229,8 @@ export class SimClient {
       open.set(txId, new Map());
     }
     const frame = encodeClientFrame({ kind: 'bundle', bytes });
-    const flight: Flight = { frame, bundle, open, refusals: new Map(), attempts: 0 };
+    const firstNumber = requests[0]!.number;
+    const flight: Flight = { frame, bundle, open, refusals: new Map(), firstNumber, attempts: 0 };
     this.#flights.add(flight);
     this.#transmit(flight);
   }
