@@ -115,6 +115,17 @@ export class JournalImage {
     for (const digest of this.retained.keys()) if (!needed.has(digest)) this.retained.delete(digest);
   }
 
+  /** Whether nothing was ever written: a new or wiped store. */
+  isEmpty(): boolean {
+    return (
+      this.stored.size === 0 &&
+      this.own.size === 0 &&
+      this.executed.length === 0 &&
+      this.trimmedBelow === 0 &&
+      this.recover === undefined
+    );
+  }
+
   /** Highest own counter whose certificate is known; below the trimmed part it is the value before it. */
   certifiedThrough(): CounterValue {
     let highest = Math.max(0, this.trimmedBelow - 1);

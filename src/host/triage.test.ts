@@ -82,9 +82,18 @@ describe('start-up triage (rule W6, decision A3)', () => {
     assert.equal(triageStart(identity(3), image, undefined).kind, 'renew');
   });
 
-  it('registers a fresh component under another tcEpoch, renews one that has spoken', () => {
+  it('registers a fresh component under another tcEpoch, renews one that has spoken if the store was wiped', () => {
     assert.equal(triageStart(identity(0, OTHER), log(3), undefined).kind, 'register');
-    assert.equal(triageStart(identity(1, OTHER), log(3), undefined).kind, 'renew');
+    assert.equal(triageStart(identity(1, OTHER), log(0), undefined).kind, 'renew');
+  });
+
+  it('refuses an old copy of the store, or of the component, from before a renewal', () => {
+    const oldStore = triageStart(identity(7, OTHER), log(3), undefined);
+    assert.ok(oldStore.kind === 'refuse');
+    assert.match(oldStore.reason, /old copy/);
+    const renewed = log(3);
+    renewed.apply(encodeRecord({ kind: 'renewed', tcEpoch: OTHER, recover: new Uint8Array([7]) }));
+    assert.equal(triageStart(identity(3), renewed, undefined).kind, 'refuse');
   });
 });
 

@@ -2,7 +2,7 @@
  * Start-up triage (decision A3, rule W6): what the trusted component says against what the own log says, before any
  * certificate is asked for. A pure judgement.
  */
-import type { CounterValue, TcEpoch } from '../core/types.ts';
+import type { CounterValue } from '../core/types.ts';
 import type { RecentCertificate, TrustedIdentity } from '../trusted/contract.ts';
 import type { JournalImage } from './image.ts';
 
@@ -27,7 +27,7 @@ export function triageStart(
   image: JournalImage,
   recent: readonly RecentCertificate[] | undefined,
 ): Triage {
-  if (identity.tcEpoch !== image.tcEpoch) return otherEpoch(identity, image.tcEpoch);
+  if (identity.tcEpoch !== image.tcEpoch) return otherEpoch(identity, image);
   const certified = image.certifiedThrough();
   const { counter } = identity;
   if (counter < certified) {
@@ -47,10 +47,20 @@ export function triageStart(
   return completion(image, certified, counter, recent);
 }
 
-function otherEpoch(identity: TrustedIdentity, known: TcEpoch): Triage {
-  const reason = `the trusted component runs under another tcEpoch (${identity.tcEpoch}) than the log knows (${known})`;
-  // One that has spoken under the unknown epoch may have said things that this log does not hold.
-  return identity.counter === 0 ? { kind: 'register', reason } : { kind: 'renew', reason };
+function otherEpoch(identity: TrustedIdentity, image: JournalImage): Triage {
+  const what =
+    `the trusted component speaks under tcEpoch ${identity.tcEpoch} (counter ${identity.counter}), ` +
+    `the own log under ${image.tcEpoch}`;
+  // A component that has not spoken yet can be registered; the log tells the truth about the one before it.
+  if (identity.counter === 0) return { kind: 'register', reason: what };
+  if (image.isEmpty()) return { kind: 'renew', reason: `${what}, which holds nothing: the store was lost` };
+  // A log records a renewal before the new component says anything, so one of the two was put back from before it.
+  return {
+    kind: 'refuse',
+    reason:
+      `${what}: an old copy of the replica's store or of the trusted component's folder was put back. Put the newest ` +
+      "one back, or wipe this replica's store (never its keys) and start it again: it re-joins by state transfer and RECOVER.",
+  };
 }
 
 function logHasHole(image: JournalImage, certified: CounterValue): boolean {
