@@ -7,6 +7,7 @@ import { addDown } from './commands/down.ts';
 import { addFault } from './commands/fault.ts';
 import { addKv } from './commands/kv.ts';
 import { addLedger } from './commands/ledger.ts';
+import { addLoad } from './commands/load.ts';
 import { addMembers } from './commands/members.ts';
 import { addReceipts } from './commands/receipts.ts';
 import { addSim } from './commands/sim.ts';
@@ -39,6 +40,7 @@ Begin with:
   addKv(program);
   addLedger(program);
   addReceipts(program);
+  addLoad(program);
   addFault(program);
   addMembers(program);
   addSim(program);
