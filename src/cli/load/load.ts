@@ -44,7 +44,7 @@ export class Load {
   constructor(options: LoadOptions) {
     this.#options = options;
     const { resumed } = options;
-    this.#outcomes = new Outcomes(resumed?.row ?? 0);
+    this.#outcomes = new Outcomes(resumed ?? { row: 0, written: 0, malformed: 0 });
     this.#written = resumed?.written ?? 0;
     this.#malformed = resumed?.malformed ?? 0;
     this.#furthest = resumed?.furthest ?? 0;
@@ -54,9 +54,7 @@ export class Load {
   get state(): LoadState {
     return {
       identity: this.#options.identity,
-      row: this.#outcomes.contiguous,
-      written: this.#written,
-      malformed: this.#malformed,
+      ...this.#outcomes.contiguous,
       furthest: this.#furthest,
     };
   }
@@ -71,7 +69,7 @@ export class Load {
 
   /** Runs to the end of the file. False if it was stopped before. Throws if a row cannot be written. */
   async run(): Promise<boolean> {
-    const done = this.#outcomes.contiguous;
+    const done = this.#outcomes.contiguous.row;
     const uncertain = this.#options.resumed?.furthest ?? 0;
     let waiting: WritableRow[] = [];
     for await (const row of this.#options.rows) {
@@ -80,7 +78,7 @@ export class Load {
       if (row.kind === 'malformed') {
         this.#malformed += 1;
         this.#options.onMalformed(row);
-        this.#outcomes.add(row.number);
+        this.#outcomes.add(row.number, 'malformed');
       } else if (row.number <= uncertain) waiting.push(row);
       else {
         waiting = await this.#settleUncertain(waiting);
@@ -122,7 +120,7 @@ export class Load {
         else {
           this.found += 1;
           this.#written += 1;
-          this.#outcomes.add(row.number);
+          this.#outcomes.add(row.number, 'written');
         }
       }
     }
@@ -159,7 +157,7 @@ export class Load {
     try {
       await this.#options.sink.write(row);
       this.#written += 1;
-      this.#outcomes.add(row.number);
+      this.#outcomes.add(row.number, 'written');
     } catch (error) {
       this.#failure ??= error;
     }

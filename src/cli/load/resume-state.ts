@@ -22,7 +22,7 @@ const SAMPLE_BYTES = 1024 * 1024;
 export interface LoadState {
   /** What was loaded: file, format, key column, prefix, cluster. */
   readonly identity: string;
-  /** Everything up to this row has an outcome. */
+  /** Everything up to this row has an outcome; the counts are of these rows. */
   readonly row: number;
   readonly written: number;
   readonly malformed: number;
@@ -69,21 +69,38 @@ export function removeLoadState(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** Row numbers that have an outcome, of which all up to `contiguous` have one. */
+/** What became of a row. */
+export type Outcome = 'written' | 'malformed';
+
+/** Outcomes by row, and the counts of those up to the first row that has none yet. */
 export class Outcomes {
-  #contiguous: number;
-  readonly #beyond = new Set<number>();
+  #row: number;
+  #written: number;
+  #malformed: number;
+  readonly #beyond = new Map<number, Outcome>();
 
-  constructor(contiguous: number) {
-    this.#contiguous = contiguous;
+  constructor(before: { readonly row: number; readonly written: number; readonly malformed: number }) {
+    this.#row = before.row;
+    this.#written = before.written;
+    this.#malformed = before.malformed;
   }
 
-  get contiguous(): number {
-    return this.#contiguous;
+  /** Every row up to this one has an outcome; how many were written and malformed among them. */
+  get contiguous(): { readonly row: number; readonly written: number; readonly malformed: number } {
+    return { row: this.#row, written: this.#written, malformed: this.#malformed };
   }
 
-  add(row: number): void {
-    this.#beyond.add(row);
-    while (this.#beyond.delete(this.#contiguous + 1)) this.#contiguous += 1;
+  add(row: number, outcome: Outcome): void {
+    this.#beyond.set(row, outcome);
+    for (
+      let next = this.#beyond.get(this.#row + 1);
+      next !== undefined;
+      next = this.#beyond.get(this.#row + 1)
+    ) {
+      this.#row += 1;
+      this.#beyond.delete(this.#row);
+      if (next === 'written') this.#written += 1;
+      else this.#malformed += 1;
+    }
   }
 }
