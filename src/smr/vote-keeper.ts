@@ -61,6 +61,14 @@ export class VoteKeeper<P> {
     return [...(this.#slots.get(sequence)?.candidates.values() ?? [])];
   }
 
+  /** Everything that was voted for and is not forgotten. */
+  proposals(): P[] {
+    const found: P[] = [];
+    for (const { candidates } of this.#slots.values())
+      for (const { proposal } of candidates.values()) found.push(proposal);
+    return found;
+  }
+
   /** Forgets votes at or below an order that was executed here. */
   dropThrough(sequence: SequenceNumber): void {
     for (const held of [...this.#slots.keys()]) if (held <= sequence) this.#slots.delete(held);

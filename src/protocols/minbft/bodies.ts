@@ -112,6 +112,13 @@ export class BodyKeeper {
     this.#wanted.delete(digest);
   }
 
+  /** Forgets bodies in memory that are neither stored nor needed: of proposals that a view change has dropped. */
+  sweep(isNeeded: (digest: Digest) => boolean): void {
+    for (const digest of this.#bodies.keys())
+      if (!this.#durable.has(digest) && !isNeeded(digest)) this.#bodies.delete(digest);
+    for (const digest of this.#wanted.keys()) if (!isNeeded(digest)) this.#wanted.delete(digest);
+  }
+
   /** Forgets everything that is wanted: what still matters is asked for again. */
   clearWanted(): void {
     this.#wanted.clear();

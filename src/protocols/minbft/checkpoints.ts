@@ -4,7 +4,7 @@
  */
 import type { StoreEntry } from '../../core/protocol.ts';
 import type { CheckpointState } from '../../core/protocol.ts';
-import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { stableSequence } from '../../smr/checkpoint-keeper.ts';
 import { decodeRegistry, encodeRegistry } from '../../smr/registry.ts';
 import { mayAnchor } from '../../smr/usig-stream/anchors.ts';
@@ -126,6 +126,14 @@ function storeStable(s: ReplicaState, more: readonly StoreEntry[]): void {
 
 /** Bodies at or below the older of the two latest stable checkpoints are not needed by anybody who asks here. */
 function dropBodies(s: ReplicaState): void {
+  const needed = new Set<Digest>();
+  for (const { proposals, votes, reference } of s.groups.all()) {
+    for (const entry of proposals.values()) needed.add(entry.batchDigest);
+    for (const entry of votes.proposals()) needed.add(entry.batchDigest);
+    if (reference.end > s.executed)
+      for (const entry of s.knowledge.contentOf(reference)?.base ?? []) needed.add(entry.batchDigest);
+  }
+  s.bodies.sweep((digest) => needed.has(digest));
   const dropped = s.bodies.dropDurableThrough(s.stableBefore);
   s.store(
     dropped.flatMap((digest) => [

@@ -38,7 +38,7 @@ export function registryWith(
 /** Raises execView as far as the votes allow. */
 export function updateExecutingView(s: ReplicaState): void {
   for (const group of s.groups.above(s.groups.executing.reference.view)) {
-    if (distinctReplicas(group.entrants) < s.quorum) continue;
+    if (!s.rule('MinBFT.EXEC.2', distinctReplicas(group.entrants) >= s.quorum)) continue;
     const content = s.knowledge.contentOf(group.reference);
     if (content === undefined || (content.base === undefined && content.header.end > s.executed)) continue;
     // What it starts from is not here yet: state transfer comes first, and the registry at nLow with it.

@@ -21,6 +21,7 @@ import { bestProof, onQuorumBack } from './view-change.ts';
 /** What may be re-sent to one peer for one status of it. */
 const RESEND_BYTES_PER_STATUS = 512 * 1024;
 const RESEND_MESSAGES_PER_STATUS = 256;
+const LINKS_PER_STATUS = 8;
 /** Streams are asked for at most so often in a row without an answer before everybody is asked. */
 const ASK_AUTHOR_FIRST = 2;
 
@@ -144,15 +145,13 @@ function resendCheckpoint(s: ReplicaState, from: ReplicaId, peer: PeerState, sta
   if (s.stable === undefined || previous === undefined) return;
   const lags = status.stable < s.stableSequence && previous.stable === status.stable;
   if (!lags) return;
-  const older = status.streams.some(
-    ({ incarnation }, replica) => incarnation < s.slots[replica]!.state.incarnation,
-  );
-  if (older) {
-    for (const link of s.knowledge.book.links) {
-      if (stableSequence(link.certificate) <= status.stable) continue;
-      const proof = linksAbove(s, stableSequence(link.certificate) - 1);
-      if (proof !== undefined) s.send(from, proof);
-    }
+  // The certificate may be by incarnations that only these links introduce.
+  let above = status.stable;
+  for (let sent = 0; sent < LINKS_PER_STATUS; sent += 1) {
+    const proof = linksAbove(s, above);
+    if (proof === undefined) break;
+    s.send(from, proof);
+    above = stableSequence(proof.certificate);
   }
   sendStable(s, from);
 }

@@ -1,6 +1,6 @@
 /** Normal case: what a primary proposes and what a backup commits to (sheet, "Leader", "Backup"). */
 import type { Batch, RecoverRequest } from '../../core/request.ts';
-import { writeRecover } from '../../core/request.ts';
+import { BATCH_RECOVERS_MAX, writeRecover } from '../../core/request.ts';
 import { Writer } from '../../core/codec.ts';
 import { equalBytes } from '../../core/bytes.ts';
 import type { SequenceNumber } from '../../core/types.ts';
@@ -25,7 +25,7 @@ export function logHasRoom(s: ReplicaState): boolean {
 function readyRecovers(s: ReplicaState, n: SequenceNumber): RecoverRequest[] {
   const ready: RecoverRequest[] = [];
   for (const request of s.recovers) {
-    if (request === undefined || isProposed(s, request)) continue;
+    if (request === undefined || ready.length === BATCH_RECOVERS_MAX || isProposed(s, request)) continue;
     const effective = isEffectiveRecover(s.registry, request, true, n, s.limits.checkpointInterval);
     if (s.rule('MinBFT.LEADER.5', effective, `replica ${request.replica}`)) ready.push(request);
   }
@@ -50,10 +50,15 @@ function unexecutedEntries(s: ReplicaState): Prepare[] {
 /** The boundary up to which a RECOVER still has to be covered; undefined if none has (rule 7 of "Reboot"). */
 export function coverageBoundary(s: ReplicaState): SequenceNumber | undefined {
   const cp = s.limits.checkpointInterval;
+  const { newView } = s.own.state;
   let latest = 0;
   for (const entries of s.registry.members) latest = Math.max(latest, entries.at(-1)!.since);
-  for (const entry of unexecutedEntries(s))
-    if (entry.recovers.length > 0) latest = Math.max(latest, entry.sequence);
+  const consider = (entry: Prepare): void => {
+    if (entry.recovers.length > 0 && entry.sequence > s.executed) latest = Math.max(latest, entry.sequence);
+  };
+  for (const entry of s.groups.of(newView).proposals.values()) consider(entry);
+  if (newView.end > s.executed)
+    for (const entry of s.knowledge.contentOf(newView)?.base ?? []) consider(entry);
   if (latest <= s.stableSequence) return undefined;
   return Math.ceil(latest / cp) * cp;
 }
@@ -124,7 +129,13 @@ function takeBatch(s: ReplicaState, recovers: readonly RecoverRequest[]): Batch 
   const room = { requests: s.limits.batchRequestsMax, bytes: Math.max(0, s.limits.batchBytesMax - used) };
   const bundles = s.pending.take(room, view, s.context.isExecuted);
   const { hash, domain } = s.context;
-  return buildBatch(hash, domain, { proposedInView: view, time: s.now, recovers, bundles });
+  let time = Math.floor(s.now);
+  if (bundles.length === 0 && recovers.length === 0) {
+    // Two empty batches must not be one body: what is executed is released by its digest.
+    time = Math.max(time, s.lastEmptyBatchTime + 1);
+    s.lastEmptyBatchTime = time;
+  }
+  return buildBatch(hash, domain, { proposedInView: view, time, recovers, bundles });
 }
 
 function recoverBytes(request: RecoverRequest): Uint8Array {

@@ -129,7 +129,7 @@ function restoreStable(s: ReplicaState, recovery: Recovery): StableRecord | unde
   s.knownStable = record.certificate;
   for (const checkpoint of record.certificate.checkpoints) noteCheckpoint(s, checkpoint);
   for (const voucher of record.vouchers) noteCheckpoint(s, voucher);
-  if (stableSequence(record.certificate) > s.executed) return record;
+  // The own log was cut by this certificate, so VIEW-CHANGEs must show it even if the state was found at an older order.
   s.stable = record.certificate;
   s.stableBefore = s.stableSequence;
   s.executionFloor = record.certificate.checkpoints[0]!.last.view;

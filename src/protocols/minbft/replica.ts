@@ -218,8 +218,7 @@ function considerRequests(s: ReplicaState): void {
   const { toPrimary, toAll } = s.pending.dueForwards(s.now, FORWARDS_MAX);
   for (const bundle of toPrimary) if (primary !== s.self) s.emit({ kind: 'forward', bundle, to: primary });
   for (const bundle of toAll) s.emit({ kind: 'forward', bundle });
-  if (s.pending.isOverdue(s.now, s.context.isExecuted)) {
-    s.rule('MinBFT.VC.2', false, `view ${s.view}`);
+  if (!s.rule('MinBFT.VC.2', !s.pending.isOverdue(s.now, s.context.isExecuted))) {
     requestViewChangeTo(s, s.view + 1);
     s.pending.restartDeadlines(s.now, requestDelay(s));
   }

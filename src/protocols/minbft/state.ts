@@ -194,6 +194,7 @@ export class ReplicaState {
   readonly recovers: (RecoverRequest | undefined)[];
   /** Last batch proposed for a held RECOVER. */
   lastIdleBatchMs: Milliseconds = 0;
+  lastEmptyBatchTime: Milliseconds = 0;
   statusRound = 0;
   /** The group whose NEW-VIEW certificate was made. */
   certified: ViewGroup | undefined;

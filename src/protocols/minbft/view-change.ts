@@ -37,10 +37,7 @@ export function considerViewChange(s: ReplicaState): void {
   const wanted = viewOfQuorum(s);
   if (s.rule('MinBFT.VC.1', wanted > s.view)) s.target = Math.max(s.target, wanted);
   const joinable = joinableView(s);
-  if (joinable > s.view) {
-    s.rule('MinBFT.VC.5', true, `view ${joinable}`);
-    s.target = Math.max(s.target, joinable);
-  }
+  if (s.rule('MinBFT.VC.5', joinable > s.view)) s.target = Math.max(s.target, joinable);
   runNewViewTimer(s);
 }
 
@@ -49,15 +46,13 @@ function suspectPrimary(s: ReplicaState): void {
   if (!s.maySeal || s.view < 0) return;
   const primary = s.primaryOf(s.view);
   if (primary === s.self) return;
-  const alive = !s.slots[primary]!.state.dead;
-  if (!alive && s.requested <= s.view) s.rule('MinBFT.VC.3', false, `primary ${primary}`);
+  const alive = s.rule('MinBFT.VC.3', !s.slots[primary]!.state.dead);
   const { mode, newView } = s.own.state;
   const current =
     mode === 'active'
       ? newView.incarnation === currentEntry(s.registry, primary).incarnation
       : s.view > 0 || currentEntry(s.registry, primary).incarnation === 0;
-  if (!current && s.requested <= s.view) s.rule('MinBFT.RECOVER.2', false, `primary ${primary}`);
-  if (!alive || !current) requestViewChangeTo(s, s.view + 1);
+  if (!s.rule('MinBFT.RECOVER.2', current) || !alive) requestViewChangeTo(s, s.view + 1);
 }
 
 /** Highest view that a replica asked for or went to, as far as known. */
