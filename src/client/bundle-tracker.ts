@@ -3,10 +3,11 @@
  * doubling waits, believes BUSY and refusals of f+1 replicas (MinBFT "Client", decision C7). Pure: time is an argument,
  * what is to be done leaves as effects. Reply signatures are checked before `onReply`.
  */
-import { equalBytes } from '../core/bytes.ts';
 import type { WireResult } from '../core/client-wire.ts';
 import type { Bundle } from '../core/request.ts';
 import type { Digest, Milliseconds, ReplicaId, RequestNumber, SessionId } from '../core/types.ts';
+import { sameWireResult } from '../ledger/reply-evidence.ts';
+import type { KeptReply, Vote } from './reply-watch.ts';
 
 /** First wait before a bundle goes to all replicas (decision E8). */
 export const RETRANSMIT_MS = 200;
@@ -32,7 +33,10 @@ export type TrackerEffect =
       readonly kind: 'result';
       readonly bundle: Digest;
       readonly expected: Digest;
+      readonly session: SessionId;
       readonly result: WireResult;
+      /** Latest word of each replica so far, those included that say otherwise. */
+      readonly votes: ReadonlyMap<ReplicaId, Vote>;
     }
   /** f+1 replicas will never order it; these requests are given up. */
   | {
@@ -55,7 +59,7 @@ interface Entry {
   readonly request: TrackedRequest;
   readonly owner: Tracked;
   /** Latest vote of each replica: a liar can change its own vote, never add a second one. */
-  readonly votes: Map<ReplicaId, WireResult>;
+  readonly votes: Map<ReplicaId, Vote>;
 }
 
 interface Tracked {
@@ -67,16 +71,6 @@ interface Tracked {
   readonly refusals: Map<ReplicaId, string>;
   waitMs: Milliseconds;
   dueMs: Milliseconds;
-}
-
-function sameResult(a: WireResult, b: WireResult): boolean {
-  return (
-    a.number === b.number &&
-    a.txId === b.txId &&
-    a.sequence === b.sequence &&
-    a.height === b.height &&
-    equalBytes(a.result, b.result)
-  );
 }
 
 /** See the top of this file. Memory is bounded by what its owner tracks. */
@@ -157,21 +151,28 @@ export class BundleTracker {
     return results.some((result) => this.#find(session, result) !== undefined);
   }
 
-  /** Counts a reply whose signature holds. */
-  onReply(replica: ReplicaId, session: SessionId, results: readonly WireResult[]): TrackerEffect[] {
+  /** Counts a reply whose signature holds. `reply`: what to give back with its votes. */
+  onReply(
+    replica: ReplicaId,
+    session: SessionId,
+    results: readonly WireResult[],
+    reply?: KeptReply,
+  ): TrackerEffect[] {
     const effects: TrackerEffect[] = [];
     for (const received of results) {
       const entry = this.#find(session, received);
       if (entry === undefined) continue;
       // A copy: the frame's buffer must not be kept alive by one small result.
       const result = { ...received, result: received.result.slice() };
-      entry.votes.set(replica, result);
+      const { votes } = entry;
+      votes.set(replica, { result, reply });
       let equal = 0;
-      for (const vote of entry.votes.values()) if (sameResult(vote, result)) equal += 1;
+      for (const vote of votes.values()) if (sameWireResult(vote.result, result)) equal += 1;
       if (equal < this.#quorum) continue;
       this.#drop(entry);
       const bundle = entry.owner.digest;
-      effects.push({ kind: 'result', bundle, expected: entry.request.txId, result });
+      const expected = entry.request.txId;
+      effects.push({ kind: 'result', bundle, expected, session: entry.owner.session, result, votes });
       this.#finishIfDone(entry.owner, effects);
     }
     return effects;

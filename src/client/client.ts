@@ -20,7 +20,7 @@ import {
   IDEMPOTENCY_KEY_BYTES_MAX,
 } from '../ledger/operation.ts';
 import type { Operation } from '../ledger/operation.ts';
-import { selfSignedCertificate } from './certificate.ts';
+import { trustOf } from '../ledger/trust.ts';
 import type {
   Committed,
   Executed,
@@ -37,12 +37,14 @@ import type {
 } from './contract.ts';
 import { ClientError } from './errors.ts';
 import { EVENT_POLL_MS, streamEvents } from './events.ts';
-import { createKeySigner, createSignatureCheck, nodeHash } from './keys.ts';
+import { clientCertificate, createKeySigner, createSignatureCheck, nodeHash } from './keys.ts';
 import { LedgerReader } from './ledger-reader.ts';
 import { ReplicaLink } from './link.ts';
 import { receiptOf } from './receipts.ts';
 import { ReplicaChannels } from './replica-channels.ts';
 import type { OpenChannel } from './replica-channels.ts';
+import { ReplyWatch } from './reply-watch.ts';
+import type { FoundEvidence } from './reply-watch.ts';
 import { StateFile } from './state-file.ts';
 import { Submitter } from './submitter.ts';
 
@@ -66,6 +68,8 @@ export interface ConnectOptions {
   readonly window?: number | undefined;
   /** How long to wait for f+1 replicas; 0: do not wait. Default 5 s. */
   readonly connectTimeoutMs?: Milliseconds | undefined;
+  /** A replica signed an answer that contradicts f+1 others: proof that verifies offline. */
+  readonly onEvidence?: ((found: FoundEvidence) => void) | undefined;
   /** For tests: how to open a link. */
   readonly openChannel?: OpenChannel | undefined;
   readonly now?: (() => Milliseconds) | undefined;
@@ -108,6 +112,11 @@ class NodeClient implements MoietyClient {
       stateFile === undefined ? undefined : new StateFile(stateFile, bytesToDigest(nodeHash(owner)));
     const verifyHost = createSignatureCheck(settings.members.map((member) => hexToBytes(member.hostKey)!));
     const channels = (): ReplicaChannels => this.#channels;
+    const watch = new ReplyWatch({
+      trust: trustOf(settings),
+      crypto: { hash: nodeHash, verifySignature },
+      onEvidence: (found) => options.onEvidence?.(found),
+    });
     this.#submitter = new Submitter({
       hash: nodeHash,
       domain: settings,
@@ -120,6 +129,7 @@ class NodeClient implements MoietyClient {
       verifyHost,
       state,
       now: this.#now,
+      watch,
     });
     this.#reader = new LedgerReader({ settings, hash: nodeHash, verifyHost, channels });
     this.#channels = new ReplicaChannels(
@@ -365,8 +375,13 @@ class NodeClient implements MoietyClient {
   }
 }
 
+/** One signature under a raw key. */
+function verifySignature(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  return createSignatureCheck([key])(0, message, signature);
+}
+
 function tlsChannels(key: KeyObject, clientKey: Uint8Array): OpenChannel {
-  const certificate = selfSignedCertificate(key);
+  const certificate = clientCertificate(key);
   const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
   return (options) => new ReplicaLink({ ...options, key: pem, certificate, clientKey });
 }

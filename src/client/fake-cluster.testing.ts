@@ -15,16 +15,14 @@ import { batchDigest, encodeBatch } from '../core/request.ts';
 import type { Batch, Bundle } from '../core/request.ts';
 import type { Digest, ReplicaId, TcEpoch } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
-import { ClientDesk } from '../host/client-desk.ts';
+import { ClientDesk, replyDigest } from '../host/client-desk.ts';
 import type { Block, LedgerExecutor } from '../ledger/contract.ts';
 import { createLedgerExecutor } from '../ledger/executor.ts';
 import { clusterIdOf } from '../ledger/genesis.ts';
 import { headerSignatureDigest } from '../ledger/receipt.ts';
 import { createNodeCrypto } from '../node/crypto.ts';
-import { rawPublicKey } from './certificate.ts';
-import { createKeySigner, nodeHash } from './keys.ts';
+import { createKeySigner, nodeHash, rawPublicKey } from './keys.ts';
 import type { OpenChannel } from './replica-channels.ts';
-import { replyDigest } from './submitter.ts';
 
 /** How a replica behaves. `lying`: other results, other heights, validly signed. */
 export type Behaviour = 'correct' | 'mute' | 'down' | 'lying' | 'busy' | 'forged';

@@ -7,6 +7,7 @@ import {
   hash,
   sign,
   verify,
+  X509Certificate,
 } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import {
@@ -22,8 +23,8 @@ import {
 import { dirname } from 'node:path';
 import { digestToBytes } from '../core/bytes.ts';
 import type { Hash } from '../core/types.ts';
+import { createLinkCertificate } from '../crypto/link-certificate.ts';
 import type { Signer } from '../crypto/port.ts';
-import { rawPublicKey } from './certificate.ts';
 import { ClientError } from './errors.ts';
 
 /** SHA-256 of the operating system's library. */
@@ -31,6 +32,20 @@ export const nodeHash: Hash = (bytes) =>
   typeof hash === 'function'
     ? new Uint8Array(hash('sha256', bytes, 'buffer'))
     : new Uint8Array(createHash('sha256').update(bytes).digest());
+
+/** The raw 32 bytes of an Ed25519 key (public part). */
+export function rawPublicKey(key: KeyObject): Uint8Array {
+  const jwk = (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'jwk' });
+  return new Uint8Array(Buffer.from(jwk.x ?? '', 'base64url'));
+}
+
+/** PEM of the certificate in which TLS shows the client's key (decision D7). One key, one certificate. */
+export function clientCertificate(privateKey: KeyObject): string {
+  const signBytes = (bytes: Uint8Array): Uint8Array => sign(null, bytes, privateKey);
+  return new X509Certificate(
+    createLinkCertificate(rawPublicKey(privateKey), 'moiety client', signBytes),
+  ).toString();
+}
 
 /** A signer over an Ed25519 private key. */
 export function createKeySigner(privateKey: KeyObject): Signer {

@@ -9,8 +9,8 @@ import { bytesToHex } from '../core/bytes.ts';
 import { decodeClientFrame, encodeReplicaFrame } from '../core/client-wire.ts';
 import type { ReplicaFrame } from '../core/client-wire.ts';
 import type { Digest } from '../core/types.ts';
-import { rawPublicKey, selfSignedCertificate } from './certificate.ts';
 import { FakeCluster } from './fake-cluster.testing.ts';
+import { clientCertificate, rawPublicKey } from './keys.ts';
 import { CLIENT_ALPN, ReplicaLink, splitAddress } from './link.ts';
 
 const newKey = (): KeyObject => generateKeyPairSync('ed25519').privateKey;
@@ -43,7 +43,7 @@ async function meet(
   const server = createServer(
     {
       key: pemOf(served),
-      cert: selfSignedCertificate(served),
+      cert: clientCertificate(served),
       ALPNProtocols: [scene.alpn ?? CLIENT_ALPN],
       minVersion: 'TLSv1.3',
       requestCert: true,
@@ -80,7 +80,7 @@ async function meet(
     settings,
     member,
     key: pemOf(clientKey),
-    certificate: selfSignedCertificate(clientKey),
+    certificate: clientCertificate(clientKey),
     clientKey: rawPublicKey(clientKey),
     onUp: () => (isUp = true),
     onDown: () => undefined,
@@ -126,7 +126,7 @@ test('impostors, other protocols, clusters and versions are refused with the rea
 
 test('the certificate is well-formed and self-signed', () => {
   const key = newKey();
-  const certificate = new X509Certificate(selfSignedCertificate(key));
+  const certificate = new X509Certificate(clientCertificate(key));
   assert.equal(certificate.verify(certificate.publicKey), true);
   assert.equal(certificate.validTo, 'Dec 31 23:59:59 9999 GMT');
 });

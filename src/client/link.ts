@@ -16,7 +16,7 @@ import type { ReplicaFrame } from '../core/client-wire.ts';
 import type { ClusterSettings, MemberSettings } from '../core/config.ts';
 import { hexToBytes } from '../core/bytes.ts';
 import type { Milliseconds } from '../core/types.ts';
-import { rawPublicKey } from './certificate.ts';
+import { rawPublicKey } from './keys.ts';
 
 /** Protocol name in the TLS handshake. */
 export const CLIENT_ALPN = 'moiety-client/1';

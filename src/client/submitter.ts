@@ -6,19 +6,21 @@ import { randomBytes } from 'node:crypto';
 import type { ReplicaFrame, SignedReply, WireResult } from '../core/client-wire.ts';
 import { writeReplyContent } from '../core/client-wire.ts';
 import { digestToBytes } from '../core/bytes.ts';
+import { Writer } from '../core/codec.ts';
 import type { Domain } from '../core/domain.ts';
-import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
 import { decodeBundle } from '../core/request.ts';
 import type { Bundle } from '../core/request.ts';
 import { clientIdOf } from '../core/request.ts';
 import type { Digest, Hash, Milliseconds, ReplicaId } from '../core/types.ts';
 import type { Signer } from '../crypto/port.ts';
 import { decodeOpened, decodeOperation, decodeResult, encodeOperation } from '../ledger/operation.ts';
+import { signedReplyDigest } from '../ledger/reply-evidence.ts';
 import { transactionId } from '../ledger/transaction.ts';
 import { BundleTracker, PrimaryHint } from './bundle-tracker.ts';
 import type { TrackedRequest, TrackerEffect } from './bundle-tracker.ts';
 import { ClientError } from './errors.ts';
 import type { ReplicaChannels } from './replica-channels.ts';
+import type { ReplyWatch } from './reply-watch.ts';
 import { ClientSession } from './session.ts';
 import type { QueuedOperation } from './session.ts';
 import type { StateFile } from './state-file.ts';
@@ -47,6 +49,8 @@ export interface SubmitterOptions {
   readonly window: number;
   readonly state: StateFile | undefined;
   readonly now: () => Milliseconds;
+  /** Finds wrong signed replies. */
+  readonly watch: ReplyWatch;
 }
 
 interface Ticket {
@@ -57,11 +61,6 @@ interface Ticket {
 }
 
 type Session = ClientSession<Ticket>;
-
-/** Digest that a host key signs for a reply (decision B6). */
-export function replyDigest(hash: Hash, domain: Domain, reply: SignedReply): Digest {
-  return finishDigest(hash, writeReplyContent(domainWriter(domainTag('host', 'REPLY'), domain), reply));
-}
 
 /** See the top of this file. */
 export class Submitter {
@@ -208,11 +207,18 @@ export class Submitter {
   }
 
   #onReply(replica: ReplicaId, reply: SignedReply): void {
-    if (reply.replica !== replica || !this.#tracker.wants(reply.session, reply.results)) return;
-    const digest = replyDigest(this.#options.hash, this.#options.domain, reply);
-    if (!this.#options.verifyHost(replica, digestToBytes(digest), reply.signature)) return;
+    const { hash, domain, verifyHost, watch } = this.#options;
+    const { session, results, signature } = reply;
+    if (reply.replica !== replica) return;
+    // A reply that comes too late to count is worth a check only if it contradicts what f+1 said.
+    if (!this.#tracker.wants(session, results) && !watch.contradicts(reply)) return;
+    const content = writeReplyContent(new Writer(512), reply).finish();
+    const digest = signedReplyDigest(hash, domain, content);
+    if (!verifyHost(replica, digestToBytes(digest), signature)) return;
     this.#hint.report(replica, reply.view);
-    this.#perform(this.#tracker.onReply(replica, reply.session, reply.results));
+    const kept = watch.keep(replica, content, signature);
+    watch.onReply(kept, session, results);
+    this.#perform(this.#tracker.onReply(replica, session, results, kept));
   }
 
   /** A link came up: what that replica may have missed is worth sending at once. */
@@ -336,6 +342,7 @@ export class Submitter {
           this.#options.channels().sendBundle(effect.bytes, effect.to === 'all' ? 'all' : this.#hint.primary);
           break;
         case 'result':
+          this.#options.watch.onAccepted(effect.session, effect.result, effect.votes);
           this.#onResult(effect.bundle, effect.expected, effect.result);
           break;
         case 'refused':

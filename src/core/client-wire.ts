@@ -118,6 +118,16 @@ export function writeReplyContent(writer: Writer, reply: ReplyContent): Writer {
   return writer.u32(reply.replica).u64(reply.session).u64(reply.view).list(reply.results, writeResult);
 }
 
+/** Reads what `writeReplyContent` wrote. */
+export function readReplyContent(reader: Reader): ReplyContent {
+  return {
+    replica: reader.u32(),
+    session: reader.u64(),
+    view: reader.u64(),
+    results: reader.list(RESULTS_MAX, readResult),
+  };
+}
+
 /** Bytes of a client's frame. */
 export function encodeClientFrame(frame: ClientFrame): Uint8Array {
   const writer = new Writer(512);
@@ -188,14 +198,7 @@ export function decodeReplicaFrame(bytes: Uint8Array): ReplicaFrame | undefined 
       case 1:
         return { kind: 'welcome', version: reader.u16(), replica: reader.u32(), clusterId: reader.digest() };
       case 2:
-        return {
-          kind: 'reply',
-          replica: reader.u32(),
-          session: reader.u64(),
-          view: reader.u64(),
-          results: reader.list(RESULTS_MAX, readResult),
-          signature: reader.raw(64),
-        };
+        return { kind: 'reply', ...readReplyContent(reader), signature: reader.raw(64) };
       case 3:
         return { kind: 'busy', bundle: reader.digest(), retryAfterMs: reader.u32() };
       case 4:

@@ -2,7 +2,8 @@
  * The trust file (decision D5): the little that one must know of a cluster, from a source that one trusts, to verify
  * its receipts and ledger copies.
  */
-import { bytesToHex } from '../core/bytes.ts';
+import { bytesToHex, hexToBytes } from '../core/bytes.ts';
+import type { ClusterSettings } from '../core/config.ts';
 import type { ConfigurationVersion, Digest } from '../core/types.ts';
 import { isPrimeOrderKey } from '../crypto/ed25519-rule.ts';
 import { DocumentFields } from './document-fields.ts';
@@ -21,6 +22,12 @@ export interface Trust {
   readonly configurationVersion: ConfigurationVersion;
   /** Raw Ed25519 host key (32 bytes) of each replica, in the order of the replica numbers. */
   readonly hostKeys: readonly Uint8Array[];
+}
+
+/** What a verifier needs to know of a cluster. */
+export function trustOf(settings: ClusterSettings): Trust {
+  const { clusterId, f, configurationVersion, members } = settings;
+  return { clusterId, f, configurationVersion, hostKeys: members.map(({ hostKey }) => hexToBytes(hostKey)!) };
 }
 
 /** Text of a trust file, for people too: indented, with a final line feed. */
