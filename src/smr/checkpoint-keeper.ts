@@ -12,7 +12,9 @@ export const CHECKPOINTS_PER_REPLICA_MAX = 16;
 /** What two CHECKPOINTs must agree on to count together. */
 export function checkpointKey(checkpoint: Checkpoint): string {
   const { sequence, stateDigest, last, configurationVersion, registryDigest } = checkpoint;
-  return [sequence, stateDigest, last.view, last.primaryCounter, configurationVersion, registryDigest].join('/');
+  return [sequence, stateDigest, last.view, last.primaryCounter, configurationVersion, registryDigest].join(
+    '/',
+  );
 }
 
 /** The sequence number that a certificate makes stable; 0 for genesis. */
