@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { addAbout } from './commands/about.ts';
+import { addBench } from './commands/bench.ts';
 import { addDown } from './commands/down.ts';
 import { addFault } from './commands/fault.ts';
 import { addKv } from './commands/kv.ts';
@@ -44,6 +45,7 @@ Begin with:
   addFault(program);
   addMembers(program);
   addSim(program);
+  addBench(program);
   addAbout(program);
   for (const command of program.commands) command.exitOverride();
   return program;

@@ -19,6 +19,8 @@ export interface SupervisorOptions {
   readonly replicas: number;
   /** Port of the gateway. */
   readonly port: number;
+  /** Default: true. */
+  readonly withGateway?: boolean;
   /** Behaviours of replicas that lie on purpose, by number. */
   readonly byzantine: ReadonlyMap<number, string>;
   /** Names of behaviours that there are. */
@@ -101,7 +103,7 @@ export class Supervisor implements ControlPort {
   }
 
   get #all(): readonly ManagedProcess[] {
-    return [...this.#replicas, this.#gateway];
+    return this.#options.withGateway === false ? this.#replicas : [...this.#replicas, this.#gateway];
   }
 
   processes(): readonly ProcessReport[] {
