@@ -175,7 +175,8 @@ var Reader = class {
   #end;
   #failed = false;
   constructor(bytes) {
-    this.#bytes = bytes;
+    const { buffer, byteOffset, length } = bytes;
+    this.#bytes = bytes.constructor === Uint8Array ? bytes : new Uint8Array(buffer, byteOffset, length);
     this.#at = 0;
     this.#end = bytes.length;
   }

@@ -136,7 +136,9 @@ export class Reader {
   #failed = false;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // Views handed out are plain ones: `slice` of a platform's subclass (a Buffer) would share memory, not copy.
+    const { buffer, byteOffset, length } = bytes;
+    this.#bytes = bytes.constructor === Uint8Array ? bytes : new Uint8Array(buffer, byteOffset, length);
     this.#at = 0;
     this.#end = bytes.length;
   }

@@ -127,3 +127,22 @@ describe('cryptography of a replica', () => {
     assert.equal(publicKeyOfRaw(raw.subarray(1)), undefined);
   });
 });
+
+describe('bytes of a platform subclass', () => {
+  it('are judged like plain ones, again and again, and stay as they are', () => {
+    const pair = generateKeyPairSync('ed25519');
+    const message = new Uint8Array(32).fill(7);
+    const signature = sign(null, message, pair.privateKey);
+    const der = pair.publicKey.export({ format: 'der', type: 'spki' });
+    // With and without the sign bit in the last byte of the key.
+    const key = Buffer.from(der.subarray(der.length - 32));
+    const before = key.toString('hex');
+    for (let round = 0; round < 2; round += 1) assert.ok(createSignatureCheck()(key, message, signature));
+    assert.equal(key.toString('hex'), before);
+    const set = Buffer.from(key);
+    set[31] = set[31]! | 0x80;
+    const changed = set.toString('hex');
+    createSignatureCheck()(set, message, signature);
+    assert.equal(set.toString('hex'), changed);
+  });
+});

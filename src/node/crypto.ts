@@ -75,7 +75,8 @@ const SMALL_ORDER: ReadonlySet<string> = new Set([
 ]);
 
 function isSmallOrder(key: Uint8Array): boolean {
-  const y = key.slice();
+  // Not `slice`: of a Buffer that would be a view, and this changes a byte.
+  const y = Uint8Array.from(key);
   y[31] = y[31]! & 0x7f;
   return SMALL_ORDER.has(bytesToHex(y));
 }

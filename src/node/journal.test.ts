@@ -246,6 +246,8 @@ describe('journal', () => {
       await rig.journal.close();
       const found = await new Rig().open(disk, FOLDER, durability);
       assert.deepEqual(found.records.map(indexOf), [1, 2]);
+      for (const record of found.records)
+        assert.equal(record.constructor, Uint8Array, 'plain bytes for pure code');
     }
   });
 });

@@ -74,7 +74,9 @@ function writeRecords(records: readonly Uint8Array[]): Uint8Array[] {
   return parts;
 }
 
-function readRecords(payload: Uint8Array, into: Uint8Array[]): boolean {
+function readRecords(given: Uint8Array, into: Uint8Array[]): boolean {
+  // A plain view: pure code may call `slice`, which for a Buffer would not copy.
+  const payload = new Uint8Array(given.buffer, given.byteOffset, given.length);
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
   let at = 0;
   while (at < payload.length) {
