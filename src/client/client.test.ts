@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { encodeKvOperation } from '../apps/kv/operations.ts';
+import { trustOf } from '../ledger/trust.ts';
 import { verifyReceipt } from '../ledger/verify.ts';
 import { connect } from './client.ts';
 import type { ConnectOptions } from './client.ts';
 import type { LedgerEvent, MoietyClient } from './contract.ts';
 import { FakeCluster } from './fake-cluster.testing.ts';
-import { trustOf } from './receipts.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const put = (key: string, value: string): Uint8Array =>

@@ -12,7 +12,7 @@ import { bytesToDigest, concatBytes, digestToBytes, hexToBytes } from '../core/b
 import type { WireResult } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import { clientIdOf, decodeBundle } from '../core/request.ts';
-import type { Digest, Height, Milliseconds } from '../core/types.ts';
+import type { Digest, Height, Milliseconds, ReplicaId } from '../core/types.ts';
 import {
   APPLICATION_OPERATION_BYTES_MAX,
   decodeResult,
@@ -23,6 +23,7 @@ import type { Operation } from '../ledger/operation.ts';
 import { trustOf } from '../ledger/trust.ts';
 import type {
   Committed,
+  EvidenceClaim,
   Executed,
   LedgerEvent,
   ListPage,
@@ -347,6 +348,14 @@ class NodeClient implements MoietyClient {
 
   status(): Promise<readonly SeenStatus[]> {
     return this.#reader.status();
+  }
+
+  evidenceAt(source: ReplicaId): Promise<readonly EvidenceClaim[]> {
+    return this.#reader.evidenceAt(source);
+  }
+
+  evidenceFile(source: ReplicaId, name: string): Promise<string | undefined> {
+    return this.#reader.evidenceFile(source, name);
   }
 
   events(from: number | 'latest', signal?: AbortSignal): AsyncIterable<LedgerEvent> {

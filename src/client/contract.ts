@@ -77,6 +77,15 @@ export type SeenStatus =
   | (ReplicaStatus & { readonly reachable: true })
   | { readonly id: ReplicaId; readonly reachable: false; readonly reason: string };
 
+/** Evidence that a replica says it keeps: its word, until the file was fetched and verified (`client/evidence.ts`). */
+export interface EvidenceClaim {
+  readonly name: string;
+  /** Who is accused. */
+  readonly replica: ReplicaId;
+  readonly rule: string;
+  readonly atMs: Milliseconds;
+}
+
 /** A page of a list. `next` continues it; undefined: it was the last one. */
 export interface ListPage {
   readonly entries: readonly KvEntry[];
@@ -128,6 +137,10 @@ export interface MoietyClient {
   block(height: Height): Promise<ProvenBlock | undefined>;
   /** Each replica's own word. */
   status(): Promise<readonly SeenStatus[]>;
+  /** What evidence one replica says it keeps; at most 256. Empty if it does not answer. */
+  evidenceAt(source: ReplicaId): Promise<readonly EvidenceClaim[]>;
+  /** Text of an evidence file that one replica keeps, not verified yet; undefined if it gives none. */
+  evidenceFile(source: ReplicaId, name: string): Promise<string | undefined>;
   /** Transactions from number `from` (default 1; `latest`: only new ones), without a gap, for ever. */
   events(from: number | 'latest', signal?: AbortSignal): AsyncIterable<LedgerEvent>;
   /** Sends nothing more; outstanding calls fail with `closed`, a later life of the client finishes them. */

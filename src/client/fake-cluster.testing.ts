@@ -35,6 +35,8 @@ interface FakeReplica {
   readonly blocks: Block[];
   readonly links: Map<number, (frame: ReplicaFrame) => void>;
   behaviour: Behaviour;
+  /** What its status says to be proved. */
+  accuses: { replica: ReplicaId; rule: string }[];
   /** Frames to clients that are still to be lost. */
   loseReplies: number;
 }
@@ -112,7 +114,17 @@ export class FakeCluster {
         fatal: () => undefined,
       },
     });
-    return { id, executor, desk, hostKey, blocks: [], links, behaviour: 'correct', loseReplies: 0 };
+    return {
+      id,
+      executor,
+      desk,
+      hostKey,
+      blocks: [],
+      links,
+      behaviour: 'correct',
+      accuses: [],
+      loseReplies: 0,
+    };
   }
 
   #toClient(id: ReplicaId, link: number, frame: ReplicaFrame): void {
@@ -239,7 +251,7 @@ export class FakeCluster {
         stateDigest: executor.checkpoint.stateDigest,
         tc: { program: 'usig', footprint: 'process', tcEpoch: '00', counter: 1, persistent: true },
         waitsFor: null,
-        proven: [],
+        proven: replica.accuses,
         suspected: [],
       };
     if (topic === 'block') {

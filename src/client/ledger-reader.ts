@@ -6,7 +6,7 @@ import type { EventPosition, ReplicaStatus } from '../core/client-queries.ts';
 import type { QueryTopic } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Digest, Hash, Height, Milliseconds, ReplicaId } from '../core/types.ts';
-import type { ProvenBlock, SeenStatus, TransactionState } from './contract.ts';
+import type { EvidenceClaim, ProvenBlock, SeenStatus, TransactionState } from './contract.ts';
 import { ClientError } from './errors.ts';
 import { BlockProof, integerOf, parseObject } from './proofs.ts';
 import type { HostCheck } from './proofs.ts';
@@ -20,6 +20,10 @@ const HEDGE_MS: Milliseconds = 100;
 
 /** How long to wait for replicas that may know more, once f+1 have answered. */
 const LAST_WORD_MS: Milliseconds = 150;
+
+/** Lines of a replica's list of evidence that are read. */
+const EVIDENCE_CLAIMS_MAX = 256;
+const EVIDENCE_NAME = /^[A-Za-z0-9._-]{1,120}\.json$/;
 
 function sleep(delayMs: Milliseconds): { readonly done: Promise<void>; readonly cancel: () => void } {
   let timer: NodeJS.Timeout | undefined;
@@ -192,6 +196,18 @@ export class LedgerReader {
     });
   }
 
+  /** What evidence a replica says it keeps. */
+  async evidenceAt(source: ReplicaId): Promise<EvidenceClaim[]> {
+    const reply = await this.#ask(source, 'evidence', '');
+    return reply?.found === true ? evidenceClaims(reply.bytes) : [];
+  }
+
+  /** An evidence file as a replica gives it. */
+  async evidenceFile(source: ReplicaId, name: string): Promise<string | undefined> {
+    const reply = await this.#ask(source, 'evidence', name);
+    return reply?.found === true ? new TextDecoder().decode(reply.bytes) : undefined;
+  }
+
   /** The error for "too few replicas answer". */
   unavailable(): ClientError {
     const { settings } = this.#options;
@@ -204,6 +220,27 @@ export class LedgerReader {
       retryAfterMs: 1_000,
     });
   }
+}
+
+function evidenceClaims(bytes: Uint8Array): EvidenceClaim[] {
+  let list: unknown;
+  try {
+    list = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return [];
+  }
+  if (!Array.isArray(list)) return [];
+  const claims: EvidenceClaim[] = [];
+  for (const item of list.slice(0, EVIDENCE_CLAIMS_MAX) as readonly Record<string, unknown>[]) {
+    const { name, rule } = item ?? {};
+    const replica = integerOf(item?.['replica']);
+    const atMs = integerOf(item?.['atMs']);
+    if (typeof name !== 'string' || typeof rule !== 'string') continue;
+    if (!EVIDENCE_NAME.test(name) || rule.length > 64 || replica === undefined || atMs === undefined)
+      continue;
+    claims.push({ name, replica, rule, atMs });
+  }
+  return claims;
 }
 
 function checkStatus(id: ReplicaId, reply: QueryReply): ReplicaStatus | undefined {

@@ -1,20 +1,13 @@
 /** Builds a receipt from a proved block and checks it with the offline verifier before anyone gets it (decision D5). */
 import { verify } from 'node:crypto';
-import { hexToBytes } from '../core/bytes.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Hash } from '../core/types.ts';
 import { encodeReceipt, makeReceipt } from '../ledger/receipt.ts';
-import type { Trust } from '../ledger/trust.ts';
+import { trustOf } from '../ledger/trust.ts';
 import { verifyReceipt } from '../ledger/verify.ts';
 import type { ProvenBlock } from './contract.ts';
 import { ClientError } from './errors.ts';
 import { publicKeyOf } from './keys.ts';
-
-/** What the settings of a cluster let a verifier trust. */
-export function trustOf(settings: ClusterSettings): Trust {
-  const { clusterId, f, configurationVersion, members } = settings;
-  return { clusterId, f, configurationVersion, hostKeys: members.map((one) => hexToBytes(one.hostKey)!) };
-}
 
 /** Canonical text (UTF-8) of the receipt of one transaction of a block. */
 export function receiptOf(

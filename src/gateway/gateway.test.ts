@@ -3,7 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { test } from 'node:test';
 import { connect } from '../client/client.ts';
 import { FakeCluster } from '../client/fake-cluster.testing.ts';
-import { trustOf } from '../client/receipts.ts';
+import { trustOf } from '../ledger/trust.ts';
 import { verifyReceipt } from '../ledger/verify.ts';
 import type { FaultOrder } from './routes.ts';
 import { createGateway, startGateway } from './server.ts';

@@ -11,6 +11,7 @@ import { connect } from '../client/client.ts';
 import { nodeHash, openKeyFile } from '../client/keys.ts';
 import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
 import type { ClusterSettings } from '../core/config.ts';
+import { EvidenceBook } from './evidence-book.ts';
 import type { FaultOrder, FaultPort } from './routes.ts';
 import { startGateway } from './server.ts';
 
@@ -28,6 +29,8 @@ export interface GatewayConfig {
   readonly key: string;
   /** Path of the state file; default: the key's path with `.state` behind it. */
   readonly state?: string;
+  /** Path of the folder where evidence against replicas is kept; default: `evidence` beside this file. */
+  readonly evidence?: string;
   /** `host:port`; default 127.0.0.1:4600. */
   readonly listen?: string;
   /** Path of a file with the bearer token, readable by its owner only. */
@@ -40,7 +43,7 @@ export interface GatewayConfig {
   readonly logLevel?: string;
 }
 
-const TEXTS = ['cluster', 'key', 'state', 'listen', 'token', 'logLevel'];
+const TEXTS = ['cluster', 'key', 'state', 'evidence', 'listen', 'token', 'logLevel'];
 const LISTS = ['hosts', 'origins'];
 const NUMBERS = ['requestsPerSecond', 'burst', 'timeoutMs'];
 
@@ -135,20 +138,30 @@ async function run(configPath: string): Promise<void> {
   const { host, port } = parseListen(config.listen ?? '127.0.0.1:4600');
   const keyPath = resolve(folder, config.key);
   const token = config.token === undefined ? undefined : readToken(resolve(folder, config.token));
+  const settings = readCluster(resolve(folder, config.cluster));
+  const evidence = new EvidenceBook({
+    settings,
+    folder: resolve(folder, config.evidence ?? 'evidence'),
+    warn: (problem) => logger.warn(problem),
+  });
   const client = await connect({
-    cluster: readCluster(resolve(folder, config.cluster)),
+    cluster: settings,
     key: openKeyFile(keyPath),
     stateFile: config.state === undefined ? `${keyPath}.state` : resolve(folder, config.state),
     window: WINDOW,
     // The gateway serves before the cluster does: it says what is lacking.
     connectTimeoutMs: 0,
+    onEvidence: (found) => {
+      logger.warn({ replica: found.replica, rule: found.rule }, `proven: ${found.explanation}`);
+      evidence.add(found);
+    },
   });
   const faultToken = process.env[FAULT_TOKEN_VARIABLE];
   const fault =
     faultToken !== undefined && process.send !== undefined ? faultOverChannel(faultToken) : undefined;
   const { hosts, origins, requestsPerSecond, burst, timeoutMs } = config;
   const limits = { hosts, origins, requestsPerSecond, burst, timeoutMs };
-  const gateway = await startGateway({ client, host, port, token, fault, logger, ...limits });
+  const gateway = await startGateway({ client, evidence, host, port, token, fault, logger, ...limits });
   logger.info({ url: gateway.url }, 'the gateway serves');
   process.send?.({ kind: 'ready', url: gateway.url });
   let isStopping = false;

@@ -16,6 +16,15 @@ function object(required: readonly string[], properties: Readonly<Record<string,
   return { type: 'object', required, properties };
 }
 
+const FINDERS = { type: 'array', items: { type: ['integer', 'string'] } };
+const FAULT = object(['replica', 'rule', 'foundBy', 'evidence', 'explanation'], {
+  replica: COUNT,
+  rule: TEXT,
+  foundBy: FINDERS,
+  evidence: { type: 'array', items: TEXT, description: 'Ids for /v1/evidence/{id}' },
+  explanation: TEXT,
+});
+
 const SCHEMAS = {
   Written: object(['txId', 'height', 'sequence'], {
     txId: { type: 'string', pattern: '^[0-9a-f]{64}$' },
@@ -48,11 +57,47 @@ const SCHEMAS = {
     },
     transactions: { type: 'array', items: { type: 'object' } },
   }),
-  Status: object(['replicas'], {
+  Status: object(['replicas', 'proven', 'suspected'], {
     replicas: {
       type: 'array',
-      items: object(['id', 'role'], { id: COUNT, role: TEXT, view: COUNT, height: COUNT }),
+      items: object(['id', 'role', 'proven'], {
+        id: COUNT,
+        role: TEXT,
+        view: COUNT,
+        height: COUNT,
+        proven: { type: 'array', items: FAULT },
+      }),
     },
+    proven: { type: 'array', items: FAULT },
+    suspected: {
+      type: 'array',
+      items: object(['replica', 'by', 'why', 'lastHeardMs'], {
+        replica: COUNT,
+        by: { type: 'array', items: COUNT },
+        why: TEXT,
+        lastHeardMs: { type: ['integer', 'null'] },
+      }),
+    },
+  }),
+  EvidenceList: object(['evidence'], {
+    evidence: {
+      type: 'array',
+      items: object(['id', 'replica', 'rule', 'foundBy', 'explanation'], {
+        id: TEXT,
+        replica: COUNT,
+        rule: TEXT,
+        foundBy: FINDERS,
+        explanation: TEXT,
+      }),
+    },
+  }),
+  Evidence: object(['format', 'clusterId', 'replica', 'rule', 'foundBy', 'atMs', 'bytes'], {
+    format: TEXT,
+    clusterId: TEXT,
+    replica: COUNT,
+    rule: TEXT,
+    atMs: COUNT,
+    bytes: { type: 'string', description: 'Canonical bytes of the record, hexadecimal' },
   }),
   Problem: object(['type', 'title', 'status', 'detail'], {
     type: TEXT,

@@ -4,6 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { MoietyClient } from '../client/contract.ts';
+import type { EvidenceBook } from './evidence-book.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { HealthCheck } from './health.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -13,6 +14,7 @@ export interface GatewayParts {
   readonly client: MoietyClient;
   readonly health: HealthCheck;
   readonly feed: EventFeed;
+  readonly evidence: EvidenceBook;
   readonly metrics: GatewayMetrics;
   /** How long a request may wait for the cluster. */
   readonly timeoutMs: number;

@@ -9,6 +9,8 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import type { MoietyClient } from '../client/contract.ts';
 import { ClientError } from '../client/errors.ts';
+import { EvidenceBook } from './evidence-book.ts';
+import { evidenceRoutes } from './evidence-routes.ts';
 import { EventFeed } from './event-feed.ts';
 import { Guard, isLoopback } from './guard.ts';
 import { HealthCheck } from './health.ts';
@@ -46,6 +48,8 @@ export interface GatewayOptions {
   readonly timeoutMs?: number | undefined;
   readonly viewersMax?: number | undefined;
   readonly fault?: FaultPort | undefined;
+  /** What is proved against replicas; default: a book in memory. */
+  readonly evidence?: EvidenceBook | undefined;
   readonly logger?: Logger | undefined;
   readonly now?: (() => number) | undefined;
 }
@@ -79,6 +83,7 @@ export function createGateway(options: GatewayOptions): { server: FastifyInstanc
     client,
     health: new HealthCheck((timeoutMs) => client.noop({ timeoutMs }), now),
     feed,
+    evidence: options.evidence ?? new EvidenceBook({ settings: client.settings, now }),
     metrics,
     timeoutMs: options.timeoutMs ?? 10_000,
     viewersMax: options.viewersMax ?? 256,
@@ -97,7 +102,7 @@ export function createGateway(options: GatewayOptions): { server: FastifyInstanc
   });
   addHooks(server, { guard, notes, now, metrics });
   const mediaTypeOf = (request: FastifyRequest): string => notes.get(request)?.mediaType ?? '';
-  const routes: Route[] = [...kvRoutes(parts), ...ledgerRoutes(parts, mediaTypeOf)];
+  const routes: Route[] = [...kvRoutes(parts), ...ledgerRoutes(parts, mediaTypeOf), ...evidenceRoutes(parts)];
   const description = (): unknown => describeRoutes(routes);
   routes.push(...serviceRoutes(parts, description));
   for (const { method, path, handler, bodyLimit } of routes) {

@@ -1,15 +1,10 @@
-/** `/v1/status`, `/health`, `/metrics`, `/openapi.json` and, under `up` only, `/v1/fault`: the service about itself. */
+/** `/health`, `/metrics`, `/openapi.json` and, under `up` only, `/v1/fault`: the service about itself. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { SeenStatus } from '../client/contract.ts';
 import { equalSecrets } from './guard.ts';
 import { integerParameter } from './http-values.ts';
 import { HttpProblem } from './problem.ts';
 import { bodyOf, FAULT_ACTIONS, parameter } from './routes.ts';
 import type { FaultOrder, FaultPort, GatewayParts, Route } from './routes.ts';
-
-function statusToJson(status: SeenStatus): Record<string, unknown> {
-  return status.reachable ? { ...status } : { ...status, role: 'unreachable' };
-}
 
 async function health(parts: GatewayParts): Promise<unknown> {
   const outcome = await parts.health.check();
@@ -42,14 +37,6 @@ async function postFault(parts: GatewayParts, fault: FaultPort, request: Fastify
 /** Routes of the service itself. `describe` gives the OpenAPI document of all routes. */
 export function serviceRoutes(parts: GatewayParts, describe: () => unknown): Route[] {
   const routes: Route[] = [
-    {
-      method: 'GET',
-      path: '/v1/status',
-      operationId: 'getStatus',
-      summary: "Each replica's own word about itself",
-      success: { 200: { media: 'application/json', schema: 'Status' } },
-      handler: async () => ({ replicas: (await parts.client.status()).map(statusToJson) }),
-    },
     {
       method: 'GET',
       path: '/health',

@@ -68,6 +68,11 @@ export class DocumentFields {
     return 0;
   }
 
+  /** A safe integer >= 0, or the one word. */
+  integerOr<W extends string>(name: string, word: W): number | W {
+    return this.#fields.get(name) === word ? word : this.integer(name);
+  }
+
   /** At most `max` bytes in lower-case hexadecimal. */
   bytes(name: string, max: number): Uint8Array {
     return this.#hex(this.text(name), max);

@@ -5,28 +5,15 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { bytesToHex } from '../core/bytes.ts';
 import type { Digest, Milliseconds, ReplicaId } from '../core/types.ts';
+import { encodeEvidenceDocument, parseEvidenceDocument } from '../ledger/evidence-document.ts';
+import type { EvidenceDocument } from '../ledger/evidence-document.ts';
 import { writeFileAtomically } from './disk.ts';
 
-/** Format of an evidence file. */
-export const EVIDENCE_FORMAT = 'moiety-evidence/1';
 const PER_RULE_MAX = 4;
 const FILES_MAX = 256;
 const BYTES_MAX = 1024 * 1024;
 const FILE_NAME = /^[A-Za-z0-9._-]{1,120}\.json$/;
-
-/** What an evidence file says. `bytes` verify offline; the rest tells where to look. */
-export interface EvidenceFile {
-  readonly format: typeof EVIDENCE_FORMAT;
-  readonly clusterId: Digest;
-  readonly replica: ReplicaId;
-  readonly rule: string;
-  readonly foundBy: ReplicaId;
-  readonly atMs: Milliseconds;
-  /** Hexadecimal. */
-  readonly bytes: string;
-}
 
 /** A line of the list of evidence. */
 export interface EvidenceEntry {
@@ -56,15 +43,10 @@ export class EvidenceStore {
     }
   }
 
-  #parse(name: string): EvidenceFile | undefined {
+  #parse(name: string): EvidenceDocument | undefined {
     try {
-      const file = JSON.parse(fs.readFileSync(path.join(this.#folder, name), 'utf8')) as EvidenceFile | null;
-      const fits =
-        file?.format === EVIDENCE_FORMAT &&
-        file.clusterId === this.#clusterId &&
-        Number.isInteger(file.replica) &&
-        typeof file.rule === 'string';
-      return fits ? file : undefined;
+      const file = parseEvidenceDocument(fs.readFileSync(path.join(this.#folder, name), 'utf8'));
+      return file?.clusterId === this.#clusterId ? file : undefined;
     } catch {
       return undefined;
     }
@@ -87,23 +69,18 @@ export class EvidenceStore {
 
   /** Keeps evidence; false if there is enough of this kind, if it is known or too large. Throws the system's error. */
   add(replica: ReplicaId, rule: string, bytes: Uint8Array, atMs: Milliseconds): boolean {
-    const alike = this.#entries.filter((entry) => entry.replica === replica && entry.rule === rule);
+    // The rule stands in the file as in its name: printable and bounded.
+    const plain = rule.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 60);
+    const alike = this.#entries.filter((entry) => entry.replica === replica && entry.rule === plain);
     if (alike.length >= PER_RULE_MAX || this.#entries.length >= FILES_MAX || bytes.length > BYTES_MAX)
       return false;
     const digest = createHash('sha256').update(bytes).digest('hex');
-    const name = `replica-${replica}-${rule.replace(/[^A-Za-z0-9.-]/g, '_').slice(0, 60)}-${digest.slice(0, 16)}.json`;
+    const name = `replica-${replica}-${plain}-${digest.slice(0, 16)}.json`;
     if (this.#entries.some((entry) => entry.name === name)) return false;
-    const file: EvidenceFile = {
-      format: EVIDENCE_FORMAT,
-      clusterId: this.#clusterId,
-      replica,
-      rule,
-      foundBy: this.#self,
-      atMs,
-      bytes: bytesToHex(bytes),
-    };
-    writeFileAtomically(path.join(this.#folder, name), `${JSON.stringify(file)}\n`);
-    this.#entries.push({ name, replica, rule, atMs });
+    const [clusterId, foundBy] = [this.#clusterId, this.#self];
+    const text = encodeEvidenceDocument({ clusterId, replica, rule: plain, foundBy, atMs, bytes });
+    writeFileAtomically(path.join(this.#folder, name), text);
+    this.#entries.push({ name, replica, rule: plain, atMs });
     return true;
   }
 }

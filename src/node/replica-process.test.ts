@@ -210,7 +210,7 @@ describe('evidence store', () => {
     const again = new EvidenceStore(evidence, clusterId, 0);
     assert.deepEqual(again.list().length, 4);
     const file = JSON.parse(again.read(again.list()[0]!.name)!) as { rule: string; foundBy: number };
-    assert.equal(file.rule, 'MinBFT.E1/equivocation');
+    assert.equal(file.rule, 'MinBFT.E1_equivocation');
     assert.equal(again.read('other.json'), undefined);
     assert.equal(again.read('../cluster.json'), undefined);
   });

@@ -1,0 +1,104 @@
+/** `/v1/status`, `/v1/evidence`, `/v1/evidence/{id}`: how the replicas are, who is proved faulty, and the proofs. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { SeenStatus } from '../client/contract.ts';
+import type { ReplicaId } from '../core/types.ts';
+import { accusationsOf } from './evidence-book.ts';
+import type { ProvenFault } from './evidence-book.ts';
+import { HttpProblem } from './problem.ts';
+import { parameter } from './routes.ts';
+import type { GatewayParts, Route } from './routes.ts';
+
+/** Somebody suspects a replica: no proof. */
+interface Suspicion {
+  readonly replica: ReplicaId;
+  /** Who says so. */
+  readonly by: ReplicaId[];
+  readonly why: string;
+  /** When one of them last heard of it (Unix time); null: never. */
+  readonly lastHeardMs: number | null;
+}
+
+function suspicions(statuses: readonly SeenStatus[]): Suspicion[] {
+  const found = new Map<string, Suspicion>();
+  for (const status of statuses) {
+    if (!status.reachable || !Array.isArray(status.suspected)) continue;
+    for (const one of status.suspected.slice(0, 64)) {
+      const { replica, why } = one ?? {};
+      if (!Number.isSafeInteger(replica) || typeof why !== 'string' || why.length > 256) continue;
+      // Silence is one suspicion, however long each of them has waited.
+      const name = `${replica}/${why.replace(/\d+/g, '#')}`;
+      const known = found.get(name);
+      const lastHeardMs = typeof one.lastHeardMs === 'number' ? one.lastHeardMs : null;
+      if (known === undefined) found.set(name, { replica, by: [status.id], why, lastHeardMs });
+      else known.by.push(status.id);
+    }
+  }
+  return [...found.values()];
+}
+
+/** A replica's row: its own word, and apart from it what is proved against it and what it says of others. */
+function rowOf(status: SeenStatus, proven: readonly ProvenFault[]): Record<string, unknown> {
+  const against = proven.filter(({ replica }) => replica === status.id);
+  if (!status.reachable) return { ...status, role: 'unreachable', proven: against };
+  return { ...status, proven: against, accuses: accusationsOf(status) };
+}
+
+async function statusOf(parts: GatewayParts): Promise<unknown> {
+  const statuses = await parts.client.status();
+  await parts.evidence.refresh(parts.client, statuses);
+  const proven = parts.evidence.proven(statuses);
+  return {
+    replicas: statuses.map((status) => rowOf(status, proven)),
+    proven,
+    suspected: suspicions(statuses),
+  };
+}
+
+async function listEvidence(parts: GatewayParts): Promise<unknown> {
+  await parts.evidence.refresh(parts.client, await parts.client.status());
+  return { evidence: parts.evidence.list() };
+}
+
+async function oneEvidence(
+  parts: GatewayParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const { id } = request.params as { id: string };
+  const text = parts.evidence.text(id);
+  if (text === undefined)
+    throw new HttpProblem(404, 'notFound', 'there is no such evidence: see /v1/evidence');
+  return reply.type('application/json').send(text);
+}
+
+/** The routes. */
+export function evidenceRoutes(parts: GatewayParts): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/status',
+      operationId: 'getStatus',
+      summary: "Each replica's own word about itself; who is proved faulty, and who is suspected",
+      success: { 200: { media: 'application/json', schema: 'Status' } },
+      handler: () => statusOf(parts),
+    },
+    {
+      method: 'GET',
+      path: '/v1/evidence',
+      operationId: 'listEvidence',
+      summary: 'Records that prove faults of replicas; each was verified',
+      success: { 200: { media: 'application/json', schema: 'EvidenceList' } },
+      handler: () => listEvidence(parts),
+    },
+    {
+      method: 'GET',
+      path: '/v1/evidence/{id}',
+      operationId: 'getEvidence',
+      summary: 'One evidence file; it verifies offline ("moiety evidence verify")',
+      parameters: [parameter('path', 'id', 'Name of the record')],
+      success: { 200: { media: 'application/json', schema: 'Evidence' } },
+      problems: [404],
+      handler: (request, reply) => oneEvidence(parts, request, reply),
+    },
+  ];
+}

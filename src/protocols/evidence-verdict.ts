@@ -1,0 +1,39 @@
+/** Offline judgement of protocols' evidence, for readers that run no replica: by the name of the cluster's protocol. */
+import { hexToBytes } from '../core/bytes.ts';
+import type { ClusterSettings } from '../core/config.ts';
+import type { Seal, TrustedKey, UniqueIdentifier } from '../core/protocol.ts';
+import type { Digest, Hash, ReplicaId } from '../core/types.ts';
+import { statementForUi } from '../trusted/statement.ts';
+import { verifyEvidence } from './minbft/evidence.ts';
+
+/** A judgement. It stands if all `seals` hold under keys that the cluster registered. */
+export interface ProtocolVerdict {
+  readonly replica: ReplicaId;
+  readonly rule: string;
+  /** One sentence for people. */
+  readonly explanation: string;
+  readonly seals: readonly Seal[];
+}
+
+/** What the bytes prove under the cluster's protocol, if their seals hold; undefined: nothing. Never throws. */
+export function judgeProtocolEvidence(
+  settings: ClusterSettings,
+  hash: Hash,
+  bytes: Uint8Array,
+): ProtocolVerdict | undefined {
+  if (settings.protocol !== 'minbft') return undefined;
+  const { clusterId, configurationVersion } = settings;
+  return verifyEvidence({ settings, hash, domain: { clusterId, configurationVersion } }, bytes);
+}
+
+/** Checks counter certificates of the Ed25519 suite with any implementation of the signature. */
+export function counterCheckWith(
+  verifySignature: (key: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean,
+): (key: TrustedKey, ui: UniqueIdentifier, digest: Digest) => boolean {
+  return ({ publicKey, tcId, tcEpoch }, ui, digest) => {
+    const key = hexToBytes(publicKey);
+    if (key?.length !== 32 || ui.counter < 1) return false;
+    const statement = statementForUi({ tcId, suite: 'ed25519', tcEpoch, counter: ui.counter, digest });
+    return verifySignature(key, statement, ui.authenticator);
+  };
+}
