@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { addAbout } from './commands/about.ts';
 import { addBench } from './commands/bench.ts';
 import { addDown } from './commands/down.ts';
+import { addEvidence } from './commands/evidence.ts';
 import { addFault } from './commands/fault.ts';
 import { addKv } from './commands/kv.ts';
 import { addLedger } from './commands/ledger.ts';
@@ -42,6 +43,7 @@ Begin with:
   addLedger(program);
   addReceipts(program);
   addLoad(program);
+  addEvidence(program);
   addFault(program);
   addMembers(program);
   addSim(program);
