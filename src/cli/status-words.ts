@@ -22,7 +22,13 @@ export interface StatusOfReplica {
     readonly persistent: boolean;
     readonly answers?: boolean;
   };
-  readonly proven?: readonly { readonly replica: number; readonly rule: string }[];
+  /** What is proved against this replica: verified by the gateway, or vouched for by f+1 replicas. */
+  readonly proven?: readonly {
+    readonly replica: number;
+    readonly rule: string;
+    readonly foundBy?: readonly (number | string)[];
+    readonly explanation?: string;
+  }[];
   readonly suspected?: readonly { readonly replica: number; readonly why: string }[];
   readonly process?: ProcessReport;
 }
@@ -74,11 +80,12 @@ function witnesses(
 
 function aboutOthers(all: readonly StatusOfReplica[]): string[] {
   const words: string[] = [];
-  const proven = witnesses(all, ({ proven: list }) =>
-    (list ?? []).map(({ replica, rule }) => `Replica ${replica} is proven faulty (${rule})`),
-  );
-  for (const [sentence, by] of proven)
-    words.push(`${sentence}; evidence at ${plural(by.length, 'replica')} ${by.join(', ')}.`);
+  for (const { proven } of all)
+    for (const { replica, rule, foundBy, explanation } of proven ?? []) {
+      const finders = (foundBy ?? []).map((one) => (typeof one === 'number' ? `replica ${one}` : one));
+      const by = finders.length === 0 ? '' : ` Found by ${finders.join(', ')} ("moiety evidence").`;
+      words.push(`Replica ${replica} is proven faulty (${rule}). ${explanation ?? ''}${by}`);
+    }
   const suspected = witnesses(all, ({ suspected: list }) =>
     (list ?? []).map(({ replica, why }) => `Replica ${replica} is suspected (${why})`),
   );
@@ -87,19 +94,20 @@ function aboutOthers(all: readonly StatusOfReplica[]): string[] {
 }
 
 function aboutEquality(all: readonly StatusOfReplica[]): string[] {
-  const byHeight = new Map<string, Map<string, number[]>>();
+  // Replicas are equal when sequence number, height and header hash are (decision D2).
+  const bySequence = new Map<number, Map<string, number[]>>();
   for (const { id, sequence, height, headerHash } of all) {
-    if (headerHash === undefined) continue;
-    const place = `${sequence}/${height}`;
-    const hashes = byHeight.get(place) ?? new Map<string, number[]>();
-    hashes.set(headerHash, [...(hashes.get(headerHash) ?? []), id]);
-    byHeight.set(place, hashes);
+    if (headerHash === undefined || sequence === undefined) continue;
+    const hashes = bySequence.get(sequence) ?? new Map<string, number[]>();
+    const tip = `${height}/${headerHash}`;
+    hashes.set(tip, [...(hashes.get(tip) ?? []), id]);
+    bySequence.set(sequence, hashes);
   }
-  return [...byHeight.values()]
+  return [...bySequence.values()]
     .filter((hashes) => hashes.size > 1)
     .map(
       (hashes) =>
-        `Replicas differ at the same height: ${[...hashes.values()].map((ids) => ids.join('+')).join(' against ')}. Stop writing and run "moiety audit" on each.`,
+        `Replicas differ at the same sequence number: ${[...hashes.values()].map((ids) => ids.join('+')).join(' against ')}. Stop writing and run "moiety audit" on each.`,
     );
 }
 

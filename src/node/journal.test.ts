@@ -71,7 +71,7 @@ describe('journal', () => {
       await first.journal.close();
       const second = await new Rig().open(systemDisk, folder);
       assert.deepEqual(second.records.map(indexOf), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-      assert.deepEqual(second.records[7], Buffer.from(recordOf(7)));
+      assert.deepEqual(second.records[7], Uint8Array.from(recordOf(7)));
       assert.equal(second.cutBytes, 0);
       await second.journal.close();
       assert.equal(fs.statSync(path.join(folder, 'journal-0000000001.log')).mode & 0o777, 0o600);
