@@ -35,18 +35,25 @@ function unreachable(processes: readonly ProcessReport[]): StatusOfReplica[] {
     .map((report, id) => ({ id, reachable: false, reason: 'the gateway does not answer', process: report }));
 }
 
-async function readStatus(
-  options: Options,
-): Promise<{ replicas: StatusOfReplica[]; problem?: CommandFailure }> {
+/** What the gateway says. */
+interface ClusterStatus {
+  readonly replicas: StatusOfReplica[];
+  /** Faults that evidence proves. */
+  readonly proven: readonly unknown[];
+  /** What replicas suspect of each other. */
+  readonly suspected: readonly unknown[];
+}
+
+async function readStatus(options: Options): Promise<ClusterStatus & { readonly problem?: CommandFailure }> {
   const processes = await localProcesses(options);
   try {
     const path = '/v1/status';
-    const { replicas } = await callGatewayJson<{ replicas: StatusOfReplica[] }>(options, { path });
-    return { replicas: replicas.map((replica) => withProcess(replica, processes)) };
+    const { replicas, proven, suspected } = await callGatewayJson<ClusterStatus>(options, { path });
+    return { replicas: replicas.map((replica) => withProcess(replica, processes)), proven, suspected };
   } catch (error) {
     if (processes === undefined) throw error;
     const problem = error instanceof CommandFailure ? error : new CommandFailure(messageOf(error));
-    return { replicas: unreachable(processes), problem };
+    return { replicas: unreachable(processes), proven: [], suspected: [], problem };
   }
 }
 
@@ -84,9 +91,10 @@ const HEAD = [
 ];
 
 async function status(options: Options): Promise<void> {
-  const { replicas, problem } = await readStatus(options);
+  const { replicas, proven, suspected, problem } = await readStatus(options);
   const words = diagnose(replicas);
-  if (options.json === true) printJson({ replicas, problems: words, gateway: gatewayUrl(options) });
+  if (options.json === true)
+    printJson({ replicas, proven, suspected, problems: words, gateway: gatewayUrl(options) });
   else {
     for (const line of tableLines(
       HEAD,
