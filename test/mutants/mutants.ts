@@ -12,10 +12,23 @@ export interface Patch {
   readonly replace: string;
 }
 
-/** What finds a mutant: a constructed history, or the schedules of seeds. */
-export type Hunt =
-  | { readonly kind: 'guided'; readonly scenario: string }
-  | { readonly kind: 'seeds'; readonly from: number; readonly count: number };
+/** What finds a mutant: a constructed history under several seeds, or drawn schedules. */
+export type Hunt = GuidedHunt | { readonly kind: 'drawn'; readonly from: number; readonly count: number };
+
+/** A constructed history; the seed moves delays a little. */
+export interface GuidedHunt {
+  readonly kind: 'guided';
+  readonly scenario: string;
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Seeds that a constructed history is played under. */
+export const GUIDED_SEEDS = { from: 1, count: 5 } as const;
+
+function guided(scenario: string): GuidedHunt {
+  return { kind: 'guided', scenario, ...GUIDED_SEEDS };
+}
 
 /** A rule that is taken out. */
 export interface Mutant {
@@ -27,7 +40,7 @@ export interface Mutant {
   /** Rule numbers. */
   readonly rules: readonly string[];
   readonly patches: readonly Patch[];
-  readonly hunt: Hunt;
+  readonly hunt: GuidedHunt;
   /** `killed`: a judge must object. `survives`: a control that must stay clean, and why. */
   readonly expected: 'killed' | 'survives';
   readonly remark?: string;
@@ -65,7 +78,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: `return verifier.verifyMany([{ kind: 'client', key, digest, signature }]) !== 'unknownKey';`,
       },
     ],
-    hunt: { kind: 'guided', scenario: 'forged-request' },
+    hunt: guided('forged-request'),
     expected: 'killed',
   },
   {
@@ -80,7 +93,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: `if (batch.recoverAuthentic.includes(false)) return false;`,
       },
     ],
-    hunt: { kind: 'guided', scenario: 'forged-request' },
+    hunt: guided('forged-request'),
     expected: 'survives',
     remark:
       'what was committed without a valid seal is a no-op for everybody when it is executed, as in a base; so the ' +
@@ -100,7 +113,7 @@ export const MUTANTS: readonly Mutant[] = [
     return true;`,
       },
     ],
-    hunt: { kind: 'guided', scenario: 'withheld-body' },
+    hunt: guided('withheld-body'),
     expected: 'killed',
   },
   {
@@ -115,7 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: '',
       },
     ],
-    hunt: { kind: 'guided', scenario: 'late-commit' },
+    hunt: guided('late-commit'),
     expected: 'killed',
   },
   {
@@ -130,7 +143,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: `if (ui.counter < 0)`,
       },
     ],
-    hunt: { kind: 'guided', scenario: 'truncated-log' },
+    hunt: guided('truncated-log'),
     expected: 'killed',
   },
   {
@@ -139,7 +152,7 @@ export const MUTANTS: readonly Mutant[] = [
     removes: 'V6, together with explicit votes',
     rules: ['MinBFT.V6', 'MinBFT.EXEC.1'],
     patches: [WITHOUT_V6, INFERRED_VOTES],
-    hunt: { kind: 'guided', scenario: 'skipped-orders' },
+    hunt: guided('skipped-orders'),
     expected: 'killed',
     remark: 'V6 and explicit votes guard the same thing twice; see the two controls',
   },
@@ -149,7 +162,7 @@ export const MUTANTS: readonly Mutant[] = [
     removes: 'V6 alone',
     rules: ['MinBFT.V6'],
     patches: [WITHOUT_V6],
-    hunt: { kind: 'guided', scenario: 'skipped-orders' },
+    hunt: guided('skipped-orders'),
     expected: 'survives',
     remark: 'masked by explicit votes: docs/testing.md has the argument',
   },
@@ -159,7 +172,7 @@ export const MUTANTS: readonly Mutant[] = [
     removes: 'explicit votes alone',
     rules: ['MinBFT.EXEC.1'],
     patches: [INFERRED_VOTES],
-    hunt: { kind: 'guided', scenario: 'skipped-orders' },
+    hunt: guided('skipped-orders'),
     expected: 'survives',
     remark: 'V6 refuses the VIEW-CHANGE that would lose the orders',
   },
@@ -175,7 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: `if (own.ui.tcEpoch !== header.ui.tcEpoch)`,
       },
     ],
-    hunt: { kind: 'guided', scenario: 'two-new-views' },
+    hunt: guided('two-new-views'),
     expected: 'killed',
   },
   {
@@ -195,7 +208,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: `return distinctReplicas(counted) >= 1;`,
       },
     ],
-    hunt: { kind: 'guided', scenario: 'lonely-base' },
+    hunt: guided('lonely-base'),
     expected: 'killed',
   },
   {
@@ -210,7 +223,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: `if (anchor.sequence > stable)`,
       },
     ],
-    hunt: { kind: 'guided', scenario: 'pipelined-cut' },
+    hunt: guided('pipelined-cut'),
     expected: 'killed',
   },
   {
@@ -225,7 +238,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: `const current = voter.incarnation >= 0;`,
       },
     ],
-    hunt: { kind: 'guided', scenario: 'retired-votes' },
+    hunt: guided('retired-votes'),
     expected: 'killed',
   },
   {
@@ -241,7 +254,7 @@ export const MUTANTS: readonly Mutant[] = [
   const input = new Uint8Array(CHUNK_PREFIX.length + 8 + bytes.length);`,
       },
     ],
-    hunt: { kind: 'seeds', from: 1, count: 400 },
+    hunt: guided('stale-table'),
     expected: 'killed',
   },
 ];

@@ -117,15 +117,17 @@ export const staleTable: GuidedScenario = {
     'state transfer, which fetches what differs from its own checkpoint in the hash tree. Nobody lies.',
   f: 1,
   puppets: [],
-  checkpointInterval: 2,
+  checkpointInterval: 4,
   pipelineFactor: 2,
   clients: 6,
+  bundles: 6,
+  paceMs: 25,
   calmMs: 400,
   *script(stage) {
-    yield () => stage.executed(2) >= 2;
+    yield () => stage.executed(2) >= 4;
     const back = stage.cut([2], [0, 1]);
-    yield () => stage.executed(0) >= 12;
+    yield () => stage.executed(0) >= 16;
     back();
-    yield () => stage.executed(2) >= 12;
+    yield () => stage.executed(2) >= 20;
   },
 };

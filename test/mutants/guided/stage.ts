@@ -48,9 +48,23 @@ export interface GuidedScenario {
   readonly checkpointInterval: number;
   readonly pipelineFactor: number;
   readonly clients: number;
+  /** Bundles of each client after the one that opens its session; 2 if left out. */
+  readonly bundles?: number;
+  /** Pause of a client between two bundles, milliseconds; 5 if left out. */
+  readonly paceMs?: number;
   /** When the network heals and only correct replicas count. */
   readonly calmMs: number;
   readonly script: (stage: Stage) => Generator<Condition, void, void>;
+}
+
+/** How a history is played. */
+export interface StageOptions {
+  /** Moves delays a little; the order of events that matters is the script's. */
+  readonly seed: number;
+  /** Told what happens, line by line. */
+  readonly narrate?: Narrator;
+  /** Told every frame that is delivered. */
+  readonly watch?: Narrator;
 }
 
 /** What came of a history. */
@@ -62,10 +76,10 @@ export interface GuidedResult {
   readonly traceHash: string;
 }
 
-function scenarioOf(guided: GuidedScenario): Scenario {
+function scenarioOf(guided: GuidedScenario, seed: number): Scenario {
   const n = 2 * guided.f + 1;
   return {
-    seed: 7,
+    seed,
     f: guided.f,
     n,
     limits: {
@@ -101,10 +115,10 @@ function scenarioOf(guided: GuidedScenario): Scenario {
     byzantine: guided.puppets.map((replica) => ({ replica, behaviour: 'silent' as const })),
     faults: [],
     clients: Array.from({ length: guided.clients }, () => ({
-      bundles: 2,
+      bundles: guided.bundles ?? 2,
       requestsPerBundle: 1,
       inFlight: 1,
-      paceMs: 5,
+      paceMs: guided.paceMs ?? 5,
       retransmitMs: 50,
       toAll: true,
     })),
@@ -125,9 +139,10 @@ export class Stage {
   #finished = false;
   readonly #guided: GuidedScenario;
 
-  constructor(guided: GuidedScenario, narrate?: Narrator, watch?: Narrator) {
+  constructor(guided: GuidedScenario, options: StageOptions) {
+    const { narrate, watch } = options;
     this.#guided = guided;
-    const scenario = scenarioOf(guided);
+    const scenario = scenarioOf(guided, options.seed);
     const { settings } = createSimGenesis(scenario, minbft.name);
     this.domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
     this.#context = createStreamContext(settings, modelHash, this.domain, settings.protocol);
