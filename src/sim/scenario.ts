@@ -135,27 +135,31 @@ export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): S
   const speed = random.pick(SPEEDS);
   const network = drawNetwork(draw, speed);
   const disk = on('disk', 0.2)
-    ? { syncLowMs: 1, syncHighMs: speed.high * 6 }
+    ? { syncLowMs: 1, syncHighMs: speed.high * 3 }
     : { syncLowMs: 0.05, syncHighMs: 0.6 };
-  const trusted = on('trusted', 0.2) ? { lowMs: 0.5, highMs: speed.high * 4 } : { lowMs: 0.01, highMs: 0.1 };
+  const trusted = on('trusted', 0.2) ? { lowMs: 0.5, highMs: speed.high * 2 } : { lowMs: 0.01, highMs: 0.1 };
   const clockOffsetsMs = drawClocks(draw);
   const byzantine = overrides.byzantine ?? drawByzantine(draw);
   const faults = drawFaults(draw, byzantine);
+  const limits = drawLimits(random);
+  const clients = drawClients(draw, speed.high);
+  const timers = timersFor(speed.high, disk.syncHighMs + trusted.highMs);
   return {
     seed,
     f,
     n: draw.n,
-    limits: drawLimits(random),
-    timers: timersFor(speed.high, disk.syncHighMs + trusted.highMs),
+    limits,
+    timers,
     network,
     disk,
     trusted,
     clockOffsetsMs,
     byzantine,
     faults,
-    clients: drawClients(draw, speed.high),
+    clients,
     calmMs: durationMs,
-    settleMs: 60_000,
+    // A primary that is always just in time for the request timer may not be replaced, and is that slow.
+    settleMs: 60_000 + timers.requestMs * Math.max(...clients.map((client) => client.bundles)),
   };
 }
 
