@@ -117,7 +117,8 @@ function trimOwnLog(s: ReplicaState): boolean {
 /** W4: one atomic record with certificate, anchor and vouchers; only then the log before the anchor goes. */
 function storeStable(s: ReplicaState, more: readonly StoreEntry[]): void {
   const { log, vouchers } = s.own;
-  const anchor = log.anchor?.ui.counter ?? 0;
+  // Before re-admission the own slot holds the stream of the former component, whose counters mean nothing here.
+  const anchor = (s.maySeal ? log.anchor?.ui.counter : undefined) ?? 0;
   const value = encodeStable({ certificate: s.stable!, anchor, vouchers: anchor === 0 ? [] : vouchers });
   s.store([{ key: STORE_KEY.stable, value }, ...more]);
   if (anchor > 0) s.emit({ kind: 'trimLog', below: anchor });
