@@ -222,6 +222,8 @@ export interface PeerInspection {
   readonly counter: CounterValue;
   /** Stream stopped by a proven fault. */
   readonly dead: boolean;
+  /** Messages that it sent again after they were processed: retransmissions and replays. */
+  readonly repeated?: number;
   /** When a message of it was last processed; undefined if never. */
   readonly lastHeardMs?: Milliseconds;
   /** Highest sequence number that it reported as executed. */

@@ -30,6 +30,7 @@ export function inspectReplica(s: ReplicaState, now: Milliseconds): ReplicaInspe
         incarnation: slot.state.incarnation,
         counter: slot.state.counter,
         dead: slot.state.dead,
+        repeated: peer.repeated,
         executed: replica === s.self ? s.executed : (peer.status?.executed ?? 0),
       };
       return heard === undefined ? base : { ...base, lastHeardMs: heard };

@@ -40,6 +40,7 @@ import {
   intakePrepare,
   intakeStreamSync,
   intakeViewChange,
+  isRepeated,
   noteRequestViewChange,
 } from './streams.ts';
 import { requestViewChangeTo } from './suspicion.ts';
@@ -120,6 +121,7 @@ function onMessage(s: ReplicaState, from: ReplicaId, message: MinbftMessage): vo
   const peer = s.peers[from];
   if (peer === undefined) return;
   peer.lastHeardMs = s.now;
+  if (isRepeated(s, from, message)) peer.repeated += 1;
   switch (message.kind) {
     case 'PREPARE':
       intakePrepare(s, message);

@@ -82,6 +82,8 @@ export interface StreamSlot {
 /** What gossip knows of a peer. */
 export interface PeerState {
   lastHeardMs: Milliseconds | undefined;
+  /** Messages that it sent and that were processed before: retransmissions and replays; counted, otherwise ignored. */
+  repeated: number;
   lastStatusMs: Milliseconds | undefined;
   status: Status | undefined;
   /** The status before that one: what is missing twice in a row is missing. */
@@ -342,6 +344,7 @@ export class ReplicaState {
 function freshPeer(): PeerState {
   return {
     lastHeardMs: undefined,
+    repeated: 0,
     lastStatusMs: undefined,
     status: undefined,
     previous: undefined,

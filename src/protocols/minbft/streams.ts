@@ -4,13 +4,14 @@
  */
 import type { ReplicaId } from '../../core/types.ts';
 import { stableSequence } from '../../smr/checkpoint-keeper.ts';
-import { voucherCount } from '../../smr/usig-stream/anchors.ts';
+import { mayAnchor, voucherCount } from '../../smr/usig-stream/anchors.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
   Commit,
   CommitNewView,
   FullNewView,
+  MinbftMessage,
   NewViewCertificate,
   Prepare,
   RequestViewChange,
@@ -87,6 +88,19 @@ function completeRelayed(slot: StreamSlot, item: StreamItem, counter: number): v
     (item.kind === 'VIEW-CHANGE' && held.kind === 'VIEW-CHANGE-STUB' && item.digest === held.digest) ||
     (item.kind === 'NEW-VIEW' && held.kind === 'NEW-VIEW-HEADER' && item.header.digest === held.digest);
   if (whole) slot.log.replace(counter, item);
+}
+
+/**
+ * Whether a replica sends a message that its own stream has passed: a retransmission or a replay, under a counter that
+ * was used up or a trusted component that was retired. Harmless either way (nothing is processed twice).
+ */
+export function isRepeated(s: ReplicaState, from: ReplicaId, message: MinbftMessage): boolean {
+  const ui = message.kind === 'NEW-VIEW' ? message.header.ui : 'ui' in message ? message.ui : undefined;
+  const slot = s.slots[from];
+  if (ui?.replica !== from || slot === undefined) return false;
+  const incarnation = s.knowledge.book.incarnationOf(from, ui.tcEpoch);
+  if (incarnation === undefined || incarnation > slot.state.incarnation) return false;
+  return incarnation < slot.state.incarnation || ui.counter <= slot.state.counter;
 }
 
 /** PREPARE. */
@@ -356,12 +370,15 @@ function addVote(
   group.votes.add(prepare.sequence, `${prepare.ui.counter}/${prepare.digest}`, prepare, voter);
 }
 
-/** Messages of others are kept to relay them, down to the newest vouched anchor ("Checkpoint" 3). */
+/** Messages of others are kept to relay them, down to the newest anchor that R1 to R3 allow. */
 function trimRelay(s: ReplicaState, author: ReplicaId, slot: StreamSlot): void {
   if (author === s.self && slot.state.incarnation === currentEntry(s.registry, s.self).incarnation) return;
   for (const anchor of slot.log.checkpoints()) {
     const vouchers = s.keeper.vouchersFor(anchor, slot.state.incarnation, s.f);
     if (vouchers === undefined) continue;
+    // R1 and R3 as for an own log: a pipelined author may have committed to orders above the stable checkpoint before
+    // this anchor, and who skips to it could never count or repeat those commitments.
+    if (!mayAnchor(s.streamContext, anchor, vouchers, slot.state.incarnation, s.stableSequence)) continue;
     slot.vouchers = vouchers;
     slot.log.trimBelow(anchor.ui.counter);
     return;
