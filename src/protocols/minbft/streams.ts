@@ -11,6 +11,7 @@ import type {
   Commit,
   CommitNewView,
   FullNewView,
+  MinbftMessage,
   NewViewCertificate,
   Prepare,
   RequestViewChange,
@@ -87,6 +88,19 @@ function completeRelayed(slot: StreamSlot, item: StreamItem, counter: number): v
     (item.kind === 'VIEW-CHANGE' && held.kind === 'VIEW-CHANGE-STUB' && item.digest === held.digest) ||
     (item.kind === 'NEW-VIEW' && held.kind === 'NEW-VIEW-HEADER' && item.header.digest === held.digest);
   if (whole) slot.log.replace(counter, item);
+}
+
+/**
+ * Whether a replica sends a message that its own stream has passed: a retransmission or a replay, under a counter that
+ * was used up or a trusted component that was retired. Harmless either way (nothing is processed twice).
+ */
+export function isRepeated(s: ReplicaState, from: ReplicaId, message: MinbftMessage): boolean {
+  const ui = message.kind === 'NEW-VIEW' ? message.header.ui : 'ui' in message ? message.ui : undefined;
+  const slot = s.slots[from];
+  if (ui?.replica !== from || slot === undefined) return false;
+  const incarnation = s.knowledge.book.incarnationOf(from, ui.tcEpoch);
+  if (incarnation === undefined || incarnation > slot.state.incarnation) return false;
+  return incarnation < slot.state.incarnation || ui.counter <= slot.state.counter;
 }
 
 /** PREPARE. */
