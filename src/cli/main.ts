@@ -3,6 +3,8 @@ import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { addAbout } from './commands/about.ts';
+import { addAudit } from './commands/audit.ts';
+import { addBackup } from './commands/backup.ts';
 import { addBench } from './commands/bench.ts';
 import { addDown } from './commands/down.ts';
 import { addEvidence } from './commands/evidence.ts';
@@ -46,6 +48,8 @@ Begin with:
   addEvidence(program);
   addFault(program);
   addMembers(program);
+  addBackup(program);
+  addAudit(program);
   addSim(program);
   addBench(program);
   addAbout(program);

@@ -68,3 +68,13 @@ export function durationText(seconds: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
+
+/** A percent-encoded key for people: as text where it is UTF-8 without control characters, else as it is. */
+export function keyText(encoded: string): string {
+  try {
+    const text = decodeURIComponent(encoded);
+    return /[\x00-\x1f\x7f]/.test(text) ? encoded : text;
+  } catch {
+    return encoded;
+  }
+}

@@ -6,7 +6,7 @@ import { CommandFailure, EXIT, messageOf, usageFailure } from '../failure.ts';
 import { callGateway, callGatewayJson, keyPath } from '../gateway-client.ts';
 import { wholeNumber, withGateway, withJson } from '../options.ts';
 import type { ClusterOptions } from '../options.ts';
-import { printBytes, printJson, printLine, shortDigest } from '../output.ts';
+import { keyText, printBytes, printJson, printLine, shortDigest } from '../output.ts';
 
 type Options = ClusterOptions & { readonly json?: boolean };
 
@@ -154,7 +154,7 @@ async function list(
     const page: Page = await callGatewayJson<Page>(options, { path: `/v1/kv?${query.join('&')}` });
     for (const { key, value } of page.entries) {
       if (options.json === true) printJson(options.keys === true ? { key } : { key, value });
-      else printLine(options.keys === true ? key : `${key}\t${textOf(value)}`);
+      else printLine(options.keys === true ? keyText(key) : `${keyText(key)}\t${textOf(value)}`);
     }
     left -= page.entries.length;
     after = page.next;

@@ -5,7 +5,7 @@ import { EXIT, messageOf, CommandFailure } from '../failure.ts';
 import { callGateway, callGatewayJson } from '../gateway-client.ts';
 import { wholeNumber, withGateway, withJson } from '../options.ts';
 import type { ClusterOptions } from '../options.ts';
-import { printJson, printLine, printNote, shortDigest } from '../output.ts';
+import { keyText, printJson, printLine, printNote, shortDigest } from '../output.ts';
 import { readEventStream } from '../event-stream.ts';
 import { checkTxId } from './receipts.ts';
 
@@ -29,7 +29,7 @@ interface BlockJson {
 }
 
 function describe({ operation, result, organisation, txId }: TransactionJson): string {
-  const key = operation.key === undefined ? '' : ` ${operation.key}`;
+  const key = operation.key === undefined ? '' : ` ${keyText(operation.key)}`;
   const outcome = result.ok === false ? ` (${result.error ?? 'failed'})` : '';
   return `${shortDigest(txId)}  ${organisation}  ${operation.op}${key}${outcome}`;
 }

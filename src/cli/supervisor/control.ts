@@ -34,6 +34,10 @@ export interface ControlPort {
   /** A sentence that says what was done. Throws a CommandFailure that says why not. */
   fault(order: FaultOrder): Promise<string>;
   processes(): readonly ProcessReport[];
+  /** Stops a replica in order, so that its store can be copied. Whether it was up. */
+  hold(replica: number): Promise<boolean>;
+  /** Starts a replica that was held. */
+  release(replica: number): Promise<void>;
   /** Ends everything; answers at once. */
   down(): void;
 }
@@ -66,12 +70,23 @@ function orderOf(value: unknown): FaultOrder {
   };
 }
 
+function replicaOf(value: unknown): number {
+  const { replica } = value as { replica?: unknown };
+  if (!Number.isSafeInteger(replica)) throw new CommandFailure('an order has the number of a replica');
+  return replica as number;
+}
+
 async function answer(port: ControlPort, request: IncomingMessage): Promise<unknown> {
   switch (`${request.method} ${request.url}`) {
     case 'GET /processes':
       return { processes: port.processes() };
     case 'POST /fault':
       return { done: await port.fault(orderOf(await readBody(request))) };
+    case 'POST /hold':
+      return { wasUp: await port.hold(replicaOf(await readBody(request))) };
+    case 'POST /release':
+      await port.release(replicaOf(await readBody(request)));
+      return { done: 'started' };
     case 'POST /down':
       port.down();
       return { done: 'the cluster is being stopped' };

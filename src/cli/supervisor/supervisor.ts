@@ -136,17 +136,38 @@ export class Supervisor implements ControlPort {
   }
 
   fault(order: FaultOrder): Promise<string> {
-    const turn = this.#last.then(() => this.#fault(order));
+    return this.#inTurn(() => this.#fault(order));
+  }
+
+  hold(id: number): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const replica = this.#replica(id);
+      const wasUp = replica.isUp;
+      if (wasUp) await replica.stop('its store is being copied');
+      return wasUp;
+    });
+  }
+
+  release(id: number): Promise<void> {
+    return this.#inTurn(() => Promise.resolve(this.#replica(id).start()));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
     this.#last = turn.catch(() => undefined);
     return turn;
   }
 
-  async #fault({ action, replica: id, behaviour }: FaultOrder): Promise<string> {
+  #replica(id: number): ManagedProcess {
     const replica = this.#replicas[id];
-    if (replica === undefined)
-      throw usageFailure(
-        `There is no replica ${id}; this cluster has replicas 0 to ${this.#replicas.length - 1}.`,
-      );
+    if (replica !== undefined) return replica;
+    throw usageFailure(
+      `There is no replica ${id}; this cluster has replicas 0 to ${this.#replicas.length - 1}.`,
+    );
+  }
+
+  async #fault({ action, replica: id, behaviour }: FaultOrder): Promise<string> {
+    const replica = this.#replica(id);
     if (this.#stopping) throw new CommandFailure('The cluster is being stopped.');
     switch (action) {
       case 'kill':
