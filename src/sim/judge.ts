@@ -7,8 +7,9 @@ import { bytesToHex } from '../core/bytes.ts';
 import type { WireResult } from '../core/client-wire.ts';
 import type { CheckpointState } from '../core/protocol.ts';
 import type { Batch } from '../core/request.ts';
-import type { Digest, ReplicaId, SequenceNumber } from '../core/types.ts';
+import type { Digest, ReplicaId, SequenceNumber, SessionId } from '../core/types.ts';
 import type { ExecutionOutcome } from '../ledger/contract.ts';
+import { isContradiction } from '../ledger/reply-evidence.ts';
 import type { Believed } from './client.ts';
 import { sameResult } from './client.ts';
 
@@ -53,6 +54,8 @@ export class Judge {
   /** Where each transaction was executed, and with which result. */
   readonly #executedAt = new Map<Digest, SequenceNumber>();
   readonly #results = new Map<Digest, WireResult>();
+  /** What correct replicas signed about a request of a session. */
+  readonly #signed = new Map<string, WireResult[]>();
   readonly #unconfirmed = new Map<Digest, Believed>();
   readonly violations: Violation[] = [];
   /** Highest sequence number that any correct replica executed. */
@@ -68,6 +71,22 @@ export class Judge {
 
   report(judge: JudgeName, text: string): void {
     if (this.violations.length < VIOLATIONS_MAX) this.violations.push({ judge, atMs: this.#now(), text });
+  }
+
+  /** A correct replica signed a reply: no two of them may ever make a proof of each other (`ledger/reply-evidence.ts`). */
+  onSigned(replica: ReplicaId, session: SessionId, results: readonly WireResult[]): void {
+    for (const result of results) {
+      const name = `${session}/${result.number}`;
+      const signed = this.#signed.get(name) ?? [];
+      if (signed.some((known) => sameResult(known, result))) continue;
+      if (signed.some((known) => isContradiction(session, known, result)))
+        this.report(
+          'accusation',
+          `replica ${replica} signed ${show(result)}, a correct one ${show(signed[0]!)}`,
+        );
+      // Few differ: "forgotten" stands beside what was forgotten.
+      this.#signed.set(name, [...signed, { ...result, result: result.result.slice() }]);
+    }
   }
 
   /** A client is about to send this request. */

@@ -3,6 +3,7 @@
  * in one thread of virtual time; the same scenario gives the same run, event for event.
  */
 import type { HostPorts } from '../host/ports.ts';
+import { decodeReplicaFrame } from '../core/client-wire.ts';
 import type { ProtocolDefinition, Replica } from '../core/protocol.ts';
 import { Prng } from '../core/prng.ts';
 import type { ReplicaId } from '../core/types.ts';
@@ -227,6 +228,7 @@ export class World<M> {
   }
 
   #toClient(from: ReplicaId, client: number, frame: Uint8Array): void {
+    this.#judgeReply(from, frame);
     const { loss, delayLowMs, delayHighMs } = this.#calm ? CALM_NETWORK : this.scenario.network;
     const site = client * 16 + from;
     if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
@@ -234,6 +236,11 @@ export class World<M> {
       this.#mix(3, from, client, frame.length);
       this.clients[client]?.onFrame(from, frame);
     });
+  }
+
+  #judgeReply(from: ReplicaId, frame: Uint8Array): void {
+    const reply = this.nodes[from]?.isCorrect === true ? decodeReplicaFrame(frame) : undefined;
+    if (reply?.kind === 'reply') this.judge.onSigned(from, reply.session, reply.results);
   }
 
   #mix(kind: number, a: number, b: number, length: number): void {
