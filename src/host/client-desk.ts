@@ -104,8 +104,6 @@ export class ClientDesk {
       this.#options.observer.ignored('malformedBundle', 'client');
       return undefined;
     }
-    // The bundle's own key is what counts; a gateway may carry bundles of others, replies go to both.
-    this.#remember(link, bytesToHex(bundle.clientKey));
     return this.#admit(link, bundle, now);
   }
 
@@ -140,6 +138,9 @@ export class ClientDesk {
       return undefined;
     }
     if (!this.#checkSeal(bundle, 'client')) return undefined;
+    // A gateway may carry bundles of others: replies go to both. Not before the seal holds: made-up keys would fill
+    // the memory, and a stranger who names another's key would push its connections out.
+    this.#remember(link, bytesToHex(bundle.clientKey));
     if (!known) this.#count(bundle, now);
     return markVerified(bundle);
   }

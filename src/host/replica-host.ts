@@ -24,6 +24,7 @@ import type { LedgerExecutor } from '../ledger/contract.ts';
 import { headerSignatureDigest } from '../ledger/receipt.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
 import { ClientDesk } from './client-desk.ts';
+import { FaultBook } from './fault-book.ts';
 import { JournalImage } from './image.ts';
 import { LinkDesk } from './link-desk.ts';
 import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
@@ -32,7 +33,7 @@ import { recoverRequestFor, restoreStore } from './restore.ts';
 import { SealDesk } from './seal-desk.ts';
 import { encodeSnapshotMeta } from './snapshot-meta.ts';
 import { hostStatus } from './status.ts';
-import type { Accusation, HostPhase, HostStatus } from './status.ts';
+import type { HostPhase, HostStatus } from './status.ts';
 import { StateTransfer } from './transfer.ts';
 
 /** What a host is made of; complete at construction. */
@@ -67,8 +68,7 @@ export class ReplicaHost<M> {
   readonly #image: JournalImage;
   readonly #inputs: Input<M>[] = [];
   readonly #answers: Input<M>[] = [];
-  readonly #accusations: Accusation[] = [];
-  readonly #ignored = new Map<string, number>();
+  readonly #faults = new FaultBook();
   #now: Milliseconds = 0;
   #phase: HostPhase = 'new';
   #haltReason: string | undefined;
@@ -246,8 +246,7 @@ export class ReplicaHost<M> {
       inspection: this.#phase === 'running' ? this.#replica.inspect(now) : undefined,
       identity: this.#seals.identity ?? this.#identity,
       trustedAnswers: this.#seals.answers,
-      accusations: this.#accusations,
-      ignored: this.#ignored,
+      faults: this.#faults,
       waitingBundles: this.#desk.waiting,
       stateTransfers: this.#transferCount,
       transferring: this.#transfer.active,
@@ -331,6 +330,7 @@ export class ReplicaHost<M> {
       case 'halt':
         return this.#halt(effect.reason);
       case 'note':
+        this.#faults.note(effect.name, effect.detail);
         return ports.observer.note(effect.name, effect.detail);
     }
   }
@@ -508,16 +508,12 @@ export class ReplicaHost<M> {
   }
 
   #accuse(replica: ReplicaId, rule: string, evidence: Uint8Array): void {
-    const known = this.#accusations.some(
-      (accusation) => accusation.replica === replica && accusation.rule === rule,
-    );
-    if (known || this.#accusations.length >= 256) return;
-    this.#accusations.push({ replica, rule, atMs: this.#now });
+    if (!this.#faults.accuse(replica, rule, this.#now)) return;
     this.#options.ports.observer.evidence(replica, rule, evidence);
   }
 
   #ignore(reason: string, from: ReplicaId | 'client'): void {
-    this.#ignored.set(reason, (this.#ignored.get(reason) ?? 0) + 1);
+    this.#faults.ignore(reason);
     this.#options.ports.observer.ignored(reason, from);
   }
 }

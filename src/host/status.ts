@@ -4,6 +4,7 @@ import type { PeerInspection, ReplicaInspection } from '../core/protocol.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../core/types.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
+import type { FaultBook } from './fault-book.ts';
 
 /** Life of a host. */
 export type HostPhase = 'new' | 'starting' | 'running' | 'halted';
@@ -49,7 +50,7 @@ export interface HostStatus {
   readonly peers: readonly PeerInspection[];
   /** Replicas whose fault is proved by evidence that verifies offline. */
   readonly proven: readonly Accusation[];
-  /** Replicas that have not been heard for long; a suspicion, not a proof. */
+  /** Replicas that have not been heard for long, or whose stream stopped; a suspicion, not a proof. */
   readonly suspected: readonly {
     readonly replica: ReplicaId;
     readonly lastHeardMs: Milliseconds | null;
@@ -71,8 +72,7 @@ export interface StatusParts {
   readonly inspection: ReplicaInspection | undefined;
   readonly identity: TrustedIdentity | undefined;
   readonly trustedAnswers: boolean;
-  readonly accusations: readonly Accusation[];
-  readonly ignored: ReadonlyMap<string, number>;
+  readonly faults: Pick<FaultBook, 'accusations' | 'ignored' | 'stopped'>;
   readonly waitingBundles: number;
   readonly stateTransfers: number;
   readonly transferring: boolean;
@@ -87,18 +87,32 @@ function roleOf(parts: StatusParts): HostStatus['role'] {
 }
 
 function suspects(parts: StatusParts): HostStatus['suspected'] {
+  const { accusations, stopped } = parts.faults;
   const found: { replica: ReplicaId; lastHeardMs: Milliseconds | null; why: string }[] = [];
   for (const peer of parts.inspection?.peers ?? []) {
-    if (peer.replica === parts.self) continue;
-    const silentMs = parts.now - (peer.lastHeardMs ?? 0);
+    const { replica, lastHeardMs } = peer;
+    if (replica === parts.self) continue;
+    const suspect = (why: string): void =>
+      void found.push({ replica, lastHeardMs: lastHeardMs ?? null, why });
+    // Where there is a proof nobody needs a suspicion.
+    if (peer.dead && !accusations.some((one) => one.replica === replica))
+      suspect(`stream stopped: it broke the rule ${stopped.get(replica) ?? 'of its protocol'}`);
+    const silentMs = parts.now - (lastHeardMs ?? 0);
     if (silentMs <= SUSPECT_AFTER_MS) continue;
-    const why =
-      peer.lastHeardMs === undefined
-        ? 'never heard since start'
-        : `silent for ${Math.round(silentMs / 1000)} s`;
-    found.push({ replica: peer.replica, lastHeardMs: peer.lastHeardMs ?? null, why });
+    suspect(
+      lastHeardMs === undefined ? 'never heard since start' : `silent for ${Math.round(silentMs / 1000)} s`,
+    );
   }
   return found;
+}
+
+/** Why and how often something was ignored; what peers sent again is counted by the protocol. */
+function ignoredOf(parts: StatusParts): Record<string, number> {
+  const counts = new Map(parts.faults.ignored);
+  let repeated = 0;
+  for (const peer of parts.inspection?.peers ?? []) repeated += peer.repeated ?? 0;
+  if (repeated > 0) counts.set('repeatedMessage', repeated);
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Puts the status together. */
@@ -135,8 +149,8 @@ export function hostStatus(parts: StatusParts): HostStatus {
       measurement: identity?.measurement ?? registered.measurement,
     },
     peers: inspection?.peers ?? [],
-    proven: parts.accusations,
+    proven: parts.faults.accusations,
     suspected: suspects(parts),
-    ignored: Object.fromEntries([...parts.ignored].sort(([a], [b]) => (a < b ? -1 : 1))),
+    ignored: ignoredOf(parts),
   };
 }
