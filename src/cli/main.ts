@@ -14,6 +14,7 @@ import { addLedger } from './commands/ledger.ts';
 import { addLoad } from './commands/load.ts';
 import { addMembers } from './commands/members.ts';
 import { addReceipts } from './commands/receipts.ts';
+import { addSalvage } from './commands/salvage.ts';
 import { addSim } from './commands/sim.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
@@ -50,6 +51,7 @@ Begin with:
   addMembers(program);
   addBackup(program);
   addAudit(program);
+  addSalvage(program);
   addSim(program);
   addBench(program);
   addAbout(program);

@@ -116,11 +116,11 @@ export function diagnose(all: readonly StatusOfReplica[]): string[] {
   const words = [...aboutEquality(all), ...all.flatMap(aboutItself), ...aboutOthers(all)];
   const needed = Math.floor(all.length / 2) + 1;
   const up = all.filter(
-    ({ reachable, role }) => reachable !== false && role !== 'halted' && role !== 'starting',
+    ({ reachable, role }) => reachable !== false && (role === 'primary' || role === 'backup'),
   ).length;
   if (all.length > 0 && up < needed)
     words.unshift(
-      `No quorum: ${up} of ${plural(all.length, 'replica')} answer, ${needed} are needed. Nothing is ordered until more are back.`,
+      `No quorum: ${up} of ${plural(all.length, 'replica')} take part, ${needed} are needed. Nothing is ordered until more are back.`,
     );
   return words;
 }

@@ -6,7 +6,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { readClusterFile } from '../cluster-file.ts';
 import { DataFolder } from '../data-folder.ts';
-import { CommandFailure, EXIT, messageOf } from '../failure.ts';
+import { CommandFailure, EXIT, messageOf, usageFailure } from '../failure.ts';
 import { Load } from '../load/load.ts';
 import { Progress } from '../load/progress.ts';
 import { readLoadState, removeLoadState, sampleDigest, writeLoadState } from '../load/resume-state.ts';
@@ -55,6 +55,8 @@ interface Plan {
 
 function planOf(file: string, options: Options): Plan {
   const format = formatOf(file, options);
+  if (options.key === '' && format !== 'seed')
+    throw usageFailure('Say which column gives the key: --key COLUMN.');
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
     throw new CommandFailure(`There is no file ${file}.`);
   const { digest, bytes } = sampleDigest(file);
@@ -170,7 +172,7 @@ export function addLoad(program: Command): void {
         'lines and counted.',
     )
     .argument('<file>')
-    .requiredOption('--key <column>', 'column that gives the key')
+    .option('--key <column>', 'column that gives the key (needed but for --format seed)', '')
     .option('--prefix <text>', 'put before every key', '')
     .addOption(new Option('--format <format>', 'default: by the name of the file').choices([...ROW_FORMATS]))
     .addOption(new Option('--inflight <rows>', 'rows on the way at once').argParser(wholeNumber(1, 8_192)))

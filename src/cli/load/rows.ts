@@ -8,8 +8,8 @@ import { parse } from 'csv-parse';
 import type { CsvError } from 'csv-parse';
 import { KV_KEY_BYTES_MAX, KV_VALUE_BYTES_MAX } from '../../apps/kv/operations.ts';
 
-/** Formats of files. */
-export const ROW_FORMATS = ['csv', 'tsv', 'ndjson'] as const;
+/** Formats of files. `seed` is what `moiety salvage` writes: keys and values as they were, in base64. */
+export const ROW_FORMATS = ['csv', 'tsv', 'ndjson', 'seed'] as const;
 /** One of them. */
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
@@ -52,7 +52,10 @@ export interface RowReader {
 /** Opens a file. Reading may fail with `RowsUnreadable`, or with the system's error. */
 export function openRows(options: RowOptions): RowReader {
   const stream = createReadStream(options.file, { highWaterMark: READ_BYTES });
-  const rows = options.format === 'ndjson' ? ndjsonRows(stream, options) : delimitedRows(stream, options);
+  const rows =
+    options.format === 'csv' || options.format === 'tsv'
+      ? delimitedRows(stream, options)
+      : ndjsonRows(stream, options);
   return { rows, bytesRead: () => stream.bytesRead };
 }
 
@@ -75,6 +78,15 @@ function rowOf(
   if (value.length > KV_VALUE_BYTES_MAX)
     return malformed(`it has ${value.length} bytes as JSON; at most ${KV_VALUE_BYTES_MAX} are possible`);
   return { kind: 'row', ...place, key, value };
+}
+
+function seedRowOf(
+  { key, value }: Readonly<Record<string, unknown>>,
+  place: { readonly number: number; readonly line: number },
+): Row {
+  if (typeof key !== 'string' || typeof value !== 'string' || key === '')
+    return { kind: 'malformed', ...place, why: 'it has no key and value in base64' };
+  return { kind: 'row', ...place, key: Buffer.from(key, 'base64'), value: Buffer.from(value, 'base64') };
 }
 
 interface Parsed {
@@ -173,7 +185,7 @@ async function* ndjsonRows(stream: ReadStream, options: RowOptions): AsyncGenera
       const why =
         text === undefined ? `it is longer than ${LINE_LENGTH_MAX} characters` : 'it is not a JSON object';
       yield { kind: 'malformed', ...place, why };
-    } else yield rowOf(record, place, options);
+    } else yield options.format === 'seed' ? seedRowOf(record, place) : rowOf(record, place, options);
   }
 }
 
