@@ -30,7 +30,8 @@ export interface StatusOfReplica {
     readonly explanation?: string;
   }[];
   readonly suspected?: readonly { readonly replica: number; readonly why: string }[];
-  readonly process?: ProcessReport;
+  /** What the supervisor of a local cluster says about its process. */
+  readonly supervised?: ProcessReport;
 }
 
 function highest(all: readonly StatusOfReplica[]): number {
@@ -43,16 +44,16 @@ export function lagOf(replica: StatusOfReplica, all: readonly StatusOfReplica[])
 }
 
 function aboutItself(replica: StatusOfReplica): string[] {
-  const { id, process } = replica;
+  const { id, supervised } = replica;
   const words: string[] = [];
-  if (process !== undefined && process.state !== 'running')
+  if (supervised !== undefined && supervised.state !== 'running')
     words.push(
-      `Replica ${id}: its process is ${process.state}${process.reason === null ? '' : `: ${process.reason}`}.`,
+      `Replica ${id}: its process is ${supervised.state}${supervised.reason === null ? '' : `: ${supervised.reason}`}.`,
     );
-  if (process?.byzantine !== null && process?.byzantine !== undefined)
-    words.push(`Replica ${id} was told to lie (${process.byzantine}).`);
+  if (supervised?.byzantine !== null && supervised?.byzantine !== undefined)
+    words.push(`Replica ${id} was told to lie (${supervised.byzantine}).`);
   if (replica.reachable === false) {
-    if (process === undefined || process.state === 'running')
+    if (supervised === undefined || supervised.state === 'running')
       words.push(`Replica ${id} is unreachable: ${replica.reason ?? 'it does not answer'}.`);
     return words;
   }
@@ -61,7 +62,7 @@ function aboutItself(replica: StatusOfReplica): string[] {
   if (replica.role === 'recovering')
     words.push(`Replica ${id} is being re-admitted with a new trusted component.`);
   if (replica.transferring === true) words.push(`Replica ${id} fetches state from the others.`);
-  if (typeof replica.waitsFor === 'string') words.push(`Replica ${id} waits for ${replica.waitsFor}.`);
+  if (typeof replica.waitsFor === 'string') words.push(`Replica ${id} waits: ${replica.waitsFor}.`);
   if (replica.tc?.answers === false) words.push(`Replica ${id}: its trusted component does not answer.`);
   return words;
 }

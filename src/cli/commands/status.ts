@@ -25,14 +25,19 @@ function withProcess(
   processes: readonly ProcessReport[] | undefined,
 ): StatusOfReplica {
   const report = processes?.find(({ name }) => name === `replica ${replica.id}`);
-  return report === undefined ? replica : { ...replica, process: report };
+  return report === undefined ? replica : { ...replica, supervised: report };
 }
 
 /** Replicas as far as they can be known when no gateway answers. */
 function unreachable(processes: readonly ProcessReport[]): StatusOfReplica[] {
   return processes
     .filter(({ name }) => name.startsWith('replica '))
-    .map((report, id) => ({ id, reachable: false, reason: 'the gateway does not answer', process: report }));
+    .map((report, id) => ({
+      id,
+      reachable: false,
+      reason: 'the gateway does not answer',
+      supervised: report,
+    }));
 }
 
 /** What the gateway says. */
@@ -58,8 +63,8 @@ async function readStatus(options: Options): Promise<ClusterStatus & { readonly 
 }
 
 function rowOf(replica: StatusOfReplica, all: readonly StatusOfReplica[]): (string | number)[] {
-  const state = replica.process?.state;
-  const process = state === undefined ? '' : state === 'running' ? `${replica.process?.pid}` : state;
+  const state = replica.supervised?.state;
+  const process = state === undefined ? '' : state === 'running' ? `${replica.supervised?.pid}` : state;
   if (replica.reachable === false)
     return [replica.id, process, 'unreachable', '-', '-', '-', '-', '-', '-', '-'];
   const { tc } = replica;
