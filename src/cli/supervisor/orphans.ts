@@ -11,11 +11,21 @@ import { readRunFile } from './run-file.ts';
 const PATIENCE_MS = 5_000;
 const POLL_MS = 25;
 
-/** Whether a process of this number exists. */
+/** A process that has ended and whose parent has not asked yet how: it still has its number, and nothing else. */
+function isZombie(pid: number): boolean {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return text.slice(text.lastIndexOf(')') + 2).startsWith('Z');
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a process of this number runs. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
