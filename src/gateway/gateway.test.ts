@@ -165,7 +165,14 @@ test('malformed and oversized input is a problem that says what is wrong', async
     isProblem(await put('/v1/kv/%4', Buffer.from('x')), 400);
     isProblem(await put('/v1/kv/k', Buffer.from('x'), { 'idempotency-key': 'k'.repeat(65) }), 400);
     isProblem(await server.inject({ url: '/nothing', headers: host }), 404);
-    isProblem(await server.inject({ method: 'PATCH', url: '/v1/kv/k', headers: host }), 404);
+    for (const method of ['PATCH', 'HEAD', 'OPTIONS'] as const) {
+      const wrong = await server.inject({ method, url: '/v1/kv/k', headers: host });
+      if (method === 'HEAD') assert.equal(wrong.statusCode, 405);
+      else isProblem(wrong, 405);
+      assert.equal(wrong.headers['allow'], 'PUT, GET, DELETE, POST');
+    }
+    const block = await server.inject({ method: 'DELETE', url: '/v1/blocks/7', headers: host });
+    assert.equal(block.headers['allow'], 'GET');
     isProblem(await server.inject({ url: '/v1/kv/k?consistency=never', headers: host }), 400);
     const bundle = { ...host, 'content-type': 'application/vnd.moiety.bundle' };
     isProblem(await server.inject({ method: 'POST', url: '/v1/tx', headers: bundle, payload: 'junk' }), 400);
@@ -427,7 +434,11 @@ test('what is not HTTP gets a problem and no connection', async () => {
   try {
     assert.match(await answerTo('\x16\x03\x01\x00\x00garbage\r\n\r\n'), /400 [^]*urn:moiety:badRequest/);
     const long = `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`;
-    assert.match(await answerTo(long), /^HTTP\/1.1 431/);
+    assert.match(await answerTo(long), /^HTTP\/1.1 431 [^]*longer than 16 KiB/);
+    const bare = 'GET /health HTTP/1.1\r\nconnection: close\r\n\r\n';
+    assert.match(await answerTo(bare), /^HTTP\/1.1 403 [^]*urn:moiety:hostNotAllowed/);
+    const proxy = 'CONNECT example.com:443 HTTP/1.1\r\nhost: localhost\r\n\r\n';
+    assert.match(await answerTo(proxy), /^HTTP\/1.1 405 [^]*urn:moiety:methodNotAllowed/);
   } finally {
     await gateway.close();
     await client.close();

@@ -27,6 +27,9 @@ const IN_FLIGHT_MAX = 4_096;
 const CONNECTIONS_MAX = 4_096;
 /** A whole request, headers and body, must arrive within this time. */
 const REQUEST_MS = 30_000;
+/** The headers alone within this time: connections that dribble must not hold all places for long. */
+const HEADERS_MS = 10_000;
+const CONNECTION_CHECK_MS = 2_000;
 
 /** How to serve. */
 export interface GatewayOptions {
@@ -109,7 +112,38 @@ export function createGateway(options: GatewayOptions): { server: FastifyInstanc
     const url = path.replace(/\{(\w+)\}/g, ':$1');
     server.route({ method, url, handler, ...(bodyLimit === undefined ? {} : { bodyLimit }) });
   }
+  const allowed = methodsByPath(routes);
+  server.setNotFoundHandler((request, reply) => {
+    const methods = allowed(request.url);
+    if (methods === '')
+      return sendProblem(
+        request,
+        reply,
+        new HttpProblem(404, 'notFound', 'no such address: see /openapi.json'),
+      );
+    const detail = `this address takes ${methods}: see /openapi.json`;
+    return sendProblem(
+      request,
+      reply.header('allow', methods),
+      new HttpProblem(405, 'methodNotAllowed', detail),
+    );
+  });
   return { server, stop };
+}
+
+/** The methods that an address takes, as the Allow header lists them; empty for an unknown address. */
+function methodsByPath(routes: readonly Route[]): (url: string) => string {
+  const patterns = routes.map(({ method, path }) => ({
+    method,
+    pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
+  }));
+  return (url) => {
+    const path = url.split('?', 1)[0]!;
+    return patterns
+      .filter(({ pattern }) => pattern.test(path))
+      .map(({ method }) => method)
+      .join(', ');
+  };
 }
 
 /** The key's bytes are read from the original address: any byte may be in it, which a router would not let through. */
@@ -128,20 +162,26 @@ function createServer(logger: Logger | undefined): FastifyInstance {
     rewriteUrl,
     return503OnClosing: true,
     forceCloseConnections: true,
+    // A missing Host is the guard's to refuse, with a problem.
+    http: {
+      requireHostHeader: false,
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: CONNECTION_CHECK_MS,
+    },
     clientErrorHandler: onConnectionError,
     frameworkErrors: (error, request, reply) => {
       void sendProblem(request, reply, new HttpProblem(400, 'badRequest', error.message));
     },
   }) as unknown as FastifyInstance;
   server.server.maxConnections = CONNECTIONS_MAX;
+  server.server.on('connect', (_request, socket: Socket) =>
+    endWithProblem(socket, 405, 'methodNotAllowed', 'this is not a proxy: CONNECT is not served'),
+  );
   // Any content type is bytes (decision C10).
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   server.setErrorHandler((error, request, reply) =>
     sendProblem(request, reply, problemOf(error as FastifyError, request)),
-  );
-  server.setNotFoundHandler((request, reply) =>
-    sendProblem(request, reply, new HttpProblem(404, 'notFound', 'no such address: see /openapi.json')),
   );
   return server;
 }
@@ -149,11 +189,18 @@ function createServer(logger: Logger | undefined): FastifyInstance {
 /** What is not HTTP at all gets a short answer and no connection. */
 function onConnectionError(error: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
-  const { problem } = new HttpProblem(status, 'badRequest', 'this is not a request that can be read');
+  if (error.code === 'HPE_HEADER_OVERFLOW')
+    endWithProblem(socket, 431, 'tooLarge', 'address and headers together are longer than 16 KiB');
+  else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    endWithProblem(socket, 408, 'timeout', 'the request did not arrive in time');
+  else endWithProblem(socket, 400, 'badRequest', 'this is not a request that can be read');
+}
+
+function endWithProblem(socket: Socket, status: number, name: string, detail: string): void {
+  const { problem } = new HttpProblem(status, name, detail);
   const body = JSON.stringify(problem);
-  const head = `HTTP/1.1 ${status} Bad Request\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n`;
+  const head = `HTTP/1.1 ${status} ${problem.title}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n`;
+  socket.on('error', () => undefined);
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
@@ -191,7 +238,10 @@ function problemOf(error: FastifyError | Error, request: FastifyRequest): HttpPr
   if (error instanceof HttpProblem) return error;
   if (error instanceof ClientError) return problemOfClientError(error);
   const status = 'statusCode' in error ? error.statusCode : undefined;
-  if (status === 413) return new HttpProblem(413, 'tooLarge', 'the body is longer than this address takes');
+  if (status === 413) {
+    const limit = request.routeOptions.bodyLimit;
+    return new HttpProblem(413, 'tooLarge', `the body is longer than this address takes: ${limit} bytes`);
+  }
   if (status !== undefined && status >= 400 && status < 500)
     return new HttpProblem(status, 'badRequest', error.message);
   if (status === 503)
