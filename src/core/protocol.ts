@@ -224,6 +224,10 @@ export interface PeerInspection {
   readonly dead: boolean;
   /** Messages that it sent again after they were processed: retransmissions and replays. */
   readonly repeated?: number;
+  /** By how much its votes come later than those of a quorum, on average. */
+  readonly lateMs?: Milliseconds;
+  /** How often it was asked in vain, lately, for what it should have sent by itself. */
+  readonly lacks?: number;
   /** When a message of it was last processed; undefined if never. */
   readonly lastHeardMs?: Milliseconds;
   /** Highest sequence number that it reported as executed. */

@@ -61,6 +61,10 @@ export interface HostStatus {
 
 /** Silence that makes a peer suspected. */
 const SUSPECT_AFTER_MS = 3_000;
+/** Votes that come later than this part of the request timeout make a peer suspected. */
+const LATE_PART = 5;
+/** Questions in vain that make a peer suspected. */
+const LACKS_MIN = 3;
 
 /** What the status is made of. */
 export interface StatusParts {
@@ -97,6 +101,9 @@ function suspects(parts: StatusParts): HostStatus['suspected'] {
     // Where there is a proof nobody needs a suspicion.
     if (peer.dead && !accusations.some((one) => one.replica === replica))
       suspect(`stream stopped: it broke the rule ${stopped.get(replica) ?? 'of its protocol'}`);
+    const { lateMs = 0, lacks = 0 } = peer;
+    if (lateMs > parts.settings.timers.requestMs / LATE_PART) suspect(`its votes come ${lateMs} ms late`);
+    if (lacks >= LACKS_MIN) suspect(`withholds messages: it was asked in vain ${lacks} times lately`);
     const silentMs = parts.now - (lastHeardMs ?? 0);
     if (silentMs <= SUSPECT_AFTER_MS) continue;
     suspect(

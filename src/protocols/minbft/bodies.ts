@@ -70,15 +70,18 @@ export class BodyKeeper {
     }
   }
 
-  /** Digests to ask for now and whom; each is asked for again after `retryMs`, of the next source. */
+  /** Digests to ask for now, whom, and who was asked in vain before; each is asked for again after `retryMs`, of the next source. */
   dueFetches(
     now: Milliseconds,
     retryMs: Milliseconds,
-  ): { readonly digest: Digest; readonly from: ReplicaId }[] {
-    const due: { digest: Digest; from: ReplicaId }[] = [];
+  ): { readonly digest: Digest; readonly from: ReplicaId; readonly lacking: ReplicaId | undefined }[] {
+    const due: { digest: Digest; from: ReplicaId; lacking: ReplicaId | undefined }[] = [];
     for (const [digest, wanted] of this.#wanted) {
       if (wanted.askAgainAt > now || wanted.sources.length === 0) continue;
-      due.push({ digest, from: wanted.sources[wanted.asked % wanted.sources.length]! });
+      const from = wanted.sources[wanted.asked % wanted.sources.length]!;
+      // The first one asked is the proposer, who should have sent it without being asked.
+      const lacking = wanted.asked === 1 ? wanted.sources[0] : undefined;
+      due.push({ digest, from, lacking });
       wanted.asked += 1;
       wanted.askAgainAt = now + retryMs;
     }

@@ -146,6 +146,7 @@ export function onExecuted(
   s.executing = undefined;
   if (done === undefined || done.sequence !== sequence) return;
   s.executed = sequence;
+  s.executionTimes.note(sequence, s.now);
   const retiredPrimary = done.registry !== s.registry;
   setRegistry(s, done.registry);
   for (const bundle of done.batch.bundles) s.pending.remove(bundle.digest);

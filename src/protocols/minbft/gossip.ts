@@ -15,6 +15,7 @@ import type {
   StreamPosition,
 } from '../../smr/usig-stream/messages.ts';
 import { linksAbove, sendStable } from './checkpoints.ts';
+import { noteLack } from './conduct.ts';
 import type { PeerState, ReplicaState, StreamItem } from './state.ts';
 import { bestProof, onQuorumBack } from './view-change.ts';
 
@@ -221,6 +222,7 @@ export function askForGaps(s: ReplicaState): void {
       continue;
     }
     slot.asks += 1;
+    if (slot.asks > 1 && slot.need === undefined) noteLack(s, author);
     const again = s.now + s.timers.gapMs * 2 ** Math.min(slot.asks, 6);
     slot.lackingSince = s.now;
     next = Math.min(next ?? again, again);

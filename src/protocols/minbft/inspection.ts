@@ -2,6 +2,7 @@
 import type { Milliseconds, ReplicaId } from '../../core/types.ts';
 import type { PeerInspection, ReplicaInspection } from '../../core/protocol.ts';
 import { currentEntry } from '../../smr/registry.ts';
+import { conductOf } from './conduct.ts';
 import { logHasRoom } from './ordering.ts';
 import type { ReplicaState } from './state.ts';
 import { viewChangersOf } from './view-change.ts';
@@ -31,6 +32,7 @@ export function inspectReplica(s: ReplicaState, now: Milliseconds): ReplicaInspe
         counter: slot.state.counter,
         dead: slot.state.dead,
         repeated: peer.repeated,
+        ...conductOf(peer, now),
         executed: replica === s.self ? s.executed : (peer.status?.executed ?? 0),
       };
       return heard === undefined ? base : { ...base, lastHeardMs: heard };

@@ -13,6 +13,7 @@ import {
   onTransferFailed,
   updateStable,
 } from './checkpoints.ts';
+import { noteLack } from './conduct.ts';
 import { advanceExecution, onExecuted, requestDelay } from './execution.ts';
 import {
   armGapTimer,
@@ -256,8 +257,10 @@ function considerCoverage(s: ReplicaState): void {
 /** Bodies that are lacking are asked for, of one source after the other. */
 function fetchBodies(s: ReplicaState): void {
   if (s.bodies.wantedCount === 0) return;
-  for (const { digest, from } of s.bodies.dueFetches(s.now, 2 * s.timers.gapMs))
+  for (const { digest, from, lacking } of s.bodies.dueFetches(s.now, 2 * s.timers.gapMs)) {
+    if (lacking !== undefined) noteLack(s, lacking);
     s.emit({ kind: 'fetchBody', digest, from });
+  }
   const next = s.bodies.nextFetch();
   if (next !== undefined) s.wakeAt('bodies', Math.max(next, s.now + 1));
 }

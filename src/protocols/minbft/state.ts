@@ -51,6 +51,8 @@ import type { StreamState } from '../../smr/usig-stream/stream.ts';
 import { genesisStream } from '../../smr/usig-stream/stream.ts';
 import type { Needed } from '../../smr/usig-stream/validity.ts';
 import { BodyKeeper } from './bodies.ts';
+import { ExecutionTimes, freshConduct } from './conduct.ts';
+import type { Conduct } from './conduct.ts';
 import { Knowledge } from './knowledge.ts';
 import type { StableRecord } from './durable.ts';
 import type { MinbftOwnRule } from './rules.ts';
@@ -84,6 +86,7 @@ export interface PeerState {
   lastHeardMs: Milliseconds | undefined;
   /** Messages that it sent and that were processed before: retransmissions and replays; counted, otherwise ignored. */
   repeated: number;
+  readonly conduct: Conduct;
   lastStatusMs: Milliseconds | undefined;
   status: Status | undefined;
   /** The status before that one: what is missing twice in a row is missing. */
@@ -139,6 +142,7 @@ export class ReplicaState {
   readonly pending = new PendingRequests();
   readonly backoff: Backoff;
   readonly bodies = new BodyKeeper();
+  readonly executionTimes = new ExecutionTimes();
   readonly groups: ViewGroups;
   readonly slots: StreamSlot[];
   readonly peers: PeerState[];
@@ -345,6 +349,7 @@ function freshPeer(): PeerState {
   return {
     lastHeardMs: undefined,
     repeated: 0,
+    conduct: freshConduct(),
     lastStatusMs: undefined,
     status: undefined,
     previous: undefined,

@@ -27,6 +27,7 @@ import {
 } from '../../smr/usig-stream/stream.ts';
 import { currentEntry } from '../../smr/registry.ts';
 import { accuseOfStreamFault, accuseOfWrongCheckpoint } from './accusations.ts';
+import { noteVote } from './conduct.ts';
 import { counterOf, StreamLog } from './stream-log.ts';
 import type { ReplicaState, StreamItem, StreamSlot } from './state.ts';
 
@@ -365,6 +366,7 @@ function addVote(
   prepare: Prepare,
   voter: { readonly replica: ReplicaId; readonly incarnation: number },
 ): void {
+  noteVote(s, voter.replica, prepare.sequence);
   if (prepare.sequence <= s.executed) return;
   const group = s.groups.of(slot.state.newView);
   group.votes.add(prepare.sequence, `${prepare.ui.counter}/${prepare.digest}`, prepare, voter);

@@ -1,0 +1,68 @@
+/**
+ * What a peer's conduct looks like from here, for `status` alone: how late its votes come and how often what it should
+ * have sent had to be asked for. Suspicion, never proof: a slow machine or a bad line looks the same.
+ */
+import type { Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { PeerState, ReplicaState } from './state.ts';
+
+/** Executions whose time is remembered. */
+const EXECUTIONS_MAX = 64;
+/** Weight of the newest vote in the average. */
+const WEIGHT = 0.2;
+/** What was lacking is forgotten after this time without another lack. */
+const LACK_MS: Milliseconds = 30_000;
+
+/** Conduct of one peer. */
+export interface Conduct {
+  /** By how much its votes came later than this replica could execute, on average. */
+  lateMs: Milliseconds;
+  /** How often its messages or bodies had to be asked for again, lately. */
+  lacks: number;
+  lackedAtMs: Milliseconds;
+}
+
+/** Nothing is known. */
+export function freshConduct(): Conduct {
+  return { lateMs: 0, lacks: 0, lackedAtMs: 0 };
+}
+
+/** When the last sequence numbers were executed here. */
+export class ExecutionTimes {
+  readonly #slots: { sequence: SequenceNumber; atMs: Milliseconds }[] = [];
+
+  /** Executed now. */
+  note(sequence: SequenceNumber, atMs: Milliseconds): void {
+    this.#slots[sequence % EXECUTIONS_MAX] = { sequence, atMs };
+  }
+
+  /** When it was executed; undefined if that was too long ago. */
+  of(sequence: SequenceNumber): Milliseconds | undefined {
+    const slot = this.#slots[sequence % EXECUTIONS_MAX];
+    return slot?.sequence === sequence ? slot.atMs : undefined;
+  }
+}
+
+/** A vote of a peer was counted, or came too late to count. */
+export function noteVote(s: ReplicaState, voter: ReplicaId, sequence: SequenceNumber): void {
+  const conduct = s.peers[voter]?.conduct;
+  const executedAt = sequence > s.executed ? s.now : s.executionTimes.of(sequence);
+  if (conduct === undefined || executedAt === undefined) return;
+  conduct.lateMs += WEIGHT * (s.now - executedAt - conduct.lateMs);
+}
+
+/** Something of a peer had to be asked for a second time. */
+export function noteLack(s: ReplicaState, author: ReplicaId): void {
+  const conduct = s.peers[author]?.conduct;
+  if (conduct === undefined) return;
+  conduct.lacks = s.now - conduct.lackedAtMs > LACK_MS ? 1 : conduct.lacks + 1;
+  conduct.lackedAtMs = s.now;
+}
+
+/** For inspection. */
+export function conductOf(
+  { conduct }: PeerState,
+  now: Milliseconds,
+): { readonly lateMs: Milliseconds; readonly lacks: number } {
+  const recent = now - conduct.lackedAtMs <= LACK_MS;
+  return { lateMs: Math.round(conduct.lateMs), lacks: recent ? conduct.lacks : 0 };
+}
