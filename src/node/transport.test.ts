@@ -295,6 +295,32 @@ describe('transport and strangers', () => {
     await one.transport.close();
   });
 
+  it('a flood of mute connections keeps neither peers nor clients out', async () => {
+    const keys = [newKey(), newKey()];
+    const ports = await freePorts(2);
+    const settings = settingsFor(keys, ports);
+    const limits = { clientsMax: 4, perAddressMax: 10 };
+    const one = await new Rig(1, settings, keys[1]!, ports[1]!, limits).start();
+    const mute: net.Socket[] = [];
+    let closed = 0;
+    for (let count = 0; count < 60; count += 1) {
+      const socket = net.connect(one.port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      socket.on('close', () => (closed += 1));
+      mute.push(socket);
+    }
+    while (closed < 50) await new Promise((resolve) => setTimeout(resolve, 2));
+    const zero = await new Rig(0, settings, keys[0]!, ports[0]!).start();
+    await Promise.all([one.until(/^up 0/), zero.until(/^up 1/)]);
+    const client = newKey();
+    const good = await connect(one.port, client, 'moiety-client/1');
+    good.write(helloOf(settings, client));
+    while (one.transport.clientCount === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    for (const socket of mute) socket.destroy();
+    good.destroy();
+    await Promise.all([one.transport.close(), zero.transport.close()]);
+  });
+
   it('reads host:port and [ipv6]:port', () => {
     assert.deepEqual(parseAddress('127.0.0.1:4700'), { host: '127.0.0.1', port: 4700 });
     assert.deepEqual(parseAddress('[::1]:47'), { host: '::1', port: 47 });

@@ -15,6 +15,7 @@ import { CLIENT_WIRE_VERSION, decodeClientFrame, encodeReplicaFrame } from '../c
 import type { ClusterSettings } from '../core/config.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import type { ClientLink, NetworkPort } from '../host/ports.ts';
+import { Doorway } from './doorway.ts';
 import type { CloseReason, FrameEvents, FrameLimits } from './frame-socket.ts';
 import { FrameSocket } from './frame-socket.ts';
 import type { LinkIdentity } from './keys.ts';
@@ -34,6 +35,9 @@ import type {
   TransportOptions,
 } from './transport-contract.ts';
 import { DEFAULT_TRANSPORT_LIMITS } from './transport-contract.ts';
+
+/** Warnings about refused strangers in one tick, at most. */
+const STRANGER_WARNINGS_MAX = 5;
 
 interface PeerState {
   readonly id: ReplicaId;
@@ -74,8 +78,9 @@ export class Transport implements NetworkPort {
   readonly #clients = new Map<ClientLink, ClientState>();
   /** Connections whose first frame is still awaited. */
   readonly #strangers = new Set<FrameSocket>();
-  readonly #perAddress = new Map<string, number>();
-  readonly #rawSockets = new Set<net.Socket>();
+  readonly #doorway: Doorway;
+  /** Warnings about strangers in this tick: a flood of them must not fill the disk with log. */
+  #warnings = 0;
   #server: tls.Server | undefined;
   #ticker: NodeJS.Timeout | undefined;
   #nextLink = 1;
@@ -100,6 +105,10 @@ export class Transport implements NetworkPort {
     this.#listen = listen;
     this.#events = options.events;
     this.#limits = { ...DEFAULT_TRANSPORT_LIMITS, ...options.limits };
+    this.#doorway = new Doorway({
+      total: this.#limits.clientsMax + 4 * options.settings.members.length,
+      perAddress: this.#limits.perAddressMax,
+    });
     for (const { id } of options.settings.members) {
       if (id === options.self) continue;
       const dials = options.self < id;
@@ -164,7 +173,7 @@ export class Transport implements NetworkPort {
     if (server === undefined) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     const impatience = setTimeout(() => {
-      for (const socket of this.#rawSockets) socket.destroy();
+      this.#doorway.clear();
     }, 300);
     await closed;
     clearTimeout(impatience);
@@ -204,6 +213,7 @@ export class Transport implements NetworkPort {
 
   #tick(): void {
     const now = performance.now();
+    this.#warnings = 0;
     const keepAlive = { everyMs: this.#limits.keepAliveMs, silentMs: this.#limits.silentMs };
     for (const peer of this.#peers.values()) peer.link?.tick(now, keepAlive);
     for (const client of this.#clients.values()) client.frames.tick(now, undefined);
@@ -216,24 +226,19 @@ export class Transport implements NetworkPort {
   // --- accepting ---------------------------------------------------------------------------------------------------
 
   #onRawConnection(socket: net.Socket): void {
-    const address = socket.remoteAddress ?? 'unknown';
-    const count = (this.#perAddress.get(address) ?? 0) + 1;
-    const roomFor = this.#limits.clientsMax + 4 * this.#settings.members.length;
-    if (this.#closing || count > this.#limits.perAddressMax || this.#rawSockets.size >= roomFor) {
+    if (this.#closing || !this.#doorway.admit(socket)) {
       this.#count('overLimit');
       socket.destroy();
       return;
     }
-    this.#perAddress.set(address, count);
-    this.#rawSockets.add(socket);
     // TCP's own probes find clients whose machine is gone.
     socket.setKeepAlive(true, this.#limits.silentMs);
-    socket.once('close', () => {
-      this.#rawSockets.delete(socket);
-      const left = (this.#perAddress.get(address) ?? 1) - 1;
-      if (left > 0) this.#perAddress.set(address, left);
-      else this.#perAddress.delete(address);
-    });
+  }
+
+  /** Warns of a connection that was refused, unless many were already. */
+  #warnOfStranger(message: string, detail: Readonly<Record<string, string>>): void {
+    this.#warnings += 1;
+    if (this.#warnings <= STRANGER_WARNINGS_MAX) this.#events.log('warn', message, detail);
   }
 
   #onAccepted(socket: TLSSocket): void {
@@ -251,7 +256,7 @@ export class Transport implements NetworkPort {
       return;
     }
     this.counters.refusedConnections += 1;
-    this.#events.log('warn', 'connection refused: its key is not the link key of a peer in cluster.json', {
+    this.#warnOfStranger('connection refused: its key is not the link key of a peer in cluster.json', {
       address: socket.remoteAddress ?? '',
       key: hex,
     });
@@ -306,11 +311,12 @@ export class Transport implements NetworkPort {
         const problem = this.#judgeClientHello(bytes, key);
         if (problem !== undefined) {
           this.counters.refusedConnections += 1;
-          this.#events.log('warn', `client refused: ${problem}`, { address: socket.remoteAddress ?? '' });
+          this.#warnOfStranger(`client refused: ${problem}`, { address: socket.remoteAddress ?? '' });
           frames.close('refused', problem);
           return;
         }
         settled();
+        this.#doorway.settle(socket);
         this.#clients.set(link, { frames, key });
         this.counters.clientConnections += 1;
         const { clusterId } = this.#settings;
@@ -425,6 +431,7 @@ export class Transport implements NetworkPort {
         const greeting = judgePeerHello(bytes, this.#settings, this.#self, peer.id);
         if (greeting.kind === 'welcome') {
           settled();
+          this.#doorway.settle(socket);
           isUp = true;
           this.#peerUp(peer, frames);
           return;
