@@ -51,6 +51,15 @@ const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   apps: ['sorted-btree'],
 };
 
+/** Without `import type`: what a module needs when it runs. */
+function runtimeImportsOf(file: string): string[] {
+  const types = new Set<string>();
+  const values = new Set<string>();
+  const pattern = /^\s*(?:import|export)\s+(type\b)?[^'"]*?from\s+['"]([^'"]+)['"]/gm;
+  for (const match of read(file).matchAll(pattern)) (match[1] === undefined ? values : types).add(match[2]!);
+  return importsOf(file).filter((specifier) => !types.has(specifier) || values.has(specifier));
+}
+
 function importsOf(file: string): string[] {
   const found: string[] = [];
   const pattern =
@@ -108,7 +117,7 @@ describe('tidy', () => {
     const graph = new Map(
       product.map((file) => [
         file,
-        importsOf(file)
+        runtimeImportsOf(file)
           .filter(isRelative)
           .map((specifier) => resolveImport(file, specifier)),
       ]),
@@ -152,7 +161,7 @@ describe('tidy', () => {
       [/^\s*(export\s+)?(const\s+)?enum\s/m, 'enum: use a union'],
       [/^\s*(export\s+)?namespace\s/m, 'namespace: use modules'],
       [/^export default\b/m, 'default export: name it'],
-      [/:\s*any\b|\bas any\b|<any>/, 'any: use unknown'],
+      [/:\s*any\b(?!\()|\bas any\b|<any>/, 'any: use unknown'],
       [/@ts-(ignore|nocheck|expect-error)/, 'suppressed type error'],
       [/\b(TODO|FIXME|XXX)\b/, 'left-over reminder: do it or file it'],
     ];
@@ -191,7 +200,7 @@ describe('tidy', () => {
     const visit = (from: readonly string[], into: Set<string>): void => {
       const pending = [...from];
       for (let file = pending.pop(); file !== undefined; file = pending.pop()) {
-        if (into.has(file) || !existsSync(join(root, file))) continue;
+        if (into.has(file) || !/\.[cm]?[jt]s$/.test(file) || !existsSync(join(root, file))) continue;
         into.add(file);
         for (const specifier of importsOf(file).filter(isRelative))
           pending.push(resolveImport(file, specifier));
@@ -245,11 +254,13 @@ describe('tidy', () => {
   it('cites only rules that exist, and every rule somewhere in code and in a test', () => {
     const listed = new Set<string>();
     for (const file of product.filter((candidate) => candidate.endsWith('/rules.ts'))) {
-      for (const match of read(file).matchAll(/id:\s*'([A-Za-z0-9]+(?:\.[A-Z0-9a-z-]+)+)'/g))
+      for (const match of read(file).matchAll(
+        /(?:id:|guard\(|defence\()\s*'([A-Za-z0-9]+(?:\.[A-Z0-9a-z-]+)+)'/g,
+      ))
         listed.add(match[1]!);
     }
     assert.ok(listed.size > 20, 'protocols list their rules in rules.ts');
-    const pattern = /\b(MinBFT\.[A-Z0-9-]+(?:\.[A-Z0-9-]+)*)\b/g;
+    const pattern = /\b(MinBFT\.[A-Z][A-Z0-9-]*(?:\.[A-Z0-9-]+)*)\b/g;
     const citedInCode = new Set<string>();
     const citedInTests = new Set<string>();
     for (const file of sources) {
@@ -285,16 +296,22 @@ function stripComments(text: string): string {
 /** Lengths of functions and methods, judged by indentation (prettier makes it reliable). */
 function functionLengths(lines: readonly string[]): { name: string; length: number }[] {
   const found: { name: string; length: number }[] = [];
-  const start =
-    /^(\s*)(?:export\s+)?(?:async\s+)?(?:function\s+(\w+)|(?:static\s+|override\s+|async\s+|get\s+)*(#?\w+)\s*\()[^;]*\{$/;
-  const opening = /^(\s*)(?:export\s+)?(?:async\s+)?(?:function\s+(\w+)\b|(?:async\s+)?(#?\w+)\()$/;
+  const named =
+    /^(\s*)(?:export\s+)?(?:static\s+|override\s+|async\s+|get\s+)*(?:function\s*\*?\s+)?(#?\w+)(?:<[^(]*>)?\(/;
   lines.forEach((line, index) => {
-    const match = start.exec(line) ?? opening.exec(line);
+    const match = named.exec(line);
     if (match === null || /^\s*(if|for|while|switch|catch|return|describe|it|new|assert)\b/.test(line))
       return;
     const indent = match[1]!;
-    const end = lines.findIndex((candidate, at) => at > index && candidate.startsWith(`${indent}}`));
-    if (end > 0) found.push({ name: match[2] ?? match[3] ?? '?', length: end - index + 1 });
+    // The line that opens the body: this one, or the one that closes a signature of several lines.
+    const opens = line.endsWith('{')
+      ? index
+      : line.endsWith('(')
+        ? lines.findIndex((next, at) => at > index && next.startsWith(`${indent})`))
+        : -1;
+    if (opens < 0 || !/\)(: .*)? \{$/.test(lines[opens]!)) return;
+    const end = lines.findIndex((next, at) => at > opens && next.startsWith(`${indent}}`));
+    if (end > 0) found.push({ name: match[2]!, length: end - index + 1 });
   });
   return found;
 }

@@ -26,6 +26,7 @@ import type { TrustedIdentity } from '../trusted/contract.ts';
 import { ClientDesk } from './client-desk.ts';
 import { FaultBook } from './fault-book.ts';
 import { JournalImage } from './image.ts';
+import { JournalDesk } from './journal-desk.ts';
 import { LinkDesk } from './link-desk.ts';
 import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
 import { encodeRecord } from './records.ts';
@@ -51,8 +52,6 @@ export interface HostOptions<M> {
   readonly trace?: (event: RuleTrace) => void;
 }
 
-/** Journal bytes since the last compaction that make another one worth it. */
-const COMPACT_AFTER_BYTES = 48 * 1024 * 1024;
 /** Name of the host's own timer; protocols do not use names that start like this. */
 const TRANSFER_TIMER = 'host/transfer';
 
@@ -66,6 +65,7 @@ export class ReplicaHost<M> {
   readonly #seals: SealDesk;
   readonly #transfer: StateTransfer;
   readonly #image: JournalImage;
+  readonly #journal: JournalDesk;
   readonly #inputs: Input<M>[] = [];
   readonly #answers: Input<M>[] = [];
   readonly #faults = new FaultBook();
@@ -74,13 +74,10 @@ export class ReplicaHost<M> {
   #haltReason: string | undefined;
   #draining = false;
   #identity: TrustedIdentity | undefined;
-  #journalBytes = 0;
   #snapshotSequence: SequenceNumber = 0;
   #snapshotPending: SequenceNumber = 0;
   #installing: CheckpointState | undefined;
   #lastProtocolState: Uint8Array | undefined;
-  #token = 0;
-  readonly #syncs = new Map<number, () => void>();
   #transferCount = 0;
 
   constructor(options: HostOptions<M>) {
@@ -127,6 +124,7 @@ export class ReplicaHost<M> {
       onTransferFrame: (from, frame) => this.#transfer.onFrame(from, frame),
       ignored: (reason, from) => this.#ignore(reason, from),
     });
+    this.#journal = new JournalDesk(ports.journal);
     this.#image = new JournalImage(settings.members[self]!.trusted.tcEpoch);
     this.#seals = new SealDesk({
       self,
@@ -134,8 +132,8 @@ export class ReplicaHost<M> {
       crypto,
       image: this.#image,
       trusted: ports.trusted,
-      append: (record) => this.#append(record),
-      whenSynced: (then) => this.#whenSynced(then),
+      append: (record) => this.#journal.append(record),
+      whenSynced: (then) => this.#journal.whenSynced(then),
       onSealed: (ui) => this.#give({ kind: 'sealed', ui }),
       onStart: (result) => this.#onTriaged(result),
       halt: (reason) => this.#halt(reason),
@@ -208,9 +206,7 @@ export class ReplicaHost<M> {
   /** Everything appended before `sync(token)` is durable. */
   onJournalSynced(token: number, now: Milliseconds): void {
     this.#enter(now, () => {
-      const then = this.#syncs.get(token);
-      this.#syncs.delete(token);
-      then?.();
+      this.#journal.onSynced(token);
     });
   }
 
@@ -302,10 +298,10 @@ export class ReplicaHost<M> {
         return this.#seals.seal(effect);
       case 'store':
         for (const { key, value } of effect.entries) this.#image.put(key, value);
-        return this.#append(encodeRecord({ kind: 'store', entries: effect.entries }));
+        return this.#journal.append(encodeRecord({ kind: 'store', entries: effect.entries }));
       case 'trimLog':
         this.#image.trim(effect.below);
-        return this.#append(encodeRecord({ kind: 'trim', below: effect.below }));
+        return this.#journal.append(encodeRecord({ kind: 'trim', below: effect.below }));
       case 'shareBody':
         return this.#links.share({ kind: 'body', bytes: effect.batch.bytes }, effect.to);
       case 'fetchBody':
@@ -361,7 +357,7 @@ export class ReplicaHost<M> {
     if (live) {
       const record = { sequence, batch: batch.digest, protocolState: changed ? protocolState : undefined };
       this.#image.executed.push(record);
-      this.#append(encodeRecord({ kind: 'executed', ...record }));
+      this.#journal.append(encodeRecord({ kind: 'executed', ...record }));
     }
     if (outcome.block !== undefined) {
       const { header, headerHash } = outcome.block;
@@ -403,16 +399,13 @@ export class ReplicaHost<M> {
       this.#compact(() => {
         this.#give({ kind: 'installed', checkpoint, protocolState: this.#options.executor.protocolState });
       });
-    } else if (this.#journalBytes > COMPACT_AFTER_BYTES) {
+    } else if (this.#journal.isLarge) {
       this.#compact(() => undefined);
     }
   }
 
   #compact(then: () => void): void {
-    this.#journalBytes = 0;
-    this.#token += 1;
-    this.#syncs.set(this.#token, then);
-    this.#options.ports.journal.rewrite(this.#image.toRecords(), this.#token);
+    this.#journal.rewrite(this.#image.toRecords(), then);
   }
 
   #install(checkpoint: CheckpointState, chunk: (index: number) => Uint8Array): boolean {
@@ -495,17 +488,6 @@ export class ReplicaHost<M> {
   }
 
   // ---- small things -----------------------------------------------------------------------------------------------
-
-  #append(record: Uint8Array): void {
-    this.#journalBytes += record.length;
-    this.#options.ports.journal.append(record);
-  }
-
-  #whenSynced(then: () => void): void {
-    this.#token += 1;
-    this.#syncs.set(this.#token, then);
-    this.#options.ports.journal.sync(this.#token);
-  }
 
   #accuse(replica: ReplicaId, rule: string, evidence: Uint8Array): void {
     if (!this.#faults.accuse(replica, rule, this.#now)) return;

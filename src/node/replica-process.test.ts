@@ -203,14 +203,14 @@ describe('evidence store', () => {
     const { clusterId } = cluster.settings;
     const store = new EvidenceStore(evidence, clusterId, 0);
     for (let index = 0; index < 10; index += 1)
-      store.add(1, 'MinBFT.E1/equivocation', Uint8Array.of(index), 5);
-    assert.equal(store.add(1, 'MinBFT.E1/equivocation', Uint8Array.of(0), 5), false);
+      store.add(1, 'SOME.RULE/equivocation', Uint8Array.of(index), 5);
+    assert.equal(store.add(1, 'SOME.RULE/equivocation', Uint8Array.of(0), 5), false);
     assert.equal(store.list().length, 4);
     fs.writeFileSync(path.join(evidence, 'other.json'), '{}');
     const again = new EvidenceStore(evidence, clusterId, 0);
     assert.deepEqual(again.list().length, 4);
     const file = JSON.parse(again.read(again.list()[0]!.name)!) as { rule: string; foundBy: number };
-    assert.equal(file.rule, 'MinBFT.E1_equivocation');
+    assert.equal(file.rule, 'SOME.RULE_equivocation');
     assert.equal(again.read('other.json'), undefined);
     assert.equal(again.read('../cluster.json'), undefined);
   });
