@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { diagnose } from './status-words.ts';
+import type { StatusOfReplica } from './status-words.ts';
+
+function well(id: number): StatusOfReplica {
+  return {
+    id,
+    role: id === 0 ? 'primary' : 'backup',
+    view: 0,
+    sequence: 9,
+    height: 4,
+    headerHash: 'aa'.repeat(32),
+  };
+}
+
+describe('what is wrong, in words', () => {
+  it('is nothing for a cluster that is well', () => {
+    assert.deepEqual(diagnose([well(0), well(1), well(2)]), []);
+  });
+
+  it('names a replica that is down, and why', () => {
+    const supervised = {
+      name: 'replica 2',
+      state: 'stopped',
+      pid: null,
+      restarts: 0,
+      reason: 'killed',
+      byzantine: null,
+    } as const;
+    const words = diagnose([well(0), well(1), { id: 2, reachable: false, reason: 'no link', supervised }]);
+    assert.deepEqual(words, ['Replica 2: its process is stopped: killed.']);
+  });
+
+  it('says that no quorum is left', () => {
+    const gone = (id: number): StatusOfReplica => ({ id, reachable: false, reason: 'no link' });
+    assert.match(
+      diagnose([well(0), gone(1), gone(2)])[0]!,
+      /^No quorum: 1 of 3 replicas take part, 2 are needed/,
+    );
+  });
+
+  it('counts a replica that is being re-admitted as not taking part', () => {
+    const words = diagnose([
+      well(0),
+      { ...well(1), role: 'recovering' },
+      { ...well(2), role: 'halted', haltReason: 'its disk is full' },
+    ]);
+    assert.match(words[0]!, /^No quorum/);
+    assert.ok(words.includes('Replica 2 has halted: its disk is full.'));
+  });
+
+  it('tells replicas that differ at one place', () => {
+    const words = diagnose([well(0), well(1), { ...well(2), headerHash: 'bb'.repeat(32) }]);
+    assert.match(words[0]!, /differ/);
+  });
+});
