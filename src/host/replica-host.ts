@@ -341,11 +341,8 @@ export class ReplicaHost<M> {
     }
     this.#applyBatch(sequence, batch, protocolState, true);
     const checkpoint = this.#options.executor.checkpoint;
-    this.#answers.push({
-      kind: 'executed',
-      sequence,
-      ...(checkpoint.sequence === sequence ? { checkpoint } : {}),
-    });
+    const atBoundary = checkpoint.sequence === sequence ? { checkpoint } : {};
+    this.#answers.push({ kind: 'executed', sequence, ...atBoundary });
   }
 
   #applyBatch(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array, live: boolean): void {
@@ -486,8 +483,6 @@ export class ReplicaHost<M> {
     this.#answers.length = 0;
     this.#options.ports.observer.fatal(reason);
   }
-
-  // ---- small things -----------------------------------------------------------------------------------------------
 
   #accuse(replica: ReplicaId, rule: string, evidence: Uint8Array): void {
     if (!this.#faults.accuse(replica, rule, this.#now)) return;
