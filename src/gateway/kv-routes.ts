@@ -126,73 +126,70 @@ async function list(parts: GatewayParts, request: FastifyRequest): Promise<unkno
   };
 }
 
+const KEY = parameter('path', 'key', 'Percent-encoded bytes, 1 to 1,024; a slash may stand as it is');
+const CONSISTENCY = parameter(
+  'query',
+  'consistency',
+  "`replica`: one replica's word, may be stale or wrong",
+  {
+    type: 'string',
+    enum: ['linearizable', 'replica'],
+  },
+);
+const IDEMPOTENCY = parameter('header', 'Idempotency-Key', 'The same key is executed once for 10,000 blocks');
+const IF_MATCH = parameter('header', 'If-Match', 'Entity tags of the value that is replaced');
+const IF_NONE_MATCH = parameter('header', 'If-None-Match', '`*`: only if there is no value');
+const PATH = `${KV_PREFIX}{key}`;
+const WRITTEN = { 200: { media: 'application/json', schema: 'Written' } };
+
 /** Routes of the key-value store. */
 export function kvRoutes(parts: GatewayParts): Route[] {
-  const key = parameter('path', 'key', 'Percent-encoded bytes, 1 to 1,024; a slash may stand as it is');
-  const consistency = parameter(
-    'query',
-    'consistency',
-    "`replica`: one replica's word, may be stale or wrong",
-    {
-      type: 'string',
-      enum: ['linearizable', 'replica'],
-    },
-  );
-  const idempotency = parameter(
-    'header',
-    'Idempotency-Key',
-    'The same key is executed once for 10,000 blocks',
-  );
-  const ifMatch = parameter('header', 'If-Match', 'Entity tags of the value that is replaced');
-  const ifNoneMatch = parameter('header', 'If-None-Match', '`*`: only if there is no value');
-  const path = `${KV_PREFIX}{key}`;
-  const written = { 200: { media: 'application/json', schema: 'Written' } };
   return [
     {
       method: 'PUT',
-      path,
+      path: PATH,
       operationId: 'putValue',
       summary: 'Writes a value: the body, byte for byte',
-      parameters: [key, idempotency, ifMatch, ifNoneMatch],
+      parameters: [KEY, IDEMPOTENCY, IF_MATCH, IF_NONE_MATCH],
       body: ['*/*'],
       bodyLimit: KV_VALUE_BYTES_MAX,
-      success: written,
+      success: WRITTEN,
       problems: [403, 412, 413, 422, 504],
       handler: (request) => putIf(parts, request),
     },
     {
       method: 'GET',
-      path,
+      path: PATH,
       operationId: 'getValue',
       summary: 'Reads a value; linearizable unless asked otherwise',
-      parameters: [key, consistency, parameter('header', 'If-None-Match', 'Entity tags that need no answer')],
+      parameters: [KEY, CONSISTENCY, parameter('header', 'If-None-Match', 'Entity tags that need no answer')],
       success: { 200: { media: 'application/octet-stream' }, 304: {} },
       problems: [404, 504],
       handler: (request, reply) => get(parts, request, reply),
     },
     {
       method: 'DELETE',
-      path,
+      path: PATH,
       operationId: 'deleteValue',
       summary: 'Deletes a value',
-      parameters: [key, idempotency],
-      success: written,
+      parameters: [KEY, IDEMPOTENCY],
+      success: WRITTEN,
       problems: [403, 422, 504],
       handler: (request) => remove(parts, request),
     },
     {
       method: 'POST',
-      path,
+      path: PATH,
       operationId: 'swapValue',
       summary: 'Compare-and-swap: {"expected": …, "value": …}; without "expected" only if there is no value',
       parameters: [
-        key,
+        KEY,
         parameter('query', 'op', 'What to do', { type: 'string', enum: ['cas'] }),
-        idempotency,
+        IDEMPOTENCY,
       ],
       body: ['application/json'],
       bodyLimit: CAS_BODY_BYTES_MAX,
-      success: written,
+      success: WRITTEN,
       problems: [403, 413, 422, 504],
       handler: (request) => swap(parts, request),
     },
@@ -209,7 +206,7 @@ export function kvRoutes(parts: GatewayParts): Route[] {
           minimum: 1,
           maximum: KV_LIST_LIMIT_MAX,
         }),
-        consistency,
+        CONSISTENCY,
       ],
       success: { 200: { media: 'application/json', schema: 'Page' } },
       problems: [504],
