@@ -79,6 +79,11 @@ function judgeStatements(
   settings: ClusterSettings,
   crypto: VerifierCrypto,
 ): Judgement {
+  if (settings.suite !== 'ed25519') {
+    const says =
+      'The trusted components share a development key (HMAC): whoever can verify could forge as well.';
+    return { fault: 'notTransferable', says };
+  }
   const verdict = judgeProtocolEvidence(settings, crypto.hash, document.bytes);
   if (verdict === undefined)
     return {
@@ -87,11 +92,6 @@ function judgeStatements(
     };
   if (verdict.rule !== document.rule)
     return { fault: 'provesSomethingElse', says: `The record is about the rule ${verdict.rule}.` };
-  if (settings.suite !== 'ed25519') {
-    const says =
-      'The trusted components share a development key (HMAC): whoever can verify could forge as well.';
-    return { fault: 'notTransferable', says };
-  }
   const outcome = checkSeals(verdict.seals, settings, crypto);
   if (outcome === 'unknownKey') {
     const says =
