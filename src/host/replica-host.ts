@@ -250,7 +250,7 @@ export class ReplicaHost<M> {
     });
   }
 
-  /** Judges of the simulator look here: sizes that must stay bounded. */
+  /** Sizes that must stay bounded: for judges. */
   sizes(): {
     readonly stored: number;
     readonly retained: number;
@@ -421,8 +421,6 @@ export class ReplicaHost<M> {
     this.#snapshotPending = checkpoint.sequence;
     this.#options.ports.snapshots.store(frozen, encodeSnapshotMeta(checkpoint));
   }
-
-  // ---- start ------------------------------------------------------------------------------------------------------
 
   #restore(stored: StoredImage): boolean {
     const { self, settings, crypto, executor, ports } = this.#options;
