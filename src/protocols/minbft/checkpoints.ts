@@ -4,9 +4,10 @@
  */
 import type { StoreEntry } from '../../core/protocol.ts';
 import type { CheckpointState } from '../../core/protocol.ts';
+import type { RecoverRequest } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { stableSequence } from '../../smr/checkpoint-keeper.ts';
-import { decodeRegistry, encodeRegistry } from '../../smr/registry.ts';
+import { currentEntry, decodeRegistry, encodeRegistry, isEffectiveRecover } from '../../smr/registry.ts';
 import { mayAnchor } from '../../smr/usig-stream/anchors.ts';
 import { encodeDraft } from '../../smr/usig-stream/codec.ts';
 import { registryDigest } from '../../smr/usig-stream/context.ts';
@@ -135,6 +136,8 @@ function dropBodies(s: ReplicaState): void {
       for (const entry of s.knowledge.contentOf(reference)?.base ?? []) needed.add(entry.batchDigest);
   }
   s.bodies.sweep((digest) => needed.has(digest));
+  // A base that waits for bodies may wait for one of those that were just forgotten.
+  s.viewChangesChanged = true;
   const dropped = s.bodies.dropDurableThrough(s.stableBefore);
   s.store(
     dropped.flatMap((digest) => [
@@ -214,6 +217,7 @@ export function onInstalled(s: ReplicaState, checkpoint: CheckpointState, protoc
   s.boundaries.clear();
   s.groups.dropThrough(s.executed, 0);
   s.bodies.clearWanted();
+  s.viewChangesChanged = true;
   onBoundary(s, {
     checkpoint,
     last: first.last,
@@ -235,16 +239,30 @@ export function setRegistry(s: ReplicaState, registry: ReplicaState['registry'])
 /** RECOVERs that the registry has overtaken are forgotten. */
 export function dropKnownRecovers(s: ReplicaState): void {
   for (const [replica, request] of s.recovers.entries()) {
-    if (request === undefined) continue;
-    const current = s.registry.members[replica]!.at(-1)!;
-    if (request.expectedIncarnation !== current.incarnation || request.tcEpoch === current.tcEpoch)
-      s.recovers[replica] = undefined;
+    if (request === undefined || mayBecomeEffective(s, request)) continue;
+    // The own one is renewed when the registry moves on (rule 10).
+    const { incarnation } = currentEntry(s.registry, replica);
+    if (replica !== s.self || request.expectedIncarnation !== incarnation) s.recovers[replica] = undefined;
   }
 }
 
+/**
+ * Whether a RECOVER can take effect, now or when it does not come too early any more. Only such a one is waited for:
+ * waiting for any other would have every primary suspected, one after the other.
+ */
+export function mayBecomeEffective(s: ReplicaState, request: RecoverRequest): boolean {
+  return isEffectiveRecover(s.registry, request, true, Number.MAX_SAFE_INTEGER, s.limits.checkpointInterval);
+}
+
 /** CHECKPOINT-PROOF: links first, oldest first, then the certificate. */
-export function intakeCheckpointProof(s: ReplicaState, message: CheckpointProof): void {
-  for (const link of message.links.slice(0, 64)) takeLink(s, link);
+export function intakeCheckpointProof(s: ReplicaState, from: ReplicaId, message: CheckpointProof): void {
+  const links = message.links.slice(0, 64);
+  const before = linkedThrough(s);
+  for (const link of links) takeLink(s, link);
+  // Peers begin at this replica's stable checkpoint, each time: what follows on the known links is asked for.
+  const last = links.at(-1);
+  if (last !== undefined && (linkedThrough(s) > before || stableSequence(last.certificate) <= before))
+    s.send(from, { kind: 'FETCH-LINKS', above: linkedThrough(s) });
   if (stableSequence(message.certificate) <= stableSequence(s.knownStable)) return;
   const verdict = validCheckpointCertificate(s.streamContext, message.certificate, s.knowledge.validation);
   if (verdict.kind !== 'valid') return;
@@ -260,6 +278,11 @@ function takeLink(s: ReplicaState, link: RegistryLink): void {
   s.checkpointsChanged = true;
   const key = STORE_KEY.link + String(stableSequence(link.certificate));
   s.store([{ key, value: encodeLink(link) }]);
+}
+
+/** Sequence number of the latest link of the chain of incarnations that is known here; 0 without links. */
+export function linkedThrough(s: ReplicaState): SequenceNumber {
+  return stableSequence(s.knowledge.book.links.at(-1)?.certificate);
 }
 
 /** Links above an order, as many as go into one message; the certificate is that of the last of them. */

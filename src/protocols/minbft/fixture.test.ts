@@ -640,7 +640,7 @@ function counterSeal(replica: ReplicaId, tcEpoch: TcEpoch, counter: number, dige
   return both;
 }
 
-function hostSignature(replica: ReplicaId, digest: Digest): Uint8Array {
+export function hostSignature(replica: ReplicaId, digest: Digest): Uint8Array {
   const once = sha256(new Writer(64).u32(replica).raw(digestToBytes(digest)).finish());
   const both = new Uint8Array(64);
   both.set(once, 0);

@@ -14,7 +14,7 @@ import type {
   Status,
   StreamPosition,
 } from '../../smr/usig-stream/messages.ts';
-import { linksAbove, sendStable } from './checkpoints.ts';
+import { linkedThrough, linksAbove, sendStable } from './checkpoints.ts';
 import { noteLack } from './conduct.ts';
 import type { PeerState, ReplicaState, StreamItem } from './state.ts';
 import { bestProof, onQuorumBack } from './view-change.ts';
@@ -75,7 +75,11 @@ export function onStatus(s: ReplicaState, from: ReplicaId, status: Status): void
   peer.previous = peer.status;
   peer.status = status;
   peer.lastStatusMs = s.now;
-  peer.resendBudget = RESEND_BYTES_PER_STATUS;
+  // A peer that reports more often does not get more for it.
+  if (peer.budgetMs === undefined || s.now - peer.budgetMs >= s.timers.statusMs / 2) {
+    peer.budgetMs = s.now;
+    peer.resendBudget = RESEND_BYTES_PER_STATUS;
+  }
   if (s.quorumLost && reachable(s) >= s.quorum) {
     s.quorumLost = false;
     onQuorumBack(s);
@@ -196,8 +200,11 @@ export function onFetchNewView(s: ReplicaState, from: ReplicaId, message: FetchN
 
 /** FETCH-LINKS. */
 export function onFetchLinks(s: ReplicaState, from: ReplicaId, message: FetchLinks): void {
+  const peer = s.peers[from];
   const proof = linksAbove(s, message.above);
-  if (proof !== undefined) s.send(from, proof);
+  if (peer === undefined || proof === undefined || peer.resendBudget <= 0) return;
+  peer.resendBudget -= RESEND_BYTES_PER_STATUS / 64;
+  s.send(from, proof);
 }
 
 /** A link came up: own status at once, so that the peer re-sends, and what must not wait (decision E8). */
@@ -249,10 +256,6 @@ function ask(s: ReplicaState, author: ReplicaId): void {
   }
   if (everybody || author === s.self) s.broadcast(question);
   else s.send(author, question);
-}
-
-function linkedThrough(s: ReplicaState): number {
-  return stableSequence(s.knowledge.book.links.at(-1)?.certificate);
 }
 
 /** Earliest time at which a stream is to be asked for; arms the timer. */

@@ -149,6 +149,12 @@ export class NewViewStore {
     return this.#proofs.get(digest) ?? [];
   }
 
+  /** What is held of one NEW-VIEW; best what tells its base. */
+  best(digest: Digest): NewViewProof | undefined {
+    const held = this.of(digest);
+    return held.find((proof) => proof.kind === 'NEW-VIEW' || proof.base !== undefined) ?? held[0];
+  }
+
   /** Everything held, oldest first. */
   all(): NewViewProof[] {
     return [...this.#proofs.values()].flat();
@@ -192,7 +198,7 @@ export class Knowledge {
     this.validation = {
       byDigest: (digest) => this.book.byDigest(digest),
       incarnationOf: (replica, tcEpoch) => this.book.incarnationOf(replica, tcEpoch),
-      newViewProof: (digest) => this.newViews.of(digest)[0],
+      newViewProof: (digest) => this.newViews.best(digest),
       cache: new ValidationCache(),
     };
     const incarnationOf = this.validation.incarnationOf;
@@ -203,7 +209,12 @@ export class Knowledge {
       newView,
       viewChange: (message) => validViewChange(context, message, this.validation),
     };
-    this.replayLookup = { incarnationOf, newView, viewChange: undefined };
+    // What the own log entered was judged before it was sealed; what is lacking now is fetched when it is needed.
+    const replayed: StreamLookup['newView'] = (header) => {
+      const verdict = this.judgeHeader(header);
+      return verdict.kind === 'need' ? { kind: 'valid', value: undefined } : verdict;
+    };
+    this.replayLookup = { incarnationOf, newView: replayed, viewChange: undefined };
     const trusting: StreamLookup['newView'] = () => ({ kind: 'valid', value: undefined });
     this.previewLookup = { ...this.lookup, newView: trusting };
   }

@@ -16,7 +16,7 @@ import { completeDraft, decodeDraft } from '../../smr/usig-stream/codec.ts';
 import { recoverMessage } from '../../smr/usig-stream/builders.ts';
 import type { Recover } from '../../smr/usig-stream/messages.ts';
 import { anchorStream, incarnationStream, killStream, stepStream } from '../../smr/usig-stream/stream.ts';
-import { setRegistry } from './checkpoints.ts';
+import { mayBecomeEffective, setRegistry } from './checkpoints.ts';
 import type { StableRecord } from './durable.ts';
 import {
   decodeFlags,
@@ -245,12 +245,7 @@ export function onRecover(s: ReplicaState, message: Recover): void {
   const request: RecoverRequest = message.request;
   const entries = s.registry.members[request.replica];
   if (entries === undefined || request.replica === s.self) return;
-  const current = entries.at(-1)!;
-  if (request.expectedIncarnation !== current.incarnation) return;
-  const used = s.registry.members.some((list) =>
-    list.some((entry) => entry.tcEpoch === request.tcEpoch || entry.tcId === request.tcId),
-  );
-  if (used) return;
+  if (!mayBecomeEffective(s, request)) return;
   const held = s.recovers[request.replica];
   if (held !== undefined && held.tcEpoch === request.tcEpoch) return;
   s.recovers[request.replica] = request;

@@ -161,7 +161,7 @@ function onMessage(s: ReplicaState, from: ReplicaId, message: MinbftMessage): vo
       intakeStreamSync(s, message);
       break;
     case 'CHECKPOINT-PROOF':
-      intakeCheckpointProof(s, message);
+      intakeCheckpointProof(s, from, message);
       break;
     case 'FETCH-LINKS':
       onFetchLinks(s, from, message);

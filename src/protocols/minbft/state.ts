@@ -93,6 +93,8 @@ export interface PeerState {
   previous: Status | undefined;
   /** Bytes that may still be re-sent to it before its next status. */
   resendBudget: number;
+  /** When they were granted. */
+  budgetMs: Milliseconds | undefined;
   /** Highest view of its REQ-VIEW-CHANGE, and the signed wish. */
   request: RequestViewChange | undefined;
   /** Its latest VIEW-CHANGEs, newest first, at most two. */
@@ -308,7 +310,9 @@ export class ReplicaState {
 
   trust(keys: readonly TrustedKey[]): void {
     for (const key of keys) this.effects.push({ kind: 'trustKey', key });
-    if (keys.length > 0) this.knowledge.version += 1;
+    if (keys.length === 0) return;
+    this.knowledge.version += 1;
+    this.viewChangesChanged = true;
   }
 
   /** Records the outcome of a rule; gives it back. */
@@ -354,6 +358,7 @@ function freshPeer(): PeerState {
     status: undefined,
     previous: undefined,
     resendBudget: 0,
+    budgetMs: undefined,
     request: undefined,
     viewChanges: [],
   };

@@ -25,6 +25,7 @@ import {
   stepStream,
   streamUi,
 } from '../../smr/usig-stream/stream.ts';
+import { proofFits } from '../../smr/usig-stream/view-change.ts';
 import { currentEntry } from '../../smr/registry.ts';
 import { accuseOfStreamFault, accuseOfWrongCheckpoint } from './accusations.ts';
 import { noteVote } from './conduct.ts';
@@ -206,6 +207,7 @@ function feedLog(s: ReplicaState, slot: StreamSlot, message: ViewChange): void {
 
 /** NEW-VIEW with its VIEW-CHANGEs. */
 export function intakeNewView(s: ReplicaState, message: FullNewView): void {
+  if (!proofFits(s.streamContext, message)) return;
   for (const viewChange of message.viewChanges) intakeViewChange(s, viewChange);
   intakeProof(s, message);
   offerItem(s, message);
@@ -230,7 +232,12 @@ function intakeProof(s: ReplicaState, proof: FullNewView | NewViewCertificate): 
     s.groups.all().some((group) => group.reference.digest === digest) ||
     s.own.log.entries().some((entry) => referredNewView(entry) === digest);
   if (book.incarnationOf(proof.header.ui.replica, proof.header.ui.tcEpoch) === undefined) return;
-  if (newViews.put(proof, inUse)) s.knowledge.version += 1;
+  // What is attached to a header is not sealed: a proof without it must not take the place of the whole one.
+  if (!proofFits(s.streamContext, proof)) return;
+  if (newViews.put(proof, inUse)) {
+    s.knowledge.version += 1;
+    s.viewChangesChanged = true;
+  }
   if (proof.kind === 'NEW-VIEW') for (const one of proof.viewChanges) noteCertificate(s, one.stable);
 }
 

@@ -302,6 +302,32 @@ function attachedViewChanges(proof: FullNewView): readonly ViewChange[] | undefi
   return fits ? proof.viewChanges : undefined;
 }
 
+/**
+ * Whether a proof is whole, as far as that shows without judging it: the VIEW-CHANGEs that its header names, or f
+ * commitments and the base that its header names. None of these is sealed with the header; no correct replica sends a
+ * NEW-VIEW without them.
+ */
+export function proofFits(context: StreamContext, proof: NewViewProof): boolean {
+  if (proof.kind === 'NEW-VIEW') return attachedViewChanges(proof) !== undefined;
+  return (
+    committers(proof).size >= context.f &&
+    (proof.base === undefined || baseDigestOf(context, proof.base) === proof.header.baseDigest)
+  );
+}
+
+/** Who committed to the NEW-VIEW of a certificate, its primary left out. */
+function committers({ header, commits }: NewViewCertificate): ReadonlySet<number> {
+  const others = new Set<number>();
+  for (const commit of commits)
+    if (
+      commit.header?.digest === header.digest &&
+      sameUi(commit.header.ui, header.ui) &&
+      commit.ui.replica !== header.ui.replica
+    )
+      others.add(commit.ui.replica);
+  return others;
+}
+
 /** The part of N1 that needs no attachments. */
 function headerFault(
   context: StreamContext,
@@ -405,20 +431,11 @@ function checkCertificate(
   proof: NewViewCertificate,
   known: ValidationKnowledge,
 ): Validity<ValidNewView> {
-  const { header, base, commits } = proof;
+  const { header, base } = proof;
   const { replica, tcEpoch } = header.ui;
   if (replica !== context.primaryOf(header.view))
     return invalid('MinBFT.N1', `not by the primary of view ${header.view}`);
-  const others = new Set<number>();
-  for (const commit of commits)
-    if (
-      commit.header?.digest === header.digest &&
-      sameUi(commit.header.ui, header.ui) &&
-      commit.ui.replica !== replica
-    )
-      others.add(commit.ui.replica);
-  if (others.size < context.f) return needContent(header);
-  if (base !== undefined && baseDigestOf(context, base) !== header.baseDigest) return needContent(header);
+  if (!proofFits(context, proof)) return needContent(header);
   const incarnation = known.incarnationOf(replica, tcEpoch);
   if (incarnation === undefined) return need({ kind: 'incarnation', replica, tcEpoch });
   return { kind: 'valid', value: { header, incarnation, base } };
