@@ -39,7 +39,15 @@ describe('mutants', () => {
     });
   }
 
-  it('a patch that does not fit fails loudly', async () => {
+  it('every patch fits its file exactly once', () => {
+    for (const { id, patches } of MUTANTS)
+      for (const { file, find } of patches) {
+        const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+        assert.equal(text.split(find).length - 1, 1, `mutant ${id}: the code in ${file} moved`);
+      }
+  });
+
+  it('a mutant that does not exist fails loudly', async () => {
     await assert.rejects(hunt('no-such-mutant', []), /no mutant is called/);
   });
 });
