@@ -146,12 +146,14 @@ export function writeFileAtomically(file: string, content: string | Uint8Array, 
   }
 }
 
+/** ENOSPC and EDQUOT: Node names them, LMDB numbers them. */
+const FULL_CODES: readonly unknown[] = ['ENOSPC', 'EDQUOT', 28, 122];
+
 /** What an operator reads when a disk fails; the code decides the advice. */
 export function diskFailureSentence(what: string, file: string, error: unknown): string {
   const failure = error as NodeJS.ErrnoException;
-  const advice =
-    failure.code === 'ENOSPC' || failure.code === 'EDQUOT'
-      ? 'The disk is full: free space on it, then start the replica again; nothing acknowledged is lost.'
-      : 'Check the disk (system log, file permissions), then start the replica again.';
+  const advice = FULL_CODES.includes(failure.code)
+    ? 'The disk is full: free space on it, then start the replica again; nothing acknowledged is lost.'
+    : 'Check the disk (system log, file permissions), then start the replica again.';
   return `${what} failed on ${file}: ${failure.message}. ${advice}`;
 }

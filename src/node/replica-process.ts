@@ -25,7 +25,7 @@ import { openBlockStore } from './block-store.ts';
 import { createNodeCrypto, nodeHash } from './crypto.ts';
 import { claimStore, foldersOf, lockDataFolder } from './data-folder.ts';
 import type { ReleaseLock } from './data-folder.ts';
-import { systemDisk } from './disk.ts';
+import { diskFailureSentence, systemDisk } from './disk.ts';
 import { EvidenceStore } from './evidence-store.ts';
 import { openJournal } from './journal.ts';
 import type { Journal } from './journal.ts';
@@ -35,7 +35,7 @@ import type { NodeConfig } from './node-config.ts';
 import { EXIT, readClusterFile, StartRefused } from './node-config.ts';
 import { clearStopNote, createLogger, writeStopNote } from './process-log.ts';
 import { Queries } from './queries.ts';
-import { StateStore } from './state-store.ts';
+import { causeOf, StateStore } from './state-store.ts';
 import { Transport } from './transport.ts';
 import type { TrustedChannel } from './trusted-link.ts';
 import { TrustedLink } from './trusted-link.ts';
@@ -387,6 +387,21 @@ export class ReplicaProcess {
       setImmediate(step);
     };
     step();
+  }
+
+  /**
+   * A promise was rejected that nobody waits for: a bug of ours, or LMDB, which rejects also inner promises when a
+   * commit fails. Its sentence comes from the store if that knows more; the replica stops in order either way.
+   */
+  async failed(error: unknown): Promise<void> {
+    const cause = await causeOf(error);
+    setImmediate(() =>
+      this.#fatal(
+        cause === error
+          ? `The replica failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+          : diskFailureSentence('A write', this.#config.folder, cause),
+      ),
+    );
   }
 
   /** The replica must not go on: says why, where an operator and `status` find it, and stops. */

@@ -41,6 +41,7 @@ export async function runReplica(configFile: string, options: ReplicaProcessOpti
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
     process.once('disconnect', stop);
+    process.on('unhandledRejection', (error) => void replica.failed(error));
     await replica.start();
     process.stdout.write(`ready ${replica.port}\n`);
     process.send?.({ ready: replica.port });

@@ -7,7 +7,8 @@ import { open } from 'lmdb';
 import type { Digest } from '../core/types.ts';
 import type { Block, FrozenCheckpoint, Transaction } from '../ledger/contract.ts';
 import { StoreDamaged } from './journal.ts';
-import { StateStore } from './state-store.ts';
+import { diskFailureSentence } from './disk.ts';
+import { causeOf, StateStore } from './state-store.ts';
 
 const CHUNKS = 300;
 const folders: string[] = [];
@@ -168,5 +169,19 @@ describe('state store', () => {
     rig.store.index(blockAt(2));
     assert.equal(rig.store.indexedHeight, 2);
     await rig.store.close();
+  });
+});
+
+describe('a disk that is full', () => {
+  it('is named, also where LMDB hides it behind a failed commit', async () => {
+    const full = Object.assign(new Error('No space left on device'), { code: 28 });
+    const commitError = Promise.reject(full);
+    const hidden = Object.assign(new Error('Commit failed (see commitError for details)'), { commitError });
+    const cause = await causeOf(hidden);
+    assert.equal(cause, full);
+    assert.match(diskFailureSentence('A write', '/data', cause), /disk is full: free space on it/);
+    const other = new Error('of another kind');
+    assert.equal(await causeOf(other), other);
+    assert.equal(await causeOf(undefined), undefined);
   });
 });

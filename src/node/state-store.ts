@@ -59,6 +59,17 @@ export interface TransactionPlace {
   readonly index: number;
 }
 
+/** LMDB rejects every write of a failed commit with a general error that carries the promise of the real one. */
+export async function causeOf(error: unknown): Promise<unknown> {
+  const { commitError } = (error ?? {}) as { readonly commitError?: unknown };
+  try {
+    await commitError;
+    return error;
+  } catch (cause) {
+    return cause;
+  }
+}
+
 /** What the state store reports and needs. */
 export interface StateStoreOptions {
   readonly folder: string;
@@ -333,6 +344,8 @@ export class StateStore implements SnapshotPort {
   #fail(what: string, error: unknown): void {
     if (this.#failed) return;
     this.#failed = true;
-    this.#options.onFatal(diskFailureSentence(what, this.#options.folder, error));
+    void causeOf(error).then((cause) =>
+      this.#options.onFatal(diskFailureSentence(what, this.#options.folder, cause)),
+    );
   }
 }

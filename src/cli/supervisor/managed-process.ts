@@ -92,7 +92,7 @@ export class ManagedProcess {
       stdio: onMessage === undefined ? ['ignore', log, log] : ['ignore', log, log, 'ipc'],
       env: { ...process.env, ...environment },
     });
-    closeSync(log);
+    if (log !== 'ignore') closeSync(log);
     if (onMessage !== undefined)
       child.on('message', (message) =>
         onMessage(message, (value) => {
@@ -119,7 +119,17 @@ export class ManagedProcess {
     this.#options.onChange();
   }
 
-  #openLog(): number {
+  /** Where the child's output goes: its log, or nowhere if the disk does not take it. */
+  #openLog(): number | 'ignore' {
+    try {
+      return this.#openLogFile();
+    } catch {
+      this.#logStart = 0;
+      return 'ignore';
+    }
+  }
+
+  #openLogFile(): number {
     const { log } = this.#options;
     mkdirSync(dirname(log), { recursive: true, mode: 0o700 });
     const long = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
@@ -203,7 +213,10 @@ export class ManagedProcess {
 export function messageOfLog(text: string): string | undefined {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const fatal = [...lines].reverse().find((line) => /"level":(60|50|"fatal"|"error")/.test(line));
-  const line = fatal ?? lines.at(-1);
+  // Of a crash with a stack, the words before the stack.
+  const words = lines.filter((one) => !/^\s+at |^Node\.js v|^\s*[{}^]/.test(one));
+  const crash = [...words].reverse().find((one) => /^\w*Error\b/.test(one));
+  const line = fatal ?? crash ?? words.at(-1) ?? lines.at(-1);
   if (line === undefined) return undefined;
   try {
     const { msg, err } = JSON.parse(line) as { msg?: unknown; err?: { message?: unknown } };

@@ -118,14 +118,18 @@ export class Supervisor implements ControlPort {
     if (this.#control === undefined || this.#stopping) return;
     const { folder, port, onGivenUp } = this.#options;
     const processes = this.processes();
-    writeRunFile(folder, {
-      pid: process.pid,
-      token: this.#token,
-      controlPort: portOf(this.#control),
-      port,
-      startedAt: this.#startedAt,
-      processes,
-    });
+    try {
+      writeRunFile(folder, {
+        pid: process.pid,
+        token: this.#token,
+        controlPort: portOf(this.#control),
+        port,
+        startedAt: this.#startedAt,
+        processes,
+      });
+    } catch {
+      // A full disk must not end the supervisor, and every process with it; the next change writes it again.
+    }
     for (const report of processes) {
       if (report.state !== 'failed') this.#givenUp.delete(report.name);
       else if (!this.#givenUp.has(report.name)) {
