@@ -6,3 +6,6 @@ export { ClientError } from './errors.ts';
 export type { ClientErrorCode } from './errors.ts';
 export { openKeyFile, readKeyFile } from './keys.ts';
 export { readClusterSettings } from './read-cluster.ts';
+export { verifyEvidence } from './evidence.ts';
+export type { EvidenceFault, EvidenceTrust, EvidenceVerdict } from './evidence.ts';
+export type { FoundEvidence } from './reply-watch.ts';
