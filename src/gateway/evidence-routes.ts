@@ -8,6 +8,9 @@ import { HttpProblem } from './problem.ts';
 import { parameter } from './routes.ts';
 import type { GatewayParts, Route } from './routes.ts';
 
+/** How long an answer waits for evidence that replicas give. */
+const REFRESH_WAIT_MS = 1_000;
+
 /** Somebody suspects a replica: no proof. */
 interface Suspicion {
   readonly replica: ReplicaId;
@@ -43,9 +46,17 @@ function rowOf(status: SeenStatus, proven: readonly ProvenFault[]): Record<strin
   return { ...status, proven: against, accuses: accusationsOf(status) };
 }
 
+/** Asks for new evidence; a replica that is slow to give it must not hold up who asks for the status. */
+async function refresh(parts: GatewayParts, statuses: readonly SeenStatus[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, REFRESH_WAIT_MS)));
+  await Promise.race([parts.evidence.refresh(parts.client, statuses), late]);
+  clearTimeout(timer);
+}
+
 async function statusOf(parts: GatewayParts): Promise<unknown> {
   const statuses = await parts.client.status();
-  await parts.evidence.refresh(parts.client, statuses);
+  await refresh(parts, statuses);
   const proven = parts.evidence.proven(statuses);
   return {
     replicas: statuses.map((status) => rowOf(status, proven)),
@@ -55,7 +66,7 @@ async function statusOf(parts: GatewayParts): Promise<unknown> {
 }
 
 async function listEvidence(parts: GatewayParts): Promise<unknown> {
-  await parts.evidence.refresh(parts.client, await parts.client.status());
+  await refresh(parts, await parts.client.status());
   return { evidence: parts.evidence.list() };
 }
 

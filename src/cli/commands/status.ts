@@ -120,7 +120,7 @@ export function addStatus(program: Command): void {
     .summary('how each replica is, and what is wrong')
     .description(
       "Shows every replica's own word about itself: view, role, height, state digest, trusted component, lag; then in " +
-        'words what is wrong. "proven" rests on evidence that verifies offline, "suspected" on silence alone.',
+        'words what is wrong. "proven" rests on evidence that verifies offline, "suspected" on silence, late votes or missing messages.',
     )
     .addHelpText('after', '\nExamples:\n  moiety status\n  moiety status --json | jq .replicas[0].height\n')
     .action(status);
