@@ -32,10 +32,12 @@ if (!existsSync(source)) {
       NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compile'),
       ...process.env,
     };
-    const child = spawn(node, [source, ...process.argv.slice(2)], { stdio: 'inherit', env: environment });
-    // A terminal signals the whole group; a plain `kill` reaches only this process, so it is passed on.
-    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-    process.on('SIGINT', () => undefined);
+    // The channel tells the command when this process was killed: nothing it started must outlive it.
+    const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
+    const child = spawn(node, [source, ...process.argv.slice(2)], { stdio, env: environment });
+    // A plain `kill` reaches only this process, so it is passed on. A terminal's Ctrl-C reaches both; commands take the
+    // second one for the first.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
   }
 }

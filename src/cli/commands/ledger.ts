@@ -77,7 +77,7 @@ async function tail(options: Options & { from?: number; count?: number }): Promi
   let next: number | 'latest' = options.from ?? 'latest';
   let left = options.count ?? Number.POSITIVE_INFINITY;
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
+  process.on('SIGINT', () => stop.abort());
   let failures = 0;
   while (left > 0 && !stop.signal.aborted) {
     try {

@@ -119,7 +119,7 @@ async function load(file: string, options: Options): Promise<void> {
     );
   const inFlight = options.inflight ?? (options.url === undefined ? IN_FLIGHT : IN_FLIGHT_HTTP);
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
   let retries = (): void => undefined;
   const sink = await openSink(plan, options, inFlight, () => retries());
   const reader = openRows({ file, format: plan.format, key: options.key, prefix: options.prefix });

@@ -30,7 +30,8 @@ export interface UpOptions {
 
 const READY_MS = 60_000;
 const POLL_MS = 50;
-const LOCK_PATIENCE_MS = 300;
+/** An `up` that is just ending is waited for. */
+const LOCK_PATIENCE_MS = 3_000;
 
 /** Reads `0=equivocate` and adds it to what was given before. */
 function parseByzantine(
@@ -199,6 +200,8 @@ async function up(options: UpOptions): Promise<void> {
     void stopAll(supervisor);
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
+  // The launcher is gone: nobody is left who could stop this cluster.
+  if (process.connected) process.once('disconnect', stop);
   await supervisor.start();
   printCluster(folder, port, supervisor);
   if (await waitUntilReady(port, stopped.signal)) printLine('ready');
