@@ -115,8 +115,10 @@ export class ClientDesk {
 
   #admit(link: ClientLink, bundle: Bundle, now: Milliseconds): Verified<Bundle> | undefined {
     const admission = this.#options.executor.admit(bundle);
-    if (admission.kind === 'refused' && !isFinalRefusal(admission.reason)) {
-      // It may only mean that this replica lags: no word that counts against the client.
+    const isUnknown = admission.kind === 'refused' && admission.reason === 'unknownClient';
+    if (admission.kind === 'refused' && !isFinalRefusal(admission.reason) && !isUnknown) {
+      // It may only mean that this replica lags: no word that counts against the client. (An unknown client is told so
+      // all the same: it would wait for ever otherwise, and one that was just registered can ask again.)
       this.#sendBusy(link, bundle, admission.reason);
       return undefined;
     }
