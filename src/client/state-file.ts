@@ -156,7 +156,14 @@ export class StateFile {
 
   #append(payload: Uint8Array): void {
     const record = frameRecord(payload);
-    writeSync(this.#file, record);
+    try {
+      // One call may take only a part of it.
+      for (let from = 0; from < record.length;) from += writeSync(this.#file, record, from);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const advice = code === 'ENOSPC' || code === 'EDQUOT' ? 'the disk is full: free space on it' : message;
+      throw new ClientError('unavailable', `the state file ${this.#path} cannot be written: ${advice}`);
+    }
     this.#length += record.length;
   }
 
