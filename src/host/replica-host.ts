@@ -74,6 +74,7 @@ export class ReplicaHost<M> {
   #haltReason: string | undefined;
   #draining = false;
   #identity: TrustedIdentity | undefined;
+  #stableSequence: SequenceNumber = 0;
   #snapshotSequence: SequenceNumber = 0;
   #snapshotPending: SequenceNumber = 0;
   #installing: CheckpointState | undefined;
@@ -370,9 +371,10 @@ export class ReplicaHost<M> {
 
   #onStable(checkpoint: CheckpointState): void {
     const { executor } = this.#options;
-    const frozen = executor.frozen(checkpoint.sequence);
-    if (frozen === undefined) return;
-    executor.releaseBelow(checkpoint.sequence);
+    if (executor.frozen(checkpoint.sequence) === undefined) return;
+    // Two stable states are kept: somebody may be fetching the older one.
+    executor.releaseBelow(this.#stableSequence);
+    this.#stableSequence = checkpoint.sequence;
     // One snapshot at a time; a newer stable checkpoint comes soon enough.
     if (this.#snapshotPending > this.#snapshotSequence || checkpoint.sequence <= this.#snapshotSequence)
       return;
@@ -416,10 +418,9 @@ export class ReplicaHost<M> {
 
   /** State is installed and its blocks are here: make it durable, then tell the protocol. */
   #onTransferred(checkpoint: CheckpointState): void {
-    const frozen = this.#options.executor.frozen(checkpoint.sequence);
-    if (frozen === undefined) return this.#halt('the installed checkpoint is not kept by the ledger');
-    this.#snapshotPending = checkpoint.sequence;
-    this.#options.ports.snapshots.store(frozen, encodeSnapshotMeta(checkpoint));
+    if (this.#options.executor.frozen(checkpoint.sequence) === undefined)
+      return this.#halt('the installed checkpoint is not kept by the ledger');
+    this.#storeSnapshot(checkpoint);
   }
 
   #restore(stored: StoredImage): boolean {

@@ -67,6 +67,8 @@ interface Target {
 export class StateTransfer {
   readonly #options: StateTransferOptions;
   #target: Target | undefined;
+  /** Chunks of a state that could not be completed: a newer one shares most of them. */
+  #kept = new Map<number, Uint8Array>();
 
   constructor(options: StateTransferOptions) {
     this.#options = options;
@@ -94,7 +96,7 @@ export class StateTransfer {
       levels: treeShape(executor.chunkCount).map((width) => Array.from({ length: width }, () => undefined)),
       wantedNodes: new Map([['0/0', { level: 0, index: 0, trusted: checkpoint.stateDigest }]]),
       wantedChunks: new Map(),
-      chunks: old?.chunks ?? new Map<number, Uint8Array>(),
+      chunks: old?.chunks ?? this.#kept,
       asked: new Set(),
       phase: 'state',
       progressed: false,
@@ -364,6 +366,7 @@ export class StateTransfer {
   }
 
   #stop(): void {
+    this.#kept = this.#target?.chunks ?? new Map<number, Uint8Array>();
     this.#target = undefined;
     this.#haveHash = undefined;
     this.#options.cancelTimer();
