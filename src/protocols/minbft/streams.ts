@@ -228,10 +228,15 @@ export function intakeCommitNewView(s: ReplicaState, message: CommitNewView): vo
 
 function intakeProof(s: ReplicaState, proof: FullNewView | NewViewCertificate): void {
   const { book, newViews } = s.knowledge;
+  // Stored: an own message that is being sealed may refer to it, and must find it when it loops back.
   const inUse = (digest: string): boolean =>
+    s.storedNewViews.has(digest) ||
     s.groups.all().some((group) => group.reference.digest === digest) ||
     s.own.log.entries().some((entry) => referredNewView(entry) === digest);
-  if (book.incarnationOf(proof.header.ui.replica, proof.header.ui.tcEpoch) === undefined) return;
+  const { replica, tcEpoch } = proof.header.ui;
+  if (book.incarnationOf(replica, tcEpoch) === undefined) return;
+  // Nobody else's NEW-VIEW can be valid; kept, it would look like the one that is lacking.
+  if (replica !== s.primaryOf(proof.header.view)) return;
   // What is attached to a header is not sealed: a proof without it must not take the place of the whole one.
   if (!proofFits(s.streamContext, proof)) return;
   if (newViews.put(proof, inUse)) {
