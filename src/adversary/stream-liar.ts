@@ -35,6 +35,8 @@ export interface StreamLiarOptions {
   readonly domain: Domain;
   readonly hash: Hash;
   readonly random: Prng;
+  /** Lies at the first occasion and to everybody, so that a demonstration does not depend on chance. */
+  readonly eager?: boolean;
 }
 
 /** The replica with a liar before its trusted component; behaviours of the wire leave it as it is. */
@@ -81,6 +83,9 @@ class StreamLiar implements Replica<MinbftMessage> {
     this.#half = new Set(settings.members.map((member) => member.id).filter(() => random.chance(0.5)));
     this.#hides = random.chance(0.5);
     this.#patience = random.pick([0, 0, 2, 6]);
+    if (options.eager !== true) return;
+    this.#hides = false;
+    this.#patience = 0;
   }
 
   inspect(now: Milliseconds): ReturnType<Replica<MinbftMessage>['inspect']> {

@@ -29,7 +29,7 @@ function hooksFor(behaviour: Behaviour, self: number): (context: DevelopmentCont
       after: (delayMs: number, action: () => void): void => void setTimeout(action, delayMs),
       patienceMs: settings.timers.requestMs,
     };
-    const stream = { self, settings, domain, hash, random: random.fork() };
+    const stream = { self, settings, domain, hash, random: random.fork(), eager: true };
     return {
       wrapReplica: (replica) => wrapReplica(behaviour, stream, replica),
       wrapPorts: (ports) => wrapPorts(behaviour, wire, ports),
