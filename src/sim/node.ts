@@ -3,7 +3,7 @@
  * for a while, be wiped, and start again; what it finds then is what its disk kept.
  */
 import type { ClusterSettings } from '../core/config.ts';
-import type { ProtocolDefinition, Replica } from '../core/protocol.ts';
+import type { ProtocolDefinition, Replica, RuleTrace } from '../core/protocol.ts';
 import type { Prng } from '../core/prng.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import { AssertionFailure } from '../core/assert.ts';
@@ -51,6 +51,8 @@ export interface SimNodeOptions<M> {
     name: string,
     detail: Readonly<Record<string, string | number | boolean>>,
   ) => void;
+  /** Told the outcome of every numbered rule that this machine checks. */
+  readonly trace?: (event: RuleTrace) => void;
   readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
   readonly wrapPorts?: (ports: HostPorts) => HostPorts;
 }
@@ -105,7 +107,7 @@ export class SimNode<M> {
   /** Starts on what the disk holds. */
   start(): void {
     if (this.#host !== undefined) return;
-    const { settings, definition, id, random, disk, wrapReplica, wrapPorts } = this.#options;
+    const { settings, definition, id, random, disk, trace, wrapReplica, wrapPorts } = this.#options;
     this.#life += 1;
     if (this.#life > 1) this.restarts += 1;
     const ports = this.#ports(this.#life);
@@ -117,6 +119,7 @@ export class SimNode<M> {
       crypto: this.#crypto(),
       ports: wrapPorts === undefined ? ports : wrapPorts(ports),
       seed: random.u32(),
+      ...(trace === undefined ? {} : { trace }),
       ...(wrapReplica === undefined ? {} : { wrapReplica }),
     });
     const image = disk.image();
@@ -335,6 +338,7 @@ export class SimNode<M> {
         return inner.protocolState;
       },
       admit: (bundle) => inner.admit(bundle),
+      isClient: (key) => inner.isClient(key),
       execute: (sequence, batch, protocolState) => {
         const outcome = inner.execute(sequence, batch, protocolState);
         judge.onExecuted(id, sequence, batch, outcome);

@@ -4,7 +4,7 @@
  */
 import { wrapReplica } from '../adversary/stream-liar.ts';
 import { wrapPorts } from '../adversary/wire-liar.ts';
-import type { Replica } from '../core/protocol.ts';
+import type { Replica, RuleTrace } from '../core/protocol.ts';
 import { modelHash } from '../crypto/fast-model.ts';
 import { minbft } from '../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
@@ -20,6 +20,8 @@ export interface ScheduleOptions extends ScenarioOverrides {
   readonly narrate?: Narrator;
   /** Told every frame that is delivered, in words. */
   readonly watch?: Narrator;
+  /** Told the outcome of every numbered rule that a correct replica checks. */
+  readonly trace?: (event: RuleTrace) => void;
 }
 
 /** Figures of one run. */
@@ -62,6 +64,7 @@ export function runSchedule(seed: number, options: ScheduleOptions = {}): Schedu
     corrupt,
     ...(options.narrate === undefined ? {} : { narrate: options.narrate }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
   });
   world.run();
   return resultOf(world, scenario, options);

@@ -4,7 +4,7 @@
  */
 import type { HostPorts } from '../host/ports.ts';
 import { decodeReplicaFrame } from '../core/client-wire.ts';
-import type { ProtocolDefinition, Replica } from '../core/protocol.ts';
+import type { ProtocolDefinition, Replica, RuleTrace } from '../core/protocol.ts';
 import { Prng } from '../core/prng.ts';
 import type { ReplicaId } from '../core/types.ts';
 import { Chance, SITE } from './chance.ts';
@@ -50,6 +50,8 @@ export interface WorldOptions<M> {
   readonly narrate?: Narrator;
   /** Told every frame that is delivered, in words. */
   readonly watch?: Narrator;
+  /** Told the outcome of every numbered rule that a correct replica checks. */
+  readonly trace?: (event: RuleTrace) => void;
 }
 
 /** What a lie can use. */
@@ -189,6 +191,7 @@ export class World<M> {
       toPeer: (to, frame) => this.#network.send(id, to, frame),
       toClient: (client, frame) => this.#toClient(id, client, frame),
       note: (replica, name, detail) => this.#onNote(replica, name, detail),
+      ...(options.trace === undefined || lie !== undefined ? {} : { trace: options.trace }),
       ...(corruption ?? {}),
     });
   }
