@@ -192,7 +192,6 @@ export class ReplicaState {
   justification: readonly RequestViewChange[] = [];
   /** View for which the new-view timer runs. */
   newViewTimerView: View | undefined;
-  newViewDue = false;
   quorumLost = false;
   /** An attempt to build a NEW-VIEW is worthwhile again. */
   viewChangesChanged = false;
