@@ -93,6 +93,10 @@ export class ClientDesk {
       return undefined;
     }
     if (frame.kind === 'read') {
+      if (!this.#options.executor.isClient(clientKey)) {
+        this.#options.observer.ignored('unknownClient', 'client');
+        return undefined;
+      }
       const answer = this.#options.executor.query(frame.operation);
       this.#send(link, encodeReplicaFrame({ kind: 'readAnswer', id: frame.id, ...answer }));
       return undefined;

@@ -129,6 +129,8 @@ export interface LedgerExecutor {
   readonly protocolState: Uint8Array;
   /** Judges a bundle against client registry and client table. Changes nothing. */
   admit(bundle: Bundle): Admission;
+  /** Whether a client with this public key is registered and not revoked. */
+  isClient(clientKey: Uint8Array): boolean;
   /** Executes the next batch (`sequence` must be `executed + 1`). */
   execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array): ExecutionOutcome;
   /** Answers a read-only operation from the latest executed state (fast reads, decision C6). */

@@ -115,6 +115,11 @@ class Executor implements LedgerExecutor {
     return this.#runner.admit(this.#state, bundle);
   }
 
+  isClient(clientKey: Uint8Array): boolean {
+    const client = this.#usable ? this.#state.clients.byKey(clientKey) : undefined;
+    return client !== undefined && !client.revoked;
+  }
+
   execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array): ExecutionOutcome {
     assert(this.#usable, 'a failed install is followed by another before anything else');
     const state = this.#state;

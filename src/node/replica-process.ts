@@ -17,6 +17,7 @@ import type { BlockPort, ClientLink, HostPorts, ObserverPort, TimerPort } from '
 import { createReplicaHost } from '../host/replica-host.ts';
 import type { ReplicaHost } from '../host/replica-host.ts';
 import { decodeBlock } from '../ledger/block.ts';
+import type { LedgerExecutor } from '../ledger/contract.ts';
 import { createLedgerExecutor } from '../ledger/executor.ts';
 import { minbft } from '../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
@@ -90,6 +91,7 @@ export class ReplicaProcess {
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
   readonly #startedAt = Date.now();
   #host!: ReplicaHost<MinbftMessage>;
+  #executor!: LedgerExecutor;
   #journal!: Journal;
   #blocks!: BlockStore;
   #state!: StateStore;
@@ -241,6 +243,7 @@ export class ReplicaProcess {
       application: createKvApplication({ hash }),
       isKeyAcceptable: isPrimeOrderKey,
     });
+    this.#executor = executor;
     const hooks = this.#options.development?.({ settings, crypto }) ?? {};
     const ports: HostPorts = {
       network: this.#transport,
@@ -364,6 +367,14 @@ export class ReplicaProcess {
       return;
     }
     const { id, topic, argument } = frame;
+    if (!this.#executor.isClient(clientKey)) {
+      // Blocks and status are for registered clients; whoever reaches the port has no right to them.
+      this.#transport.toClient(
+        link,
+        encodeReplicaFrame({ kind: 'queryAnswer', id, found: false, bytes: new Uint8Array(0) }),
+      );
+      return;
+    }
     void this.#queries.answer(topic, argument).then((answer) => {
       this.#transport.toClient(link, encodeReplicaFrame({ kind: 'queryAnswer', id, ...answer }));
     });
