@@ -30,7 +30,7 @@ import { JournalDesk } from './journal-desk.ts';
 import { LinkDesk } from './link-desk.ts';
 import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
 import { encodeRecord } from './records.ts';
-import { recoverRequestFor, restoreStore } from './restore.ts';
+import { isTakenByAnother, recoverRequestFor, restoreStore } from './restore.ts';
 import { SealDesk } from './seal-desk.ts';
 import { encodeSnapshotMeta } from './snapshot-meta.ts';
 import { hostStatus } from './status.ts';
@@ -73,7 +73,6 @@ export class ReplicaHost<M> {
   #phase: HostPhase = 'new';
   #haltReason: string | undefined;
   #draining = false;
-  #identity: TrustedIdentity | undefined;
   #stableSequence: SequenceNumber = 0;
   #snapshotSequence: SequenceNumber = 0;
   #snapshotPending: SequenceNumber = 0;
@@ -138,6 +137,7 @@ export class ReplicaHost<M> {
       onSealed: (ui) => this.#give({ kind: 'sealed', ui }),
       onStart: (result) => this.#onTriaged(result),
       halt: (reason) => this.#halt(reason),
+      isTaken: (identity) => isTakenByAnother(self, settings.members.length, executor, identity),
       recoverRequest: (identity) => recoverRequestFor(self, crypto, this.#domain, identity),
       note: (name, detail) => ports.observer.note(name, detail),
     });
@@ -241,7 +241,7 @@ export class ReplicaHost<M> {
       phase: this.#phase,
       haltReason: this.#haltReason,
       inspection: this.#phase === 'running' ? this.#replica.inspect(now) : undefined,
-      identity: this.#seals.identity ?? this.#identity,
+      identity: this.#seals.identity,
       trustedAnswers: this.#seals.answers,
       faults: this.#faults,
       waitingBundles: this.#desk.waiting,
@@ -457,7 +457,6 @@ export class ReplicaHost<M> {
     const { executor, self } = this.#options;
     const ownLog = result.standing === 'keeper' ? this.#image.certifiedLog(self) : [];
     if (ownLog === undefined) return this.#halt('the own log has a hole that triage did not see');
-    this.#identity = result.identity;
     this.#phase = 'running';
     const { recover } = this.#image;
     this.#give({

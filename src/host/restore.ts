@@ -94,6 +94,25 @@ function trustKeys(parts: RestoreParts): boolean {
   return true;
 }
 
+/** Whether the executed registry binds this component to another replica. */
+export function isTakenByAnother(
+  self: ReplicaId,
+  n: number,
+  executor: LedgerExecutor,
+  identity: TrustedIdentity,
+): boolean {
+  const registry = decodeRegistry(executor.protocolState, n);
+  return (registry?.members ?? []).some(
+    (entries, replica) =>
+      replica !== self &&
+      entries.some(
+        (entry) =>
+          entry.tcEpoch === identity.tcEpoch ||
+          (entry.publicKey !== '' && entry.publicKey === identity.publicKey),
+      ),
+  );
+}
+
 /** The RECOVER request of a renewed component, signed with the host key. */
 export function recoverRequestFor(
   self: ReplicaId,

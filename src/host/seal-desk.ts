@@ -44,6 +44,8 @@ export interface SealDeskOptions {
     readonly identity: TrustedIdentity;
   }) => void;
   readonly halt: (reason: string) => void;
+  /** Whether the registry binds this component to another replica. */
+  readonly isTaken: (identity: TrustedIdentity) => boolean;
   readonly recoverRequest: (identity: TrustedIdentity) => Uint8Array;
   readonly note: (name: string, detail: Readonly<Record<string, string | number | boolean>>) => void;
 }
@@ -132,7 +134,14 @@ export class SealDesk {
   #onAnswer(stage: Stage, response: Exclude<TrustedResponse, { op: 'error' }>): void {
     if (stage === 'identify' && response.op === 'identify') {
       this.#identity = response.identity;
-      return this.#follow(triageStart(response.identity, this.#options.image, undefined));
+      return this.#follow(
+        triageStart(
+          response.identity,
+          this.#options.image,
+          undefined,
+          this.#options.isTaken(response.identity),
+        ),
+      );
     }
     if (stage === 'recent' && response.op === 'recent') {
       return this.#follow(triageStart(this.#identity!, this.#options.image, response.certificates));

@@ -87,6 +87,11 @@ describe('start-up triage (rule W6, decision A3)', () => {
     assert.equal(triageStart(identity(1, OTHER), log(0), undefined).kind, 'renew');
   });
 
+  it('renews a component that another replica registered as its own', () => {
+    assert.equal(triageStart(identity(0), log(0), undefined, true).kind, 'renew');
+    assert.equal(triageStart(identity(0, OTHER), log(3), undefined, true).kind, 'renew');
+  });
+
   it('refuses an old copy of the store, or of the component, from before a renewal', () => {
     const oldStore = triageStart(identity(7, OTHER), log(3), undefined);
     assert.ok(oldStore.kind === 'refuse');

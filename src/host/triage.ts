@@ -21,12 +21,22 @@ export type Triage =
   /** Rolled back: running on would void the safety of the cluster. */
   | { readonly kind: 'refuse'; readonly reason: string };
 
-/** Judges a start. `recent`: answer to an earlier `askRecent`. `known` is the tcEpoch that the own log speaks of. */
+/**
+ * Judges a start. `recent`: answer to an earlier `askRecent`. `isTaken`: the executed registry binds this component to
+ * another replica (which copied a RECOVER that was under way), so nothing that it seals would ever count.
+ */
 export function triageStart(
   identity: TrustedIdentity,
   image: JournalImage,
   recent: readonly RecentCertificate[] | undefined,
+  isTaken = false,
 ): Triage {
+  if (isTaken) {
+    return {
+      kind: 'renew',
+      reason: 'another replica registered the identity of this trusted component as its own',
+    };
+  }
   if (identity.tcEpoch !== image.tcEpoch) return otherEpoch(identity, image);
   const certified = image.certifiedThrough();
   const { counter } = identity;
