@@ -135,7 +135,13 @@ export class DataFolder {
 
   /** Makes the folder ready for a new cluster. Refuses a folder that holds anything else. */
   beginCreation(): void {
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    try {
+      mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new CommandFailure(
+        `${this.path} cannot be a data folder (${messageOf(error)}): name a folder, or a place for a new one, with --data.`,
+      );
+    }
     if (existsSync(this.at(CREATING))) this.#removeContent();
     const others = readdirSync(this.path).filter((name) => !OWN_FILES.includes(name));
     if (others.length > 0)

@@ -46,10 +46,10 @@ export function lagOf(replica: StatusOfReplica, all: readonly StatusOfReplica[])
 function aboutItself(replica: StatusOfReplica): string[] {
   const { id, supervised } = replica;
   const words: string[] = [];
-  if (supervised !== undefined && supervised.state !== 'running')
-    words.push(
-      `Replica ${id}: its process is ${supervised.state}${supervised.reason === null ? '' : `: ${supervised.reason}`}.`,
-    );
+  if (supervised !== undefined && supervised.state !== 'running') {
+    const reason = supervised.reason === null ? '' : `: ${supervised.reason.replace(/\.$/, '')}`;
+    words.push(`Replica ${id}: its process is ${supervised.state}${reason}.`);
+  }
   if (supervised?.byzantine !== null && supervised?.byzantine !== undefined)
     words.push(`Replica ${id} was told to lie (${supervised.byzantine}).`);
   if (replica.reachable === false) {
