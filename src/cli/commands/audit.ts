@@ -14,7 +14,11 @@ function printReport(report: AuditReport): void {
     `${plural(report.blocks, 'block')}, ${plural(report.transactions, 'transaction')}, ${plural(report.sessions, 'session')}`,
   );
   printLine(`last block ${report.height}, header ${report.headerHash}`);
-  printLine(`proven up to block ${report.provenHeight}: f + 1 valid signatures and an unbroken chain`);
+  printLine(
+    report.provenHeight === 0
+      ? 'no block is proven: none of them has f + 1 valid signatures in this copy'
+      : `proven up to block ${report.provenHeight}: f + 1 valid signatures and an unbroken chain`,
+  );
   if (report.blocksLackingSignatures > 0)
     printLine(
       `${plural(report.blocksLackingSignatures, 'block')} with fewer than f + 1 signatures of their own: ` +
@@ -29,7 +33,11 @@ function printReport(report: AuditReport): void {
     printLine(`PROBLEM  block ${height}: ${kind}: ${detail}`);
   if (report.problemCount > report.problems.length)
     printLine(`… and ${report.problemCount - report.problems.length} more problems`);
-  printLine(report.sound ? 'The copy is sound.' : 'The copy is NOT sound.');
+  if (!report.sound) return printLine('The copy is NOT sound.');
+  const unproven = report.height - report.provenHeight;
+  const beside =
+    unproven === 0 ? '' : `; ${plural(unproven, 'block')} at its end fit the chain but are not proven`;
+  printLine(`The copy is sound${beside}.`);
 }
 
 async function audit(folder: string, options: { trust?: string; json?: boolean }): Promise<void> {

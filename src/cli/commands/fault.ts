@@ -1,11 +1,12 @@
 /** `moiety fault`: makes faults on a local cluster, through its supervisor. */
 import type { Command } from 'commander';
 import { Argument } from 'commander';
-import { BEHAVIOURS } from '../../adversary/behaviours.ts';
+import { BEHAVIOURS, behaviourOf } from '../../adversary/behaviours.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
+import { callGatewayJson } from '../gateway-client.ts';
 import { dataOption, portOption, wholeNumber, withJson } from '../options.ts';
-import { printJson, printLine } from '../output.ts';
+import { printJson, printLine, printNote } from '../output.ts';
 import { callControl, FAULT_ACTIONS, liveRun } from '../supervisor/control.ts';
 import type { FaultAction } from '../supervisor/control.ts';
 
@@ -14,6 +15,10 @@ interface Options {
   readonly port?: number;
   readonly json?: boolean;
 }
+
+/** How long a replica that was started is waited for, and how often it is asked after. */
+const ANSWER_MS = 10_000;
+const POLL_MS = 200;
 
 const TEXTS: Readonly<Record<FaultAction, string>> = {
   kill: 'ends the process at once (SIGKILL); it stays down',
@@ -36,6 +41,8 @@ async function fault(
         ? `Say which behaviour: ${BEHAVIOURS.map(({ name }) => name).join(', ')}, or none.`
         : `"fault ${action}" takes no behaviour.`,
     );
+  if (behaviour !== undefined && behaviour !== 'none' && behaviourOf(behaviour) === undefined)
+    throw usageFailure(`A behaviour is one of ${BEHAVIOURS.map(({ name }) => name).join(', ')}, or none.`);
   const folder = new DataFolder(options.data);
   const { replicas } = folder.requireMarker();
   if (replica >= replicas)
@@ -54,6 +61,22 @@ async function fault(
   if (options.json === true)
     printJson({ action, replica, ...(behaviour === undefined ? {} : { behaviour }), done });
   else printLine(done);
+  const starts = action === 'restart' || action === 'byzantine';
+  if (starts && behaviour !== 'silent' && !(await answersSoon(options, replica)))
+    printNote(`replica ${replica} does not answer yet: "moiety status" says how it is`);
+}
+
+/** Whether a replica that was started answers the gateway within `ANSWER_MS`, so that the next command meets it. */
+async function answersSoon(options: Options, replica: number): Promise<boolean> {
+  type Answer = { readonly replicas: readonly { readonly id: number; readonly reachable: boolean }[] };
+  const end = performance.now() + ANSWER_MS;
+  while (performance.now() < end) {
+    // The fault is done already: a gateway that does not answer is no failure of it.
+    const answer = await callGatewayJson<Answer>(options, { path: '/v1/status' }).catch(() => undefined);
+    if (answer?.replicas.some(({ id, reachable }) => id === replica && reachable) === true) return true;
+    await new Promise((wake) => setTimeout(wake, POLL_MS));
+  }
+  return false;
 }
 
 /** Adds the command. */

@@ -150,7 +150,9 @@ async function load(file: string, options: Options): Promise<void> {
   try {
     finished = await work.run();
   } catch (error) {
-    throw new CommandFailure(`${messageOf(error)}. Go on with --resume when the reason is gone.`);
+    throw new CommandFailure(
+      `${messageOf(error).replace(/\.$/, '')}. Go on with --resume when the reason is gone.`,
+    );
   } finally {
     clearInterval(saving);
     progress.end();

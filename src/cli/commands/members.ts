@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { MoietyClient } from '../../client/contract.ts';
 import { bytesToHex, hexToBytes } from '../../core/bytes.ts';
 import type { PolicyRule } from '../../core/config.ts';
+import { isOrganisationName } from '../../ledger/transaction.ts';
 import { composeCluster, readClusterFile, writeClusterFiles } from '../cluster-file.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, usageFailure } from '../failure.ts';
@@ -34,6 +35,7 @@ async function newKey(path: string): Promise<string> {
 }
 
 async function keygenClient(options: KeygenOptions, folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const key = await newKey(join(folder, 'client.pem'));
   const role = options.admin === true ? 'admin' : 'client';
   const { name, organisation } = options;
@@ -43,9 +45,14 @@ async function keygenClient(options: KeygenOptions, folder: string): Promise<voi
 }
 
 async function keygenMember(options: KeygenOptions, folder: string): Promise<void> {
-  const { name, organisation, address } = options;
-  if (address === undefined)
-    throw usageFailure('A member needs --address host:port, where its replica listens.');
+  const { name, organisation } = options;
+  const { parseAddress } = await import('../../node/peer-hello.ts');
+  const address = options.address ?? '';
+  if (parseAddress(address) === undefined)
+    throw usageFailure(
+      'A member needs --address host:port, where its replica listens, for example alpha.example:4601.',
+    );
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { createTrustedFolder } = await import('../../footprints/process/launcher.ts');
   const trusted = await createTrustedFolder(join(folder, 'trusted'));
   const hostKey = await newKey(join(folder, 'keys', 'host.pem'));
@@ -58,8 +65,10 @@ async function keygenMember(options: KeygenOptions, folder: string): Promise<voi
 async function keygen(options: KeygenOptions): Promise<void> {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(options.name))
     throw usageFailure('--name is 1 to 64 letters, digits, dots, underscores or hyphens.');
+  // Before a key is made: what cluster.json would refuse later is refused here.
+  if (!isOrganisationName(options.organisation))
+    throw usageFailure('--organisation is 1 to 64 letters, digits, dots, underscores or hyphens.');
   const folder = resolve(options.out ?? options.name);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const isClient = options.client === true || options.admin === true;
   await (isClient ? keygenClient(options, folder) : keygenMember(options, folder));
 }

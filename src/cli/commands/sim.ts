@@ -64,7 +64,7 @@ async function sim(options: Options): Promise<void> {
   const { addToSummary, EMPTY_SUMMARY, runSchedule } = await import('../../sim/run-schedule.ts');
   const narrate =
     options.verbose === true && options.json !== true
-      ? { narrate: (atMs: number, text: string) => printLine(`${String(atMs).padStart(8)} ms  ${text}`) }
+      ? { narrate: (atMs: number, text: string) => printLine(`${atMs.toFixed(1).padStart(8)} ms  ${text}`) }
       : {};
   let summary = EMPTY_SUMMARY;
   for (let seed = options.seed; seed < options.seed + options.seeds; seed += 1) {
