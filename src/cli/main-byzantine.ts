@@ -13,6 +13,7 @@ import { Prng } from '../core/prng.ts';
 import { readNodeConfig } from '../node/node-config.ts';
 import type { DevelopmentContext, DevelopmentHooks } from '../node/replica-process.ts';
 import { runReplica } from '../node/run-replica.ts';
+import { developmentComponent } from './development-component.ts';
 
 function hooksFor(behaviour: Behaviour, self: number): (context: DevelopmentContext) => DevelopmentHooks {
   return ({ settings, crypto }) => {
@@ -47,5 +48,8 @@ if (values.config === undefined || chosen === undefined) {
   process.stderr.write(`usage: main-byzantine --config node.json --behaviour ${names}\n`);
   process.exit(2);
 }
-const { replica } = readNodeConfig(values.config);
-await runReplica(values.config, { development: hooksFor(chosen, replica) });
+const { replica, trustedFolder } = readNodeConfig(values.config);
+await runReplica(values.config, {
+  ...developmentComponent(trustedFolder),
+  development: hooksFor(chosen, replica),
+});

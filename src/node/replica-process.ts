@@ -124,6 +124,10 @@ export class ReplicaProcess {
   async #start(): Promise<void> {
     const config = this.#config;
     const settings = readClusterFile(config.clusterFile, replicasFor);
+    if (settings.suite === 'hmac-sha256' && this.#options.developmentStatementKey === undefined)
+      throw new StartRefused(
+        `${config.clusterFile} is of a development cluster (suite hmac-sha256), which protects nothing: only "moiety up --dev" runs it.`,
+      );
     const member = settings.members[config.replica];
     if (member === undefined)
       throw new StartRefused(

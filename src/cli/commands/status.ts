@@ -1,5 +1,6 @@
 /** `moiety status`: every replica's own word, the processes of a local cluster, and in words what is wrong. */
 import type { Command } from 'commander';
+import { WASM_FOOTPRINT } from '../../footprints/wasm/loader.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, messageOf } from '../failure.ts';
 import { callGatewayJson } from '../gateway-client.ts';
@@ -95,6 +96,11 @@ const HEAD = [
   'lag',
 ];
 
+/** Decision A1: a volatile component says so. */
+const DEVELOPMENT_NOTE =
+  'Development cluster (--dev): its trusted components are volatile and protect nothing. After a final halt, ' +
+  '"moiety up --dev --fresh" begins anew.';
+
 async function status(options: Options): Promise<void> {
   const { replicas, proven, suspected, problem } = await readStatus(options);
   const words = diagnose(replicas);
@@ -110,6 +116,7 @@ async function status(options: Options): Promise<void> {
     for (const word of words) printLine(word);
     if (problem !== undefined) printLine(problem.message);
     if (words.length === 0 && problem === undefined) printLine('Nothing is wrong.');
+    if (replicas.some(({ tc }) => tc?.footprint === WASM_FOOTPRINT)) printLine(DEVELOPMENT_NOTE);
   }
   if (problem !== undefined) process.exitCode = EXIT.unreachable;
 }

@@ -5,9 +5,11 @@ import { mkdirSync } from 'node:fs';
 import { BEHAVIOURS } from '../../adversary/behaviours.ts';
 import { asciiBytes } from '../../core/bytes.ts';
 import { takeLock } from '../../footprints/process/lock.ts';
+import { isGenesisEpochSpent } from '../../footprints/wasm/component-folder.ts';
 import type { Durability } from '../../node/journal.ts';
 import { readClusterFile } from '../cluster-file.ts';
 import { DataFolder, DEFAULT_PORT } from '../data-folder.ts';
+import type { DataMarker } from '../data-folder.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
 import { dataOption, portOption } from '../options.ts';
 import { printLine, printNote, tableLines } from '../output.ts';
@@ -24,6 +26,7 @@ export interface UpOptions {
   readonly port?: number;
   readonly replicas?: string;
   readonly fresh?: boolean;
+  readonly dev?: boolean;
   readonly byzantine?: ReadonlyMap<number, string>;
   readonly durability: Durability;
 }
@@ -45,6 +48,28 @@ function parseByzantine(
   return new Map([...(before ?? []), [Number(match[1]), match[2]!]]);
 }
 
+/** A cluster has one kind of trusted component for ever, and volatile ones do not outlive a stop of them all. */
+function requireSameKind(folder: DataFolder, marker: DataMarker, development: boolean): void {
+  const { path } = folder;
+  const elsewhere = 'use another --data folder, or add --fresh to delete it and begin anew';
+  if (marker.development && !development)
+    throw new CommandFailure(
+      `${path} holds a cluster made with --dev, whose trusted components protect nothing: ${elsewhere}.`,
+    );
+  if (!marker.development && development)
+    throw new CommandFailure(
+      `${path} holds a cluster with persistent trusted components, which --dev would not use: leave --dev out, ${elsewhere}.`,
+    );
+  const ids = Array.from({ length: marker.replicas }, (_, id) => id);
+  const gone = ids.filter((id) => isGenesisEpochSpent(folder.replica(id).trusted)).length;
+  const f = (marker.replicas - 1) / 2;
+  if (development && gone > f)
+    throw new CommandFailure(
+      `The cluster in ${path} was made with --dev: ${gone} of its volatile trusted components ended when it was stopped, ` +
+        `and more than f = ${f} cannot be re-admitted (a final halt). Add --fresh to delete it and begin anew.`,
+    );
+}
+
 /** What is in the folder after this: a cluster that fits the options. */
 async function prepareFolder(
   folder: DataFolder,
@@ -57,7 +82,7 @@ async function prepareFolder(
     const port = options.port ?? DEFAULT_PORT;
     await requirePorts(port, port, replicas, false);
     printNote(`Making a cluster of ${replicas} replicas in ${folder.path} …`);
-    await createCluster(folder, { replicas, port, development: false });
+    await createCluster(folder, { replicas, port, development: options.dev === true });
     return { replicas, port };
   }
   if (asked !== undefined && asked !== marker.replicas)
@@ -65,6 +90,7 @@ async function prepareFolder(
       `${folder.path} holds a cluster of ${marker.replicas} replicas, not ${asked}. Leave --replicas out to go on with it, ` +
         'use another --data folder, or add --fresh to delete it and begin anew.',
     );
+  requireSameKind(folder, marker, options.dev === true);
   const settings = readClusterFile(folder.cluster);
   if (settings.clusterId !== marker.clusterId || settings.members.length !== marker.replicas)
     throw new CommandFailure(
@@ -109,6 +135,16 @@ function shown(folder: DataFolder): string {
   return isDefault ? '' : ` --data ${folder.path}`;
 }
 
+/** What `--dev` means, before anything else is printed. */
+function printDevelopmentWarning(replicas: number): void {
+  const f = (replicas - 1) / 2;
+  printNote(
+    'WARNING: --dev protects nothing. The trusted components (usig@wasm) live inside the replicas, are volatile, and share ' +
+      `a key that lies in the data folder. A restart of more than f = ${f} replicas at once ends in a final halt: begin ` +
+      'anew with "moiety up --dev --fresh" then.',
+  );
+}
+
 function printCluster(folder: DataFolder, port: number, supervisor: Supervisor): void {
   const settings = readClusterFile(folder.cluster);
   const reports = supervisor.processes();
@@ -136,7 +172,9 @@ function printCluster(folder: DataFolder, port: number, supervisor: Supervisor):
       `  curl http://127.0.0.1:${port}/v1/kv/hello`,
       `  moiety status${data}`,
       `  moiety fault kill 0${data}`,
-      'Ctrl-C stops the cluster; "moiety up" goes on with its data.',
+      settings.suite === 'hmac-sha256'
+        ? 'Ctrl-C stops this development cluster for good; "moiety up --dev --fresh" begins anew.'
+        : 'Ctrl-C stops the cluster; "moiety up" goes on with its data.',
       '',
     ].join('\n'),
   );
@@ -178,6 +216,7 @@ async function up(options: UpOptions): Promise<void> {
   }
   if (options.fresh === true) folder.removeCluster();
   const { replicas, port } = await prepareFolder(folder, options);
+  if (options.dev === true) printDevelopmentWarning(replicas);
   const byzantine = options.byzantine ?? new Map<number, string>();
   for (const id of byzantine.keys())
     if (id >= replicas)
@@ -189,6 +228,7 @@ async function up(options: UpOptions): Promise<void> {
     replicas,
     port,
     byzantine,
+    development: options.dev === true,
     behaviours: BEHAVIOURS.map(({ name }) => name),
     onDown: () => stop(),
     onGivenUp: ({ name, reason }) =>
@@ -226,6 +266,7 @@ export function addUp(program: Command): void {
     .addOption(portOption())
     .addOption(dataOption())
     .option('--fresh', 'delete the cluster in the data folder first, with its keys')
+    .option('--dev', 'trusted components inside the replicas, volatile: faster, and protects nothing')
     .addOption(
       new Option(
         '--byzantine <replica=behaviour>',
@@ -247,6 +288,7 @@ Examples:
   moiety up
   moiety up --replicas 5 --port 4700 --data /tmp/five
   moiety up --fresh --byzantine 0=equivocate
+  moiety up --dev --fresh --data /tmp/scratch
 `,
     )
     .action((options: UpOptions) => up(options));

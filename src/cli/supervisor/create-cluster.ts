@@ -2,6 +2,7 @@
 import { bytesToHex } from '../../core/bytes.ts';
 import type { TrustedRegistration } from '../../core/config.ts';
 import { createTrustedFolder } from '../../footprints/process/launcher.ts';
+import { createWasmComponents } from '../../footprints/wasm/component-folder.ts';
 import { createKeyFile, rawPublicKeyOf } from '../../node/keys.ts';
 import { composeCluster, writeClusterFiles } from '../cluster-file.ts';
 import type { DataFolder } from '../data-folder.ts';
@@ -51,7 +52,10 @@ function client(folder: DataFolder, name: 'gateway' | 'admin' | 'local'): Client
 export async function createCluster(folder: DataFolder, wanted: NewCluster): Promise<void> {
   folder.beginCreation();
   const ids = Array.from({ length: wanted.replicas }, (_, id) => id);
-  const registrations = await Promise.all(ids.map((id) => createTrustedFolder(folder.replica(id).trusted)));
+  const trusted = ids.map((id) => folder.replica(id).trusted);
+  const registrations = wanted.development
+    ? createWasmComponents(trusted)
+    : await Promise.all(trusted.map((path) => createTrustedFolder(path)));
   const settings = composeCluster({
     members: ids.map((id) => member(folder, id, wanted.port, registrations[id]!)),
     clients: [client(folder, 'gateway'), client(folder, 'admin'), client(folder, 'local')],

@@ -13,6 +13,11 @@ export function replicaEntry(): string {
   return entry(new URL('../../node/main-replica.ts', import.meta.url));
 }
 
+/** The replica process of a `--dev` cluster. */
+export function developmentEntry(): string {
+  return entry(new URL('../main-development.ts', import.meta.url));
+}
+
 /** The replica process that misbehaves: development only. */
 export function byzantineEntry(): string {
   return entry(new URL('../main-byzantine.ts', import.meta.url));

@@ -7,7 +7,7 @@ import { CommandFailure, messageOf, usageFailure } from '../failure.ts';
 import { FATAL_EXIT_CODES } from './configs.ts';
 import { portOf, startControl } from './control.ts';
 import type { ControlPort, FaultOrder } from './control.ts';
-import { byzantineEntry, gatewayEntry, replicaEntry } from './entry-points.ts';
+import { byzantineEntry, developmentEntry, gatewayEntry, replicaEntry } from './entry-points.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { stopTrustedProcesses } from './orphans.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
@@ -21,6 +21,8 @@ export interface SupervisorOptions {
   readonly port: number;
   /** Default: true. */
   readonly withGateway?: boolean;
+  /** Whether the trusted components are the volatile ones of `--dev`. Default: false. */
+  readonly development?: boolean;
   /** Behaviours of replicas that lie on purpose, by number. */
   readonly byzantine: ReadonlyMap<number, string>;
   /** Names of behaviours that there are. */
@@ -85,7 +87,8 @@ export class Supervisor implements ControlPort {
       log: paths.log,
       plan: () => {
         const byzantine = this.#byzantine.get(id);
-        if (byzantine === undefined) return { args: [replicaEntry(), '--config', paths.config], byzantine };
+        const correct = this.#options.development === true ? developmentEntry() : replicaEntry();
+        if (byzantine === undefined) return { args: [correct, '--config', paths.config], byzantine };
         return { args: [byzantineEntry(), '--config', paths.config, '--behaviour', byzantine], byzantine };
       },
       fatalExitCodes: FATAL_EXIT_CODES,
