@@ -1,7 +1,7 @@
 /** cluster.json and trust.json: composed from public files, written, and read back with every check. */
 import { writeFileSync } from 'node:fs';
 import { hexToBytes } from '../core/bytes.ts';
-import { DEFAULT_LIMITS, DEFAULT_TIMERS } from '../core/config.ts';
+import { DEFAULT_LIMITS, DEFAULT_TIMERS, ONE_MACHINE_TIMERS } from '../core/config.ts';
 import type { ClusterSettings, PolicyRule } from '../core/config.ts';
 import type { Digest } from '../core/types.ts';
 import {
@@ -50,7 +50,7 @@ export function composeCluster({ members, clients, policy = [] }: Composition): 
     clients: clients.map(({ key, organisation, role }) => ({ key, organisation, role })),
     policy,
     limits: DEFAULT_LIMITS,
-    timers: DEFAULT_TIMERS,
+    timers: members.every(({ address }) => address.startsWith('127.')) ? ONE_MACHINE_TIMERS : DEFAULT_TIMERS,
   };
   // Judged before the id is computed: the id is defined for well-formed settings only.
   const zero = '0'.repeat(64) as Digest;

@@ -20,9 +20,11 @@ import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { CommandFailure, EXIT, messageOf } from './failure.ts';
 import { printNote } from './output.ts';
+import { programName } from './program-name.ts';
 
 /** The whole program; tests parse with it. */
 export function createProgram(): Command {
+  const moiety = programName();
   const program = new Command('moiety')
     .description('Byzantine fault-tolerant ledger and replication: N = 2f+1 replicas, of which f may lie.')
     .showHelpAfterError('(see --help)')
@@ -34,9 +36,9 @@ export function createProgram(): Command {
 Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed or not valid, ${EXIT.usage} wrong usage, ${EXIT.unreachable} no cluster answers.
 
 Begin with:
-  moiety up                    start three replicas and a gateway
-  moiety put hello world       in another terminal
-  moiety status
+  ${moiety} up                    start three replicas and a gateway
+  ${moiety} put hello world       in another terminal
+  ${moiety} status
 `,
     );
   addUp(program);

@@ -118,6 +118,12 @@ export const DEFAULT_TIMERS: ClusterTimers = {
   idleBatchMs: 100,
 };
 
+/**
+ * For a cluster whose replicas share one machine: they also share its processors, so a busy moment must not look like a
+ * silent primary (docs/decisions/0008).
+ */
+export const ONE_MACHINE_TIMERS: ClusterTimers = { ...DEFAULT_TIMERS, requestMs: 1_500, newViewMs: 1_500 };
+
 /** The window L = w * cp. */
 export function windowOf(limits: ClusterLimits): number {
   return limits.checkpointInterval * limits.pipelineFactor;

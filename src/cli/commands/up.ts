@@ -13,6 +13,7 @@ import type { DataMarker } from '../data-folder.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
 import { dataOption, portOption } from '../options.ts';
 import { printLine, printNote, tableLines } from '../output.ts';
+import { programName } from '../program-name.ts';
 import { writeConfigs } from '../supervisor/configs.ts';
 import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
 import { endOrphans, stopTrustedProcesses } from '../supervisor/orphans.ts';
@@ -157,6 +158,7 @@ function printCluster(folder: DataFolder, port: number, supervisor: Supervisor):
   ]);
   const lines = tableLines(['replica', 'pid', 'address', 'trusted component', 'behaviour'], rows);
   const data = shown(folder);
+  const moiety = programName();
   printLine(
     [
       `Cluster ${settings.clusterId.slice(0, 16)}: ${settings.members.length} replicas, tolerates f = ${settings.f}, protocol ${settings.protocol}`,
@@ -170,8 +172,8 @@ function printCluster(folder: DataFolder, port: number, supervisor: Supervisor):
       'Try in another terminal:',
       `  curl -X PUT --data world http://127.0.0.1:${port}/v1/kv/hello`,
       `  curl http://127.0.0.1:${port}/v1/kv/hello`,
-      `  moiety status${data}`,
-      `  moiety fault kill 0${data}`,
+      `  ${moiety} status${data}`,
+      `  ${moiety} fault kill 0${data}`,
       settings.suite === 'hmac-sha256'
         ? 'Ctrl-C stops this development cluster for good; "moiety up --dev --fresh" begins anew.'
         : 'Ctrl-C stops the cluster; "moiety up" goes on with its data.',

@@ -11,7 +11,7 @@ import type { ProcessReport, ProcessState } from './run-file.ts';
 const RESTART_MS = 250;
 const RESTART_CAP_MS = 10_000;
 /** Having lived so long, a process starts with the shortest pause again. */
-const SETTLED_MS = 30_000;
+const SETTLED_MS = 5_000;
 const STOP_PATIENCE_MS = 8_000;
 const LOG_BYTES_MAX = 32 * 1024 * 1024;
 const TAIL_BYTES = 16 * 1024;
