@@ -72,6 +72,10 @@ async function restore(options: Options & { from: string }): Promise<void> {
   const folder = new DataFolder(options.data);
   const clusterId = checkReplica(folder, options.replica);
   const from = resolve(options.from);
+  if (!existsSync(join(from, DESCRIPTION)))
+    throw new CommandFailure(
+      `${from} holds no whole backup: ${DESCRIPTION}, which is written last, is not there.`,
+    );
   const description = readJsonFile(join(from, DESCRIPTION)) as Partial<BackupFile>;
   if (description.format !== BACKUP_FORMAT || !existsSync(join(from, 'store')))
     throw new CommandFailure(`${from} is not a whole backup (${BACKUP_FORMAT}).`);

@@ -171,7 +171,7 @@ export function addLoad(program: Command): void {
     .description(
       'Writes every row of a table: the key is a column, the value the row as JSON. It streams (memory does not grow ' +
         'with the file), goes on through crashes of replicas, and can be resumed. Malformed rows are told with their ' +
-        'lines and counted.',
+        'lines, counted and left out; the exit code is 0 all the same, so look at the number.',
     )
     .argument('<file>')
     .option('--key <column>', 'column that gives the key (needed but for --format seed)', '')
