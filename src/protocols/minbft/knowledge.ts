@@ -5,8 +5,9 @@
 import type { Digest, Incarnation, ReplicaId, SequenceNumber, TcEpoch } from '../../core/types.ts';
 import type { TrustedKey } from '../../core/protocol.ts';
 import type { IncarnationEntry, Registry } from '../../smr/registry.ts';
-import { currentEntry, decodeRegistry, entryOf, trustedKeyOf } from '../../smr/registry.ts';
+import { currentEntry, entryOf, trustedKeyOf } from '../../smr/registry.ts';
 import type { StreamContext } from '../../smr/usig-stream/context.ts';
+import { validRegistryLink } from '../../smr/usig-stream/links.ts';
 import { registryDigest } from '../../smr/usig-stream/context.ts';
 import { makeFullNewView } from '../../smr/usig-stream/nested.ts';
 import type {
@@ -89,17 +90,12 @@ export class IncarnationBook {
    * before (LINK.2). Undefined if it does not fit; otherwise the keys that are new.
    */
   addLink(link: RegistryLink): TrustedKey[] | undefined {
-    const registry = decodeRegistry(link.registry, this.#context.n);
-    const first = link.certificate.checkpoints[0];
-    if (registry === undefined || first === undefined) return undefined;
-    if (registryDigest(this.#context, registry) !== first.registryDigest) return undefined;
-    const { sequence } = first;
-    const before = this.linked;
+    const sequence = link.certificate.checkpoints[0]?.sequence ?? 0;
     if (this.#links.some((other) => other.sequence >= sequence)) return undefined;
-    if (!link.certificate.checkpoints.every((checkpoint) => this.mayCertify(checkpoint))) return undefined;
-    if (!extendsRegistry(before, registry)) return undefined;
-    this.#links.push({ link, sequence, registry });
-    return this.learn(registry);
+    const judged = validRegistryLink(this.#context, this.linked, link);
+    if (judged.kind !== 'valid') return undefined;
+    this.#links.push({ link, sequence, registry: judged.value });
+    return this.learn(judged.value);
   }
 
   /** Whether the key of a CHECKPOINT was certified below it (rule 9): else it cannot be part of a certificate. */
@@ -109,21 +105,6 @@ export class IncarnationBook {
     const link = this.#links.find(({ registry }) => entryOf(registry, replica, tcEpoch) !== undefined);
     return link !== undefined && link.sequence < checkpoint.sequence;
   }
-}
-
-/** Whether `after` holds every entry of `before` and at least one more. */
-function extendsRegistry(before: Registry, after: Registry): boolean {
-  let more = false;
-  for (const [replica, entries] of before.members.entries()) {
-    const later = after.members[replica] ?? [];
-    if (later.length > entries.length) more = true;
-    for (const [index, entry] of entries.entries()) {
-      const other = later[index];
-      if (other === undefined || other.tcEpoch !== entry.tcEpoch || other.tcId !== entry.tcId) return false;
-      if (other.publicKey !== entry.publicKey || other.since !== entry.since) return false;
-    }
-  }
-  return more;
 }
 
 /** Contents of NEW-VIEWs by the digest of their header, with verdicts. */
