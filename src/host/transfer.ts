@@ -56,6 +56,8 @@ interface Target {
   >;
   readonly wantedChunks: Map<number, Digest>;
   readonly chunks: Map<number, Uint8Array>;
+  /** Chunks that are verified against this very checkpoint; what else is in `chunks` is of an earlier attempt. */
+  readonly verified: Set<number>;
   readonly asked: Set<string | number>;
   phase: 'state' | 'blocks';
   progressed: boolean;
@@ -97,6 +99,7 @@ export class StateTransfer {
       wantedNodes: new Map([['0/0', { level: 0, index: 0, trusted: checkpoint.stateDigest }]]),
       wantedChunks: new Map(),
       chunks: old?.chunks ?? this.#kept,
+      verified: new Set(),
       asked: new Set(),
       phase: 'state',
       progressed: false,
@@ -237,7 +240,9 @@ export class StateTransfer {
 
   #have(target: Target, index: number, digest: Digest): boolean {
     const bytes = target.chunks.get(index);
-    return bytes !== undefined && verifyChunk(this.#options.context.hash, index, bytes, digest);
+    if (bytes === undefined || !verifyChunk(this.#options.context.hash, index, bytes, digest)) return false;
+    target.verified.add(index);
+    return true;
   }
 
   #onChunks(from: ReplicaId, frame: TransferFrame & { kind: 'chunks' }): void {
@@ -251,6 +256,7 @@ export class StateTransfer {
         return this.#distrust(target, from, 'wrongChunk');
       target.wantedChunks.delete(index);
       target.chunks.set(index, bytes.slice());
+      target.verified.add(index);
       target.progressed = true;
     }
     for (const key of [...target.asked]) if (typeof key === 'number') target.asked.delete(key);
@@ -273,7 +279,8 @@ export class StateTransfer {
     const { own } = target;
     const oldHeight = executor.height;
     // Chunks that were not fetched are equal to the own ones: read them before the state is replaced.
-    const chunk = (index: number): Uint8Array => target.chunks.get(index) ?? own!.chunk(index);
+    const chunk = (index: number): Uint8Array =>
+      target.verified.has(index) ? target.chunks.get(index)! : own!.chunk(index);
     if (!install(target.checkpoint, chunk)) {
       this.#stop();
       return failed(target.checkpoint.sequence);
