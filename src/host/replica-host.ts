@@ -21,12 +21,13 @@ import type { Batch } from '../core/request.ts';
 import type { Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
-import { headerSignatureDigest } from '../ledger/receipt.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
 import { ClientDesk } from './client-desk.ts';
 import { FaultBook } from './fault-book.ts';
 import { JournalImage } from './image.ts';
+import { HeaderDesk } from './header-desk.ts';
 import { JournalDesk } from './journal-desk.ts';
+import type { LinkFrame } from './link-frames.ts';
 import { LinkDesk } from './link-desk.ts';
 import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
 import { encodeRecord } from './records.ts';
@@ -66,6 +67,7 @@ export class ReplicaHost<M> {
   readonly #transfer: StateTransfer;
   readonly #image: JournalImage;
   readonly #journal: JournalDesk;
+  readonly #headers: HeaderDesk;
   readonly #inputs: Input<M>[] = [];
   readonly #answers: Input<M>[] = [];
   readonly #faults = new FaultBook();
@@ -83,12 +85,13 @@ export class ReplicaHost<M> {
   constructor(options: HostOptions<M>) {
     this.#options = options;
     const { self, settings, crypto, executor, ports } = options;
-    this.#domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
+    const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
+    this.#domain = domain;
     const { hash } = crypto;
     const replica = options.definition.createReplica({
       self,
       settings,
-      domain: this.#domain,
+      domain,
       hash,
       isExecuted: (bundle) => executor.admit(bundle).kind !== 'new',
       signAsHost: (digest) => crypto.hostSigner.sign(digest),
@@ -100,23 +103,16 @@ export class ReplicaHost<M> {
       ...ports.observer,
       ignored: (reason: string, from: ReplicaId | 'client') => this.#ignore(reason, from),
     };
-    this.#desk = new ClientDesk({
-      self,
-      domain: this.#domain,
-      hash,
-      crypto,
-      executor,
-      network: ports.network,
-      observer,
-    });
+    const { network } = ports;
+    this.#desk = new ClientDesk({ self, domain, hash, crypto, executor, network, observer });
     this.#links = new LinkDesk({
       self,
       settings,
-      domain: this.#domain,
+      domain,
       definition: options.definition,
       crypto,
       executor,
-      network: ports.network,
+      network,
       blocks: ports.blocks,
       give: (input) => this.#give(input),
       body: (digest) => this.#image.body(digest),
@@ -125,6 +121,8 @@ export class ReplicaHost<M> {
       ignored: (reason, from) => this.#ignore(reason, from),
     });
     this.#journal = new JournalDesk(ports.journal);
+    const share = (frame: LinkFrame, to: ReplicaId | undefined): void => this.#links.share(frame, to);
+    this.#headers = new HeaderDesk({ self, domain, crypto, blocks: ports.blocks, share });
     this.#image = new JournalImage(settings.members[self]!.trusted.tcEpoch);
     this.#seals = new SealDesk({
       self,
@@ -138,11 +136,11 @@ export class ReplicaHost<M> {
       onStart: (result) => this.#onTriaged(result),
       halt: (reason) => this.#halt(reason),
       isTaken: (identity) => isTakenByAnother(self, settings.members.length, executor, identity),
-      recoverRequest: (identity) => recoverRequestFor(self, crypto, this.#domain, identity),
+      recoverRequest: (identity) => recoverRequestFor(self, crypto, domain, identity),
       note: (name, detail) => ports.observer.note(name, detail),
     });
     this.#transfer = new StateTransfer({
-      context: { hash, domain: this.#domain },
+      context: { hash, domain },
       executor,
       blocks: ports.blocks,
       send: (to, frame) => this.#links.toPeer(to, frame),
@@ -173,7 +171,9 @@ export class ReplicaHost<M> {
   /** A link to a peer is up (again). */
   onPeerUp(peer: ReplicaId, now: Milliseconds): void {
     this.#enter(now, () => {
-      if (this.#phase === 'running') this.#give({ kind: 'linkUp', peer });
+      if (this.#phase !== 'running') return;
+      this.#give({ kind: 'linkUp', peer });
+      this.#headers.tellAgain(peer);
     });
   }
 
@@ -347,7 +347,7 @@ export class ReplicaHost<M> {
   }
 
   #applyBatch(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array, live: boolean): void {
-    const { executor, ports, crypto, self } = this.#options;
+    const { executor } = this.#options;
     const known = this.#lastProtocolState;
     const changed = known === undefined || (known !== protocolState && !equalBytes(known, protocolState));
     this.#lastProtocolState = protocolState;
@@ -357,13 +357,7 @@ export class ReplicaHost<M> {
       this.#image.executed.push(record);
       this.#journal.append(encodeRecord({ kind: 'executed', ...record }));
     }
-    if (outcome.block !== undefined) {
-      const { header, headerHash } = outcome.block;
-      ports.blocks.append(outcome.block);
-      const signature = crypto.hostSigner.sign(headerSignatureDigest(crypto.hash, this.#domain, headerHash));
-      ports.blocks.sign(header.height, headerHash, { replica: self, signature });
-      if (live) this.#links.toAll({ kind: 'headerSignature', height: header.height, headerHash, signature });
-    }
+    if (outcome.block !== undefined) this.#headers.onBlock(outcome.block, live);
     if (!live) return;
     this.#desk.settle(batch.bundles);
     if (outcome.replies.length > 0) this.#desk.reply(outcome.replies, batch.proposedInView);

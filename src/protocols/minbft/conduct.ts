@@ -12,6 +12,9 @@ const WEIGHT = 0.2;
 /** What was lacking is forgotten after this time without another lack. */
 const LACK_MS: Milliseconds = 30_000;
 
+/** So long after its own start a replica asks everybody for what it missed: that says nothing about them. */
+const CATCH_UP_MS: Milliseconds = 20_000;
+
 /** Conduct of one peer. */
 export interface Conduct {
   /** By how much its votes came later than this replica could execute, on average. */
@@ -53,7 +56,7 @@ export function noteVote(s: ReplicaState, voter: ReplicaId, sequence: SequenceNu
 /** Something of a peer had to be asked for a second time. */
 export function noteLack(s: ReplicaState, author: ReplicaId): void {
   const conduct = s.peers[author]?.conduct;
-  if (conduct === undefined) return;
+  if (conduct === undefined || s.now - s.startedAtMs < CATCH_UP_MS) return;
   conduct.lacks = s.now - conduct.lackedAtMs > LACK_MS ? 1 : conduct.lacks + 1;
   conduct.lackedAtMs = s.now;
 }

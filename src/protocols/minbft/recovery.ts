@@ -38,6 +38,7 @@ import { attachedNewViews } from './view-change.ts';
 /** First input: restores what is durable and starts to talk. */
 export function onStart(s: ReplicaState, recovery: Recovery): void {
   s.started = true;
+  s.startedAtMs = s.now;
   s.tcEpoch = recovery.tcEpoch;
   restoreLinks(s, recovery);
   restoreState(s, recovery);
