@@ -6,7 +6,6 @@
  */
 import { equalBytes } from '../core/bytes.ts';
 import type { ClusterSettings } from '../core/config.ts';
-import type { Domain } from '../core/domain.ts';
 import type {
   CheckpointState,
   Effect,
@@ -59,7 +58,6 @@ const TRANSFER_TIMER = 'host/transfer';
 /** See the top of this file. */
 export class ReplicaHost<M> {
   readonly #options: HostOptions<M>;
-  readonly #domain: Domain;
   readonly #replica: Replica<M>;
   readonly #desk: ClientDesk;
   readonly #links: LinkDesk<M>;
@@ -86,7 +84,6 @@ export class ReplicaHost<M> {
     this.#options = options;
     const { self, settings, crypto, executor, ports } = options;
     const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
-    this.#domain = domain;
     const { hash } = crypto;
     const replica = options.definition.createReplica({
       self,
