@@ -62,7 +62,7 @@ function aboutItself(replica: StatusOfReplica): string[] {
   if (replica.role === 'recovering')
     words.push(`Replica ${id} is being re-admitted with a new trusted component.`);
   if (replica.transferring === true) words.push(`Replica ${id} fetches state from the others.`);
-  if (typeof replica.waitsFor === 'string') words.push(`Replica ${id} waits: ${replica.waitsFor}.`);
+  if (typeof replica.waitsFor === 'string') words.push(`Replica ${id}: ${replica.waitsFor}.`);
   if (replica.tc?.answers === false) words.push(`Replica ${id}: its trusted component does not answer.`);
   return words;
 }

@@ -92,6 +92,11 @@ export class PendingRequests {
     return this.#all.has(digest);
   }
 
+  /** Since when a bundle waits; undefined if it does not. */
+  waitingSince(digest: Digest): Milliseconds | undefined {
+    return this.#all.get(digest)?.since;
+  }
+
   /** The bundle, if it waits here. */
   get(digest: Digest): Bundle | undefined {
     return this.#all.get(digest)?.bundle;

@@ -3,6 +3,7 @@
  * have sent had to be asked for. Suspicion, never proof: a slow machine or a bad line looks the same.
  */
 import type { Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Prepare } from '../../smr/usig-stream/messages.ts';
 import type { PeerState, ReplicaState } from './state.ts';
 
 /** Executions whose time is remembered. */
@@ -45,12 +46,27 @@ export class ExecutionTimes {
   }
 }
 
-/** A vote of a peer was counted, or came too late to count. */
-export function noteVote(s: ReplicaState, voter: ReplicaId, sequence: SequenceNumber): void {
+/**
+ * A vote of a peer was counted, or came too late to count. A backup is late by what this replica could have executed
+ * earlier; a primary by how long the requests that it proposes were waiting here.
+ */
+export function noteVote(s: ReplicaState, voter: ReplicaId, prepare: Prepare): void {
   const conduct = s.peers[voter]?.conduct;
+  const { sequence } = prepare;
   const executedAt = sequence > s.executed ? s.now : s.executionTimes.of(sequence);
-  if (conduct === undefined || executedAt === undefined) return;
-  conduct.lateMs += WEIGHT * (s.now - executedAt - conduct.lateMs);
+  const dueAt = voter === prepare.ui.replica ? waitingSince(s, prepare) : executedAt;
+  if (conduct === undefined || dueAt === undefined) return;
+  conduct.lateMs += WEIGHT * (s.now - dueAt - conduct.lateMs);
+}
+
+function waitingSince(s: ReplicaState, prepare: Prepare): Milliseconds | undefined {
+  let oldest: Milliseconds | undefined;
+  for (const bundle of s.bodies.get(prepare.batchDigest)?.bundles ?? []) {
+    const since = s.pending.waitingSince(bundle.digest);
+    if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;
+  }
+  // What waited through a view change did not wait for the primary of the new view.
+  return oldest === undefined ? undefined : Math.max(oldest, s.viewEnteredAtMs);
 }
 
 /** Something of a peer had to be asked for a second time. */

@@ -152,6 +152,7 @@ export class ReplicaState {
   now: Milliseconds = 0;
   started = false;
   startedAtMs: Milliseconds = 0;
+  viewEnteredAtMs: Milliseconds = 0;
   /** Stopped for good: inputs are ignored. */
   halted = false;
   effects: Effect<MinbftMessage>[] = [];

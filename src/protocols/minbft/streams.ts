@@ -378,7 +378,7 @@ function addVote(
   prepare: Prepare,
   voter: { readonly replica: ReplicaId; readonly incarnation: number },
 ): void {
-  noteVote(s, voter.replica, prepare.sequence);
+  noteVote(s, voter.replica, prepare);
   if (prepare.sequence <= s.executed) return;
   const group = s.groups.of(slot.state.newView);
   group.votes.add(prepare.sequence, `${prepare.ui.counter}/${prepare.digest}`, prepare, voter);

@@ -337,6 +337,7 @@ export function onViewEntered(s: ReplicaState): void {
     for (const bundle of s.bodies.get(entry.batchDigest)?.bundles ?? [])
       s.pending.markProposed(bundle.digest, newView.view);
   }
+  s.viewEnteredAtMs = s.now;
   s.pending.restartDeadlines(s.now, requestDelay(s));
   s.coverageDeadline = undefined;
   s.groups.prune(newView.view);
