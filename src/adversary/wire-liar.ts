@@ -28,6 +28,8 @@ export interface WireLiarOptions {
   readonly after: (delayMs: Milliseconds, action: () => void) => void;
   /** About how long the others wait before they suspect (requestMs of the cluster). */
   readonly patienceMs: Milliseconds;
+  /** Lies so that it shows: a demonstration does not depend on chance. */
+  readonly eager?: boolean;
 }
 
 /** Frames that `replay` remembers. */
@@ -90,7 +92,8 @@ function silence(options: WireLiarOptions, network: NetworkPort): NetworkPort {
 
 function delays(options: WireLiarOptions, network: NetworkPort): NetworkPort {
   const { random, after, patienceMs } = options;
-  const high = patienceMs * random.pick([0.3, 0.9, 1.5, 4]);
+  const drawn = random.pick([0.3, 0.9, 1.5, 4]);
+  const high = patienceMs * (options.eager === true ? 1.5 : drawn);
   const hold = (action: () => void): void => after(Math.floor(high * (0.5 + random.unit() / 2)), action);
   return {
     toPeer: (to, frame) => hold(() => network.toPeer(to, frame)),

@@ -29,6 +29,7 @@ function hooksFor(behaviour: Behaviour, self: number): (context: DevelopmentCont
       random: random.fork(),
       after: (delayMs: number, action: () => void): void => void setTimeout(action, delayMs),
       patienceMs: settings.timers.requestMs,
+      eager: true,
     };
     const stream = { self, settings, domain, hash, random: random.fork(), eager: true };
     return {
