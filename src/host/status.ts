@@ -62,7 +62,7 @@ export interface HostStatus {
 /** Silence that makes a peer suspected. */
 const SUSPECT_AFTER_MS = 3_000;
 /** Votes that come later than this part of the request timeout make a peer suspected. */
-const LATE_PART = 5;
+const LATE_PART = 2;
 /** Questions in vain that make a peer suspected. */
 const LACKS_MIN = 3;
 
