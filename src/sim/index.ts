@@ -1,5 +1,5 @@
 /** Public entry `moiety/sim`: schedules of the deterministic simulator. */
-export { addToSummary, EMPTY_SUMMARY, runSchedule, simulateBudget } from './run-schedule.ts';
+export { addToSummary, EMPTY_SUMMARY, runScenario, runSchedule, simulateBudget } from './run-schedule.ts';
 export type {
   BudgetOptions,
   BudgetSummary,

@@ -24,6 +24,7 @@ import { SITE } from './chance.ts';
 import type { SimDisk } from './disk.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Judge } from './judge.ts';
+import type { Machine, MachineLook } from './machine.ts';
 import type { SimTrusted } from './trusted.ts';
 
 /** What a machine is made of. */
@@ -58,7 +59,7 @@ export interface SimNodeOptions<M> {
 }
 
 /** See the top of this file. */
-export class SimNode<M> {
+export class SimNode<M> implements Machine {
   readonly #options: SimNodeOptions<M>;
   #host: ReplicaHost<M> | undefined;
   /** Counts starts; what belongs to an earlier life is dropped. */
@@ -97,6 +98,15 @@ export class SimNode<M> {
 
   get stateTransfers(): number {
     return this.#transfersBefore + (this.#host?.status(this.clock).stateTransfers ?? 0);
+  }
+
+  /** What `status` shows, as far as judges look at it. */
+  look(): MachineLook | undefined {
+    return this.#host?.status(this.clock);
+  }
+
+  sizes(): Readonly<Record<string, number>> {
+    return { ...this.#host?.sizes() };
   }
 
   /** What its own clock shows. */

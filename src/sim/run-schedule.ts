@@ -57,7 +57,11 @@ export interface ScheduleResult {
 
 /** Runs the schedule of a seed. Equal arguments give equal results, on every machine. */
 export function runSchedule(seed: number, options: ScheduleOptions = {}): ScheduleResult {
-  const scenario = drawScenario(seed, options);
+  return runScenario(drawScenario(seed, options), options);
+}
+
+/** Runs a schedule that is given as a whole; of the options only the listeners count. */
+export function runScenario(scenario: Scenario, options: ScheduleOptions = {}): ScheduleResult {
   const world = new World<MinbftMessage>({
     scenario,
     definition: minbft,

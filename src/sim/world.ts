@@ -15,10 +15,12 @@ import { SimDisk } from './disk.ts';
 import { modelHash } from '../crypto/fast-model.ts';
 import { describeFrame } from './describe-frame.ts';
 import { EventQueue } from './event-queue.ts';
+import { FaultDriver } from './fault-driver.ts';
 import { Judge } from './judge.ts';
 import { CALM_NETWORK, Network } from './network.ts';
 import { SimNode } from './node.ts';
-import type { FaultTarget, PlannedFault, Scenario } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
+import { Watch } from './watch.ts';
 
 /** What clocks show at the beginning of virtual time, milliseconds. */
 export const EPOCH_MS = 1_000_000;
@@ -74,16 +76,14 @@ export class World<M> {
   readonly #network: Network;
   readonly #chance: Chance;
   readonly #disks: SimDisk[] = [];
-  readonly #trusted: SimGenesis['trusted'];
+  readonly #faults: FaultDriver;
+  readonly #look: Watch;
   readonly #clientKeys: readonly Uint8Array[];
   readonly #narrate: Narrator | undefined;
   readonly #watch: ((from: ReplicaId, to: ReplicaId, frame: Uint8Array) => void) | undefined;
   #trace = 0x811c9dc5;
-  #calm = false;
   /** Events that ran. */
   events = 0;
-  /** Highest view that a correct replica was seen in. */
-  highestView = 0;
   /** Evidence that correct replicas stored, by accused replica. */
   readonly accused = new Map<ReplicaId, Set<string>>();
 
@@ -94,7 +94,6 @@ export class World<M> {
     this.judge = new Judge(() => this.queue.now);
     this.#chance = new Chance(scenario.seed);
     const genesis = createSimGenesis(scenario, options.definition.name);
-    this.#trusted = genesis.trusted;
     const { watch } = options;
     if (watch !== undefined) {
       const { settings } = genesis;
@@ -113,6 +112,23 @@ export class World<M> {
     scenario.clients.forEach((_, index) =>
       this.clients.push(this.#makeClient(genesis, index, random.fork())),
     );
+    this.#faults = new FaultDriver({
+      scenario,
+      queue: this.queue,
+      chance: this.#chance,
+      links: {
+        block: (from, to, blocked) => this.#network.block(from, to, blocked),
+        calm: () => {
+          this.#network.healAll();
+          this.#network.configure(CALM_NETWORK);
+        },
+      },
+      machines: this.nodes,
+      disks: this.#disks,
+      trusted: genesis.trusted,
+      say: (text) => this.#say(text),
+    });
+    this.#look = new Watch(scenario, this.judge, this.correct, this.clients);
   }
 
   /** Sum over everything that was delivered: equal for equal runs. */
@@ -132,12 +148,11 @@ export class World<M> {
 
   /** Runs to the end: until everything is settled, a judge objects, or time is up. */
   run(): void {
-    const { calmMs, settleMs, faults } = this.scenario;
+    const { calmMs, settleMs } = this.scenario;
     for (const node of this.nodes) node.start();
     for (const client of this.clients)
       this.queue.after(this.#chance.range(SITE.client, 0, 0, 20), () => client.start());
-    for (const fault of faults) this.queue.after(fault.atMs, () => this.#begin(fault));
-    this.queue.after(calmMs, () => this.#calmDown());
+    this.#faults.plan();
     this.#inspectRegularly();
     const deadline = calmMs + settleMs;
     while (this.judge.violations.length === 0 && this.queue.runNext()) {
@@ -145,7 +160,7 @@ export class World<M> {
       if (this.queue.now > deadline) {
         this.judge.report(
           'liveness',
-          `not settled ${settleMs} ms after the last fault: ${this.#unsettled()}`,
+          `not settled ${settleMs} ms after the last fault: ${this.#look.unsettled()}`,
         );
         break;
       }
@@ -221,7 +236,7 @@ export class World<M> {
   }
 
   #fromClient(client: number, to: ReplicaId, frame: Uint8Array): void {
-    const { loss, delayLowMs, delayHighMs } = this.#calm ? CALM_NETWORK : this.scenario.network;
+    const { loss, delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
     const site = client * 16 + to;
     if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
     this.queue.after(this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
@@ -232,7 +247,7 @@ export class World<M> {
 
   #toClient(from: ReplicaId, client: number, frame: Uint8Array): void {
     this.#judgeReply(from, frame);
-    const { loss, delayLowMs, delayHighMs } = this.#calm ? CALM_NETWORK : this.scenario.network;
+    const { loss, delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
     const site = client * 16 + from;
     if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
     this.queue.after(this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
@@ -254,178 +269,18 @@ export class World<M> {
     this.#trace = trace ^ (trace >>> 13);
   }
 
-  // ---- faults -----------------------------------------------------------------------------------------------------
-
-  #begin(fault: PlannedFault): void {
-    if (this.#calm) return;
-    switch (fault.kind) {
-      case 'crash': {
-        const id = this.#resolve(fault.target);
-        this.#say(`crash of ${id} for ${fault.forMs.toFixed(0)} ms`);
-        this.#crash(id);
-        return this.queue.after(fault.forMs, () => this.#restart(id));
-      }
-      case 'wipe': {
-        const id = this.#resolve(fault.target);
-        const loseTrusted = this.#chance.happens(SITE.torn, 1000 + id, 0.5);
-        this.#say(
-          `wipe of ${id}${loseTrusted ? ' with its trusted component' : ''} for ${fault.forMs.toFixed(0)} ms`,
-        );
-        this.#crash(id);
-        this.#disks[id]!.wipe();
-        this.nodes[id]!.amnesic = true;
-        if (loseTrusted) this.#trusted[id]!.lose();
-        return this.queue.after(fault.forMs, () => this.#restart(id));
-      }
-      case 'powercut':
-        this.#say(`power cut of all for ${fault.forMs.toFixed(0)} ms`);
-        for (const node of this.nodes) this.#crash(node.id);
-        return this.queue.after(fault.forMs, () => {
-          for (const node of this.nodes) this.#restart(node.id);
-        });
-      case 'pause': {
-        const id = this.#resolve(fault.target);
-        this.#say(`pause of ${id} for ${fault.forMs.toFixed(0)} ms`);
-        this.nodes[id]!.pause(true);
-        return this.queue.after(fault.forMs, () => this.nodes[id]!.pause(false));
-      }
-      case 'isolate':
-      case 'mute':
-      case 'deaf': {
-        const id = this.#resolve(fault.target);
-        this.#say(`${fault.kind} of ${id} for ${fault.forMs.toFixed(0)} ms`);
-        return this.#cut([id], fault.forMs, fault.kind !== 'deaf', fault.kind !== 'mute');
-      }
-      case 'partition':
-        this.#say(`partition of [${fault.side.join(' ')}] for ${fault.forMs.toFixed(0)} ms`);
-        return this.#cut(fault.side, fault.forMs, true, fault.symmetric);
-    }
-  }
-
-  #resolve(target: FaultTarget): ReplicaId {
-    if (target.kind === 'replica') return target.id;
-    let view = 0;
-    for (const node of this.correct) view = Math.max(view, node.host?.status(node.clock).view ?? 0);
-    return view % this.scenario.n;
-  }
-
-  /** Cuts the links between `side` and the others, outwards, inwards or both, for a while. */
-  #cut(side: readonly ReplicaId[], forMs: number, outwards: boolean, inwards: boolean): void {
-    const links: [ReplicaId, ReplicaId][] = [];
-    for (const one of side) {
-      for (let other = 0; other < this.scenario.n; other += 1) {
-        if (side.includes(other)) continue;
-        if (outwards) links.push([one, other]);
-        if (inwards) links.push([other, one]);
-      }
-    }
-    for (const [from, to] of links) this.#network.block(from, to, true);
-    this.queue.after(forMs, () => {
-      if (this.#calm) return;
-      for (const [from, to] of links) this.#network.block(from, to, false);
-    });
-  }
-
-  #crash(id: ReplicaId): void {
-    const node = this.nodes[id]!;
-    if (!node.isUp) return;
-    node.crash();
-    for (const other of this.nodes) if (other !== node) other.onPeerDown(id);
-  }
-
-  #restart(id: ReplicaId): void {
-    const node = this.nodes[id]!;
-    if (node.isUp) return;
-    this.#say(`restart of ${id}`);
-    node.start();
-    for (const other of this.nodes) {
-      if (other === node || !other.isUp) continue;
-      this.queue.after(5, () => {
-        other.onPeerUp(id);
-        node.onPeerUp(other.id);
-      });
-    }
-  }
-
-  /** Faults stop: everybody is up, connected and fast. Byzantine machines go on lying. */
-  #calmDown(): void {
-    this.#calm = true;
-    this.#say('faults stop');
-    this.#network.healAll();
-    this.#network.configure(CALM_NETWORK);
-    for (const disk of this.#disks) disk.configure({ syncLowMs: 0.05, syncHighMs: 0.6 });
-    for (const node of this.nodes) {
-      node.pause(false);
-      this.#restart(node.id);
-    }
-  }
-
   // ---- looking ----------------------------------------------------------------------------------------------------
+
+  /** Highest view that a correct replica was seen in. */
+  get highestView(): number {
+    return this.#look.highestView;
+  }
 
   #inspectRegularly(): void {
     this.queue.after(INSPECT_EVERY_MS, () => {
-      this.#inspect();
+      this.#settled = this.#look.look() && this.#faults.calm;
       this.#inspectRegularly();
     });
-  }
-
-  #inspect(): void {
-    const byzantine = new Set(this.scenario.byzantine.map((entry) => entry.replica));
-    let lowest = Infinity;
-    let highest = 0;
-    let headers = new Set<string>();
-    for (const node of this.correct) {
-      const status = node.host?.status(node.clock);
-      if (status === undefined) {
-        lowest = 0;
-        continue;
-      }
-      this.highestView = Math.max(this.highestView, status.view);
-      lowest = Math.min(lowest, status.sequence);
-      highest = Math.max(highest, status.sequence);
-      headers = headers.add(`${status.sequence}/${status.headerHash}`);
-      for (const peer of status.peers) {
-        if (peer.dead && !byzantine.has(peer.replica))
-          this.judge.report(
-            'accusation',
-            `the stream of correct replica ${peer.replica} is dead at ${node.id}`,
-          );
-      }
-      this.#checkSizes(node);
-    }
-    const clientsDone = this.clients.every((client) => client.done);
-    for (const client of this.clients)
-      for (const reason of client.refused.splice(0))
-        this.judge.report('client', `a correct client was refused: ${reason}`);
-    // Over only when those who were down or partitioned have everything too.
-    this.#settled =
-      this.#calm &&
-      clientsDone &&
-      headers.size === 1 &&
-      lowest === highest &&
-      highest >= this.judge.believedThrough;
-  }
-
-  #checkSizes(node: SimNode<M>): void {
-    const { limits } = this.scenario;
-    const sizes = node.host!.sizes();
-    const orders = limits.checkpointInterval * limits.pipelineFactor;
-    const bound = 400 + 60 * orders * this.scenario.n;
-    for (const [name, value] of Object.entries(sizes)) {
-      if (value > bound)
-        this.judge.report('bounds', `replica ${node.id} keeps ${value} ${name}, more than ${bound}`);
-    }
-  }
-
-  #unsettled(): string {
-    const replicas = this.correct.map((node) => {
-      const status = node.host?.status(node.clock);
-      if (status === undefined) return `${node.id}: down`;
-      const { view, mode, sequence, stable, waitsFor, phase } = status;
-      return `${node.id}: ${phase} view ${view} ${mode} executed ${sequence} stable ${stable} ${waitsFor ?? ''}`;
-    });
-    const clients = this.clients.filter((client) => !client.done).map((client) => client.describe());
-    return [...replicas, ...clients].join('; ');
   }
 
   #onNote(
