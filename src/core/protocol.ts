@@ -195,7 +195,10 @@ export interface RuleTrace {
   readonly rule: string;
   /** Whether the guard let the message pass. */
   readonly passed: boolean;
+  /** Kind of the message that it was about. */
   readonly about?: string;
+  /** Mode of the replica at that moment, as in `ReplicaInspection`. */
+  readonly state?: ReplicaInspection['mode'];
 }
 
 /** What `status` and judges may look at. Plain data, made on request. */

@@ -16,7 +16,7 @@ export function inspectReplica(s: ReplicaState, now: Milliseconds): ReplicaInspe
   const waitsFor = waiting(s, now);
   return {
     view: Math.max(0, s.view),
-    mode: !s.maySeal ? 'recovering' : state.mode,
+    mode: s.mode,
     primary: s.primaryOf(s.view),
     executed: s.executed,
     stable: s.stableSequence,

@@ -10,6 +10,7 @@ import type {
   Effect,
   Recovery,
   ReplicaContext,
+  ReplicaInspection,
   StoreEntry,
   TimerName,
   TrustedKey,
@@ -319,8 +320,14 @@ export class ReplicaState {
   /** Records the outcome of a rule; gives it back. */
   rule(rule: MinbftOwnRule, passed: boolean, about?: string): boolean {
     const { trace } = this.context;
-    if (trace !== undefined) trace(about === undefined ? { rule, passed } : { rule, passed, about });
+    if (trace !== undefined)
+      trace({ rule, passed, state: this.mode, ...(about === undefined ? {} : { about }) });
     return passed;
+  }
+
+  /** What it does at the moment, as `inspect` shows it. */
+  get mode(): ReplicaInspection['mode'] {
+    return this.maySeal ? this.own.state.mode : 'recovering';
   }
 
   /** Makes the timer fire at `at` or earlier. What it is for is judged anew when it fires. */

@@ -311,7 +311,12 @@ function drainStream(s: ReplicaState, replica: ReplicaId): boolean {
       slot.buffer.delete(counterOf(item));
       continue;
     }
-    s.context.trace?.({ rule: result.rule, passed: result.kind === 'accepted', about: item.kind });
+    s.context.trace?.({
+      rule: result.rule,
+      passed: result.kind === 'accepted',
+      about: item.kind,
+      state: s.mode,
+    });
     if (result.kind === 'invalid') {
       slot.state = killStream(slot.state);
       s.note('streamDead', { replica, counter: counterOf(item), rule: result.rule, reason: result.reason });
