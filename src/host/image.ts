@@ -5,6 +5,7 @@
 import type { UniqueIdentifier } from '../core/protocol.ts';
 import type { CounterValue, Digest, ReplicaId, SequenceNumber, TcEpoch } from '../core/types.ts';
 import { decodeRecord, encodeRecord } from './records.ts';
+import type { JournalRecord } from './records.ts';
 
 /** A message for which a seal was asked, with its certificate if it was given. */
 export interface OwnMessage {
@@ -47,6 +48,12 @@ export class JournalImage {
   apply(bytes: Uint8Array): boolean {
     const record = decodeRecord(bytes);
     if (record === undefined) return false;
+    this.take(record);
+    return true;
+  }
+
+  /** Replays one record that is read already. */
+  take(record: JournalRecord): void {
     switch (record.kind) {
       case 'store':
         for (const { key, value } of record.entries) this.put(key, value);
@@ -74,7 +81,6 @@ export class JournalImage {
         this.renew(record.tcEpoch, record.recover);
         break;
     }
-    return true;
   }
 
   /** Changes the durable map; a dropped body stays as long as a restart would have to re-execute it. */

@@ -8,7 +8,7 @@ import type { ClusterSettings } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';
 import { readRecover, recoverDigest, writeRecover } from '../core/request.ts';
 import type { Batch } from '../core/request.ts';
-import type { ReplicaId, SequenceNumber } from '../core/types.ts';
+import type { Hash, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import { decodeRegistry, genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
@@ -98,7 +98,7 @@ function trustKeys(parts: RestoreParts): boolean {
 export function isTakenByAnother(
   self: ReplicaId,
   n: number,
-  executor: LedgerExecutor,
+  executor: Pick<LedgerExecutor, 'protocolState'>,
   identity: TrustedIdentity,
 ): boolean {
   const registry = decodeRegistry(executor.protocolState, n);
@@ -116,7 +116,7 @@ export function isTakenByAnother(
 /** The RECOVER request of a renewed component, signed with the host key. */
 export function recoverRequestFor(
   self: ReplicaId,
-  crypto: CryptoPort,
+  crypto: { readonly hash: Hash; readonly hostSigner: Pick<CryptoPort['hostSigner'], 'sign'> },
   domain: Domain,
   identity: TrustedIdentity,
 ): Uint8Array {

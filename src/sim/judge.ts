@@ -8,7 +8,6 @@ import type { WireResult } from '../core/client-wire.ts';
 import type { CheckpointState } from '../core/protocol.ts';
 import type { Batch } from '../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber, SessionId } from '../core/types.ts';
-import type { ExecutionOutcome } from '../ledger/contract.ts';
 import { isContradiction } from '../ledger/reply-evidence.ts';
 import type { Believed } from './client.ts';
 import { sameResult } from './client.ts';
@@ -38,6 +37,15 @@ export interface Violation {
 
 /** Violations kept of one run: the first ones tell the story. */
 const VIOLATIONS_MAX = 20;
+
+/** What the judge looks at of an executed batch; `ExecutionOutcome` of the ledger has it all. */
+export interface JudgedOutcome {
+  readonly block:
+    | { readonly headerHash: Digest; readonly transactions: readonly { readonly id: Digest }[] }
+    | undefined;
+  readonly replies: readonly { readonly results: readonly WireResult[] }[];
+  readonly checkpoint: CheckpointState | undefined;
+}
 
 interface AgreedBatch {
   readonly digest: Digest;
@@ -95,7 +103,7 @@ export class Judge {
   }
 
   /** A correct replica executed a batch (live or when it replayed its journal). */
-  onExecuted(replica: ReplicaId, sequence: SequenceNumber, batch: Batch, outcome: ExecutionOutcome): void {
+  onExecuted(replica: ReplicaId, sequence: SequenceNumber, batch: Batch, outcome: JudgedOutcome): void {
     const headerHash = outcome.block?.headerHash;
     const agreed = this.#batches.get(sequence);
     if (agreed === undefined) {
@@ -118,7 +126,7 @@ export class Judge {
     if (outcome.checkpoint !== undefined) this.onCheckpoint(replica, outcome.checkpoint);
   }
 
-  #checkFirst(sequence: SequenceNumber, outcome: ExecutionOutcome): void {
+  #checkFirst(sequence: SequenceNumber, outcome: JudgedOutcome): void {
     for (const transaction of outcome.block?.transactions ?? []) {
       if (!this.#issued.has(transaction.id))
         this.report('validity', `sequence ${sequence}: transaction ${transaction.id} was never sent`);

@@ -31,12 +31,12 @@ export const CALM_NETWORK: NetworkSettings = {
   reordering: true,
 };
 
-/** All links of a cluster. */
-export class Network {
+/** All links of a cluster; `F` is what travels over them. */
+export class Network<F = Uint8Array> {
   readonly #n: number;
   readonly #queue: EventQueue;
   readonly #chance: Chance;
-  readonly #deliver: (from: ReplicaId, to: ReplicaId, frame: Uint8Array) => void;
+  readonly #deliver: (from: ReplicaId, to: ReplicaId, frame: F) => void;
   readonly #blocked: Uint8Array;
   readonly #lastArrival: Float64Array;
   #settings: NetworkSettings;
@@ -50,7 +50,7 @@ export class Network {
     queue: EventQueue,
     chance: Chance,
     settings: NetworkSettings,
-    deliver: (from: ReplicaId, to: ReplicaId, frame: Uint8Array) => void,
+    deliver: (from: ReplicaId, to: ReplicaId, frame: F) => void,
   ) {
     this.#n = n;
     this.#queue = queue;
@@ -83,7 +83,7 @@ export class Network {
   }
 
   /** Puts a frame on a link. */
-  send(from: ReplicaId, to: ReplicaId, frame: Uint8Array): void {
+  send(from: ReplicaId, to: ReplicaId, frame: F): void {
     const link = from * this.#n + to;
     this.sent += 1;
     if (this.#blocked[link]! > 0 || this.#chance.happens(SITE.loss, link, this.#settings.loss)) {
@@ -95,7 +95,7 @@ export class Network {
       this.#schedule(from, to, link, frame);
   }
 
-  #schedule(from: ReplicaId, to: ReplicaId, link: number, frame: Uint8Array): void {
+  #schedule(from: ReplicaId, to: ReplicaId, link: number, frame: F): void {
     const { delayLowMs, delayHighMs, tailProbability, tailFactor, reordering } = this.#settings;
     let delay = this.#chance.range(SITE.delay, link, delayLowMs, delayHighMs);
     if (this.#chance.happens(SITE.tail, link, tailProbability)) delay *= tailFactor;
