@@ -23,15 +23,34 @@ function mix(value: number): number {
   return x ^ (x >>> 15);
 }
 
+/** One yes-or-no decision that was answered yes: family, member, and the ordinal of the decision at that site. */
+export interface Fired {
+  readonly family: number;
+  readonly member: number;
+  readonly ordinal: number;
+}
+
+/** What decisions a run takes beside those of its seed. */
+export interface ChanceOptions {
+  /** If given, exactly these decisions are answered yes, whatever their probability (unless it is 0). */
+  readonly fires?: readonly Fired[];
+  /** Told every decision that is answered yes. */
+  readonly onFired?: (fired: Fired) => void;
+}
+
 /** Decisions of one run. */
 export class Chance {
   readonly #low: number;
   readonly #high: number;
   readonly #ordinals = new Map<number, number>();
+  readonly #fires: ReadonlySet<string> | undefined;
+  readonly #onFired: ((fired: Fired) => void) | undefined;
 
-  constructor(seed: number) {
+  constructor(seed: number, options: ChanceOptions = {}) {
     this.#low = mix(seed | 0);
     this.#high = mix((Math.floor(seed / 2 ** 32) | 0) ^ 0x5bd1e995);
+    this.#fires = options.fires === undefined ? undefined : new Set(options.fires.map(nameOf));
+    this.#onFired = options.onFired;
   }
 
   /** Uniform in [0, 1): the next decision of this site. `member` is below 2^16. */
@@ -50,6 +69,18 @@ export class Chance {
 
   /** True with the given probability. Draws nothing if it is 0, so that a fault family that is off costs nothing. */
   happens(family: number, member: number, probability: number): boolean {
-    return probability > 0 && this.unit(family, member) < probability;
+    if (!(probability > 0)) return false;
+    if (this.#fires === undefined && this.#onFired === undefined)
+      return this.unit(family, member) < probability;
+    const ordinal = this.#ordinals.get(family * 65536 + member) ?? 0;
+    const drawn = this.unit(family, member) < probability;
+    const fired = { family, member, ordinal };
+    const happens = this.#fires === undefined ? drawn : this.#fires.has(nameOf(fired));
+    if (happens) this.#onFired?.(fired);
+    return happens;
   }
+}
+
+function nameOf({ family, member, ordinal }: Fired): string {
+  return `${family}/${member}/${ordinal}`;
 }

@@ -47,6 +47,8 @@ export interface SimNodeOptions<M> {
   readonly epochMs: Milliseconds;
   readonly toPeer: (to: ReplicaId, frame: Uint8Array) => void;
   readonly toClient: (client: number, frame: Uint8Array) => void;
+  /** Told every batch that a correct machine executes. */
+  readonly onExecuted?: (replica: ReplicaId, sequence: number, digest: string) => void;
   readonly note: (
     replica: ReplicaId,
     name: string,
@@ -351,6 +353,7 @@ export class SimNode<M> implements Machine {
       isClient: (key) => inner.isClient(key),
       execute: (sequence, batch, protocolState) => {
         const outcome = inner.execute(sequence, batch, protocolState);
+        this.#options.onExecuted?.(id, sequence, batch.digest);
         judge.onExecuted(id, sequence, batch, outcome);
         return outcome;
       },

@@ -2,15 +2,19 @@
  * `runSchedule`: one seed, one run, one verdict; and `simulateBudget`: many of them. What the command line
  * (`moiety sim`) and `npm test` call.
  */
+import { Forker } from '../adversary/forker.ts';
 import { wrapReplica } from '../adversary/stream-liar.ts';
 import { wrapPorts } from '../adversary/wire-liar.ts';
 import type { Replica, RuleTrace } from '../core/protocol.ts';
 import { modelHash } from '../crypto/fast-model.ts';
 import { minbft } from '../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
+import type { Fired } from './chance.ts';
 import type { Violation } from './judge.ts';
+import type { WorldListener } from './listener.ts';
 import { drawScenario } from './scenario.ts';
 import type { Scenario, ScenarioOverrides } from './scenario.ts';
+import { secondVoice } from './trusted-faults.ts';
 import { World } from './world.ts';
 import type { Corruption, CorruptionContext, Narrator } from './world.ts';
 
@@ -22,6 +26,10 @@ export interface ScheduleOptions extends ScenarioOverrides {
   readonly watch?: Narrator;
   /** Told the outcome of every numbered rule that a correct replica checks. */
   readonly trace?: (event: RuleTrace) => void;
+  /** Sees what happens on links and in replicas, and may keep frames from their receivers. */
+  readonly listener?: WorldListener;
+  /** Told every decision of chance that was answered yes. */
+  readonly onFired?: (fired: Fired) => void;
 }
 
 /** Figures of one run. */
@@ -69,12 +77,19 @@ export function runScenario(scenario: Scenario, options: ScheduleOptions = {}): 
     ...(options.narrate === undefined ? {} : { narrate: options.narrate }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.trace === undefined ? {} : { trace: options.trace }),
+    ...(options.listener === undefined ? {} : { listener: options.listener }),
+    ...(options.onFired === undefined ? {} : { onFired: options.onFired }),
   });
   world.run();
   return resultOf(world, scenario, options);
 }
 
-function resultOf(world: World<MinbftMessage>, scenario: Scenario, options: ScheduleOptions): ScheduleResult {
+/** What came of a run that has ended. */
+export function resultOf(
+  world: World<MinbftMessage>,
+  scenario: Scenario,
+  options: ScheduleOptions = {},
+): ScheduleResult {
   const sum = (of: (node: World<MinbftMessage>['nodes'][number]) => number): number =>
     world.correct.reduce((total, node) => total + of(node), 0);
   return {
@@ -85,7 +100,7 @@ function resultOf(world: World<MinbftMessage>, scenario: Scenario, options: Sche
       viewChanges: world.highestView,
       stateTransfers: sum((node) => node.stateTransfers),
       restarts: sum((node) => node.restarts),
-      byzantine: scenario.byzantine.length,
+      byzantine: scenario.byzantine.length + (scenario.forker === undefined ? 0 : 1),
       committed: world.judge.highest,
       believed: world.judge.believed,
       virtualMs: world.queue.now,
@@ -107,12 +122,16 @@ export function reproduction(seed: number, overrides: ScenarioOverrides): string
   if (overrides.faults !== undefined) parts.push(`--faults ${overrides.faults.join(',') || 'none'}`);
   for (const { replica, behaviour } of overrides.byzantine ?? [])
     parts.push(`--byzantine ${replica}=${behaviour}`);
+  if (overrides.fork !== undefined) parts.push(`--fork ${overrides.fork}`);
+  if (overrides.fence === false) parts.push('--no-fence');
   if (overrides.durationMs !== undefined) parts.push(`--duration ${overrides.durationMs}`);
   return parts.join(' ');
 }
 
-function corrupt(context: CorruptionContext): Corruption<MinbftMessage> {
+/** The lie of a Byzantine machine, as its behaviour names it. */
+export function corrupt(context: CorruptionContext): Corruption<MinbftMessage> {
   const { replica: self, behaviour, genesis, random, after, scenario } = context;
+  if (behaviour === undefined) return corruptForker(context);
   const { settings } = genesis;
   const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
   const wire = {
@@ -129,6 +148,21 @@ function corrupt(context: CorruptionContext): Corruption<MinbftMessage> {
   return {
     wrapReplica: (replica: Replica<MinbftMessage>) => wrapReplica(behaviour, stream, replica),
     wrapPorts: (ports) => wrapPorts(behaviour, wire, ports),
+  };
+}
+
+/** A forker: its second voice comes from a trusted component that was cloned, rolled back or robbed of its key. */
+function corruptForker(context: CorruptionContext): Corruption<MinbftMessage> {
+  const { replica: self, genesis, random, after, reboot, scenario } = context;
+  const { settings, trusted } = genesis;
+  const plan = scenario.forker!;
+  const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
+  const voice = secondVoice(plan, { trusted: trusted[self]!, after, reboot });
+  const { others, patience } = plan;
+  const options = { self, settings, domain, hash: modelHash, random, voice, others, patience };
+  return {
+    wrapReplica: (replica) => new Forker(options, replica),
+    wrapPorts: (ports) => ports,
   };
 }
 

@@ -10,8 +10,11 @@ import { BEHAVIOURS } from '../adversary/behaviours.ts';
 import type { ClusterLimits, ClusterTimers } from '../core/config.ts';
 import { Prng } from '../core/prng.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
+import type { Fired } from './chance.ts';
 import type { DiskSettings } from './disk.ts';
 import type { NetworkSettings } from './network.ts';
+import { withForker } from './trusted-faults.ts';
+import type { ForkPlan, ForkWay } from './trusted-faults.ts';
 
 /** Families of faults that a seed may draw; names of the command line's `--faults`. */
 export const FAULT_KINDS = [
@@ -84,9 +87,13 @@ export interface Scenario {
   /** How far each replica's clock is off. */
   readonly clockOffsetsMs: readonly Milliseconds[];
   readonly byzantine: readonly { readonly replica: ReplicaId; readonly behaviour: Behaviour }[];
+  /** A Byzantine replica with two voices under one identity; not among `byzantine`. */
+  readonly forker?: ForkPlan;
   /** Ascending by time. */
   readonly faults: readonly PlannedFault[];
   readonly clients: readonly ClientPlan[];
+  /** If given, exactly these decisions of `Chance` are answered yes: what is left of a schedule that was made smaller. */
+  readonly fires?: readonly Fired[];
   /** When faults stop (except the lies of Byzantine replicas). */
   readonly calmMs: number;
   /** How long after that everything must be finished. */
@@ -101,6 +108,10 @@ export interface ScenarioOverrides {
   readonly faults?: readonly FaultKind[];
   /** Exactly these lies. */
   readonly byzantine?: readonly { readonly replica: ReplicaId; readonly behaviour: Behaviour }[];
+  /** A forker that gets its second voice in this way; out of the fault budget unless the fence is there. */
+  readonly fork?: ForkWay;
+  /** Whether footprints notice older and copied folders; they do unless this is false. */
+  readonly fence?: boolean;
   /** Length of the phase with faults, milliseconds of virtual time. */
   readonly durationMs?: number;
 }
@@ -144,7 +155,7 @@ export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): S
   const limits = drawLimits(random);
   const clients = drawClients(draw, speed.high);
   const timers = timersFor(speed.high, disk.syncHighMs + trusted.highMs);
-  return {
+  const scenario: Scenario = {
     seed,
     f,
     n: draw.n,
@@ -161,6 +172,9 @@ export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): S
     // A primary that is always just in time for the request timer may not be replaced, and is that slow.
     settleMs: 60_000 + timers.requestMs * Math.max(...clients.map((client) => client.bundles)),
   };
+  return overrides.fork === undefined
+    ? scenario
+    : withForker(scenario, overrides.fork, overrides.fence ?? true);
 }
 
 function drawNetwork(draw: Draw, speed: { readonly low: number; readonly high: number }): NetworkSettings {

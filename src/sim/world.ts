@@ -8,6 +8,7 @@ import type { ProtocolDefinition, Replica, RuleTrace } from '../core/protocol.ts
 import { Prng } from '../core/prng.ts';
 import type { ReplicaId } from '../core/types.ts';
 import { Chance, SITE } from './chance.ts';
+import type { Fired } from './chance.ts';
 import { createSimGenesis } from './cluster-settings.ts';
 import type { SimGenesis } from './cluster-settings.ts';
 import { SimClient } from './client.ts';
@@ -17,6 +18,7 @@ import { describeFrame } from './describe-frame.ts';
 import { EventQueue } from './event-queue.ts';
 import { FaultDriver } from './fault-driver.ts';
 import { Judge } from './judge.ts';
+import type { WorldListener } from './listener.ts';
 import { CALM_NETWORK, Network } from './network.ts';
 import { SimNode } from './node.ts';
 import type { Scenario } from './scenario.ts';
@@ -54,16 +56,23 @@ export interface WorldOptions<M> {
   readonly watch?: Narrator;
   /** Told the outcome of every numbered rule that a correct replica checks. */
   readonly trace?: (event: RuleTrace) => void;
+  /** Sees what happens on links and in replicas, and may keep frames from their receivers. */
+  readonly listener?: WorldListener;
+  /** Told every decision of chance that was answered yes. */
+  readonly onFired?: (fired: Fired) => void;
 }
 
 /** What a lie can use. */
 export interface CorruptionContext {
   readonly replica: ReplicaId;
-  readonly behaviour: Scenario['byzantine'][number]['behaviour'];
+  /** Undefined for a forker. */
+  readonly behaviour: Scenario['byzantine'][number]['behaviour'] | undefined;
   readonly scenario: Scenario;
   readonly genesis: SimGenesis;
   readonly random: Prng;
   readonly after: (delayMs: number, action: () => void) => void;
+  /** Restarts the machine a moment later. */
+  readonly reboot: () => void;
 }
 
 /** See the top of this file. */
@@ -80,6 +89,7 @@ export class World<M> {
   readonly #look: Watch;
   readonly #clientKeys: readonly Uint8Array[];
   readonly #narrate: Narrator | undefined;
+  readonly #listener: WorldListener;
   readonly #watch: ((from: ReplicaId, to: ReplicaId, frame: Uint8Array) => void) | undefined;
   #trace = 0x811c9dc5;
   /** Events that ran. */
@@ -91,8 +101,12 @@ export class World<M> {
     const { scenario } = options;
     this.scenario = scenario;
     this.#narrate = options.narrate;
+    this.#listener = options.listener ?? {};
     this.judge = new Judge(() => this.queue.now);
-    this.#chance = new Chance(scenario.seed);
+    this.#chance = new Chance(scenario.seed, {
+      ...(scenario.fires === undefined ? {} : { fires: scenario.fires }),
+      ...(options.onFired === undefined ? {} : { onFired: options.onFired }),
+    });
     const genesis = createSimGenesis(scenario, options.definition.name);
     const { watch } = options;
     if (watch !== undefined) {
@@ -174,20 +188,21 @@ export class World<M> {
   #makeNode(options: WorldOptions<M>, genesis: SimGenesis, id: ReplicaId, random: Prng): SimNode<M> {
     const { scenario } = this;
     const lie = scenario.byzantine.find((entry) => entry.replica === id);
+    const isCorrect = lie === undefined && scenario.forker?.replica !== id;
     const { checkpointInterval } = scenario.limits;
     const disk = new SimDisk(id, this.queue, this.#chance, scenario.disk, checkpointInterval);
     this.#disks.push(disk);
-    const corruption =
-      lie === undefined
-        ? undefined
-        : options.corrupt({
-            replica: id,
-            behaviour: lie.behaviour,
-            scenario,
-            genesis,
-            random: random.fork(),
-            after: (delayMs, action) => this.queue.after(delayMs, action),
-          });
+    const corruption = isCorrect
+      ? undefined
+      : options.corrupt({
+          replica: id,
+          behaviour: lie?.behaviour,
+          scenario,
+          genesis,
+          random: random.fork(),
+          after: (delayMs, action) => this.queue.after(delayMs, action),
+          reboot: () => this.queue.after(0, () => this.#faults.reboot(id)),
+        });
     return new SimNode<M>({
       id,
       settings: genesis.settings,
@@ -201,12 +216,16 @@ export class World<M> {
       chance: this.#chance,
       random,
       judge: this.judge,
-      isCorrect: lie === undefined,
+      isCorrect,
       epochMs: EPOCH_MS + scenario.clockOffsetsMs[id]!,
-      toPeer: (to, frame) => this.#network.send(id, to, frame),
+      toPeer: (to, frame) => {
+        this.#listener.onSend?.(id, to, frame);
+        this.#network.send(id, to, frame);
+      },
       toClient: (client, frame) => this.#toClient(id, client, frame),
       note: (replica, name, detail) => this.#onNote(replica, name, detail),
-      ...(options.trace === undefined || lie !== undefined ? {} : { trace: options.trace }),
+      onExecuted: (replica, sequence, digest) => this.#listener.onExecuted?.(replica, sequence, digest),
+      ...(options.trace === undefined || !isCorrect ? {} : { trace: options.trace }),
       ...(corruption ?? {}),
     });
   }
@@ -222,8 +241,14 @@ export class World<M> {
       queue: this.queue,
       epochMs: EPOCH_MS,
       send: (to, frame) => this.#fromClient(index, to, frame),
-      onIssued: (txId) => this.judge.onIssued(txId),
-      onBelieved: (believed) => this.judge.onBelieved(believed),
+      onIssued: (txId) => {
+        this.#listener.onIssued?.(index, txId);
+        this.judge.onIssued(txId);
+      },
+      onBelieved: (believed) => {
+        this.#listener.onBelieved?.(believed);
+        this.judge.onBelieved(believed);
+      },
     });
   }
 
@@ -231,6 +256,12 @@ export class World<M> {
 
   #deliver(from: ReplicaId, to: ReplicaId, frame: Uint8Array): void {
     this.#mix(1, from, to, frame.length);
+    if (this.#listener.onArrival?.(from, to, frame) === false) return;
+    this.deliver(from, to, frame);
+  }
+
+  /** Hands a frame to a machine at once; also for what was kept from it before. */
+  deliver(from: ReplicaId, to: ReplicaId, frame: Uint8Array): void {
     this.#watch?.(from, to, frame);
     this.nodes[to]!.onPeerFrame(from, frame);
   }
@@ -241,6 +272,7 @@ export class World<M> {
     if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
     this.queue.after(this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
       this.#mix(2, client, to, frame.length);
+      if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
       this.nodes[to]!.onClientFrame(client, this.#clientKeys[client]!, frame);
     });
   }
@@ -288,7 +320,9 @@ export class World<M> {
     name: string,
     detail: Readonly<Record<string, string | number | boolean>>,
   ): void {
-    if (this.#narrate !== undefined) this.#say(`${replica} ${name} ${JSON.stringify(detail)}`);
+    if (this.#narrate !== undefined)
+      this.#narrate(this.queue.now, `${replica} ${name} ${JSON.stringify(detail)}`);
+    this.#listener.onNote?.(replica, name, detail);
     if (!this.nodes[replica]?.isCorrect) return;
     if (name === 'evidence') this.#onEvidence(replica, Number(detail['against']), String(detail['rule']));
     if (name === 'ignored') this.#onIgnored(replica, String(detail['reason']), detail['from']);
@@ -313,6 +347,7 @@ export class World<M> {
   }
 
   #say(text: string): void {
+    this.#listener.onFault?.(text);
     this.#narrate?.(this.queue.now, text);
   }
 }
