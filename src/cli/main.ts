@@ -27,6 +27,7 @@ export function createProgram(): Command {
   const moiety = programName();
   const program = new Command('moiety')
     .description('Byzantine fault-tolerant ledger and replication: N = 2f+1 replicas, of which f may lie.')
+    .enablePositionalOptions()
     .showHelpAfterError('(see --help)')
     .showSuggestionAfterError()
     .exitOverride()

@@ -9,6 +9,7 @@ import type { RuleTrace } from '../core/protocol.ts';
 import { minbft } from '../protocols/minbft/definition.ts';
 import { MINBFT_RULES } from '../protocols/minbft/rules.ts';
 import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
+import { seenOf } from './campaign/coverage.ts';
 import { runSchedule } from './run-schedule.ts';
 import { drawScenario } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
@@ -121,22 +122,6 @@ function note(seen: Map<string, Seen>, { rule, passed }: RuleTrace): void {
   seen.set(rule, entry);
 }
 
-/** The accepted messages that a rule of VIEW-CHANGE, NEW-VIEW, base or anchor takes part in. */
-const PASSED_WITH: readonly (readonly [RegExp, string])[] = [
-  [/^MinBFT\.V\d$/, 'MinBFT.STEP.VIEW-CHANGE'],
-  [/^MinBFT\.(N\d|BASE\.\d)$/, 'MinBFT.STEP.NEW-VIEW'],
-  [/^MinBFT\.R\d$/, 'MinBFT.CKPT.2'],
-  [/^MinBFT\.LINK\.\d$/, 'MinBFT.RECOVER.3'],
-  [/^MinBFT\.STEP\.PRE\.\d$/, 'MinBFT.STEP.COMMIT'],
-];
-
-function outcomeOf(seen: Map<string, Seen>, id: string): Seen {
-  const own = seen.get(id) ?? { passed: 0, refused: 0 };
-  const group = PASSED_WITH.find(([pattern]) => pattern.test(id))?.[1] ?? id.replace(/\.\d+$/, '');
-  const together = id.startsWith('MinBFT.STEP.') || PASSED_WITH.some(([pattern]) => pattern.test(id));
-  return together ? { ...own, passed: own.passed + (seen.get(group)?.passed ?? 0) } : own;
-}
-
 test('every guard is seen to pass and to refuse', () => {
   const seen = new Map<string, Seen>();
   const trace = (event: RuleTrace): void => note(seen, event);
@@ -149,11 +134,12 @@ test('every guard is seen to pass and to refuse', () => {
     world.run();
     assert.deepEqual(world.judge.violations, [], `directed schedule ${scenario.seed}`);
   }
+  const counts = Object.fromEntries(seen);
   const lacking: string[] = [];
   const excused: string[] = [];
   const guards = MINBFT_RULES.filter(({ kind }) => kind === 'guard');
   for (const { id } of guards) {
-    const { passed, refused } = outcomeOf(seen, id);
+    const { passed, refused } = seenOf(counts, id);
     if (passed === 0) lacking.push(`${id} never passed`);
     if (refused > 0) continue;
     const exception = EXCEPTIONS.find(({ rules }) => rules.test(id));

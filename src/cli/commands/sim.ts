@@ -3,6 +3,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ScheduleResult } from '../../sim/run-schedule.ts';
 import type { FaultKind, ScenarioOverrides } from '../../sim/scenario.ts';
+import { addSimCampaign } from './sim-campaign.ts';
 import { EXIT, usageFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
 import { plural, printJson, printLine } from '../output.ts';
@@ -84,9 +85,11 @@ async function sim(options: Options): Promise<void> {
 
 /** Adds the command. */
 export function addSim(program: Command): void {
+  // Its subcommands have options of the same names: what stands after their name is theirs (main.ts says so too).
+  const command = program.command('sim').enablePositionalOptions();
+  addSimCampaign(command);
   withJson(
-    program
-      .command('sim')
+    command
       .summary('run schedules of the simulator')
       .description(
         'Runs the protocol in virtual time under faults that a seed decides, and judges agreement, validity, ' +
