@@ -10,6 +10,9 @@ import type { EventQueue } from './event-queue.ts';
 import type { Machine } from './machine.ts';
 import type { FaultTarget, PlannedFault, Scenario } from './scenario.ts';
 
+/** How long a machine takes to restart, milliseconds. */
+const REBOOT_MS = 20;
+
 /** Links as faults see them. */
 export interface FaultableLinks {
   /** Blocks or opens one direction of a link; blocks nest. */
@@ -126,6 +129,12 @@ export class FaultDriver {
       if (this.#calm) return;
       for (const [from, to] of cut) links.block(from, to, false);
     });
+  }
+
+  /** A machine restarts, outside of the plan. */
+  reboot(id: ReplicaId): void {
+    this.#crash(id);
+    this.#stage.queue.after(REBOOT_MS, () => this.#restart(id));
   }
 
   #crash(id: ReplicaId): void {

@@ -14,6 +14,12 @@ import type { ProgramEnvironment, ProgramKey, TrustedProgram } from '../trusted/
 import { createUsig } from '../trusted/programs/usig/program.ts';
 import { tcIdOf } from '../trusted/statement.ts';
 
+/** What a component knows at one moment: enough to make a second one that nobody can tell from it. */
+export interface TrustedMoment {
+  readonly key: ProgramKey;
+  readonly records: readonly Uint8Array[];
+}
+
 /** See the top of this file. */
 export class SimTrusted {
   readonly #keys: ModelKeys;
@@ -27,7 +33,9 @@ export class SimTrusted {
   /** Certificates that were asked for. */
   calls = 0;
 
-  constructor(keys: ModelKeys, hash: Hash, owner: ReplicaId, random: Prng) {
+  /** `generation`: number of its first key among those of this replica. */
+  constructor(keys: ModelKeys, hash: Hash, owner: ReplicaId, random: Prng, generation = 0) {
+    this.#generation = generation;
     this.#keys = keys;
     this.#hash = hash;
     this.#owner = owner;
@@ -61,6 +69,40 @@ export class SimTrusted {
     this.#program = this.#start();
   }
 
+  /** What a snapshot of its memory would hold. */
+  moment(): TrustedMoment {
+    return { key: this.#key, records: [...this.#records] };
+  }
+
+  /**
+   * Its folder is put back to an older state and its process starts on that. A fenced footprint (one whose tcEpoch hangs
+   * on something that cannot be put back) notices: counter and key are lost, it comes up under a new tcEpoch. Without
+   * the fence it goes on from the older counter.
+   */
+  putBack(moment: TrustedMoment, fenced: boolean): void {
+    if (fenced) return this.lose();
+    this.#key = moment.key;
+    this.#records = [...moment.records];
+    this.#program = this.#start();
+  }
+
+  /** Its folder without the last `count` records, as an older copy of it would be. */
+  momentBefore(count: number): TrustedMoment {
+    const { key, records } = this.moment();
+    return { key, records: records.slice(0, Math.max(0, records.length - count)) };
+  }
+
+  /**
+   * A second component started from a copy of its folder. Fenced: the start gives it a tcEpoch and key of its own.
+   * Otherwise, and always if the copy is one of its memory, nobody can tell the two apart.
+   */
+  clone(fenced: boolean): SimTrusted {
+    const second = new SimTrusted(this.#keys, this.#hash, this.#owner, this.#random.fork(), this.#generation);
+    this.#generation += 1000;
+    if (!fenced) second.putBack(this.moment(), false);
+    return second;
+  }
+
   /** The component is lost with all that it knew; another one takes its place. */
   lose(): void {
     this.#records = [];
@@ -77,7 +119,7 @@ export class SimTrusted {
       records: this.#records,
       persist: (record) => {
         this.#records.push(record);
-        if (this.#records.length > 4 * RECENT_DEPTH) this.#records = this.#records.slice(-RECENT_DEPTH);
+        if (this.#records.length > 4 * RECENT_DEPTH) this.#records = this.#records.slice(-2 * RECENT_DEPTH);
         return true;
       },
       replaceKey: () => {

@@ -36,7 +36,8 @@ export class Watch {
     this.#judge = judge;
     this.#machines = machines;
     this.#clients = clients;
-    this.#byzantine = new Set(scenario.byzantine.map((entry) => entry.replica));
+    const forker = scenario.forker === undefined ? [] : [scenario.forker.replica];
+    this.#byzantine = new Set([...scenario.byzantine.map((entry) => entry.replica), ...forker]);
   }
 
   /** Looks once; true if every client has its answers and every correct machine stands at the same place. */
