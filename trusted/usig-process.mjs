@@ -19,28 +19,49 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 // src/core/bytes.ts
-var HEX_PAIRS = Array.from(
-  { length: 256 },
-  (_, value) => value.toString(16).padStart(2, "0")
-);
+var HEX_CODES = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 var HEX_VALUES = new Int8Array(256).fill(-1);
-for (let value = 0; value < 16; value += 1) HEX_VALUES["0123456789abcdef".charCodeAt(value)] = value;
+for (let value = 0; value < 16; value += 1) HEX_VALUES[HEX_CODES[value]] = value;
+var PIECE_BYTES = 32;
+var PIECES = Array.from(
+  { length: PIECE_BYTES + 1 },
+  (_, size) => new Array(2 * size).fill(0)
+);
 function bytesToHex(bytes) {
+  return partToHex(bytes, 0, bytes.length);
+}
+function partToHex(bytes, from, to) {
   let text = "";
-  for (let index = 0; index < bytes.length; index += 1) text += HEX_PAIRS[bytes[index]];
+  for (let start = from; start < to; start += PIECE_BYTES) {
+    const size = Math.min(PIECE_BYTES, to - start);
+    const codes = PIECES[size];
+    for (let index = 0; index < size; index += 1) {
+      const byte = bytes[start + index];
+      codes[2 * index] = HEX_CODES[byte >>> 4];
+      codes[2 * index + 1] = HEX_CODES[byte & 15];
+    }
+    const piece = String.fromCharCode.apply(void 0, codes);
+    text = start === from ? piece : text + piece;
+  }
   return text;
+}
+function putHex(out, at, text) {
+  const { length } = text;
+  if (length % 2 !== 0) return false;
+  for (let index = 0; index < length; index += 2) {
+    const first = text.charCodeAt(index);
+    const second = text.charCodeAt(index + 1);
+    if ((first | second) > 255) return false;
+    const value = HEX_VALUES[first] << 4 | HEX_VALUES[second];
+    if (value < 0) return false;
+    out[at + (index >>> 1)] = value;
+  }
+  return true;
 }
 function hexToBytes(text) {
   if (text.length % 2 !== 0) return void 0;
   const bytes = new Uint8Array(text.length / 2);
-  for (let index = 0; index < bytes.length; index += 1) {
-    const high = HEX_VALUES[text.charCodeAt(2 * index) & 255];
-    const low = HEX_VALUES[text.charCodeAt(2 * index + 1) & 255];
-    if (high < 0 || low < 0 || text.charCodeAt(2 * index) > 255 || text.charCodeAt(2 * index + 1) > 255)
-      return void 0;
-    bytes[index] = high << 4 | low;
-  }
-  return bytes;
+  return putHex(bytes, 0, text) ? bytes : void 0;
 }
 function bytesToDigest(bytes) {
   return bytesToHex(bytes);
@@ -72,11 +93,18 @@ var SAFE_INTEGER_END = 2 ** 53;
 // src/core/codec.ts
 var EMPTY = new Uint8Array(0);
 var TWO_32 = 2 ** 32;
+var SPARE = [];
+var SPARE_MAX = 8;
+var SPARE_BYTES_MIN = 4096;
+var SPARE_BYTES_MAX = 64 * 1024;
 var Writer = class {
   #bytes;
   #length = 0;
+  /** Whether the buffer is this writer's alone and nobody has got it. */
+  #owned = true;
+  /** `capacity`: bytes that will probably be needed. */
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
+    this.#bytes = SPARE.pop() ?? new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
   }
   /** Bytes written so far. */
   get length() {
@@ -89,6 +117,7 @@ var Writer = class {
       const larger = new Uint8Array(Math.max(end, this.#bytes.length * 2));
       larger.set(this.#bytes.subarray(0, at));
       this.#bytes = larger;
+      this.#owned = true;
     }
     this.#length = end;
     return at;
@@ -114,8 +143,7 @@ var Writer = class {
   }
   /** Safe integer >= 0 as eight bytes. */
   u64(value) {
-    const high = Math.floor(value / TWO_32);
-    return this.u32(high).u32(value >>> 0);
+    return this.u32(Math.floor(value / TWO_32)).u32(value >>> 0);
   }
   bool(value) {
     return this.u8(value ? 1 : 0);
@@ -148,9 +176,9 @@ var Writer = class {
   }
   /** The bytes of a hexadecimal string of a length that the reader knows. */
   hex(text) {
-    const bytes = hexToBytes(text);
-    if (bytes === void 0) throw new TypeError("not hexadecimal");
-    return this.raw(bytes);
+    const at = this.#room(text.length >>> 1);
+    if (!putHex(this.#bytes, at, text)) throw new TypeError("not hexadecimal");
+    return this;
   }
   /** u32 count and the items. */
   list(items, write) {
@@ -164,9 +192,25 @@ var Writer = class {
     if (item !== void 0) write(this, item);
     return this;
   }
-  /** What was written; a copy, so that the writer may go on. */
+  /** What was written; never changed any more, even if the writer goes on. */
   finish() {
-    return this.#bytes.slice(0, this.#length);
+    const written = this.#bytes.slice(0, this.#length);
+    this.#giveUp(written);
+    return written;
+  }
+  /** What `use` makes of the bytes that were written, without a copy of them: it must not keep them. */
+  finishInto(use) {
+    const result = use(this.#bytes.subarray(0, this.#length));
+    this.#giveUp(EMPTY);
+    this.#length = 0;
+    return result;
+  }
+  /** Gives the buffer to the next writer. What follows goes into a new one, since `rest` has no room. */
+  #giveUp(rest) {
+    if (this.#owned && SPARE.length < SPARE_MAX && this.#bytes.length <= SPARE_BYTES_MAX)
+      SPARE.push(this.#bytes);
+    this.#owned = false;
+    this.#bytes = rest;
   }
 };
 var Reader = class {
@@ -270,11 +314,11 @@ var Reader = class {
   }
   digest() {
     const at = this.#take(32);
-    return bytesToDigest(at < 0 ? new Uint8Array(32) : this.#bytes.subarray(at, at + 32));
+    return at < 0 ? ZERO_DIGEST : partToHex(this.#bytes, at, at + 32);
   }
   tcEpoch() {
     const at = this.#take(8);
-    return bytesToTcEpoch(at < 0 ? new Uint8Array(8) : this.#bytes.subarray(at, at + 8));
+    return at < 0 ? "0000000000000000" : partToHex(this.#bytes, at, at + 8);
   }
   /** At most `max` items. Memory is bounded by the bytes that are really there, not by the claimed count. */
   list(max, read) {
@@ -323,7 +367,7 @@ var OFFSET = {
 };
 var KNOWN_KINDS = new Set(Object.values(STATEMENT_KIND));
 var TWO_322 = 2 ** 32;
-function putHex(bytes, at, text, length) {
+function putHex2(bytes, at, text, length) {
   const value = hexToBytes(text);
   assert(value !== void 0 && value.length === length, `statement field of ${length} bytes`);
   bytes.set(value, at);
@@ -344,14 +388,14 @@ function putInteger(bytes, at, value) {
 function encodeStatement(statement) {
   const bytes = new Uint8Array(STATEMENT_BYTES);
   bytes.set([84, 67, 83, 49, statement.kind, SUITE_BYTE[statement.suite], statement.flags, 0]);
-  putHex(bytes, OFFSET.tcId, statement.tcId, 16);
-  putHex(bytes, OFFSET.tcEpoch, statement.tcEpoch, 8);
-  putHex(bytes, OFFSET.objectId, statement.objectId, 8);
+  putHex2(bytes, OFFSET.tcId, statement.tcId, 16);
+  putHex2(bytes, OFFSET.tcEpoch, statement.tcEpoch, 8);
+  putHex2(bytes, OFFSET.objectId, statement.objectId, 8);
   putInteger(bytes, OFFSET.previous, statement.previous);
   putInteger(bytes, OFFSET.value, statement.value);
-  putHex(bytes, OFFSET.digest, statement.digest, 32);
-  if (statement.aux !== void 0) putHex(bytes, OFFSET.aux, statement.aux, 32);
-  if (statement.nonce !== void 0) putHex(bytes, OFFSET.nonce, statement.nonce, 16);
+  putHex2(bytes, OFFSET.digest, statement.digest, 32);
+  if (statement.aux !== void 0) putHex2(bytes, OFFSET.aux, statement.aux, 32);
+  if (statement.nonce !== void 0) putHex2(bytes, OFFSET.nonce, statement.nonce, 16);
   return bytes;
 }
 function statementForUi(parts) {

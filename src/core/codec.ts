@@ -5,20 +5,32 @@
  * The reader never throws: the first violation makes it *fail*, after which every read gives a harmless value and
  * `done()` is false. So a decoder is written straight down and asks once, at its end.
  */
-import { bytesToDigest, bytesToTcEpoch, hexToBytes } from './bytes.ts';
+import { partToHex, putHex } from './bytes.ts';
 import type { Digest, TcEpoch } from './types.ts';
-import { SAFE_INTEGER_END } from './types.ts';
+import { SAFE_INTEGER_END, ZERO_DIGEST } from './types.ts';
 
 const EMPTY = new Uint8Array(0);
 const TWO_32 = 2 ** 32;
+
+/**
+ * Buffers of writers that have finished, for the next ones: messages are short and many, and a fresh buffer for each
+ * costs more than what is written into it. Nobody outside sees one of these for longer than a call (`finishInto`).
+ */
+const SPARE: Uint8Array[] = [];
+const SPARE_MAX = 8;
+const SPARE_BYTES_MIN = 4096;
+const SPARE_BYTES_MAX = 64 * 1024;
 
 /** Growing buffer of canonical bytes. */
 export class Writer {
   #bytes: Uint8Array;
   #length = 0;
+  /** Whether the buffer is this writer's alone and nobody has got it. */
+  #owned = true;
 
+  /** `capacity`: bytes that will probably be needed. */
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
+    this.#bytes = SPARE.pop() ?? new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
   }
 
   /** Bytes written so far. */
@@ -33,6 +45,7 @@ export class Writer {
       const larger = new Uint8Array(Math.max(end, this.#bytes.length * 2));
       larger.set(this.#bytes.subarray(0, at));
       this.#bytes = larger;
+      this.#owned = true;
     }
     this.#length = end;
     return at;
@@ -62,8 +75,7 @@ export class Writer {
 
   /** Safe integer >= 0 as eight bytes. */
   u64(value: number): this {
-    const high = Math.floor(value / TWO_32);
-    return this.u32(high).u32(value >>> 0);
+    return this.u32(Math.floor(value / TWO_32)).u32(value >>> 0);
   }
 
   bool(value: boolean): this {
@@ -103,9 +115,9 @@ export class Writer {
 
   /** The bytes of a hexadecimal string of a length that the reader knows. */
   hex(text: string): this {
-    const bytes = hexToBytes(text);
-    if (bytes === undefined) throw new TypeError('not hexadecimal');
-    return this.raw(bytes);
+    const at = this.#room(text.length >>> 1);
+    if (!putHex(this.#bytes, at, text)) throw new TypeError('not hexadecimal');
+    return this;
   }
 
   /** u32 count and the items. */
@@ -122,9 +134,27 @@ export class Writer {
     return this;
   }
 
-  /** What was written; a copy, so that the writer may go on. */
+  /** What was written; never changed any more, even if the writer goes on. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    const written = this.#bytes.slice(0, this.#length);
+    this.#giveUp(written);
+    return written;
+  }
+
+  /** What `use` makes of the bytes that were written, without a copy of them: it must not keep them. */
+  finishInto<T>(use: (bytes: Uint8Array) => T): T {
+    const result = use(this.#bytes.subarray(0, this.#length));
+    this.#giveUp(EMPTY);
+    this.#length = 0;
+    return result;
+  }
+
+  /** Gives the buffer to the next writer. What follows goes into a new one, since `rest` has no room. */
+  #giveUp(rest: Uint8Array): void {
+    if (this.#owned && SPARE.length < SPARE_MAX && this.#bytes.length <= SPARE_BYTES_MAX)
+      SPARE.push(this.#bytes);
+    this.#owned = false;
+    this.#bytes = rest;
   }
 }
 
@@ -249,12 +279,12 @@ export class Reader {
 
   digest(): Digest {
     const at = this.#take(32);
-    return bytesToDigest(at < 0 ? new Uint8Array(32) : this.#bytes.subarray(at, at + 32));
+    return (at < 0 ? ZERO_DIGEST : partToHex(this.#bytes, at, at + 32)) as Digest;
   }
 
   tcEpoch(): TcEpoch {
     const at = this.#take(8);
-    return bytesToTcEpoch(at < 0 ? new Uint8Array(8) : this.#bytes.subarray(at, at + 8));
+    return (at < 0 ? '0000000000000000' : partToHex(this.#bytes, at, at + 8)) as TcEpoch;
   }
 
   /** At most `max` items. Memory is bounded by the bytes that are really there, not by the claimed count. */

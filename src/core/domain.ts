@@ -24,5 +24,5 @@ export function domainTag(protocol: string, kind: string): string {
 
 /** Digest of what the writer holds. */
 export function finishDigest(hash: Hash, writer: Writer): Digest {
-  return bytesToDigest(hash(writer.finish()));
+  return bytesToDigest(writer.finishInto(hash));
 }

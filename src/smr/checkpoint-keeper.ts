@@ -9,11 +9,15 @@ import type { Checkpoint, CheckpointCertificate } from './usig-stream/messages.t
 /** CHECKPOINTs kept for one replica; more only displace its own older ones. */
 export const CHECKPOINTS_PER_REPLICA_MAX = 16;
 
-/** What two CHECKPOINTs must agree on to count together. */
-export function checkpointKey(checkpoint: Checkpoint): string {
-  const { sequence, stateDigest, last, configurationVersion, registryDigest } = checkpoint;
-  return [sequence, stateDigest, last.view, last.primaryCounter, configurationVersion, registryDigest].join(
-    '/',
+/** Whether two CHECKPOINTs say the same about the state, so that they count together. */
+export function agreeOnState(a: Checkpoint, b: Checkpoint): boolean {
+  return (
+    a.sequence === b.sequence &&
+    a.stateDigest === b.stateDigest &&
+    a.last.view === b.last.view &&
+    a.last.primaryCounter === b.last.primaryCounter &&
+    a.configurationVersion === b.configurationVersion &&
+    a.registryDigest === b.registryDigest
   );
 }
 
@@ -60,21 +64,18 @@ export class CheckpointKeeper {
     above: SequenceNumber,
     mayCertify: (checkpoint: Checkpoint) => boolean,
   ): CheckpointCertificate | undefined {
-    const groups = new Map<string, Checkpoint[]>();
+    const groups: Checkpoint[][] = [];
     for (const held of this.#held) {
-      const used = new Set<string>();
       for (const checkpoint of held) {
         if (checkpoint.sequence <= above || !mayCertify(checkpoint)) continue;
-        const key = checkpointKey(checkpoint);
-        if (used.has(key)) continue;
-        used.add(key);
-        const group = groups.get(key);
-        if (group === undefined) groups.set(key, [checkpoint]);
-        else group.push(checkpoint);
+        const group = groups.find(([first]) => agreeOnState(first!, checkpoint));
+        if (group === undefined) groups.push([checkpoint]);
+        // One voice for each replica, however often it says the same.
+        else if (group.at(-1)!.ui.replica !== checkpoint.ui.replica) group.push(checkpoint);
       }
     }
     let best: readonly Checkpoint[] | undefined;
-    for (const group of groups.values()) {
+    for (const group of groups) {
       if (group.length < this.#quorum) continue;
       if (best === undefined || group[0]!.sequence > best[0]!.sequence) best = group.slice(0, this.#quorum);
     }

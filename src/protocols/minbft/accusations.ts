@@ -1,7 +1,7 @@
 /** When to accuse: only where the bytes prove it to anybody (see `evidence.ts`). */
 import type { ReplicaId } from '../../core/types.ts';
 import type { Checkpoint, CheckpointCertificate } from '../../smr/usig-stream/messages.ts';
-import { checkpointKey, stableSequence } from '../../smr/checkpoint-keeper.ts';
+import { agreeOnState, stableSequence } from '../../smr/checkpoint-keeper.ts';
 import { encodeEvidence } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
 import type { ReplicaState, StreamItem, StreamSlot } from './state.ts';
@@ -55,6 +55,6 @@ export function accuseAgainstCertificate(s: ReplicaState, certificate: Checkpoin
 
 function compare(s: ReplicaState, certificate: CheckpointCertificate, checkpoint: Checkpoint): void {
   if (checkpoint.sequence !== stableSequence(certificate)) return;
-  if (checkpointKey(checkpoint) === checkpointKey(certificate.checkpoints[0]!)) return;
+  if (agreeOnState(checkpoint, certificate.checkpoints[0]!)) return;
   accuse(s, checkpoint.ui.replica, { kind: 'wrongCheckpoint', certificate, checkpoint });
 }

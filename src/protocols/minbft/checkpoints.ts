@@ -9,7 +9,6 @@ import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { stableSequence } from '../../smr/checkpoint-keeper.ts';
 import { currentEntry, decodeRegistry, encodeRegistry, isEffectiveRecover } from '../../smr/registry.ts';
 import { mayAnchor } from '../../smr/usig-stream/anchors.ts';
-import { encodeDraft } from '../../smr/usig-stream/codec.ts';
 import { registryDigest } from '../../smr/usig-stream/context.ts';
 import type {
   Checkpoint,
@@ -157,9 +156,9 @@ function dropNewViews(s: ReplicaState): void {
     if (digest !== undefined) needed.add(digest);
   }
   // What the outstanding seal refers to is not in the log yet.
-  const draft = s.sealing?.draft;
+  const { draft, encoded } = s.sealing ?? {};
   if (draft?.kind === 'COMMIT-NEW-VIEW' && draft.header !== undefined) needed.add(draft.header.digest);
-  if (draft?.kind === 'NEW-VIEW-HEADER') needed.add(encodeDraft(s.streamContext, draft).digest);
+  if (draft?.kind === 'NEW-VIEW-HEADER') needed.add(encoded!.digest);
   const entries: StoreEntry[] = [];
   for (const digest of [...s.storedNewViews]) {
     if (needed.has(digest)) continue;

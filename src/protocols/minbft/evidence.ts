@@ -6,7 +6,7 @@
 import { Reader, Writer } from '../../core/codec.ts';
 import type { DecodeContext, Seal, UniqueIdentifier } from '../../core/protocol.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
-import { checkpointKey } from '../../smr/checkpoint-keeper.ts';
+import { agreeOnState } from '../../smr/checkpoint-keeper.ts';
 import { decodeMessage, encodeMessage } from '../../smr/usig-stream/codec.ts';
 import { createStreamContext } from '../../smr/usig-stream/context.ts';
 import type { StreamContext } from '../../smr/usig-stream/context.ts';
@@ -164,14 +164,13 @@ function judgeWrongCheckpoint(
 ): EvidenceVerdict | undefined {
   const [first] = certificate.checkpoints;
   if (first === undefined || certificate.checkpoints.length <= context.f) return undefined;
-  const key = checkpointKey(first);
   const signers = new Set<ReplicaId>();
   for (const one of certificate.checkpoints) {
-    if (checkpointKey(one) !== key) return undefined;
+    if (!agreeOnState(one, first)) return undefined;
     signers.add(one.ui.replica);
   }
   if (signers.size !== certificate.checkpoints.length) return undefined;
-  if (checkpoint.sequence !== first.sequence || checkpointKey(checkpoint) === key) return undefined;
+  if (checkpoint.sequence !== first.sequence || agreeOnState(checkpoint, first)) return undefined;
   const { replica } = checkpoint.ui;
   return {
     replica,

@@ -25,6 +25,7 @@ import { stableSequence } from '../../smr/checkpoint-keeper.ts';
 
 /** Contents of NEW-VIEWs kept, at most; those in use are never dropped. */
 const NEW_VIEWS_MAX = 64;
+const NO_PROOFS: readonly NewViewProof[] = [];
 
 /** The registry as it was after order `n`, which must not be above the order that `registry` belongs to. */
 export function registryAfter(registry: Registry, n: SequenceNumber): Registry {
@@ -35,7 +36,8 @@ export function registryAfter(registry: Registry, n: SequenceNumber): Registry {
 /** Chain of incarnations (rule 9 of "Reboot with a new epoch"). */
 export class IncarnationBook {
   readonly #context: StreamContext;
-  readonly #entries = new Map<string, IncarnationEntry>();
+  /** By replica. */
+  readonly #entries: readonly Map<TcEpoch, IncarnationEntry>[];
   readonly #registries = new Map<Digest, Registry>();
   readonly #links: {
     readonly link: RegistryLink;
@@ -45,6 +47,7 @@ export class IncarnationBook {
 
   constructor(context: StreamContext) {
     this.#context = context;
+    this.#entries = context.genesis.members.map(() => new Map<TcEpoch, IncarnationEntry>());
     this.learn(context.genesis);
   }
 
@@ -58,10 +61,10 @@ export class IncarnationBook {
       this.#registries.set(registryDigest(this.#context, earlier), earlier);
     }
     for (const [replica, entries] of registry.members.entries()) {
+      const known = this.#entries[replica]!;
       for (const entry of entries) {
-        const key = `${replica}/${entry.tcEpoch}`;
-        if (this.#entries.has(key)) continue;
-        this.#entries.set(key, entry);
+        if (known.has(entry.tcEpoch)) continue;
+        known.set(entry.tcEpoch, entry);
         fresh.push(trustedKeyOf(replica, entry));
       }
     }
@@ -73,7 +76,7 @@ export class IncarnationBook {
   }
 
   incarnationOf(replica: ReplicaId, tcEpoch: TcEpoch): Incarnation | undefined {
-    return this.#entries.get(`${replica}/${tcEpoch}`)?.incarnation;
+    return this.#entries[replica]?.get(tcEpoch)?.incarnation;
   }
 
   /** The newest registry that a link certifies; genesis without links. */
@@ -137,7 +140,8 @@ export class NewViewStore {
   }
 
   /** Everything held, oldest first. */
-  all(): NewViewProof[] {
+  all(): readonly NewViewProof[] {
+    if (this.#proofs.size === 0) return NO_PROOFS;
     return [...this.#proofs.values()].flat();
   }
 

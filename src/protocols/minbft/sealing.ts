@@ -11,7 +11,7 @@ import type { CheckpointContent, Draft, ViewChange } from '../../smr/usig-stream
 import { stepStream, summaryOf } from '../../smr/usig-stream/stream.ts';
 import { encodeViewChanges, STORE_KEY } from './durable.ts';
 import { nextCommit, nextPrepare } from './ordering.ts';
-import type { ReplicaState, StreamItem } from './state.ts';
+import type { ReplicaState, Sealing, StreamItem } from './state.ts';
 import { acceptItem, noteCheckpoint } from './streams.ts';
 import { nextCommitNewView, nextNewView, nextViewChange, onViewEntered, storeBase } from './view-change.ts';
 
@@ -25,6 +25,7 @@ interface Wish {
 }
 
 const NO_AUTHENTICATOR = new Uint8Array(0);
+const NO_VIEW_CHANGES: readonly ViewChange[] = [];
 
 /** Asks for the next seal, if there is a wish and none is outstanding. True if it did. */
 export function sealNext(s: ReplicaState): boolean {
@@ -33,18 +34,20 @@ export function sealNext(s: ReplicaState): boolean {
   const wish = nextWish(s);
   if (wish === undefined) return false;
   const counter = s.own.state.counter + 1;
-  const viewChanges = wish.viewChanges ?? [];
+  const { draft, attachments } = wish;
+  const viewChanges = wish.viewChanges ?? NO_VIEW_CHANGES;
+  const encoded = encodeDraft(s.streamContext, draft);
   const ui = { replica: s.self, tcEpoch: s.tcEpoch, counter, authenticator: NO_AUTHENTICATOR };
-  const preview = complete(s, wish.draft, ui, wish.attachments, viewChanges);
+  const sealing: Sealing = { counter, draft, encoded, attachments, viewChanges };
+  const preview = complete(s, sealing, ui);
   const result = stepStream(s.streamContext, s.own.state, s.self, preview, s.knowledge.previewLookup);
   if (result.kind !== 'accepted') {
     // A correct replica never convicts itself: the wish is dropped.
-    s.note('wishRefused', { wish: wish.draft.kind, result: result.kind, why: refusal(result) });
+    s.note('wishRefused', { wish: draft.kind, result: result.kind, why: refusal(result) });
     return false;
   }
   s.store(wish.entries ?? []);
-  const encoded = encodeDraft(s.streamContext, wish.draft);
-  s.sealing = { counter, draft: wish.draft, attachments: wish.attachments, viewChanges };
+  s.sealing = sealing;
   s.emit({ kind: 'seal', tcEpoch: s.tcEpoch, counter, digest: encoded.digest, draft: encoded.bytes });
   return true;
 }
@@ -56,12 +59,10 @@ function refusal(result: ReturnType<typeof stepStream>): string {
 
 function complete(
   s: ReplicaState,
-  draft: Draft,
+  { draft, encoded, attachments, viewChanges }: Sealing,
   ui: UniqueIdentifier,
-  attachments: Attachments | undefined,
-  viewChanges: readonly ViewChange[],
 ): StreamItem {
-  const sealed = completeDraft(s.streamContext, draft, ui, attachments);
+  const sealed = completeDraft(s.streamContext, draft, ui, attachments, encoded);
   return sealed.kind === 'NEW-VIEW-HEADER' ? fullNewView(sealed, viewChanges) : sealed;
 }
 
@@ -117,7 +118,7 @@ export function onSealed(s: ReplicaState, ui: UniqueIdentifier): void {
   s.sealing = undefined;
   assert(sealing !== undefined && ui.counter === sealing.counter, 'the seal is the one that was asked for');
   if (ui.tcEpoch !== s.tcEpoch) return;
-  const item = complete(s, sealing.draft, ui, sealing.attachments, sealing.viewChanges);
+  const item = complete(s, sealing, ui);
   const slot = s.own;
   const result = stepStream(s.streamContext, slot.state, s.self, item, s.knowledge.lookup);
   assert(result.kind === 'accepted', `own ${item.kind} follows the rules of the own stream`);

@@ -47,7 +47,7 @@ import type {
   ViewChange,
   ViewChangeStub,
 } from '../../smr/usig-stream/messages.ts';
-import type { Attachments } from '../../smr/usig-stream/codec.ts';
+import type { Attachments, EncodedDraft } from '../../smr/usig-stream/codec.ts';
 import type { StreamState } from '../../smr/usig-stream/stream.ts';
 import { genesisStream } from '../../smr/usig-stream/stream.ts';
 import type { Needed } from '../../smr/usig-stream/validity.ts';
@@ -113,6 +113,7 @@ export interface Boundary {
 export interface Sealing {
   readonly counter: CounterValue;
   readonly draft: Draft;
+  readonly encoded: EncodedDraft;
   readonly attachments: Attachments | undefined;
   /** For a NEW-VIEW: what its header quotes. */
   readonly viewChanges: readonly ViewChange[];

@@ -63,8 +63,12 @@ function askedView(s: ReplicaState, replica: ReplicaId): View {
   return replica === s.self ? Math.max(asked, s.requested) : asked;
 }
 
-/** Trigger 4: the (f+1)-th largest view that replicas ask for. */
+/** Trigger 4: the (f+1)-th largest view that replicas ask for, if it is above the own one; otherwise the own one. */
 function viewOfQuorum(s: ReplicaState): View {
+  const { view } = s;
+  let above = 0;
+  for (let replica = 0; replica < s.n; replica += 1) if (askedView(s, replica) > view) above += 1;
+  if (above < s.quorum) return view;
   const asked = s.peers.map((_, replica) => askedView(s, replica)).sort((a, b) => b - a);
   return asked[s.f]!;
 }
@@ -72,7 +76,8 @@ function viewOfQuorum(s: ReplicaState): View {
 /** Trigger 5: the highest view with a valid NEW-VIEW that a replica may take part in. */
 function joinableView(s: ReplicaState): View {
   let best = -1;
-  for (const group of s.groups.above(s.view)) best = Math.max(best, group.reference.view);
+  const highest = s.groups.above(s.view)[0];
+  if (highest !== undefined) best = highest.reference.view;
   for (const proof of s.knowledge.newViews.all()) {
     const { view } = proof.header;
     if (view <= Math.max(best, s.view)) continue;

@@ -29,6 +29,16 @@ export function groupKey(reference: NewViewReference): string {
   return `${reference.view}/${reference.incarnation}/${reference.counter}/${reference.digest}`;
 }
 
+/** Whether two references have one key. */
+function sameReference(a: NewViewReference, b: NewViewReference): boolean {
+  if (a === b) return true;
+  return (
+    a.view === b.view && a.incarnation === b.incarnation && a.counter === b.counter && a.digest === b.digest
+  );
+}
+
+const NO_GROUPS: readonly ViewGroup[] = [];
+
 /** All groups that matter. */
 export class ViewGroups {
   readonly #groups = new Map<string, ViewGroup>();
@@ -36,14 +46,18 @@ export class ViewGroups {
   executing: ViewGroup;
 
   constructor(context: StreamContext) {
-    this.executing = this.of(genesisNewViewReference(context));
+    this.executing = this.#make(genesisNewViewReference(context));
   }
 
   /** The group of a NEW-VIEW; made if there is none. */
   of(reference: NewViewReference): ViewGroup {
-    const key = groupKey(reference);
-    const known = this.#groups.get(key);
-    if (known !== undefined) return known;
+    // Nearly every question is about the view that is executed in; the others pay for the key.
+    const { executing } = this;
+    if (sameReference(executing.reference, reference)) return executing;
+    return this.#groups.get(groupKey(reference)) ?? this.#make(reference);
+  }
+
+  #make(reference: NewViewReference): ViewGroup {
     const group: ViewGroup = {
       reference,
       votes: new VoteKeeper(),
@@ -51,7 +65,7 @@ export class ViewGroups {
       entrants: [],
       commits: new Map(),
     };
-    this.#groups.set(key, group);
+    this.#groups.set(groupKey(reference), group);
     return group;
   }
 
@@ -61,8 +75,10 @@ export class ViewGroups {
   }
 
   /** Groups of views above one, highest view first. */
-  above(view: View): ViewGroup[] {
-    const found = [...this.#groups.values()].filter((group) => group.reference.view > view);
+  above(view: View): readonly ViewGroup[] {
+    let found: ViewGroup[] | undefined;
+    for (const group of this.#groups.values()) if (group.reference.view > view) (found ??= []).push(group);
+    if (found === undefined) return NO_GROUPS;
     return found.sort((a, b) => b.reference.view - a.reference.view);
   }
 

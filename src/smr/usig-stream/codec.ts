@@ -2,7 +2,6 @@
  * Canonical bytes of drafts and messages. Decoding recomputes every digest, so a decoded message's digest always fits
  * its content; whether the seals hold is for verification to say.
  */
-import { concatBytes } from '../../core/bytes.ts';
 import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { Reader } from '../../core/codec.ts';
 import type { UniqueIdentifier } from '../../core/protocol.ts';
@@ -145,7 +144,8 @@ export function decodeDraft(context: StreamContext, bytes: Uint8Array): Draft | 
 
 /**
  * The sealed message of a draft. `attachments` matters for a VIEW-CHANGE alone. A draft completed with an empty
- * authenticator is good for `stepStream` (looking before sealing), never for the wire.
+ * authenticator is good for `stepStream` (looking before sealing), never for the wire. `encoded`: what `encodeDraft`
+ * gave for this draft, if that is at hand.
  */
 export function completeDraft(context: StreamContext, draft: PrepareContent, ui: UniqueIdentifier): Prepare;
 export function completeDraft(context: StreamContext, draft: CommitContent, ui: UniqueIdentifier): Commit;
@@ -175,18 +175,20 @@ export function completeDraft(
   draft: Draft,
   ui: UniqueIdentifier,
   attachments?: Attachments,
+  encoded?: EncodedDraft,
 ): Sealed;
 export function completeDraft(
   context: StreamContext,
   draft: Draft,
   ui: UniqueIdentifier,
   attachments: Attachments = NO_ATTACHMENTS,
+  encoded?: EncodedDraft,
 ): Sealed {
   if (draft.kind === 'VIEW-CHANGE')
     return makeViewChange({ ...draft, ...attachments, ui, digest: viewChangeDigest(context, draft) });
-  const encoded = encodeDraft(context, draft);
-  const bytes = concatBytes(encoded.bytes, writeUi(new Writer(96), ui).finish());
-  const parts = { ui, digest: encoded.digest, bytes };
+  const content = encoded ?? encodeDraft(context, draft);
+  const bytes = writeUi(new Writer().raw(content.bytes), ui).finish();
+  const parts = { ui, digest: content.digest, bytes };
   switch (draft.kind) {
     case 'PREPARE':
       return { ...draft, ...parts, recoverDigests: recoverDigestsOf(context, draft) };

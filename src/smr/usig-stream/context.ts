@@ -2,8 +2,8 @@
  * What the rules of the streams are parameterised by: the static configuration of one cluster (decision E5). Every
  * function of this folder is pure in (context, bytes, certified registry).
  */
-import { bytesToDigest, concatBytes } from '../../core/bytes.ts';
-import { domainTag, domainWriter } from '../../core/domain.ts';
+import { Writer } from '../../core/codec.ts';
+import { domainTag, domainWriter, finishDigest } from '../../core/domain.ts';
 import type { Domain } from '../../core/domain.ts';
 import type { ClusterSettings, Suite } from '../../core/config.ts';
 import type { Digest, Hash, ReplicaId, View } from '../../core/types.ts';
@@ -99,7 +99,7 @@ export type DigestContext = Pick<StreamContext, 'hash' | 'prefixes'>;
 
 /** Digest of canonical content under its kind. */
 export function digestOf(context: DigestContext, kind: DigestKind, content: Uint8Array): Digest {
-  return bytesToDigest(context.hash(concatBytes(context.prefixes[kind], content)));
+  return finishDigest(context.hash, new Writer().raw(context.prefixes[kind]).raw(content));
 }
 
 /** Digest of the fixed NEW-VIEW that view 0 starts with: view 0, counter 0, empty base, no UI. */
