@@ -10,6 +10,7 @@ import { modelHash } from '../crypto/fast-model.ts';
 import { minbft } from '../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
 import type { Fired } from './chance.ts';
+import { runCoreWorld } from './core/run.ts';
 import type { Violation } from './judge.ts';
 import type { WorldListener } from './listener.ts';
 import { drawScenario } from './scenario.ts';
@@ -18,8 +19,17 @@ import { secondVoice } from './trusted-faults.ts';
 import { World } from './world.ts';
 import type { Corruption, CorruptionContext, Narrator } from './world.ts';
 
+/**
+ * How much of the product runs. `whole`: the real host on bytes, ledger and client included. `core`: the protocol's
+ * objects alone on modelled surroundings (`sim/core/`), many times as fast.
+ */
+export const FIDELITIES = ['whole', 'core'] as const;
+export type Fidelity = (typeof FIDELITIES)[number];
+
 /** What may be fixed from outside; everything else comes from the seed. */
 export interface ScheduleOptions extends ScenarioOverrides {
+  /** Default: `whole`. */
+  readonly fidelity?: Fidelity;
   /** Told what happens, line by line; the run is the same with and without it. */
   readonly narrate?: Narrator;
   /** Told every frame that is delivered, in words. */
@@ -70,6 +80,7 @@ export function runSchedule(seed: number, options: ScheduleOptions = {}): Schedu
 
 /** Runs a schedule that is given as a whole; of the options only the listeners count. */
 export function runScenario(scenario: Scenario, options: ScheduleOptions = {}): ScheduleResult {
+  if (options.fidelity === 'core') return resultOf(runCoreWorld(scenario, options), scenario, options);
   const world = new World<MinbftMessage>({
     scenario,
     definition: minbft,
@@ -84,13 +95,29 @@ export function runScenario(scenario: Scenario, options: ScheduleOptions = {}): 
   return resultOf(world, scenario, options);
 }
 
+/** A world of any fidelity that has come to its end. */
+export interface EndedWorld {
+  readonly correct: readonly { readonly stateTransfers: number; readonly restarts: number }[];
+  readonly judge: {
+    readonly violations: readonly Violation[];
+    readonly highest: number;
+    readonly believed: number;
+  };
+  readonly queue: { readonly now: number };
+  readonly highestView: number;
+  readonly events: number;
+  readonly framesSent: number;
+  readonly traceHash: string;
+  readonly accused: ReadonlyMap<number, ReadonlySet<string>>;
+}
+
 /** What came of a run that has ended. */
 export function resultOf(
-  world: World<MinbftMessage>,
+  world: EndedWorld,
   scenario: Scenario,
   options: ScheduleOptions = {},
 ): ScheduleResult {
-  const sum = (of: (node: World<MinbftMessage>['nodes'][number]) => number): number =>
+  const sum = (of: (node: EndedWorld['correct'][number]) => number): number =>
     world.correct.reduce((total, node) => total + of(node), 0);
   return {
     seed: scenario.seed,
@@ -116,7 +143,7 @@ export function resultOf(
 }
 
 /** One line that repeats a run: the seed, and what was fixed beside it. */
-export function reproduction(seed: number, overrides: ScenarioOverrides): string {
+export function reproduction(seed: number, overrides: ScheduleOptions): string {
   const parts = [`moiety sim --seed ${seed}`];
   if (overrides.replicas !== undefined) parts.push(`--replicas ${overrides.replicas}`);
   if (overrides.faults !== undefined) parts.push(`--faults ${overrides.faults.join(',') || 'none'}`);
@@ -125,6 +152,7 @@ export function reproduction(seed: number, overrides: ScenarioOverrides): string
   if (overrides.fork !== undefined) parts.push(`--fork ${overrides.fork}`);
   if (overrides.fence === false) parts.push('--no-fence');
   if (overrides.durationMs !== undefined) parts.push(`--duration ${overrides.durationMs}`);
+  if (overrides.fidelity === 'core') parts.push('--fidelity core');
   return parts.join(' ');
 }
 
@@ -168,6 +196,8 @@ function corruptForker(context: CorruptionContext): Corruption<MinbftMessage> {
 
 /** Which seeds, and what is fixed for all of them. */
 export interface BudgetOptions extends ScenarioOverrides {
+  /** Default: `whole`. */
+  readonly fidelity?: Fidelity;
   readonly from: number;
   readonly count: number;
 }

@@ -1,7 +1,7 @@
 /** `moiety sim`: runs schedules of the deterministic simulator. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { ScheduleResult } from '../../sim/run-schedule.ts';
+import type { Fidelity, ScheduleResult } from '../../sim/run-schedule.ts';
 import type { FaultKind, ScenarioOverrides } from '../../sim/scenario.ts';
 import { addSimCampaign } from './sim-campaign.ts';
 import { EXIT, usageFailure } from '../failure.ts';
@@ -15,6 +15,7 @@ interface Options {
   readonly faults?: string;
   readonly byzantine?: readonly string[];
   readonly duration?: number;
+  readonly fidelity: Fidelity;
   readonly verbose?: boolean;
   readonly json?: boolean;
 }
@@ -69,7 +70,7 @@ async function sim(options: Options): Promise<void> {
       : {};
   let summary = EMPTY_SUMMARY;
   for (let seed = options.seed; seed < options.seed + options.seeds; seed += 1) {
-    const result = runSchedule(seed, { ...overrides, ...narrate });
+    const result = runSchedule(seed, { ...overrides, ...narrate, fidelity: options.fidelity });
     summary = addToSummary(summary, result);
     if (options.seeds === 1 || options.json === true || result.violations.length > 0)
       printResult(result, options);
@@ -112,6 +113,11 @@ export function addSim(program: Command): void {
       )
       .addOption(
         new Option('--duration <ms>', 'length of the phase with faults').argParser(wholeNumber(1, 3_600_000)),
+      )
+      .addOption(
+        new Option('--fidelity <name>', 'the whole host on bytes, or the bare protocol core, many times as fast')
+          .choices(['whole', 'core'])
+          .default('whole'),
       )
       .option('--verbose', 'tell what happens'),
   )

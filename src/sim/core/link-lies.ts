@@ -1,0 +1,128 @@
+/**
+ * What a Byzantine machine of the core fidelity does with what it sends: silence, delay, withholding, replay, wrong
+ * answers to clients. Lies of bytes have no counterpart here; lies before the seal are those of `adversary/`.
+ */
+import type { Behaviour } from '../../adversary/behaviours.ts';
+import type { WireResult } from '../../core/client-wire.ts';
+import type { Prng } from '../../core/prng.ts';
+import type { Milliseconds, ReplicaId } from '../../core/types.ts';
+import type { CoreFrame, CoreReply } from './frame.ts';
+
+/** Where a machine sends. */
+export interface CoreLinks<M> {
+  readonly toPeer: (to: ReplicaId, frame: CoreFrame<M>) => void;
+  readonly toClient: (client: number, reply: CoreReply) => void;
+}
+
+/** What lies on links are made of. */
+export interface LinkLiarOptions {
+  readonly self: ReplicaId;
+  readonly n: number;
+  readonly random: Prng;
+  readonly after: (delayMs: Milliseconds, action: () => void) => void;
+  /** About how long the others wait before they suspect. */
+  readonly patienceMs: Milliseconds;
+}
+
+/** Frames that `replay` remembers. */
+const MEMORY = 128;
+
+/** Links that lie as `behaviour` says; other behaviours leave them as they are. */
+export function wrapLinks<M>(
+  behaviour: Behaviour,
+  options: LinkLiarOptions,
+  links: CoreLinks<M>,
+): CoreLinks<M> {
+  switch (behaviour) {
+    case 'silent':
+      return silence(options, links);
+    case 'delay':
+      return delays(options, links);
+    case 'withhold':
+      return withholding(options, links);
+    case 'replay':
+      return replays(options, links);
+    case 'corrupt-reply':
+      return { ...links, toClient: (client, reply) => links.toClient(client, lie(options.random, reply)) };
+    default:
+      return links;
+  }
+}
+
+/** Speaks for a while, so that others depend on it, and then never again. */
+function silence<M>(options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
+  let left = options.random.pick([0, 20, 100, 400]);
+  const speaks = (): boolean => {
+    left -= 1;
+    return left >= 0;
+  };
+  return {
+    toPeer: (to, frame) => {
+      if (speaks()) links.toPeer(to, frame);
+    },
+    toClient: (client, reply) => {
+      if (speaks()) links.toClient(client, reply);
+    },
+  };
+}
+
+function delays<M>(options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
+  const { random, after, patienceMs } = options;
+  const high = patienceMs * random.pick([0.3, 0.9, 1.5, 4]);
+  const hold = (action: () => void): void => after(high * (0.5 + random.unit() / 2), action);
+  return {
+    toPeer: (to, frame) => hold(() => links.toPeer(to, frame)),
+    toClient: (client, reply) => hold(() => links.toClient(client, reply)),
+  };
+}
+
+/** Keeps its messages, or only the bodies they name, from some; whom it cheats changes from time to time. */
+function withholding<M>(options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
+  const { random, n } = options;
+  const onlyBodies = random.chance(0.4);
+  let victims: boolean[] = [];
+  let left = 0;
+  return {
+    ...links,
+    toPeer: (to, frame) => {
+      if (left === 0) {
+        left = random.pick([50, 300, 2000]);
+        victims = Array.from({ length: n }, () => random.chance(0.5));
+      }
+      left -= 1;
+      if (victims[to] !== true || (onlyBodies && frame.kind !== 'body')) links.toPeer(to, frame);
+    },
+  };
+}
+
+function replays<M>(options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
+  const { random, n, self } = options;
+  const remembered: CoreFrame<M>[] = [];
+  return {
+    ...links,
+    toPeer: (to, frame) => {
+      links.toPeer(to, frame);
+      if (remembered.length < MEMORY) remembered.push(frame);
+      else remembered[random.between(0, MEMORY - 1)] = frame;
+      const other = random.between(0, n - 1);
+      if (other !== self && random.chance(0.3)) links.toPeer(other, random.pick(remembered));
+    },
+  };
+}
+
+/** A reply with one wrong result. */
+function lie(random: Prng, reply: CoreReply): CoreReply {
+  if (reply.results.length === 0) return reply;
+  const wrong = random.between(0, reply.results.length - 1);
+  const results = reply.results.map((result, index) => (index === wrong ? altered(random, result) : result));
+  return { ...reply, results };
+}
+
+function altered(random: Prng, result: WireResult): WireResult {
+  if (random.chance(0.2)) return { ...result, sequence: result.sequence + 1 };
+  if (random.chance(0.2)) return { ...result, height: result.height + 1 };
+  const bytes = result.result.slice();
+  const at = random.between(0, bytes.length - 1);
+  bytes[at] = bytes[at]! ^ (1 + random.between(0, 254));
+  return { ...result, result: bytes };
+}

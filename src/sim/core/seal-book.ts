@@ -1,0 +1,136 @@
+/**
+ * Seals without cryptography: a book of everything that was ever sealed. A seal holds if the book has it, so nobody can
+ * forge one, and what was altered after it was sealed has no entry. All seals look alike; only the book tells them apart.
+ */
+import { equalBytes } from '../../core/bytes.ts';
+import type { ProtocolDefinition, Seal, SealVerdict, TrustedKey } from '../../core/protocol.ts';
+import type { Bundle, RecoverRequest } from '../../core/request.ts';
+import { recoverDigest } from '../../core/request.ts';
+import type { CounterValue, Digest, Hash, ReplicaId, TcEpoch } from '../../core/types.ts';
+import type { Domain } from '../../core/domain.ts';
+import { fillBytes } from './fill.ts';
+
+/** Bytes of every seal. */
+export const SEAL_BYTES = fillBytes(64, 0x5e);
+
+/** Whether the bytes of a seal are what this model makes. */
+function looksRight(bytes: Uint8Array): boolean {
+  return bytes === SEAL_BYTES || equalBytes(bytes, SEAL_BYTES);
+}
+
+/** Keys that one machine knows: by replica and tcEpoch, the first one stays. */
+export class KeyRing {
+  readonly #keys = new Map<string, TrustedKey>();
+
+  trust(key: TrustedKey): void {
+    const name = nameOf(key.replica, key.tcEpoch);
+    if (!this.#keys.has(name)) this.#keys.set(name, key);
+  }
+
+  find(replica: ReplicaId, tcEpoch: TcEpoch): TrustedKey | undefined {
+    return this.#keys.get(nameOf(replica, tcEpoch));
+  }
+}
+
+function nameOf(replica: ReplicaId, tcEpoch: TcEpoch): string {
+  return `${replica}/${tcEpoch}`;
+}
+
+/** What the book is made of. */
+export interface SealBookOptions<M> {
+  readonly definition: Pick<ProtocolDefinition<M>, 'seals'>;
+  readonly hash: Hash;
+  readonly domain: Domain;
+  /** The components that genesis registers, by replica: everybody knows them. */
+  readonly genesis: readonly TrustedKey[];
+}
+
+/** See the top of this file. */
+export class SealBook<M extends object> {
+  readonly #options: SealBookOptions<M>;
+  /** By public key of a component, then by counter: what it certified. More than one only if there are two of it. */
+  readonly #certified = new Map<string, (Digest | Digest[] | undefined)[]>();
+  readonly #hostSealed = new Set<string>();
+  readonly #clientSealed = new Set<Digest>();
+  /** Messages whose seals all hold under keys of genesis. */
+  readonly #genuine = new WeakSet<M>();
+
+  constructor(options: SealBookOptions<M>) {
+    this.#options = options;
+  }
+
+  /** A component certifies a digest. */
+  certify(publicKey: string, counter: CounterValue, digest: Digest): void {
+    let values = this.#certified.get(publicKey);
+    if (values === undefined) this.#certified.set(publicKey, (values = []));
+    const known = values[counter];
+    if (known === undefined) values[counter] = digest;
+    else if (typeof known === 'string') values[counter] = [known, digest];
+    else known.push(digest);
+  }
+
+  /** A host signs a digest. */
+  signAsHost(replica: ReplicaId, digest: Digest): Uint8Array {
+    this.#hostSealed.add(`${replica}/${digest}`);
+    return SEAL_BYTES;
+  }
+
+  /** A client signs a bundle. */
+  signAsClient(digest: Digest): void {
+    this.#clientSealed.add(digest);
+  }
+
+  /** Judges all seals of a message. */
+  judge(message: M, ring: KeyRing): SealVerdict {
+    if (this.#genuine.has(message)) return 'valid';
+    let verdict: SealVerdict = 'valid';
+    let onlyGenesis = true;
+    for (const seal of this.#options.definition.seals(message)) {
+      if (seal.kind === 'counter' && !this.#isOfGenesis(seal.ui.replica, seal.ui.tcEpoch))
+        onlyGenesis = false;
+      const one = this.#judgeSeal(seal, ring);
+      if (one === 'invalid') return 'invalid';
+      if (one === 'unknownKey') verdict = 'unknownKey';
+    }
+    if (onlyGenesis && verdict === 'valid') this.#genuine.add(message);
+    return verdict;
+  }
+
+  #isOfGenesis(replica: ReplicaId, tcEpoch: TcEpoch): boolean {
+    return this.#options.genesis[replica]?.tcEpoch === tcEpoch;
+  }
+
+  #judgeSeal(seal: Seal, ring: KeyRing): SealVerdict {
+    if (seal.kind === 'client')
+      return this.#clientSealed.has(seal.digest) && looksRight(seal.signature) ? 'valid' : 'invalid';
+    if (seal.kind === 'host')
+      return this.#hostSealed.has(`${seal.replica}/${seal.digest}`) && looksRight(seal.signature)
+        ? 'valid'
+        : 'invalid';
+    const { ui, digest } = seal;
+    const ofGenesis = this.#options.genesis[ui.replica];
+    if (ofGenesis === undefined) return 'invalid';
+    const key = ofGenesis.tcEpoch === ui.tcEpoch ? ofGenesis : ring.find(ui.replica, ui.tcEpoch);
+    if (key === undefined) return 'unknownKey';
+    return looksRight(ui.authenticator) && this.#isCertified(key.publicKey, ui.counter, digest)
+      ? 'valid'
+      : 'invalid';
+  }
+
+  #isCertified(publicKey: string, counter: CounterValue, digest: Digest): boolean {
+    const known = this.#certified.get(publicKey)?.[counter];
+    return known === digest || (typeof known === 'object' && known.includes(digest));
+  }
+
+  /** Whether a client sealed this bundle; its digest must be the one of its bytes. */
+  isAuthentic(bundle: Bundle): boolean {
+    return this.#clientSealed.has(bundle.digest) && looksRight(bundle.signature);
+  }
+
+  /** Whether the host of a replica sealed this request. */
+  isAuthenticRecover(request: RecoverRequest): boolean {
+    const { hash, domain, genesis } = this.#options;
+    if (request.replica >= genesis.length || !looksRight(request.signature)) return false;
+    return this.#hostSealed.has(`${request.replica}/${recoverDigest(hash, domain, request)}`);
+  }
+}

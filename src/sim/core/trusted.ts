@@ -1,0 +1,118 @@
+/**
+ * The trusted component of the core fidelity: a counter with a name. What it certifies goes into the book of seals;
+ * everything else that a component can suffer (loss, an old state put back, a second one with the same key) is here.
+ */
+import type { TrustedKey } from '../../core/protocol.ts';
+import type { CounterValue, Digest, ReplicaId } from '../../core/types.ts';
+import { RECENT_DEPTH } from '../../trusted/contract.ts';
+import type { RecentCertificate, TrustedIdentity } from '../../trusted/contract.ts';
+import { MEASUREMENT, modelledKey } from './genesis.ts';
+import { SEAL_BYTES } from './seal-book.ts';
+
+/** What a component knows at one moment: enough to make a second one that nobody can tell from it. */
+export interface CoreTrustedMoment {
+  readonly key: TrustedKey;
+  readonly certified: readonly Digest[];
+}
+
+/** Numbers of the components that a replica ever had, its clones included. */
+interface Generations {
+  next: number;
+}
+
+/** See the top of this file. */
+export class CoreTrusted {
+  readonly #owner: ReplicaId;
+  readonly #certify: (publicKey: string, counter: CounterValue, digest: Digest) => void;
+  readonly #generations: Generations;
+  #key: TrustedKey;
+  /** Digest of counter value i+1 at i. */
+  #certified: Digest[] = [];
+
+  constructor(
+    owner: ReplicaId,
+    certify: (publicKey: string, counter: CounterValue, digest: Digest) => void,
+    generations: Generations = { next: 0 },
+  ) {
+    this.#owner = owner;
+    this.#certify = certify;
+    this.#generations = generations;
+    this.#key = this.#newKey();
+  }
+
+  get key(): TrustedKey {
+    return this.#key;
+  }
+
+  /** Last value that it gave. */
+  get counter(): CounterValue {
+    return this.#certified.length;
+  }
+
+  /** Gives the next value to a digest. */
+  certify(digest: Digest): CounterValue {
+    const counter = this.#certified.push(digest);
+    this.#certify(this.#key.publicKey, counter, digest);
+    return counter;
+  }
+
+  identity(): TrustedIdentity {
+    const { tcId, tcEpoch, publicKey } = this.#key;
+    return {
+      program: 'usig',
+      measurement: MEASUREMENT,
+      suite: 'ed25519',
+      tcId,
+      tcEpoch,
+      publicKey,
+      persistent: true,
+      counter: this.counter,
+    };
+  }
+
+  /** Its last certificates, oldest first. */
+  recent(count: number): RecentCertificate[] {
+    const from = Math.max(0, this.counter - Math.min(count, RECENT_DEPTH));
+    return this.#certified.slice(from).map((digest, index) => ({
+      counter: from + index + 1,
+      digest,
+      authenticator: SEAL_BYTES,
+      core: new Uint8Array(0),
+    }));
+  }
+
+  /** It is lost with all that it knew; another one takes its place. Also what `renew` does. */
+  lose(): void {
+    this.#key = this.#newKey();
+    this.#certified = [];
+  }
+
+  /** Its folder without what the last `count` certificates left there. */
+  momentBefore(count: number): CoreTrustedMoment {
+    const { length } = this.#certified;
+    return { key: this.#key, certified: this.#certified.slice(0, Math.max(0, length - count)) };
+  }
+
+  /**
+   * An older state of it is put back. A fenced footprint notices, and comes up as a new component; without the fence it
+   * goes on from the older counter.
+   */
+  putBack(moment: CoreTrustedMoment, fenced: boolean): void {
+    if (fenced) return this.lose();
+    this.#key = moment.key;
+    this.#certified = [...moment.certified];
+  }
+
+  /** A second component from a copy of this one; fenced, it gets a name and key of its own. */
+  clone(fenced: boolean): CoreTrusted {
+    const second = new CoreTrusted(this.#owner, this.#certify, this.#generations);
+    if (!fenced) second.putBack(this.momentBefore(0), false);
+    return second;
+  }
+
+  #newKey(): TrustedKey {
+    const key = modelledKey(this.#owner, this.#generations.next);
+    this.#generations.next += 1;
+    return key;
+  }
+}

@@ -1,0 +1,360 @@
+/**
+ * One run in the core fidelity: the protocol's replicas as objects, their modelled surroundings, the planned faults
+ * and the same judges as everywhere. The same scenario gives the same run, event for event.
+ */
+import type { CheckpointState, ProtocolDefinition, Replica, RuleTrace } from '../../core/protocol.ts';
+import { Prng } from '../../core/prng.ts';
+import type { Batch, Bundle } from '../../core/request.ts';
+import type { Digest, ReplicaId } from '../../core/types.ts';
+import { Chance, SITE } from '../chance.ts';
+import type { Fired } from '../chance.ts';
+import { EventQueue } from '../event-queue.ts';
+import { FaultDriver } from '../fault-driver.ts';
+import { Judge } from '../judge.ts';
+import type { WorldListener } from '../listener.ts';
+import { CALM_NETWORK, Network } from '../network.ts';
+import type { Scenario } from '../scenario.ts';
+import { Watch } from '../watch.ts';
+import { CoreClient } from './client.ts';
+import { CoreDisk } from './disk.ts';
+import { nameOfFrame } from './frame.ts';
+import type { CoreFrame, CoreReply } from './frame.ts';
+import { createCoreGenesis } from './genesis.ts';
+import type { CoreGenesis } from './genesis.ts';
+import type { CoreLinks } from './link-lies.ts';
+import { CoreMachine } from './machine.ts';
+import { SealBook } from './seal-book.ts';
+import type { TransferAnswer } from './transfer.ts';
+import { CoreTrusted } from './trusted.ts';
+
+/** What clocks show at the beginning of virtual time, milliseconds. */
+const EPOCH_MS = 1_000_000;
+/** How often the judges look at the replicas' inside, milliseconds of virtual time. */
+const INSPECT_EVERY_MS = 40;
+/** Reasons for ignoring a frame that no frame of a correct replica may ever cause. */
+const POISON = new Set(['invalidSeal', 'invalidClientSeal']);
+/** No client key is looked at here: a link says which client it is. */
+const NO_KEY = new Uint8Array(0);
+
+/** What a note says. */
+type Detail = Readonly<Record<string, string | number | boolean>>;
+
+/** How a Byzantine machine differs from a correct one. */
+export interface CoreCorruption<M> {
+  readonly wrapReplica: (replica: Replica<M>) => Replica<M>;
+  readonly wrapLinks: (links: CoreLinks<M>) => CoreLinks<M>;
+}
+
+/** What a lie can use. */
+export interface CoreCorruptionContext {
+  readonly replica: ReplicaId;
+  /** Undefined for a forker. */
+  readonly behaviour: Scenario['byzantine'][number]['behaviour'] | undefined;
+  readonly scenario: Scenario;
+  readonly genesis: CoreGenesis;
+  readonly trusted: CoreTrusted;
+  readonly random: Prng;
+  readonly after: (delayMs: number, action: () => void) => void;
+  /** Restarts the machine a moment later. */
+  readonly reboot: () => void;
+}
+
+/** What a world is made of. */
+export interface CoreWorldOptions<M extends object> {
+  readonly scenario: Scenario;
+  readonly definition: ProtocolDefinition<M>;
+  readonly corrupt: (context: CoreCorruptionContext) => CoreCorruption<M>;
+  readonly narrate?: (atMs: number, text: string) => void;
+  /** Told every frame that is delivered, in words. */
+  readonly watch?: (atMs: number, text: string) => void;
+  readonly trace?: (event: RuleTrace) => void;
+  readonly listener?: WorldListener<CoreFrame<M>>;
+  readonly onFired?: (fired: Fired) => void;
+}
+
+/** See the top of this file. */
+export class CoreWorld<M extends object> {
+  readonly scenario: Scenario;
+  readonly queue = new EventQueue();
+  readonly judge: Judge;
+  readonly nodes: CoreMachine<M>[] = [];
+  readonly clients: CoreClient[] = [];
+  readonly #options: CoreWorldOptions<M>;
+  readonly #network: Network<CoreFrame<M>>;
+  readonly #chance: Chance;
+  readonly #disks: CoreDisk[] = [];
+  readonly #trusted: CoreTrusted[] = [];
+  readonly #faults: FaultDriver;
+  readonly #look: Watch;
+  readonly #genesis: CoreGenesis;
+  readonly #book: SealBook<M>;
+  readonly #batches = new Map<Digest, Batch>();
+  readonly #listener: WorldListener<CoreFrame<M>>;
+  #trace = 0x811c9dc5;
+  #settled = false;
+  /** Events that ran. */
+  events = 0;
+  /** Evidence that correct replicas have, by accused replica. */
+  readonly accused = new Map<ReplicaId, Set<string>>();
+
+  constructor(options: CoreWorldOptions<M>) {
+    const { scenario, definition } = options;
+    this.scenario = scenario;
+    this.#options = options;
+    this.#listener = options.listener ?? {};
+    this.judge = new Judge(() => this.queue.now);
+    this.#chance = new Chance(scenario.seed, {
+      ...(scenario.fires === undefined ? {} : { fires: scenario.fires }),
+      ...(options.onFired === undefined ? {} : { onFired: options.onFired }),
+    });
+    this.#genesis = createCoreGenesis(scenario, definition.name);
+    const { hash, domain, trusted } = this.#genesis;
+    this.#book = new SealBook({ definition, hash, domain, genesis: trusted });
+    this.#network = new Network(scenario.n, this.queue, this.#chance, scenario.network, (from, to, frame) =>
+      this.#arrive(from, to, frame),
+    );
+    const random = new Prng(scenario.seed + 2);
+    for (let id = 0; id < scenario.n; id += 1) this.nodes.push(this.#makeMachine(id, random.fork()));
+    for (let index = 0; index < scenario.clients.length; index += 1)
+      this.clients.push(this.#makeClient(index, random.fork()));
+    this.#faults = this.#makeFaults();
+    this.#look = new Watch(scenario, this.judge, this.correct, this.clients);
+  }
+
+  /** Sum over everything that was delivered: equal for equal runs. */
+  get traceHash(): string {
+    return (this.#trace >>> 0).toString(16).padStart(8, '0');
+  }
+
+  get correct(): readonly CoreMachine<M>[] {
+    return this.nodes.filter((node) => node.isCorrect);
+  }
+
+  /** Frames that entered links between replicas. */
+  get framesSent(): number {
+    return this.#network.sent;
+  }
+
+  /** Inputs that replicas worked on. */
+  get steps(): number {
+    return this.nodes.reduce((sum, node) => sum + node.steps, 0);
+  }
+
+  /** Highest view that a correct replica was seen in. */
+  get highestView(): number {
+    return this.#look.highestView;
+  }
+
+  /** Runs to the end: until everything is settled, a judge objects, or time is up. */
+  run(): void {
+    const { calmMs, settleMs } = this.scenario;
+    for (const node of this.nodes) node.start();
+    for (const client of this.clients)
+      this.queue.after(this.#chance.range(SITE.client, 0, 0, 20), () => client.start());
+    this.#faults.plan();
+    this.#inspectRegularly();
+    const deadline = calmMs + settleMs;
+    const { violations } = this.judge;
+    while (violations.length === 0 && !this.#settled && this.queue.runNext()) {
+      this.events += 1;
+      if (this.queue.now > deadline) {
+        this.judge.report(
+          'liveness',
+          `not settled ${settleMs} ms after the last fault: ${this.#look.unsettled()}`,
+        );
+        break;
+      }
+    }
+    if (violations.length === 0) this.judge.finish();
+  }
+
+  #makeMachine(id: ReplicaId, random: Prng): CoreMachine<M> {
+    const { scenario, queue, judge } = this;
+    const { definition, corrupt, trace } = this.#options;
+    const lie = scenario.byzantine.find((entry) => entry.replica === id);
+    const isCorrect = lie === undefined && scenario.forker?.replica !== id;
+    const genesis = this.#genesis;
+    const disk = new CoreDisk(id, queue, this.#chance, scenario.disk, genesis.trusted[id]!.tcEpoch);
+    const trusted = new CoreTrusted(id, (key, counter, digest) => this.#book.certify(key, counter, digest));
+    this.#disks.push(disk);
+    this.#trusted.push(trusted);
+    const links: CoreLinks<M> = {
+      toPeer: (to, frame) => {
+        this.#listener.onSend?.(id, to, frame);
+        this.#network.send(id, to, frame);
+      },
+      toClient: (client, reply) => this.#toClient(id, client, reply),
+    };
+    const corruption = isCorrect
+      ? undefined
+      : corrupt({
+          replica: id,
+          behaviour: lie?.behaviour,
+          scenario,
+          genesis,
+          trusted,
+          random: random.fork(),
+          after: (delayMs, action) => queue.after(delayMs, action),
+          reboot: () => queue.after(0, () => this.#faults.reboot(id)),
+        });
+    const { onExecuted } = this.#listener;
+    return new CoreMachine<M>({
+      id,
+      genesis,
+      definition,
+      book: this.#book,
+      batches: this.#batches,
+      trusted,
+      trustedLatency: scenario.trusted,
+      disk,
+      queue,
+      chance: this.#chance,
+      random,
+      judge,
+      isCorrect,
+      epochMs: EPOCH_MS + scenario.clockOffsetsMs[id]!,
+      askState: (source, checkpoint) => this.#askState(id, source, checkpoint),
+      note: (replica, name, detail) => this.#onNote(replica, name, detail),
+      ...(onExecuted === undefined ? {} : { onExecuted }),
+      ...(trace === undefined || !isCorrect ? {} : { trace }),
+      ...(corruption === undefined ? links : corruption.wrapLinks(links)),
+      ...(corruption === undefined ? {} : { wrapReplica: corruption.wrapReplica }),
+    });
+  }
+
+  #makeClient(index: number, random: Prng): CoreClient {
+    const { scenario, queue, judge } = this;
+    return new CoreClient({
+      index,
+      plan: scenario.clients[index]!,
+      n: scenario.n,
+      f: scenario.f,
+      random,
+      queue,
+      send: (to, bundle) => this.#fromClient(index, to, bundle),
+      sign: (bundle) => this.#book.signAsClient(bundle.digest),
+      onIssued: (txId) => {
+        this.#listener.onIssued?.(index, txId);
+        judge.onIssued(txId);
+      },
+      onBelieved: (believed) => {
+        this.#listener.onBelieved?.(believed);
+        judge.onBelieved(believed);
+      },
+    });
+  }
+
+  #makeFaults(): FaultDriver {
+    return new FaultDriver({
+      scenario: this.scenario,
+      queue: this.queue,
+      chance: this.#chance,
+      links: {
+        block: (from, to, blocked) => this.#network.block(from, to, blocked),
+        calm: () => {
+          this.#network.healAll();
+          this.#network.configure(CALM_NETWORK);
+        },
+      },
+      machines: this.nodes,
+      disks: this.#disks,
+      trusted: this.#trusted,
+      say: (text) => this.#say(text),
+    });
+  }
+
+  // ---- links ------------------------------------------------------------------------------------------------------
+
+  #arrive(from: ReplicaId, to: ReplicaId, frame: CoreFrame<M>): void {
+    this.#mix(1, from, to, frame.kind.length);
+    if (this.#listener.onArrival?.(from, to, frame) === false) return;
+    this.deliver(from, to, frame);
+  }
+
+  /** Hands a frame to a machine at once; also for what was kept from it before. */
+  deliver(from: ReplicaId, to: ReplicaId, frame: CoreFrame<M>): void {
+    this.#options.watch?.(this.queue.now, `${from} > ${to} ${nameOfFrame(frame)}`);
+    this.nodes[to]!.onPeerFrame(from, frame);
+  }
+
+  #fromClient(client: number, to: ReplicaId, bundle: Bundle): void {
+    const { loss, delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
+    const site = client * 16 + to;
+    if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
+    this.queue.after(this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
+      this.#mix(2, client, to, bundle.bytes.length);
+      const frame: CoreFrame<M> = { kind: 'bundle', bundle };
+      if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
+      this.nodes[to]!.onClientFrame(client, NO_KEY, frame);
+    });
+  }
+
+  #toClient(from: ReplicaId, client: number, reply: CoreReply): void {
+    if (this.nodes[from]!.isCorrect) this.judge.onSigned(from, reply.session, reply.results);
+    const { loss, delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
+    const site = client * 16 + from;
+    if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
+    this.queue.after(this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
+      this.#mix(3, from, client, reply.results.length);
+      this.clients[client]?.onReply(reply);
+    });
+  }
+
+  #askState(self: ReplicaId, source: ReplicaId, checkpoint: CheckpointState): TransferAnswer {
+    const machine = this.nodes[source];
+    const reaches = this.#network.isOpen(self, source) && this.#network.isOpen(source, self);
+    if (machine === undefined || !machine.isUp || !reaches) return { kind: 'silent' };
+    const { delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
+    const roundTripMs = delayLowMs + delayHighMs;
+    const state = machine.stateAt(checkpoint);
+    return state === undefined ? { kind: 'gone', roundTripMs } : { kind: 'state', state, roundTripMs };
+  }
+
+  #mix(kind: number, a: number, b: number, length: number): void {
+    let trace = this.#trace;
+    trace = Math.imul(trace ^ (kind * 65536 + a * 256 + b), 0x01000193);
+    trace = Math.imul(trace ^ length, 0x01000193);
+    trace = Math.imul(trace ^ Math.floor(this.queue.now * 1000), 0x01000193);
+    this.#trace = trace ^ (trace >>> 13);
+  }
+
+  // ---- looking ----------------------------------------------------------------------------------------------------
+
+  #inspectRegularly(): void {
+    this.queue.after(INSPECT_EVERY_MS, () => {
+      this.#settled = this.#look.look() && this.#faults.calm;
+      this.#inspectRegularly();
+    });
+  }
+
+  #onNote(replica: ReplicaId, name: string, detail: Detail): void {
+    if (this.#options.narrate !== undefined)
+      this.#options.narrate(this.queue.now, `${replica} ${name} ${JSON.stringify(detail)}`);
+    this.#listener.onNote?.(replica, name, detail);
+    if (!this.nodes[replica]!.isCorrect) return;
+    if (name === 'evidence') this.#onEvidence(replica, Number(detail['against']), String(detail['rule']));
+    if (name === 'ignored') this.#onIgnored(replica, String(detail['reason']), detail['from']);
+  }
+
+  #onEvidence(by: ReplicaId, against: ReplicaId, rule: string): void {
+    const rules = this.accused.get(against) ?? new Set();
+    rules.add(rule);
+    this.accused.set(against, rules);
+    if (this.nodes[against]!.isCorrect)
+      this.judge.report('accusation', `correct replica ${against} accused by ${by} under ${rule}`);
+  }
+
+  #onIgnored(by: ReplicaId, reason: string, from: unknown): void {
+    if (!POISON.has(reason)) return;
+    if (from === 'client' || this.nodes[Number(from)]!.isCorrect)
+      this.judge.report(
+        'self-acceptance',
+        `replica ${by} rejected a frame of correct ${String(from)}: ${reason}`,
+      );
+  }
+
+  #say(text: string): void {
+    this.#listener.onFault?.(text);
+    this.#options.narrate?.(this.queue.now, text);
+  }
+}
