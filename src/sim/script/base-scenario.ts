@@ -1,0 +1,47 @@
+/** What a script's scenario is before its lines say otherwise: a small calm cluster, in which nothing goes wrong. */
+import type { Scenario } from '../scenario.ts';
+
+/** A quiet scenario of `2f+1` replicas without clients. */
+export function baseScenario(f: number): Scenario {
+  const n = 2 * f + 1;
+  return {
+    seed: 1,
+    f,
+    n,
+    limits: {
+      checkpointInterval: 2,
+      pipelineFactor: 2,
+      batchRequestsMax: 1,
+      batchBytesMax: 96 * 1024,
+      logEntriesMax: 4096,
+      sessionsMax: 64,
+      sessionWindowMax: 64,
+    },
+    timers: {
+      batchDelayMs: 1,
+      statusMs: 20,
+      requestMs: 60,
+      newViewMs: 100,
+      backoffCapMs: 1_000,
+      gapMs: 5,
+      idleBatchMs: 20,
+    },
+    network: {
+      delayLowMs: 0.9,
+      delayHighMs: 1,
+      tailProbability: 0,
+      tailFactor: 1,
+      loss: 0,
+      duplication: 0,
+      reordering: false,
+    },
+    disk: { syncLowMs: 0.05, syncHighMs: 0.1 },
+    trusted: { lowMs: 0.01, highMs: 0.02 },
+    clockOffsetsMs: Array.from({ length: n }, () => 0),
+    byzantine: [],
+    faults: [],
+    clients: [],
+    calmMs: 700,
+    settleMs: 20_000,
+  };
+}

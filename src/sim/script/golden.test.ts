@@ -1,0 +1,45 @@
+/** Every script of `scenarios/` shows what it says it shows, under its own seed and under four others. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { parseScript } from './parse.ts';
+import { printScript } from './print.ts';
+import { runScript } from './run.ts';
+
+const folder = new URL('../../../scenarios/', import.meta.url);
+const files = readdirSync(folder)
+  .filter((file) => file.endsWith('.txt'))
+  .sort();
+const read = (file: string): string => readFileSync(new URL(file, folder), 'utf8');
+
+describe('scenarios', () => {
+  it('are named like their files, tell a story and are printed back to the same script', () => {
+    assert.ok(files.length >= 3);
+    for (const file of files) {
+      const script = parseScript(read(file));
+      assert.equal(`${script.name}.txt`, file);
+      assert.ok(script.story.join(' ').length > 80, `${file} tells no story`);
+      const again = parseScript(printScript(script));
+      assert.deepEqual(
+        { ...again, steps: again.steps.map(({ step }) => step) },
+        { ...script, steps: script.steps.map(({ step }) => step) },
+      );
+    }
+  });
+
+  for (const file of files)
+    it(file, () => {
+      const script = parseScript(read(file));
+      // Steps wait for what happens, so another seed, which moves delays, tells the same story.
+      const others = script.steps.length > 0 ? [1, 2, 3, 4] : [];
+      for (const seed of [script.scenario.seed, ...others.map((more) => script.scenario.seed + more)])
+        assert.deepEqual(runScript(script, { seed }).unmet, [], `seed ${seed}`);
+    });
+
+  it('run twice give the same trace', () => {
+    for (const file of files) {
+      const script = parseScript(read(file));
+      assert.equal(runScript(script).result.traceHash, runScript(script).result.traceHash, file);
+    }
+  });
+});

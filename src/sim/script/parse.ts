@@ -1,0 +1,224 @@
+/** Reads a scenario script. */
+import { behaviourOf, BEHAVIOURS } from '../../adversary/behaviours.ts';
+import type { JudgeName } from '../judge.ts';
+import type { Scenario } from '../scenario.ts';
+import { baseScenario } from './base-scenario.ts';
+import { isStep, readCondition, readStep, STEP_USAGE } from './parse-steps.ts';
+import { CLIENT_DEFAULT, readClients, readFault, readFires, readRest } from './plan.ts';
+import { ScriptError } from './script.ts';
+import type { Expectation, Script } from './script.ts';
+import { putAt, readSetting, SETTINGS } from './settings.ts';
+import type { Json, JsonObject } from './settings.ts';
+import { Words } from './words.ts';
+
+/** Judges that an expectation may name. */
+export const JUDGES: readonly JudgeName[] = [
+  'agreement',
+  'validity',
+  'exactly-once',
+  'checkpoint',
+  'reply',
+  'durability',
+  'accusation',
+  'self-acceptance',
+  'start',
+  'bounds',
+  'liveness',
+  'client',
+  'crash',
+];
+
+/** Lines of the head of a script, beside settings and steps. */
+export const HEAD_USAGE = {
+  scenario: 'scenario NAME',
+  protocol: 'protocol minbft',
+  fidelity: 'fidelity whole',
+  replicas: 'replicas COUNT (odd; f = (COUNT - 1) / 2)',
+  seed: 'seed NUMBER',
+  expect: 'expect clean | expect violation JUDGE | expect event CONDITION',
+  with: 'with mistake MUTANT expect violation JUDGE',
+  puppet: 'puppet A,B',
+  byzantine: 'byzantine A BEHAVIOUR',
+  clock: 'clock A ahead MS',
+  clients:
+    'clients COUNT [bundles N] [of REQUESTS] [every MS] [in-flight N] [retransmit MS] [to all|primary]',
+  at: 'at MS crash|pause|wipe|isolate|mute|deaf A|primary for MS | at MS partition A,B for MS [one-way] | at MS powercut for MS',
+  fires: 'fires loss|duplicate|tail A>B ORDINAL | fires FAMILY MEMBER ORDINAL | fires nothing',
+  set: 'set PATH JSON',
+  unset: 'unset PATH',
+} as const;
+
+interface Reading {
+  name: string;
+  story: string[];
+  protocol: string;
+  readonly scenario: JsonObject;
+  readonly puppets: number[];
+  readonly steps: Script['steps'][number][];
+  readonly expect: Expectation[];
+  readonly mistakes: Script['mistakes'][number][];
+}
+
+/** The script that a text says; throws `ScriptError` with the line and what was expected there. */
+export function parseScript(text: string): Script {
+  const lines = text.split('\n').map((line) => line.trim());
+  const reading: Reading = {
+    name: '',
+    story: [],
+    protocol: 'minbft',
+    scenario: baseOf(lines),
+    puppets: [],
+    steps: [],
+    expect: [],
+    mistakes: [],
+  };
+  let begun = false;
+  lines.forEach((line, index) => {
+    if (line.startsWith('#')) {
+      if (!begun) reading.story.push(line.replace(/^#\s?/, ''));
+      return;
+    }
+    if (line === '') return;
+    if (!line.startsWith('scenario ')) begun = true;
+    readLine(new Words(index + 1, line.replace(/\s#.*$/, '')), reading);
+  });
+  if (reading.name === '')
+    throw new ScriptError(0, 'the script has no name: it needs a line "scenario NAME"');
+  if (reading.expect.length === 0)
+    throw new ScriptError(
+      0,
+      'the script expects nothing: it needs a line "expect clean", or another expectation',
+    );
+  const { name, story, protocol, puppets, steps, expect, mistakes } = reading;
+  const scenario = reading.scenario as unknown as Scenario;
+  checkReplicas(scenario, puppets);
+  return { name, story, protocol, scenario, puppets, steps, expect, mistakes };
+}
+
+/** The number of replicas decides what everything else means, wherever it stands. */
+function baseOf(lines: readonly string[]): JsonObject {
+  let f = 1;
+  lines.forEach((line, index) => {
+    if (!line.startsWith('replicas ')) return;
+    const words = new Words(index + 1, line);
+    words.usage = HEAD_USAGE.replicas;
+    words.must('replicas');
+    const n = words.whole('a number of replicas');
+    if (n < 3 || n > 63 || n % 2 === 0)
+      throw new ScriptError(index + 1, `${n} replicas are not 2f+1 with f >= 1`);
+    f = (n - 1) / 2;
+  });
+  return baseScenario(f) as unknown as JsonObject;
+}
+
+function readLine(words: Words, into: Reading): void {
+  const verb = words.peek;
+  const setting = SETTINGS.find((candidate) => candidate.verb === verb);
+  if (isStep(verb) && !(verb === 'clients' && /^clients \d/.test(words.text))) {
+    into.steps.push({ line: words.line, step: readStep(words, (replica) => into.puppets.includes(replica)) });
+    return;
+  }
+  words.take('a verb');
+  if (setting !== undefined) return readSetting(setting, words, into.scenario);
+  if (!(verb in HEAD_USAGE)) {
+    const known = [
+      ...Object.keys(HEAD_USAGE),
+      ...SETTINGS.map((one) => one.verb),
+      ...Object.keys(STEP_USAGE),
+    ];
+    throw new ScriptError(
+      words.line,
+      `"${verb}" is not a verb; there are ${known.join(', ')}, and what puppets do`,
+    );
+  }
+  words.usage = HEAD_USAGE[verb as keyof typeof HEAD_USAGE];
+  readHead(verb as keyof typeof HEAD_USAGE, words, into);
+  words.end();
+}
+
+function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): void {
+  const { scenario } = into;
+  const append = (path: string, ...values: readonly Json[]): void => {
+    const before = (scenario[path] ?? []) as readonly Json[];
+    scenario[path] = [...before, ...values];
+  };
+  switch (verb) {
+    case 'scenario':
+      into.name = words.name('a name of lower-case letters, digits and hyphens');
+      return;
+    case 'protocol':
+      into.protocol = words.one(['minbft']);
+      return;
+    case 'fidelity':
+      words.one(['whole']);
+      return;
+    case 'replicas':
+      words.whole('a number of replicas');
+      return;
+    case 'seed':
+      scenario['seed'] = words.whole('a number');
+      return;
+    case 'expect':
+      into.expect.push(readExpectation(words));
+      return;
+    case 'with': {
+      words.must('mistake');
+      const mutant = words.take('the id of a mutant');
+      words.must('expect');
+      into.mistakes.push({ mutant, expect: readExpectation(words) });
+      return;
+    }
+    case 'puppet':
+      into.puppets.push(...words.replicas());
+      return;
+    case 'byzantine': {
+      const replica = words.replica();
+      const name = words.peek;
+      const behaviour = behaviourOf(name);
+      if (behaviour === undefined)
+        words.fail(`a behaviour (${BEHAVIOURS.map((one) => one.name).join(', ')})`);
+      words.take('');
+      return append('byzantine', { replica, behaviour, ...readRest(words) });
+    }
+    case 'clock': {
+      const replica = words.replica();
+      words.must('ahead');
+      const offsets = [...(scenario['clockOffsetsMs'] as readonly Json[])];
+      offsets[replica] = words.number('milliseconds');
+      scenario['clockOffsetsMs'] = offsets;
+      return;
+    }
+    case 'clients':
+      return append('clients', ...readClients(words, CLIENT_DEFAULT));
+    case 'at':
+      return append('faults', readFault(words));
+    case 'fires':
+      return append('fires', ...readFires(words, scenario['n'] as number));
+    case 'set': {
+      const path = words.take('a path with dots');
+      return putAt(scenario, path, words.json());
+    }
+    case 'unset':
+      return putAt(scenario, words.take('a path with dots'), undefined);
+  }
+}
+
+function readExpectation(words: Words): Expectation {
+  switch (words.one(['clean', 'violation', 'event'])) {
+    case 'clean':
+      return { kind: 'clean' };
+    case 'violation':
+      return { kind: 'violation', judge: words.one(JUDGES) };
+    case 'event':
+      return { kind: 'event', condition: readCondition(words) };
+  }
+}
+
+/** Replicas that do not exist, and lies beyond the fault budget of a puppet. */
+function checkReplicas(scenario: Scenario, puppets: readonly number[]): void {
+  const named = [...puppets, ...scenario.byzantine.map((entry) => entry.replica)];
+  for (const replica of named)
+    if (replica >= scenario.n) throw new ScriptError(0, `there is no replica ${replica} among ${scenario.n}`);
+  const twice = named.find((replica, index) => named.indexOf(replica) !== index);
+  if (twice !== undefined) throw new ScriptError(0, `replica ${twice} is named as Byzantine twice`);
+}

@@ -1,0 +1,161 @@
+/**
+ * A scenario script as data: what a text file of `scenarios/` says. A scenario (settings, planned faults, lies, load),
+ * steps that are taken one after the other, some of them when something has happened, and what is expected of the run.
+ */
+import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { JudgeName } from '../judge.ts';
+import type { Scenario } from '../scenario.ts';
+
+/** What is wrong with a script, for its author. `line` counts from 1; 0 if it is about the script as a whole. */
+export class ScriptError extends Error {
+  override readonly name = 'ScriptError';
+  readonly line: number;
+
+  constructor(line: number, text: string) {
+    super(line === 0 ? text : `line ${line}: ${text}`);
+    this.line = line;
+  }
+}
+
+/** Picks messages by what stands on their label; what is undefined does not matter. */
+export interface MessageFilter {
+  /** Kind of message (`COMMIT`) or frame (`body`); undefined: any. */
+  readonly kind?: string;
+  readonly sequence?: SequenceNumber;
+  /** `sequence` or higher. */
+  readonly orHigher?: boolean;
+  readonly view?: View;
+  readonly counter?: number;
+  /** Who made it. */
+  readonly author?: ReplicaId;
+}
+
+/** A rule about messages on links. */
+export interface LinkFilter extends MessageFilter {
+  readonly from?: readonly ReplicaId[];
+  readonly to?: readonly ReplicaId[];
+}
+
+/** Something that happens in a run; true from then on. */
+export type Condition =
+  | { readonly kind: 'executed'; readonly replica: ReplicaId; readonly sequence: SequenceNumber }
+  | { readonly kind: 'viewEntered'; readonly view: View; readonly by: readonly ReplicaId[] }
+  | { readonly kind: 'proven'; readonly replica: ReplicaId; readonly rule: string | undefined }
+  | { readonly kind: 'readmitted'; readonly replica: ReplicaId }
+  | { readonly kind: 'transfer'; readonly replica: ReplicaId }
+  | { readonly kind: 'told'; readonly replica: ReplicaId; readonly note: string }
+  | { readonly kind: 'heard'; readonly replica: ReplicaId; readonly message: MessageFilter }
+  | { readonly kind: 'requested' }
+  | { readonly kind: 'believed'; readonly count: number }
+  | { readonly kind: 'time'; readonly atMs: number };
+
+/** What is done to the messages that a rule picks. */
+export type RuleAction =
+  { readonly kind: 'drop' } | { readonly kind: 'hold' } | { readonly kind: 'delay'; readonly byMs: number };
+
+/** A message or body that a puppet says: by the name it was given, or one that it heard. */
+export type Reference =
+  | { readonly kind: 'named'; readonly name: string }
+  | { readonly kind: 'heard'; readonly message: MessageFilter };
+
+/** What a puppet has its trusted component certify. */
+export type Statement =
+  | {
+      readonly kind: 'PREPARE';
+      readonly view: View;
+      /** Undefined: the first one after the base of `newView`. */
+      readonly sequence: SequenceNumber | undefined;
+      readonly body: string;
+      /** The NEW-VIEW of its own that started the view. */
+      readonly newView: string | undefined;
+    }
+  | { readonly kind: 'COMMIT'; readonly of: Reference }
+  | { readonly kind: 'COMMIT-NEW-VIEW'; readonly of: Reference }
+  | {
+      readonly kind: 'CHECKPOINT';
+      readonly sequence: SequenceNumber;
+      /** Whose state it claims: that of another CHECKPOINT, or one that does not exist. */
+      readonly like: Reference | undefined;
+    }
+  | {
+      readonly kind: 'VIEW-CHANGE';
+      readonly view: View;
+      readonly log: readonly Reference[];
+      readonly stable: readonly Reference[];
+    }
+  | { readonly kind: 'NEW-VIEW'; readonly of: readonly Reference[] };
+
+/** One step; the next one is taken at once, unless this one waits. */
+export type Step =
+  | { readonly kind: 'wait'; readonly condition: Condition }
+  | { readonly kind: 'pass'; readonly forMs: number }
+  | {
+      readonly kind: 'rule';
+      readonly action: RuleAction;
+      readonly filter: LinkFilter;
+      readonly name: string | undefined;
+      readonly until: Condition | undefined;
+    }
+  | {
+      readonly kind: 'cut';
+      readonly side: readonly ReplicaId[];
+      readonly others: readonly ReplicaId[] | undefined;
+      readonly oneWay: boolean;
+      readonly name: string | undefined;
+    }
+  /** Ends a rule or a cut, or all of them; what was held is delivered. */
+  | { readonly kind: 'release'; readonly name: string | undefined }
+  | { readonly kind: 'clients'; readonly speak: boolean }
+  /** What follows may never come about: a correct product does not let it. */
+  | { readonly kind: 'perhaps' }
+  | {
+      readonly kind: 'machine';
+      readonly verb: 'crash' | 'restart' | 'wipe' | 'pause' | 'resume';
+      readonly replica: ReplicaId;
+    }
+  | {
+      readonly kind: 'batch';
+      readonly puppet: ReplicaId;
+      readonly name: string;
+      readonly view: View;
+      readonly pick: 'first' | 'last';
+    }
+  | {
+      readonly kind: 'seal';
+      readonly puppet: ReplicaId;
+      readonly name: string;
+      readonly statement: Statement;
+    }
+  | {
+      readonly kind: 'show';
+      readonly puppet: ReplicaId;
+      readonly what: readonly Reference[];
+      readonly to: readonly ReplicaId[];
+    }
+  | {
+      readonly kind: 'wish';
+      readonly puppet: ReplicaId;
+      readonly view: View;
+      readonly to: readonly ReplicaId[];
+    };
+
+/** What a run must show. */
+export type Expectation =
+  | { readonly kind: 'clean' }
+  | { readonly kind: 'violation'; readonly judge: JudgeName }
+  | { readonly kind: 'event'; readonly condition: Condition };
+
+/** See the top of this file. */
+export interface Script {
+  readonly name: string;
+  /** The comment lines at its top. */
+  readonly story: readonly string[];
+  readonly protocol: string;
+  readonly scenario: Scenario;
+  /** Byzantine replicas that say what steps make them say, and nothing else; not among `scenario.byzantine`. */
+  readonly puppets: readonly ReplicaId[];
+  readonly steps: readonly { readonly line: number; readonly step: Step }[];
+  readonly expect: readonly Expectation[];
+  /** What must be seen instead when the product has this mistake in it (an id of `test/mutants`). */
+  readonly mistakes: readonly { readonly mutant: string; readonly expect: Expectation }[];
+}
