@@ -58,7 +58,7 @@ import {
   encodeLast,
 } from '../../src/protocols/minbft/durable.ts';
 import { encodeEvidence as encodeProof, verifyEvidence } from '../../src/protocols/minbft/evidence.ts';
-import type { MinbftMessage } from '../../src/smr/usig-stream/messages.ts';
+import type { MinbftMessage, PrepareContent } from '../../src/smr/usig-stream/messages.ts';
 import { decodeRegistry, encodeRegistry } from '../../src/smr/registry.ts';
 import {
   completeDraft,
@@ -165,8 +165,7 @@ function evidenceOf(context: StreamContext, messages: readonly (MinbftMessage | 
     .filter((message) => message?.kind === 'PREPARE')
     .slice(0, 12)
     .map((first) => {
-      const { view, sequence, batchDigest, recovers } = first;
-      const content = { kind: 'PREPARE', view, sequence, batchDigest, recovers } as const;
+      const content: PrepareContent = first;
       const second = completeDraft(context, content, { ...first.ui, counter: first.ui.counter + 1 });
       return encodeProof({ kind: 'doubleProposal', first, second });
     });
