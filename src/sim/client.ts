@@ -48,7 +48,7 @@ export interface SimClientOptions {
   readonly epochMs: number;
   readonly send: (to: ReplicaId, frame: Uint8Array) => void;
   /** Called before a request leaves: from now on it may be executed. */
-  readonly onIssued: (txId: Digest) => void;
+  readonly onIssued: (txId: Digest, operation: Uint8Array) => void;
   readonly onBelieved: (believed: Believed) => void;
 }
 
@@ -225,7 +225,7 @@ export class SimClient {
         number,
         operation.slice(),
       );
-      onIssued(txId);
+      onIssued(txId, operation);
       open.set(txId, new Map());
     }
     const frame = encodeClientFrame({ kind: 'bundle', bytes });

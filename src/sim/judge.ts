@@ -1,206 +1,200 @@
 /**
- * Checkers that stand outside of the replicas. They see what correct replicas execute, install, accuse and reject, what
- * clients sent and what clients came to believe, and compare: agreement, validity, exactly-once, checkpoint equality,
- * truth and permanence of replies, no accusation of a correct replica, bounds.
+ * Checkers that stand outside of the replicas. They see what correct replicas execute, install, seal, accuse and reject,
+ * what clients sent and what clients came to believe, and compare. One class per family (`judges/`); this one passes on
+ * what happens and holds the verdicts. It works on objects alone, so that every fidelity of the simulator can call it.
  */
-import { bytesToHex } from '../core/bytes.ts';
 import type { WireResult } from '../core/client-wire.ts';
-import type { CheckpointState } from '../core/protocol.ts';
+import type { CheckpointState, Replica } from '../core/protocol.ts';
 import type { Batch } from '../core/request.ts';
-import type { Digest, ReplicaId, SequenceNumber, SessionId } from '../core/types.ts';
-import { isContradiction } from '../ledger/reply-evidence.ts';
+import type { Digest, Height, ReplicaId, SequenceNumber, SessionId } from '../core/types.ts';
+import type { HeaderSignature } from '../ledger/contract.ts';
+import { ReplicaState } from '../protocols/minbft/state.ts';
 import type { Believed } from './client.ts';
-import { sameResult } from './client.ts';
+import { Bench } from './judges/bench.ts';
+import type { JudgeName, Violation } from './judges/bench.ts';
+import { BoundsJudge } from './judges/bounds.ts';
+import { ChainJudge } from './judges/chain.ts';
+import type { ReceiptVerifier, StoredChain } from './judges/chain.ts';
+import { HistoryJudge } from './judges/history.ts';
+import type { IssuedRequest } from './judges/history.ts';
+import { OrderJudge } from './judges/order.ts';
+import type { JudgedOutcome } from './judges/order.ts';
+import { ProgressJudge } from './judges/progress.ts';
+import { ReplyJudge } from './judges/replies.ts';
+import { StreamJudge } from './judges/streams.ts';
+import { ViewChangeJudge } from './judges/view-change.ts';
 
-/** Names of the checkers. */
-export type JudgeName =
-  | 'agreement'
-  | 'validity'
-  | 'exactly-once'
-  | 'checkpoint'
-  | 'reply'
-  | 'durability'
-  | 'accusation'
-  | 'self-acceptance'
-  | 'start'
-  | 'bounds'
-  | 'liveness'
-  | 'client'
-  | 'crash';
+export type { JudgeName, Violation } from './judges/bench.ts';
+export type { JudgedOutcome } from './judges/order.ts';
 
-/** One thing that must not happen. */
-export interface Violation {
-  readonly judge: JudgeName;
-  readonly atMs: number;
-  readonly text: string;
+/** What a judge may know of a cluster beyond what it is told. Without it, only what is executed and believed is judged. */
+export interface JudgeOptions {
+  /** Judges that nobody listens to. */
+  readonly muted?: readonly JudgeName[];
+  /** Present: the insides of correct replicas are judged as well (`watch`). */
+  readonly cluster?: { readonly f: number; readonly isCorrect: (replica: ReplicaId) => boolean };
+  /** Present: receipts are made and verified. */
+  readonly receipts?: ReceiptVerifier;
+  /** False: no hypothetical view changes, the most expensive judge. Default: true. */
+  readonly viewChanges?: boolean;
 }
 
-/** Violations kept of one run: the first ones tell the story. */
-const VIOLATIONS_MAX = 20;
-
-/** What the judge looks at of an executed batch; `ExecutionOutcome` of the ledger has it all. */
-export interface JudgedOutcome {
-  readonly block:
-    | { readonly headerHash: Digest; readonly transactions: readonly { readonly id: Digest }[] }
-    | undefined;
-  readonly replies: readonly { readonly results: readonly WireResult[] }[];
-  readonly checkpoint: CheckpointState | undefined;
-}
-
-interface AgreedBatch {
-  readonly digest: Digest;
-  readonly headerHash: Digest | undefined;
-  readonly by: ReplicaId;
-}
+/** Looks between two measurements of the insides. */
+const MEASURE_EVERY = 4;
 
 /** See the top of this file. */
 export class Judge {
-  readonly #now: () => number;
-  readonly #batches = new Map<SequenceNumber, AgreedBatch>();
-  readonly #checkpoints = new Map<SequenceNumber, Digest>();
-  readonly #issued = new Set<Digest>();
-  /** Where each transaction was executed, and with which result. */
-  readonly #executedAt = new Map<Digest, SequenceNumber>();
-  readonly #results = new Map<Digest, WireResult>();
-  /** What correct replicas signed about a request of a session. */
-  readonly #signed = new Map<string, WireResult[]>();
-  readonly #unconfirmed = new Map<Digest, Believed>();
-  readonly violations: Violation[] = [];
-  /** Highest sequence number that any correct replica executed. */
-  highest: SequenceNumber = 0;
-  /** Highest sequence number of a result that a client believes. */
-  believedThrough: SequenceNumber = 0;
-  /** Results that clients believe. */
-  believed = 0;
+  readonly #bench: Bench;
+  readonly #order: OrderJudge;
+  readonly #replies: ReplyJudge;
+  readonly #history: HistoryJudge;
+  readonly #chain: ChainJudge;
+  readonly #streams: StreamJudge;
+  readonly #progress: ProgressJudge | undefined;
+  readonly #viewChanges: ViewChangeJudge | undefined;
+  readonly #bounds: BoundsJudge;
+  #looks = 0;
+  /** Insides of the correct replicas that run. */
+  readonly #running = new Map<ReplicaId, ReplicaState>();
 
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(now: () => number, options: JudgeOptions = {}) {
+    const bench = new Bench(now, options.muted);
+    const { cluster } = options;
+    const running = (): readonly ReplicaState[] => [...this.#running.values()];
+    this.#bench = bench;
+    this.#order = new OrderJudge(bench);
+    this.#replies = new ReplyJudge(bench, this.#order);
+    this.#history = new HistoryJudge(bench);
+    this.#chain = new ChainJudge(bench, this.#order, options.receipts);
+    this.#streams = new StreamJudge(bench, running);
+    this.#bounds = new BoundsJudge(bench);
+    this.#progress =
+      cluster === undefined ? undefined : new ProgressJudge(bench, this.#order, this.#streams, cluster);
+    this.#viewChanges =
+      cluster === undefined || options.viewChanges === false
+        ? undefined
+        : new ViewChangeJudge(bench, this.#order, running);
+  }
+
+  /** What was objected to so far, the first objections only. */
+  get violations(): readonly Violation[] {
+    return this.#bench.violations;
+  }
+
+  /** Highest sequence number that any correct replica executed. */
+  get highest(): SequenceNumber {
+    return this.#order.highest;
+  }
+
+  /** Highest sequence number of a result that a client believes. */
+  get believedThrough(): SequenceNumber {
+    return this.#replies.believedThrough;
+  }
+
+  /** Results that clients believe. */
+  get believed(): number {
+    return this.#replies.believed.length;
+  }
+
+  /** How much was judged by the judges that look inside. */
+  get effort(): Readonly<Record<string, number>> {
+    return {
+      sealed: this.#streams.judged,
+      undecided: this.#streams.undecided,
+      moments: this.#viewChanges?.moments ?? 0,
+      bases: this.#viewChanges?.bases ?? 0,
+      receipts: this.#chain.receipts,
+    };
   }
 
   report(judge: JudgeName, text: string): void {
-    if (this.violations.length < VIOLATIONS_MAX) this.violations.push({ judge, atMs: this.#now(), text });
+    this.#bench.report(judge, text);
   }
 
-  /** A correct replica signed a reply: no two of them may ever make a proof of each other (`ledger/reply-evidence.ts`). */
+  /** A correct replica signed a reply. */
   onSigned(replica: ReplicaId, session: SessionId, results: readonly WireResult[]): void {
-    for (const result of results) {
-      const name = `${session}/${result.number}`;
-      const signed = this.#signed.get(name) ?? [];
-      if (signed.some((known) => sameResult(known, result))) continue;
-      if (signed.some((known) => isContradiction(session, known, result)))
-        this.report(
-          'accusation',
-          `replica ${replica} signed ${show(result)}, a correct one ${show(signed[0]!)}`,
-        );
-      // Few differ: "forgotten" stands beside what was forgotten.
-      this.#signed.set(name, [...signed, { ...result, result: result.result.slice() }]);
-    }
+    this.#replies.onSigned(replica, session, results);
   }
 
-  /** A client is about to send this request. */
-  onIssued(txId: Digest): void {
-    this.#issued.add(txId);
+  /** A client is about to send this request; with `request` its history is judged. */
+  onIssued(txId: Digest, request?: IssuedRequest): void {
+    this.#order.onIssued(txId);
+    if (request !== undefined) this.#history.onIssued(txId, request);
   }
 
   /** A correct replica executed a batch (live or when it replayed its journal). */
   onExecuted(replica: ReplicaId, sequence: SequenceNumber, batch: Batch, outcome: JudgedOutcome): void {
-    const headerHash = outcome.block?.headerHash;
-    const agreed = this.#batches.get(sequence);
-    if (agreed === undefined) {
-      this.#batches.set(sequence, { digest: batch.digest, headerHash, by: replica });
-      this.highest = Math.max(this.highest, sequence);
-      this.#checkFirst(sequence, outcome);
-    } else if (agreed.digest !== batch.digest) {
-      this.report(
-        'agreement',
-        `sequence ${sequence}: replica ${replica} executed batch ${batch.digest.slice(0, 8)}, replica ${agreed.by} executed ${agreed.digest.slice(0, 8)}`,
-      );
-    } else if (agreed.headerHash !== headerHash) {
-      this.report(
-        'agreement',
-        `sequence ${sequence}: block of replica ${replica} differs from that of replica ${agreed.by}`,
-      );
-    }
-    for (const group of outcome.replies)
-      for (const result of group.results) this.#checkResult(replica, result);
-    if (outcome.checkpoint !== undefined) this.onCheckpoint(replica, outcome.checkpoint);
-  }
-
-  #checkFirst(sequence: SequenceNumber, outcome: JudgedOutcome): void {
-    for (const transaction of outcome.block?.transactions ?? []) {
-      if (!this.#issued.has(transaction.id))
-        this.report('validity', `sequence ${sequence}: transaction ${transaction.id} was never sent`);
-      const before = this.#executedAt.get(transaction.id);
-      if (before !== undefined && before !== sequence)
-        this.report('exactly-once', `transaction ${transaction.id} executed at ${before} and ${sequence}`);
-      this.#executedAt.set(transaction.id, sequence);
-    }
-  }
-
-  #checkResult(replica: ReplicaId, result: WireResult): void {
-    const known = this.#results.get(result.txId);
-    if (known === undefined) {
-      this.#results.set(result.txId, { ...result, result: result.result.slice() });
-      const believed = this.#unconfirmed.get(result.txId);
-      if (believed !== undefined) this.#confirm(believed);
-      return;
-    }
-    if (!sameResult(known, result))
-      this.report(
-        'reply',
-        `replica ${replica} computed ${show(result)} for ${result.txId.slice(0, 8)}, another ${show(known)}`,
-      );
+    const isFirst = this.#order.onExecuted(replica, sequence, batch, outcome);
+    if (isFirst && outcome.block !== undefined)
+      this.#history.onFirstExecuted(sequence, outcome.block.transactions);
+    this.#replies.onExecuted(replica, outcome);
   }
 
   /** A correct replica has this checkpoint of the service. */
   onCheckpoint(replica: ReplicaId, checkpoint: CheckpointState): void {
-    const known = this.#checkpoints.get(checkpoint.sequence);
-    if (known === undefined) this.#checkpoints.set(checkpoint.sequence, checkpoint.stateDigest);
-    else if (known !== checkpoint.stateDigest)
-      this.report(
-        'checkpoint',
-        `replica ${replica} has another state at ${checkpoint.sequence} than the first one`,
-      );
+    this.#order.onCheckpoint(replica, checkpoint);
   }
 
-  /** A correct replica installed a state; nobody correct may ever have had another one there. */
+  /** A correct replica installed a state. */
   onInstalled(replica: ReplicaId, checkpoint: CheckpointState): void {
-    if (checkpoint.sequence > this.highest)
-      this.report(
-        'agreement',
-        `replica ${replica} installed a state at ${checkpoint.sequence} that nobody correct executed`,
-      );
-    this.onCheckpoint(replica, checkpoint);
+    this.#order.onInstalled(replica, checkpoint);
   }
 
-  /** A client believes a result. It must be what correct replicas compute, now or soon. */
+  /** A client believes a result. */
   onBelieved(believed: Believed): void {
-    this.believed += 1;
-    this.believedThrough = Math.max(this.believedThrough, believed.result.sequence);
-    if (this.#results.has(believed.result.txId)) this.#confirm(believed);
-    else this.#unconfirmed.set(believed.result.txId, believed);
+    this.#history.onBelieved(believed.result.txId, believed.result.result);
+    this.#replies.onBelieved(believed);
   }
 
-  #confirm(believed: Believed): void {
-    this.#unconfirmed.delete(believed.result.txId);
-    const known = this.#results.get(believed.result.txId)!;
-    if (!sameResult(known, believed.result))
-      this.report(
-        'reply',
-        `client ${believed.client} believes ${show(believed.result)}, correct replicas computed ${show(known)}`,
-      );
+  /** A correct replica keeps a header signature, its own or one that it was told. */
+  onHeaderSigned(keeper: ReplicaId, height: Height, headerHash: Digest, signature: HeaderSignature): void {
+    this.#chain.onHeaderSigned(keeper, height, headerHash, signature);
   }
 
-  /** At the end: everything that a client believes was executed by somebody correct. */
-  finish(): void {
-    for (const believed of this.#unconfirmed.values())
-      this.report(
-        'reply',
-        `client ${believed.client} believes ${show(believed.result)}, which no correct replica computed`,
-      );
+  /** A correct replica starts, before it executes anything. */
+  onStarting(replica: ReplicaId): void {
+    this.#running.delete(replica);
+    this.#order.onStart(replica);
+    this.#streams.onStart(replica);
+    this.#progress?.onStart(replica);
   }
-}
 
-function show(result: WireResult): string {
-  return `[${result.number} at ${result.sequence}/${result.height} = ${bytesToHex(result.result.subarray(0, 12))}]`;
+  /** A correct replica is gone: its inside says nothing any more. */
+  onStopped(replica: ReplicaId): void {
+    this.#running.delete(replica);
+  }
+
+  /** The replica, with judges looking over its shoulder after every step. Behaves alike. */
+  watch<M>(replica: ReplicaId, inner: Replica<M>): Replica<M> {
+    const progress = this.#progress;
+    const state: unknown = 'state' in inner ? inner.state : undefined;
+    if (progress === undefined || !(state instanceof ReplicaState)) return inner;
+    return {
+      step: (input, now) => {
+        const effects = inner.step(input, now);
+        this.#running.set(replica, state);
+        this.#streams.onStep(state);
+        progress.onStep(state);
+        return effects;
+      },
+      inspect: (now) => inner.inspect(now),
+    };
+  }
+
+  /** A moment for the judges that look now and then; the insides are measured at every fourth. */
+  onLook(): void {
+    this.#looks += 1;
+    if (this.#looks % MEASURE_EVERY === 0)
+      for (const state of this.#running.values()) this.#bounds.onLook(state);
+    this.#viewChanges?.sample();
+  }
+
+  /** At the end. `chains`: what correct replicas store. */
+  finish(chains: readonly StoredChain[] = []): void {
+    this.#viewChanges?.check();
+    this.#replies.finish();
+    this.#chain.checkStored(chains);
+    this.#chain.checkReceipts();
+    this.#history.finish();
+  }
 }

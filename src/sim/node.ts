@@ -122,6 +122,10 @@ export class SimNode<M> implements Machine {
     const { settings, definition, id, random, disk, trace, wrapReplica, wrapPorts } = this.#options;
     this.#life += 1;
     if (this.#life > 1) this.restarts += 1;
+    const { judge, isCorrect } = this.#options;
+    if (isCorrect) judge.onStarting(id);
+    const watched = isCorrect ? (inner: Replica<M>) => judge.watch(id, inner) : undefined;
+    const wrap = wrapReplica ?? watched;
     const ports = this.#ports(this.#life);
     this.#host = new ReplicaHost<M>({
       self: id,
@@ -132,7 +136,7 @@ export class SimNode<M> implements Machine {
       ports: wrapPorts === undefined ? ports : wrapPorts(ports),
       seed: random.u32(),
       ...(trace === undefined ? {} : { trace }),
-      ...(wrapReplica === undefined ? {} : { wrapReplica }),
+      ...(wrap === undefined ? {} : { wrapReplica: wrap }),
     });
     const image = disk.image();
     this.#run((host) => host.start(image, this.clock));
@@ -143,6 +147,7 @@ export class SimNode<M> implements Machine {
     if (this.#host === undefined) return;
     this.#transfersBefore = this.stateTransfers;
     this.#host = undefined;
+    this.#options.judge.onStopped(this.#options.id);
     this.#life += 1;
     this.#timers.clear();
     this.#paused = false;
@@ -203,7 +208,7 @@ export class SimNode<M> implements Machine {
   }
 
   #ports(life: number): HostPorts {
-    const { disk, toPeer, toClient, id, note } = this.#options;
+    const { disk, toPeer, toClient, id, note, judge, isCorrect } = this.#options;
     const alive = (): boolean => life === this.#life && this.#host !== undefined;
     return {
       network: {
@@ -230,7 +235,10 @@ export class SimNode<M> implements Machine {
       },
       blocks: {
         append: (block) => disk.appendBlock(block),
-        sign: (height, headerHash, signature) => disk.signBlock(height, headerHash, signature),
+        sign: (height, headerHash, signature) => {
+          disk.signBlock(height, headerHash, signature);
+          if (isCorrect) judge.onHeaderSigned(id, height, headerHash, signature);
+        },
         truncateAbove: (height) => disk.truncateBlocksAbove(height),
         read: (height) => disk.readBlock(height),
       },

@@ -14,10 +14,14 @@ import type { SimGenesis } from './cluster-settings.ts';
 import { SimClient } from './client.ts';
 import { SimDisk } from './disk.ts';
 import { modelHash } from '../crypto/fast-model.ts';
+import { trustOf } from '../ledger/trust.ts';
+import type { VerifierCrypto } from '../ledger/verify.ts';
 import { describeFrame } from './describe-frame.ts';
 import { EventQueue } from './event-queue.ts';
 import { FaultDriver } from './fault-driver.ts';
 import { Judge } from './judge.ts';
+import type { JudgeOptions } from './judge.ts';
+import type { StoredChain } from './judges/chain.ts';
 import type { WorldListener } from './listener.ts';
 import { CALM_NETWORK, Network } from './network.ts';
 import { SimNode } from './node.ts';
@@ -58,6 +62,8 @@ export interface WorldOptions<M> {
   readonly trace?: (event: RuleTrace) => void;
   /** Sees what happens on links and in replicas, and may keep frames from their receivers. */
   readonly listener?: WorldListener;
+  /** How much is judged. `inside` false: only what is executed, signed and believed. Default: everything. */
+  readonly judging?: Pick<JudgeOptions, 'muted' | 'viewChanges'> & { readonly inside?: boolean };
   /** Told every decision of chance that was answered yes. */
   readonly onFired?: (fired: Fired) => void;
 }
@@ -102,12 +108,12 @@ export class World<M> {
     this.scenario = scenario;
     this.#narrate = options.narrate;
     this.#listener = options.listener ?? {};
-    this.judge = new Judge(() => this.queue.now);
     this.#chance = new Chance(scenario.seed, {
       ...(scenario.fires === undefined ? {} : { fires: scenario.fires }),
       ...(options.onFired === undefined ? {} : { onFired: options.onFired }),
     });
     const genesis = createSimGenesis(scenario, options.definition.name);
+    this.judge = this.#makeJudge(genesis, options.judging);
     const { watch } = options;
     if (watch !== undefined) {
       const { settings } = genesis;
@@ -180,10 +186,34 @@ export class World<M> {
       }
       if (this.#settled) break;
     }
-    if (this.judge.violations.length === 0) this.judge.finish();
+    if (this.judge.violations.length === 0) this.judge.finish(this.#storedChains());
   }
 
   #settled = false;
+
+  #makeJudge({ settings, keys }: SimGenesis, judging: WorldOptions<M>['judging'] = {}): Judge {
+    const { inside = true, ...rest } = judging;
+    const isCorrect = (replica: ReplicaId): boolean => this.nodes[replica]!.isCorrect;
+    const crypto: VerifierCrypto = {
+      hash: modelHash,
+      verifySignature: (key, message, signature) => keys.verify(key, message, signature),
+    };
+    return new Judge(() => this.queue.now, {
+      ...rest,
+      ...(inside ? { cluster: { f: this.scenario.f, isCorrect } } : {}),
+      receipts: { hash: modelHash, trust: trustOf(settings), crypto },
+    });
+  }
+
+  /** What the disks of correct machines hold of the ledger. */
+  #storedChains(): StoredChain[] {
+    return this.correct
+      .filter((node) => node.isUp)
+      .map(({ id }) => {
+        const disk = this.#disks[id]!;
+        return { replica: id, height: disk.blockHeight, read: (height) => disk.readBlock(height) };
+      });
+  }
 
   #makeNode(options: WorldOptions<M>, genesis: SimGenesis, id: ReplicaId, random: Prng): SimNode<M> {
     const { scenario } = this;
@@ -241,9 +271,9 @@ export class World<M> {
       queue: this.queue,
       epochMs: EPOCH_MS,
       send: (to, frame) => this.#fromClient(index, to, frame),
-      onIssued: (txId) => {
+      onIssued: (txId, operation) => {
         this.#listener.onIssued?.(index, txId);
-        this.judge.onIssued(txId);
+        this.judge.onIssued(txId, { client: index, operation });
       },
       onBelieved: (believed) => {
         this.#listener.onBelieved?.(believed);
@@ -311,6 +341,7 @@ export class World<M> {
   #inspectRegularly(): void {
     this.queue.after(INSPECT_EVERY_MS, () => {
       this.#settled = this.#look.look() && this.#faults.calm;
+      this.judge.onLook();
       this.#inspectRegularly();
     });
   }

@@ -68,6 +68,11 @@ export class PendingRequests {
     return this.#all.size;
   }
 
+  /** Bytes of all bundles that wait here. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get unproposedBytes(): number {
     return this.#unproposedBytes;
   }

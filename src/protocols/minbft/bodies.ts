@@ -25,6 +25,13 @@ export class BodyKeeper {
   /** Stored bodies and the highest order that named them. */
   readonly #durable = new Map<Digest, SequenceNumber>();
 
+  /** What is kept in memory: bodies, their bytes, and digests of stored ones. For judges and metrics. */
+  sizes(): { readonly bodies: number; readonly bytes: number; readonly durable: number } {
+    let bytes = this.#strayBytes;
+    for (const batch of this.#bodies.values()) bytes += batch.bytes.length;
+    return { bodies: this.#bodies.size + this.#stray.size, bytes, durable: this.#durable.size };
+  }
+
   /** A body that is at hand. What is asked for by name is not stray any more. */
   get(digest: Digest): Batch | undefined {
     const stray = this.#stray.get(digest);

@@ -52,10 +52,16 @@ const FORWARDS_MAX = 64;
 /** Rounds of `settle`; each moves a counter, an order or a view, so this many mean a bug of ours. */
 const SETTLE_ROUNDS_MAX = 100_000;
 
+/** A replica with its inside, which judges and tests look at and nobody else changes. */
+export interface MinbftReplica extends Replica<MinbftMessage> {
+  readonly state: ReplicaState;
+}
+
 /** Makes a replica. Its first input must be `start`. */
-export function createMinbftReplica(context: ReplicaContext): Replica<MinbftMessage> {
+export function createMinbftReplica(context: ReplicaContext): MinbftReplica {
   const s = new ReplicaState(context);
   return {
+    state: s,
     step: (input, now) => step(s, input, now),
     inspect: (now): ReplicaInspection => inspectReplica(s, now),
   };
