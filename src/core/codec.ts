@@ -98,8 +98,8 @@ export class Writer {
   ascii(text: string): this {
     this.u32(text.length);
     const at = this.#room(text.length);
-    for (let index = 0; index < text.length; index += 1)
-      this.#bytes[at + index] = text.charCodeAt(index) & 127;
+    const bytes = this.#bytes;
+    for (let index = 0; index < text.length; index += 1) bytes[at + index] = text.charCodeAt(index) & 127;
     return this;
   }
 

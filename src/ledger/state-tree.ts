@@ -65,7 +65,7 @@ function nodeDigest(hash: Hash, level: number, index: number, children: readonly
     .u8(level)
     .u64(index)
     .list(children, (w, child) => w.digest(child));
-  return bytesToDigest(hash(writer.finish()));
+  return finishDigest(hash, writer);
 }
 
 function rootDigest(context: TreeContext, chunkCount: number, top: readonly Digest[]): Digest {

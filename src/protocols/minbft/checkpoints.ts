@@ -220,7 +220,7 @@ export function onInstalled(s: ReplicaState, checkpoint: CheckpointState, protoc
   onBoundary(s, {
     checkpoint,
     last: first.last,
-    registryDigest: registryDigest(s.streamContext, registry),
+    registryDigest: s.registryDigest,
   });
   renewStreams(s);
   dropKnownRecovers(s);
@@ -232,6 +232,7 @@ export function setRegistry(s: ReplicaState, registry: ReplicaState['registry'])
   if (registry === s.registry) return;
   s.registry = registry;
   s.registryBytes = encodeRegistry(registry);
+  s.registryDigest = registryDigest(s.streamContext, registry);
   s.trust(s.knowledge.book.learn(registry));
 }
 

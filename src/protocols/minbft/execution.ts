@@ -7,7 +7,6 @@ import type { Batch, RecoverRequest } from '../../core/request.ts';
 import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Registry } from '../../smr/registry.ts';
 import { applyRecover, currentEntry, encodeRegistry, isEffectiveRecover } from '../../smr/registry.ts';
-import { registryDigest } from '../../smr/usig-stream/context.ts';
 import type { Prepare } from '../../smr/usig-stream/messages.ts';
 import type { ValidNewView } from '../../smr/usig-stream/view-change.ts';
 import { distinctReplicas } from '../../smr/vote-keeper.ts';
@@ -157,7 +156,7 @@ export function onExecuted(
     onBoundary(s, {
       checkpoint,
       last: { view: done.entry.view, primaryCounter: done.entry.ui.counter },
-      registryDigest: registryDigest(s.streamContext, s.registry),
+      registryDigest: s.registryDigest,
     });
   }
   if (retiredPrimary) {

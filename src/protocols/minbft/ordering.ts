@@ -53,14 +53,18 @@ export function coverageBoundary(s: ReplicaState): SequenceNumber | undefined {
   const { newView } = s.own.state;
   let latest = 0;
   for (const entries of s.registry.members) latest = Math.max(latest, entries.at(-1)!.since);
-  const consider = (entry: Prepare): void => {
-    if (entry.recovers.length > 0 && entry.sequence > s.executed) latest = Math.max(latest, entry.sequence);
-  };
-  for (const entry of s.groups.of(newView).proposals.values()) consider(entry);
-  if (newView.end > s.executed)
-    for (const entry of s.knowledge.contentOf(newView)?.base ?? []) consider(entry);
+  latest = latestRecover(s, s.groups.of(newView).proposals.values(), latest);
+  if (newView.end > s.executed) latest = latestRecover(s, s.knowledge.contentOf(newView)?.base ?? [], latest);
   if (latest <= s.stableSequence) return undefined;
   return Math.ceil(latest / cp) * cp;
+}
+
+/** Highest of `latest` and the orders that are not executed here and hold a RECOVER. */
+function latestRecover(s: ReplicaState, entries: Iterable<Prepare>, latest: SequenceNumber): SequenceNumber {
+  let highest = latest;
+  for (const { recovers, sequence } of entries)
+    if (recovers.length > 0 && sequence > s.executed && sequence > highest) highest = sequence;
+  return highest;
 }
 
 /** Whether a RECOVER waits until 2cp orders have passed (rule 8). */

@@ -27,7 +27,7 @@ import {
   onStatusTick,
 } from './gossip.ts';
 import { inspectReplica } from './inspection.ts';
-import { coverageBoundary, holdsRecover } from './ordering.ts';
+import { coverageBoundary } from './ordering.ts';
 import { onRecover, onStart, refreshRecover } from './recovery.ts';
 import { onSealed, sealNext } from './sealing.ts';
 import { ReplicaState } from './state.ts';
@@ -240,10 +240,7 @@ function considerRequests(s: ReplicaState): void {
  * for a request, anew for every order.
  */
 function considerCoverage(s: ReplicaState): void {
-  const boundary = s.active ? coverageBoundary(s) : undefined;
-  const waits = s.active && s.recovers.some((request) => request !== undefined);
-  const due = waits || holdsRecover(s) || (boundary !== undefined && s.executed < boundary);
-  if (!s.active || !due) {
+  if (!s.active || !isCoverageDue(s)) {
     s.coverageDeadline = undefined;
     return;
   }
@@ -258,6 +255,13 @@ function considerCoverage(s: ReplicaState): void {
   requestViewChangeTo(s, s.view + 1);
   s.coverageDeadline = s.now + requestDelay(s);
   s.wakeAt('request', s.coverageDeadline);
+}
+
+/** Whether orders must go on although no request waits. A RECOVER that is held waits, too. */
+function isCoverageDue(s: ReplicaState): boolean {
+  if (s.recovers.some((request) => request !== undefined)) return true;
+  const boundary = coverageBoundary(s);
+  return boundary !== undefined && s.executed < boundary;
 }
 
 /** Bodies that are lacking are asked for, of one source after the other. */

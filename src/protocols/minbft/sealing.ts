@@ -6,7 +6,7 @@ import { assert } from '../../core/assert.ts';
 import type { StoreEntry, UniqueIdentifier } from '../../core/protocol.ts';
 import { fullNewView } from '../../smr/usig-stream/builders.ts';
 import type { Attachments } from '../../smr/usig-stream/codec.ts';
-import { completeDraft, encodeDraft } from '../../smr/usig-stream/codec.ts';
+import { completeDraft, encodeDraft, previewDraft } from '../../smr/usig-stream/codec.ts';
 import type { CheckpointContent, Draft, ViewChange } from '../../smr/usig-stream/messages.ts';
 import { stepStream, summaryOf } from '../../smr/usig-stream/stream.ts';
 import { encodeViewChanges, STORE_KEY } from './durable.ts';
@@ -39,7 +39,7 @@ export function sealNext(s: ReplicaState): boolean {
   const encoded = encodeDraft(s.streamContext, draft);
   const ui = { replica: s.self, tcEpoch: s.tcEpoch, counter, authenticator: NO_AUTHENTICATOR };
   const sealing: Sealing = { counter, draft, encoded, attachments, viewChanges };
-  const preview = complete(s, sealing, ui);
+  const preview = lookAhead(s, sealing, ui);
   const result = stepStream(s.streamContext, s.own.state, s.self, preview, s.knowledge.previewLookup);
   if (result.kind !== 'accepted') {
     // A correct replica never convicts itself: the wish is dropped.
@@ -50,6 +50,16 @@ export function sealNext(s: ReplicaState): boolean {
   s.sealing = sealing;
   s.emit({ kind: 'seal', tcEpoch: s.tcEpoch, counter, digest: encoded.digest, draft: encoded.bytes });
   return true;
+}
+
+/** The message as it would be, for the step function alone. */
+function lookAhead(
+  s: ReplicaState,
+  { draft, encoded, attachments, viewChanges }: Sealing,
+  ui: UniqueIdentifier,
+): StreamItem {
+  const message = previewDraft(s.streamContext, draft, encoded, ui, attachments);
+  return message.kind === 'NEW-VIEW-HEADER' ? fullNewView(message, viewChanges) : message;
 }
 
 function refusal(result: ReturnType<typeof stepStream>): string {

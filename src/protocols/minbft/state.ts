@@ -172,6 +172,8 @@ export class ReplicaState {
   executing: Executing | undefined;
   registry: Registry;
   registryBytes: Uint8Array;
+  /** As in a CHECKPOINT. */
+  registryDigest: Digest;
   /** Views below this do not execute any more (rule on `last.view`, "Checkpoint" 4). */
   executionFloor: View = 0;
   /** Latest executed boundary; the own digests of boundaries that are not stable yet. */
@@ -233,6 +235,7 @@ export class ReplicaState {
     this.backoff = new Backoff(settings.timers.backoffCapMs, settings.limits.checkpointInterval);
     this.registry = this.streamContext.genesis;
     this.registryBytes = encodeRegistry(this.registry);
+    this.registryDigest = this.streamContext.genesisRegistryDigest;
     this.groups = new ViewGroups(this.streamContext);
     this.slots = settings.members.map(() => this.freshSlot(genesisStream(this.streamContext)));
     this.peers = settings.members.map(() => freshPeer());

@@ -186,9 +186,31 @@ export function completeDraft(
 ): Sealed {
   if (draft.kind === 'VIEW-CHANGE')
     return makeViewChange({ ...draft, ...attachments, ui, digest: viewChangeDigest(context, draft) });
-  const content = encoded ?? encodeDraft(context, draft);
-  const bytes = writeUi(new Writer().raw(content.bytes), ui).finish();
-  const parts = { ui, digest: content.digest, bytes };
+  const { digest, bytes: content } = encoded ?? encodeDraft(context, draft);
+  const bytes = writeUi(new Writer().raw(content), ui).finish();
+  return withSeal(context, draft, { ui, digest, bytes });
+}
+
+/**
+ * The message that a draft would become: good for `stepStream` (looking before sealing), never for the wire, since it
+ * has no authenticator and its bytes are those of the draft.
+ */
+export function previewDraft(
+  context: StreamContext,
+  draft: Draft,
+  encoded: EncodedDraft,
+  ui: UniqueIdentifier,
+  attachments: Attachments = NO_ATTACHMENTS,
+): Sealed {
+  if (draft.kind === 'VIEW-CHANGE') return completeDraft(context, draft, ui, attachments);
+  return withSeal(context, draft, { ui, ...encoded });
+}
+
+function withSeal(
+  context: StreamContext,
+  draft: Exclude<Draft, ViewChangeContent>,
+  parts: { readonly ui: UniqueIdentifier; readonly digest: Digest; readonly bytes: Uint8Array },
+): Exclude<Sealed, ViewChange> {
   switch (draft.kind) {
     case 'PREPARE':
       return { ...draft, ...parts, recoverDigests: recoverDigestsOf(context, draft) };

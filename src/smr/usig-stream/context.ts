@@ -61,8 +61,29 @@ export interface StreamContext {
 /** Bytes of an authenticator: a MAC or an Ed25519 signature. */
 const AUTHENTICATOR_BYTES: Readonly<Record<Suite, number>> = { 'hmac-sha256': 32, ed25519: 64 };
 
-/** The context of a cluster. */
+/** Contexts by settings: replicas, decoders and restarts of one process share them. */
+const CONTEXTS = new WeakMap<ClusterSettings, StreamContext>();
+
+/** The context of a cluster. Settings never change. */
 export function createStreamContext(
+  settings: ClusterSettings,
+  hash: Hash,
+  domain: Domain,
+  protocol: string,
+): StreamContext {
+  const known = CONTEXTS.get(settings);
+  const fits =
+    known?.hash === hash &&
+    known.protocol === protocol &&
+    known.domain.clusterId === domain.clusterId &&
+    known.domain.configurationVersion === domain.configurationVersion;
+  if (fits) return known;
+  const made = makeStreamContext(settings, hash, domain, protocol);
+  CONTEXTS.set(settings, made);
+  return made;
+}
+
+function makeStreamContext(
   settings: ClusterSettings,
   hash: Hash,
   domain: Domain,
