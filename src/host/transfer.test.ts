@@ -89,6 +89,63 @@ class MovingTarget {
   }
 }
 
+/** Two sources that have the state; one answers each question for blocks at once, with none, the other misses the first. */
+class OneHasBlocks {
+  readonly #source = new TestLedger();
+  readonly #receiver = new TestLedger(this.#source.settings);
+  readonly #blocks: Uint8Array[] = [];
+  readonly #queue: (() => void)[] = [];
+  #timer = false;
+  done = false;
+  readonly asked: number[] = [];
+
+  constructor(miser: number) {
+    const { executor, settings } = this.#source;
+    const session = this.#source.openSession(2);
+    const outcome = this.#source.run([this.#source.bundle(2, session, [[1, put('key', 'value')]])]);
+    this.#blocks.push(outcome.block!.bytes);
+    const checkpoint = this.#source.toBoundary().checkpoint!;
+    const machine = (own: TestLedger, blocks: BlockPort, send: (to: number, frame: TransferFrame) => void) =>
+      new StateTransfer({
+        context: { hash: sha256, domain: settings },
+        executor: own.executor,
+        blocks,
+        send,
+        setTimer: () => (this.#timer = true),
+        cancelTimer: () => (this.#timer = false),
+        install: (state, chunk) => own.executor.install(state, chunk),
+        complete: () => (this.done = true),
+        failed: () => assert.fail('the transfer failed'),
+        ignored: () => undefined,
+      });
+    const store = { ...noBlocks(), read: (height: number) => this.#blocks[height - 1] };
+    const fetching = machine(this.#receiver, noBlocks(), (to, frame) => {
+      const isLost = frame.kind === 'fetchBlocks' && to !== miser && !this.asked.includes(to);
+      if (frame.kind === 'fetchBlocks') this.asked.push(to);
+      if (isLost) return;
+      this.#queue.push(() => sources[to]!.onFrame(9, frame));
+    });
+    const sources = [0, 1].map((id) =>
+      machine(this.#source, id === miser ? noBlocks() : store, (_to, frame) =>
+        this.#queue.push(() => fetching.onFrame(id, frame)),
+      ),
+    );
+    assert.equal(executor.executed, checkpoint.sequence);
+    fetching.begin(checkpoint, [0, 1]);
+    for (let round = 0; round < 8 && !this.done; round += 1) {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next();
+      if (this.#timer) fetching.onTimer();
+    }
+  }
+}
+
+test('a source without blocks does not keep the other one from being asked', () => {
+  for (const miser of [0, 1]) {
+    const world = new OneHasBlocks(miser);
+    assert.ok(world.done, `asked ${world.asked.join(' ')} for blocks`);
+  }
+});
+
 test('a state that takes longer to fetch than a checkpoint lasts arrives all the same', () => {
   const world = new MovingTarget(6);
   world.begin();

@@ -345,8 +345,9 @@ export class StateTransfer {
 
   #rotate(target: Target, from: ReplicaId, reason: string): void {
     this.#options.ignored(reason, from);
-    target.sources.push(target.sources.shift()!);
-    // The timer asks the next source; asking at once could loop between sources that have nothing.
+    // The timer turns to the next source, and it alone: a turn here too would bring it back to this one, always. Asking at
+    // once could loop between sources that have nothing.
+    target.progressed = false;
   }
 
   // ---- sources ----------------------------------------------------------------------------------------------------
