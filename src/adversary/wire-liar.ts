@@ -12,7 +12,8 @@ import type { Signer } from '../crypto/port.ts';
 import { replyDigest } from '../host/client-desk.ts';
 import { decodeLinkFrame, encodeLinkFrame } from '../host/link-frames.ts';
 import type { HostPorts, NetworkPort } from '../host/ports.ts';
-import type { Behaviour } from './behaviours.ts';
+import type { Behaviour, Lie } from './behaviours.ts';
+import { partsOf } from './behaviours.ts';
 
 /** What lies on the wire are made of. */
 export interface WireLiarOptions {
@@ -37,10 +38,11 @@ const MEMORY = 128;
 /** Bytes above which a frame is not remembered. */
 const REMEMBERED_BYTES_MAX = 64 * 1024;
 
-/** The ports of a host, with the network lying as `behaviour` says; other behaviours leave the wire as it is. */
-export function wrapPorts(behaviour: Behaviour, options: WireLiarOptions, ports: HostPorts): HostPorts {
-  const network = wrapNetwork(behaviour, options, ports.network);
-  return network === undefined ? ports : { ...ports, network };
+/** The ports of a host, with the network lying as `lie` says; other behaviours leave the wire as it is. */
+export function wrapPorts(lie: Lie, options: WireLiarOptions, ports: HostPorts): HostPorts {
+  let { network } = ports;
+  for (const behaviour of partsOf(lie)) network = wrapNetwork(behaviour, options, network) ?? network;
+  return network === ports.network ? ports : { ...ports, network };
 }
 
 function wrapNetwork(
@@ -61,7 +63,7 @@ function wrapNetwork(
       return { ...passing(network), toClient: (link, frame) => network.toClient(link, lie(options, frame)) };
     case 'lie-checkpoint':
       return { ...passing(network), toPeer: (to, frame) => network.toPeer(to, spoilChunks(options, frame)) };
-    case 'equivocate':
+    default:
       return undefined;
   }
 }

@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { BEHAVIOURS, behaviourOf } from '../adversary/behaviours.ts';
-import type { Behaviour } from '../adversary/behaviours.ts';
+import type { Lie } from '../adversary/behaviours.ts';
 import { wrapReplica } from '../adversary/stream-liar.ts';
 import { wrapPorts } from '../adversary/wire-liar.ts';
 import { Prng } from '../core/prng.ts';
@@ -15,7 +15,7 @@ import type { DevelopmentContext, DevelopmentHooks } from '../node/replica-proce
 import { runReplica } from '../node/run-replica.ts';
 import { developmentComponent } from './development-component.ts';
 
-function hooksFor(behaviour: Behaviour, self: number): (context: DevelopmentContext) => DevelopmentHooks {
+function hooksFor(behaviour: Lie, self: number): (context: DevelopmentContext) => DevelopmentHooks {
   return ({ settings, crypto }) => {
     const random = new Prng(randomInt(2 ** 47));
     const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };

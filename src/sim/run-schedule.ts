@@ -3,9 +3,11 @@
  * (`moiety sim`) and `npm test` call.
  */
 import { Forker } from '../adversary/forker.ts';
+import type { Conspiracy, LieListener } from '../adversary/conspiracy.ts';
 import { wrapReplica } from '../adversary/stream-liar.ts';
 import { wrapPorts } from '../adversary/wire-liar.ts';
 import type { Replica, RuleTrace } from '../core/protocol.ts';
+import type { Digest } from '../core/types.ts';
 import { modelHash } from '../crypto/fast-model.ts';
 import { minbft } from '../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
@@ -13,6 +15,8 @@ import type { Fired } from './chance.ts';
 import { runCoreWorld } from './core/run.ts';
 import type { Violation } from './judge.ts';
 import type { WorldListener } from './listener.ts';
+import type { SimGenesis } from './cluster-settings.ts';
+import { conspiracyFor } from './conspiracies.ts';
 import { drawScenario } from './scenario.ts';
 import type { Scenario, ScenarioOverrides } from './scenario.ts';
 import { secondVoice } from './trusted-faults.ts';
@@ -36,6 +40,8 @@ export interface ScheduleOptions extends ScenarioOverrides {
   readonly watch?: Narrator;
   /** Told the outcome of every numbered rule that a correct replica checks. */
   readonly trace?: (event: RuleTrace) => void;
+  /** Told every lie in a stream, as `behaviour/kind`. */
+  readonly onLie?: LieListener;
   /** Sees what happens on links and in replicas, and may keep frames from their receivers. */
   readonly listener?: WorldListener;
   /** Told every decision of chance that was answered yes. */
@@ -84,7 +90,7 @@ export function runScenario(scenario: Scenario, options: ScheduleOptions = {}): 
   const world = new World<MinbftMessage>({
     scenario,
     definition: minbft,
-    corrupt,
+    corrupt: (context) => corrupt(context, options.onLie),
     ...(options.narrate === undefined ? {} : { narrate: options.narrate }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.trace === undefined ? {} : { trace: options.trace }),
@@ -156,8 +162,11 @@ export function reproduction(seed: number, overrides: ScheduleOptions): string {
   return parts.join(' ');
 }
 
-/** The lie of a Byzantine machine, as its behaviour names it. */
-export function corrupt(context: CorruptionContext): Corruption<MinbftMessage> {
+/** By world: what belongs to all its liars. */
+const CONSPIRACIES = new WeakMap<SimGenesis, Conspiracy>();
+
+/** The lie of a Byzantine machine, as its behaviour names it; `onLie` is told the lies in streams, one by one. */
+export function corrupt(context: CorruptionContext, onLie?: LieListener): Corruption<MinbftMessage> {
   const { replica: self, behaviour, genesis, random, after, scenario } = context;
   if (behaviour === undefined) return corruptForker(context);
   const { settings } = genesis;
@@ -172,7 +181,10 @@ export function corrupt(context: CorruptionContext): Corruption<MinbftMessage> {
     after,
     patienceMs: settings.timers.requestMs,
   };
-  const stream = { self, settings, domain, hash: modelHash, random: random.fork() };
+  const conspiracy = CONSPIRACIES.get(genesis) ?? conspiracyFor(scenario, onLie);
+  CONSPIRACIES.set(genesis, conspiracy);
+  const sign = (digest: Digest): Uint8Array => genesis.hostSigners[self]!.sign(digest);
+  const stream = { self, settings, domain, hash: modelHash, random: random.fork(), sign, conspiracy };
   return {
     wrapReplica: (replica: Replica<MinbftMessage>) => wrapReplica(behaviour, stream, replica),
     wrapPorts: (ports) => wrapPorts(behaviour, wire, ports),

@@ -5,8 +5,8 @@
  * The draw is a swarm: every family of faults is off in a good part of the seeds and strong in others, which reaches
  * corners that "a little of everything" never does.
  */
-import type { Behaviour } from '../adversary/behaviours.ts';
-import { BEHAVIOURS } from '../adversary/behaviours.ts';
+import type { Behaviour, Lie } from '../adversary/behaviours.ts';
+import { BEHAVIOURS, TOGETHER_MAX } from '../adversary/behaviours.ts';
 import type { ClusterLimits, ClusterTimers } from '../core/config.ts';
 import { Prng } from '../core/prng.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
@@ -86,7 +86,7 @@ export interface Scenario {
   readonly trusted: { readonly lowMs: number; readonly highMs: number };
   /** How far each replica's clock is off. */
   readonly clockOffsetsMs: readonly Milliseconds[];
-  readonly byzantine: readonly { readonly replica: ReplicaId; readonly behaviour: Behaviour }[];
+  readonly byzantine: readonly { readonly replica: ReplicaId; readonly behaviour: Lie }[];
   /** A Byzantine replica with two voices under one identity; not among `byzantine`. */
   readonly forker?: ForkPlan;
   /** Ascending by time. */
@@ -107,11 +107,13 @@ export interface ScenarioOverrides {
   /** Only these families are drawn; an empty list means a run without faults. */
   readonly faults?: readonly FaultKind[];
   /** Exactly these lies. */
-  readonly byzantine?: readonly { readonly replica: ReplicaId; readonly behaviour: Behaviour }[];
+  readonly byzantine?: readonly { readonly replica: ReplicaId; readonly behaviour: Lie }[];
   /** A forker that gets its second voice in this way; out of the fault budget unless the fence is there. */
   readonly fork?: ForkWay;
   /** Whether footprints notice older and copied folders; they do unless this is false. */
   readonly fence?: boolean;
+  /** Lies are drawn from these alone, one for each liar. */
+  readonly behaviours?: readonly Behaviour[];
   /** Length of the phase with faults, milliseconds of virtual time. */
   readonly durationMs?: number;
 }
@@ -150,7 +152,7 @@ export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): S
     : { syncLowMs: 0.05, syncHighMs: 0.6 };
   const trusted = on('trusted', 0.2) ? { lowMs: 0.5, highMs: speed.high * 2 } : { lowMs: 0.01, highMs: 0.1 };
   const clockOffsetsMs = drawClocks(draw);
-  const byzantine = overrides.byzantine ?? drawByzantine(draw);
+  const byzantine = overrides.byzantine ?? drawByzantine(draw, overrides.behaviours);
   const faults = drawFaults(draw, byzantine);
   const limits = drawLimits(random);
   const clients = drawClients(draw, speed.high);
@@ -229,19 +231,32 @@ function timersFor(delayHighMs: number, storeHighMs: number): ClusterTimers {
   };
 }
 
-function drawByzantine(draw: Draw): { replica: ReplicaId; behaviour: Behaviour }[] {
+function drawByzantine(
+  draw: Draw,
+  behaviours: readonly Behaviour[] | undefined,
+): { replica: ReplicaId; behaviour: Lie }[] {
   const { random, f, n } = draw;
   if (!draw.on('byzantine', 0.45)) return [];
   const count = random.between(1, f);
   const free = Array.from({ length: n }, (_, id) => id);
-  const chosen: { replica: ReplicaId; behaviour: Behaviour }[] = [];
+  const chosen: { replica: ReplicaId; behaviour: Lie }[] = [];
   for (let index = 0; index < count; index += 1) {
     // The first primaries have the most to lie about.
     const replica = random.chance(0.5) ? free[0]! : random.pick(free);
     free.splice(free.indexOf(replica), 1);
-    chosen.push({ replica, behaviour: random.pick(BEHAVIOURS).name });
+    chosen.push({ replica, behaviour: drawLie(random, behaviours) });
   }
   return chosen;
+}
+
+/** One behaviour, or up to three at a time; of a given list always one. */
+function drawLie(random: Prng, behaviours: readonly Behaviour[] | undefined): Lie {
+  const names = behaviours ?? BEHAVIOURS.map(({ name }) => name);
+  const lie = random.pick(names);
+  if (behaviours !== undefined || random.chance(0.75)) return lie;
+  const more = random.between(1, TOGETHER_MAX - 1);
+  const others = Array.from({ length: more }, () => random.pick(names)).filter((name) => name !== lie);
+  return [lie, ...new Set(others)].join('+') as Lie;
 }
 
 function drawFaults(draw: Draw, byzantine: readonly { readonly replica: ReplicaId }[]): PlannedFault[] {

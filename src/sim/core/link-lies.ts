@@ -2,7 +2,8 @@
  * What a Byzantine machine of the core fidelity does with what it sends: silence, delay, withholding, replay, wrong
  * answers to clients. Lies of bytes have no counterpart here; lies before the seal are those of `adversary/`.
  */
-import type { Behaviour } from '../../adversary/behaviours.ts';
+import type { Behaviour, Lie } from '../../adversary/behaviours.ts';
+import { partsOf } from '../../adversary/behaviours.ts';
 import type { WireResult } from '../../core/client-wire.ts';
 import type { Prng } from '../../core/prng.ts';
 import type { Milliseconds, ReplicaId } from '../../core/types.ts';
@@ -27,12 +28,12 @@ export interface LinkLiarOptions {
 /** Frames that `replay` remembers. */
 const MEMORY = 128;
 
-/** Links that lie as `behaviour` says; other behaviours leave them as they are. */
-export function wrapLinks<M>(
-  behaviour: Behaviour,
-  options: LinkLiarOptions,
-  links: CoreLinks<M>,
-): CoreLinks<M> {
+/** Links that lie as `lie` says; other behaviours leave them as they are. */
+export function wrapLinks<M>(lie: Lie, options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
+  return partsOf(lie).reduce((lying, behaviour) => wrapOnce(behaviour, options, lying), links);
+}
+
+function wrapOnce<M>(behaviour: Behaviour, options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
   switch (behaviour) {
     case 'silent':
       return silence(options, links);

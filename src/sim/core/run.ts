@@ -1,10 +1,12 @@
 /** Runs one scenario with MinBFT in the core fidelity. */
 import { Forker } from '../../adversary/forker.ts';
+import type { LieListener } from '../../adversary/conspiracy.ts';
 import { wrapReplica } from '../../adversary/stream-liar.ts';
 import type { RuleTrace } from '../../core/protocol.ts';
 import { minbft } from '../../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
 import type { Fired } from '../chance.ts';
+import { conspiracyFor } from '../conspiracies.ts';
 import type { Scenario } from '../scenario.ts';
 import { secondVoice } from './fork-voice.ts';
 import { wrapLinks } from './link-lies.ts';
@@ -17,15 +19,18 @@ export interface CoreRunListeners {
   readonly watch?: (atMs: number, text: string) => void;
   readonly trace?: (event: RuleTrace) => void;
   readonly onFired?: (fired: Fired) => void;
+  /** Told every lie in a stream, as `behaviour/kind`. */
+  readonly onLie?: LieListener;
 }
 
 /** Makes the world of a scenario and runs it to its end. */
 export function runCoreWorld(scenario: Scenario, listeners: CoreRunListeners = {}): CoreWorld<MinbftMessage> {
   const { narrate, watch, trace, onFired } = listeners;
+  const conspiracy = conspiracyFor(scenario, listeners.onLie);
   const world = new CoreWorld<MinbftMessage>({
     scenario,
     definition: minbft,
-    corrupt: corruptCore,
+    corrupt: (context) => corruptCore(context, conspiracy),
     ...(narrate === undefined ? {} : { narrate }),
     ...(watch === undefined ? {} : { watch }),
     ...(trace === undefined ? {} : { trace }),
@@ -36,7 +41,10 @@ export function runCoreWorld(scenario: Scenario, listeners: CoreRunListeners = {
 }
 
 /** The lie of a Byzantine machine, as its behaviour names it. */
-export function corruptCore(context: CoreCorruptionContext): CoreCorruption<MinbftMessage> {
+export function corruptCore(
+  context: CoreCorruptionContext,
+  conspiracy = conspiracyFor(context.scenario),
+): CoreCorruption<MinbftMessage> {
   const { replica: self, behaviour, genesis, random, after, scenario, trusted, reboot } = context;
   const { settings, domain, hash } = genesis;
   if (behaviour === undefined) {
@@ -47,7 +55,8 @@ export function corruptCore(context: CoreCorruptionContext): CoreCorruption<Minb
     return { wrapReplica: (replica) => new Forker(options, replica), wrapLinks: (links) => links };
   }
   const links = { self, n: scenario.n, random: random.fork(), after, patienceMs: settings.timers.requestMs };
-  const stream = { self, settings, domain, hash, random: random.fork() };
+  const sign = context.signAsHost;
+  const stream = { self, settings, domain, hash, random: random.fork(), sign, conspiracy };
   return {
     wrapReplica: (replica) => wrapReplica(behaviour, stream, replica),
     wrapLinks: (inner) => wrapLinks(behaviour, links, inner),

@@ -54,6 +54,8 @@ export interface CoreCorruptionContext {
   readonly genesis: CoreGenesis;
   readonly trusted: CoreTrusted;
   readonly random: Prng;
+  /** The replica's own host key. */
+  readonly signAsHost: (digest: Digest) => Uint8Array;
   readonly after: (delayMs: number, action: () => void) => void;
   /** Restarts the machine a moment later. */
   readonly reboot: () => void;
@@ -194,6 +196,7 @@ export class CoreWorld<M extends object> {
           genesis,
           trusted,
           random: random.fork(),
+          signAsHost: (digest) => this.#book.signAsHost(id, digest),
           after: (delayMs, action) => queue.after(delayMs, action),
           reboot: () => queue.after(0, () => this.#faults.reboot(id)),
         });
