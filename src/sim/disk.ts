@@ -186,6 +186,16 @@ export class SimDisk {
     this.#blocksDurable = 0;
   }
 
+  /** What another disk holds durably is put on this one. */
+  copyFrom(other: SimDisk): void {
+    const { records, synced } = other.#previous ?? other.#journal;
+    this.#journal = { rewritten: 0, records: records.slice(0, synced), synced };
+    this.#snapshot = other.#snapshot;
+    this.#latestChunks = new Map(this.#snapshot?.chunks ?? []);
+    this.#blocks = other.#blocks.slice(0, other.#blocksDurable);
+    this.#blocksDurable = this.#blocks.length;
+  }
+
   /** What a starting replica finds. */
   image(): StoredImage {
     const snapshot = this.#snapshot;

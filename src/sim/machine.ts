@@ -44,6 +44,10 @@ export interface Machine<F = Uint8Array> {
   onPeerFrame(from: ReplicaId, frame: F): void;
   onPeerUp(peer: ReplicaId): void;
   onPeerDown(peer: ReplicaId): void;
+  /** The link to its trusted component broke: what was asked and not answered never will be. */
+  onTrustedLost?(): void;
+  /** Its trusted component answers again. */
+  onTrustedBack?(): void;
   onClientFrame(client: number, key: Uint8Array, frame: F): void;
   /** Undefined if it is down. */
   look(): MachineLook | undefined;

@@ -177,6 +177,14 @@ export class SimNode<M> implements Machine {
     this.#run((host) => host.onPeerDown(peer, this.clock));
   }
 
+  onTrustedLost(): void {
+    this.#run((host) => host.onTrustedLost(this.clock));
+  }
+
+  onTrustedBack(): void {
+    this.#run((host) => host.onTrustedBack(this.clock));
+  }
+
   onClientFrame(client: number, key: Uint8Array, frame: Uint8Array): void {
     this.#run((host) => host.onClientFrame(client, key, frame, this.clock));
   }
@@ -258,12 +266,14 @@ export class SimNode<M> implements Machine {
 
   #callTrusted(call: number, request: Uint8Array): void {
     const { trusted, trustedLatency, queue, chance, id } = this.#options;
-    const delay = chance.range(SITE.trusted, id, trustedLatency.lowMs, trustedLatency.highMs);
+    const drawn = chance.range(SITE.trusted, id, trustedLatency.lowMs, trustedLatency.highMs);
+    const delay = drawn * trusted.slowness;
     const life = this.#life;
     // The component works (and keeps its record) half-way: a crash may fall before, between or after.
     queue.after(delay / 2, () => {
       if (life !== this.#life) return;
-      const response = trusted.handle(request);
+      const response = trusted.serve(request);
+      if (response === undefined) return;
       queue.after(delay / 2, () => {
         if (life === this.#life) this.#run((host) => host.onTrustedResponse(call, response, this.clock));
       });

@@ -196,6 +196,7 @@ function corruptForker(context: CorruptionContext): Corruption<MinbftMessage> {
   const { replica: self, genesis, random, after, reboot, scenario } = context;
   const { settings, trusted } = genesis;
   const plan = scenario.forker!;
+  if (plan.strategy === 'double') return { wrapReplica: (replica) => replica, wrapPorts: (ports) => ports };
   const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
   const voice = secondVoice(plan, { trusted: trusted[self]!, after, reboot });
   const { others, patience } = plan;

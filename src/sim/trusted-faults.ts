@@ -27,6 +27,14 @@ export interface ForkPlan {
    * key is known, so any statement can be made at any time.
    */
   readonly way: ForkWay;
+  /**
+   * `proposals`: its own logic goes on, and whenever it proposes, the second voice certifies another proposal. `double`:
+   * a whole second machine runs on the second component and stands before `others` as the replica; both follow the
+   * protocol to the letter.
+   */
+  readonly strategy: 'proposals' | 'double';
+  /** Only for `double`: what the second machine's disk holds at first. */
+  readonly disk: 'copied' | 'empty';
   /** Whether the footprint notices old and copied folders; means nothing for `snapshot` and `leak`. */
   readonly fence: boolean;
   /** When the copy is made or the key gets known, milliseconds. */
@@ -49,9 +57,12 @@ export function withForker(scenario: Scenario, way: ForkWay, fence: boolean): Sc
   const count = random.chance(0.8) ? f : random.between(1, n - 2);
   const others: ReplicaId[] = [];
   while (others.length < count) others.push(...peers.splice(random.between(0, peers.length - 1), 1));
+  const doubles = way === 'snapshot' || way === 'restart';
   const forker: ForkPlan = {
     replica,
     way,
+    strategy: doubles && random.chance(0.5) ? 'double' : 'proposals',
+    disk: random.chance(0.7) ? 'copied' : 'empty',
     fence,
     atMs: random.chance(0.5) ? 0 : random.unit() * scenario.calmMs * 0.3,
     others: others.sort((a, b) => a - b),

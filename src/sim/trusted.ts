@@ -11,6 +11,7 @@ import { bytesToDigest } from '../core/bytes.ts';
 import type { ModelKeys } from '../crypto/fast-model.ts';
 import { RECENT_DEPTH } from '../trusted/contract.ts';
 import type { ProgramEnvironment, ProgramKey, TrustedProgram } from '../trusted/contract.ts';
+import { decodeTrustedResponse, encodeTrustedResponse } from '../trusted/frames.ts';
 import { createUsig } from '../trusted/programs/usig/program.ts';
 import { tcIdOf } from '../trusted/statement.ts';
 
@@ -19,6 +20,20 @@ export interface TrustedMoment {
   readonly key: ProgramKey;
   readonly records: readonly Uint8Array[];
 }
+
+/** Answers that no working component gives. */
+export const GARBAGE = ['noise', 'cut', 'counter', 'digest', 'epoch', 'seal', 'error', 'other'] as const;
+export type Garbage = (typeof GARBAGE)[number];
+
+/**
+ * How a component treats its host. `stuck`: it takes requests and never answers them; `works` tells whether it does what
+ * it was asked nevertheless.
+ */
+export type TrustedMood =
+  | { readonly kind: 'fine' }
+  | { readonly kind: 'slow'; readonly factor: number }
+  | { readonly kind: 'stuck'; readonly works: boolean }
+  | { readonly kind: 'garbage'; readonly what: Garbage; readonly share: number };
 
 /** See the top of this file. */
 export class SimTrusted {
@@ -32,6 +47,9 @@ export class SimTrusted {
   #program: TrustedProgram;
   /** Certificates that were asked for. */
   calls = 0;
+  mood: TrustedMood = { kind: 'fine' };
+  /** Whether it has given its host reason to stop (decision A6), or no host should run on it (decision A3). */
+  isSuspect = false;
 
   /** `generation`: number of its first key among those of this replica. */
   constructor(keys: ModelKeys, hash: Hash, owner: ReplicaId, random: Prng, generation = 0) {
@@ -62,6 +80,24 @@ export class SimTrusted {
   handle(request: Uint8Array): Uint8Array {
     this.calls += 1;
     return this.#program.handle(request);
+  }
+
+  /** By how much its answers take longer than they should. */
+  get slowness(): number {
+    return this.mood.kind === 'slow' ? this.mood.factor : 1;
+  }
+
+  /** What its host gets for a request, as its mood is; undefined: nothing. */
+  serve(request: Uint8Array): Uint8Array | undefined {
+    const { mood } = this;
+    if (mood.kind === 'stuck') {
+      if (mood.works) this.handle(request);
+      return undefined;
+    }
+    const response = this.handle(request);
+    if (mood.kind !== 'garbage' || !this.#random.chance(mood.share)) return response;
+    this.isSuspect = true;
+    return spoilResponse(response, mood.what, this.#random);
   }
 
   /** Its process restarts: everything is read back from its own records. */
@@ -145,6 +181,27 @@ export class SimTrusted {
       authenticate: (bytes) => signer.signBytes(bytes),
     };
   }
+}
+
+/** An answer as a broken component might give it. */
+function spoilResponse(bytes: Uint8Array, what: Garbage, random: Prng): Uint8Array {
+  if (what === 'noise')
+    return Uint8Array.from({ length: random.between(0, 80) }, () => random.between(0, 255));
+  if (what === 'cut') return bytes.slice(0, random.between(0, bytes.length - 1));
+  if (what === 'error')
+    return encodeTrustedResponse({ op: 'error', code: 'STORAGE', message: 'cannot keep a record' });
+  if (what === 'other') return encodeTrustedResponse({ op: 'verify', valid: true });
+  const response = decodeTrustedResponse(bytes);
+  if (response?.op !== 'certify') return bytes.slice(1);
+  const flip = (hex: string): string => (hex.startsWith('0') ? '1' : '0') + hex.slice(1);
+  const { previous, value, digest, tcEpoch, authenticator } = response;
+  if (what === 'counter')
+    return encodeTrustedResponse({ ...response, previous: previous + 1, value: value + 1 });
+  if (what === 'digest') return encodeTrustedResponse({ ...response, digest: flip(digest) as Digest });
+  if (what === 'epoch') return encodeTrustedResponse({ ...response, tcEpoch: flip(tcEpoch) as TcEpoch });
+  const wrong = authenticator.slice();
+  wrong[0] = (wrong[0] ?? 0) ^ 1;
+  return encodeTrustedResponse({ ...response, authenticator: wrong });
 }
 
 function measurementOf(hash: Hash): Digest {

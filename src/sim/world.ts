@@ -13,6 +13,7 @@ import { createSimGenesis } from './cluster-settings.ts';
 import type { SimGenesis } from './cluster-settings.ts';
 import { SimClient } from './client.ts';
 import { SimDisk } from './disk.ts';
+import { Double } from './double.ts';
 import { modelHash } from '../crypto/fast-model.ts';
 import { trustOf } from '../ledger/trust.ts';
 import type { VerifierCrypto } from '../ledger/verify.ts';
@@ -25,6 +26,7 @@ import type { StoredChain } from './judges/chain.ts';
 import type { WorldListener } from './listener.ts';
 import { CALM_NETWORK, Network } from './network.ts';
 import { SimNode } from './node.ts';
+import type { SimNodeOptions } from './node.ts';
 import type { Scenario } from './scenario.ts';
 import { Watch } from './watch.ts';
 
@@ -91,6 +93,8 @@ export class World<M> {
   readonly #network: Network;
   readonly #chance: Chance;
   readonly #disks: SimDisk[] = [];
+  /** By replica: where a forker has a whole second machine. */
+  readonly #doubles: Double<SimNode<M>>[] = [];
   readonly #faults: FaultDriver;
   readonly #look: Watch;
   readonly #clientKeys: readonly Uint8Array[];
@@ -233,7 +237,8 @@ export class World<M> {
           after: (delayMs, action) => this.queue.after(delayMs, action),
           reboot: () => this.queue.after(0, () => this.#faults.reboot(id)),
         });
-    return new SimNode<M>({
+    const double = new Double<SimNode<M>>(scenario, id, this.queue);
+    const machine: SimNodeOptions<M> = {
       id,
       settings: genesis.settings,
       definition: options.definition,
@@ -249,15 +254,32 @@ export class World<M> {
       isCorrect,
       epochMs: EPOCH_MS + scenario.clockOffsetsMs[id]!,
       toPeer: (to, frame) => {
-        this.#listener.onSend?.(id, to, frame);
-        this.#network.send(id, to, frame);
+        if (!double.faces(to)) this.#send(id, to, frame);
       },
       toClient: (client, frame) => this.#toClient(id, client, frame),
       note: (replica, name, detail) => this.#onNote(replica, name, detail),
       onExecuted: (replica, sequence, digest) => this.#listener.onExecuted?.(replica, sequence, digest),
       ...(options.trace === undefined || !isCorrect ? {} : { trace: options.trace }),
       ...(corruption ?? {}),
+    };
+    double.plan((random) => {
+      const copy = new SimDisk(id, this.queue, this.#chance, scenario.disk, checkpointInterval);
+      if (scenario.forker?.disk === 'copied') copy.copyFrom(disk);
+      const toPeer = (to: ReplicaId, frame: Uint8Array): void => {
+        if (double.faces(to)) this.#send(id, to, frame);
+      };
+      const trusted = genesis.trusted[id]!.clone(
+        scenario.forker!.way === 'restart' && scenario.forker!.fence,
+      );
+      return new SimNode<M>({ ...machine, disk: copy, trusted, toPeer, random });
     });
+    this.#doubles.push(double);
+    return new SimNode<M>(machine);
+  }
+
+  #send(from: ReplicaId, to: ReplicaId, frame: Uint8Array): void {
+    this.#listener.onSend?.(from, to, frame);
+    this.#network.send(from, to, frame);
   }
 
   #makeClient(genesis: SimGenesis, index: number, random: Prng): SimClient {
@@ -293,7 +315,9 @@ export class World<M> {
   /** Hands a frame to a machine at once; also for what was kept from it before. */
   deliver(from: ReplicaId, to: ReplicaId, frame: Uint8Array): void {
     this.#watch?.(from, to, frame);
-    this.nodes[to]!.onPeerFrame(from, frame);
+    const double = this.#doubles[to]!;
+    if (double.faces(from)) double.second!.onPeerFrame(from, frame);
+    else this.nodes[to]!.onPeerFrame(from, frame);
   }
 
   #fromClient(client: number, to: ReplicaId, frame: Uint8Array): void {
@@ -304,6 +328,7 @@ export class World<M> {
       this.#mix(2, client, to, frame.length);
       if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
       this.nodes[to]!.onClientFrame(client, this.#clientKeys[client]!, frame);
+      this.#doubles[to]!.second?.onClientFrame(client, this.#clientKeys[client]!, frame);
     });
   }
 
