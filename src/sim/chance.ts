@@ -14,6 +14,8 @@ export const SITE = {
   torn: 7,
   client: 8,
   block: 9,
+  lag: 10,
+  rot: 11,
 } as const;
 
 function mix(value: number): number {

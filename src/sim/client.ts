@@ -165,7 +165,8 @@ export class SimClient {
       this.#done = this.#flights.size === 0;
       return;
     }
-    if (this.#flights.size >= plan.inFlight || this.#waitsForPace || !this.#hasWindow()) return;
+    const closed = plan.openLoop !== true;
+    if ((closed && this.#flights.size >= plan.inFlight) || this.#waitsForPace || !this.#hasWindow()) return;
     const wait = this.#nextLaunchMs - queue.now;
     if (wait > 0) {
       this.#waitsForPace = true;
@@ -175,8 +176,9 @@ export class SimClient {
       });
       return;
     }
-    this.#nextLaunchMs = queue.now + plan.paceMs;
     this.#sentBundles += 1;
+    const burst = plan.burst ?? 1;
+    if (this.#sentBundles % burst === 0) this.#nextLaunchMs = queue.now + plan.paceMs * burst;
     const requests = Array.from({ length: plan.requestsPerBundle }, () => this.#nextRequest());
     this.#launch(this.#session, requests);
     this.#proceed();

@@ -1,6 +1,8 @@
 /**
  * The disk of one simulated replica. What was synced survives a crash; of what was only appended a random part is
- * found again, from the front (a torn record is cut off by the real store's checksum, so it never shows here).
+ * found again, from the front. On demand it tears the record behind that part (the store's check value finds that and
+ * cuts it off), rots, lies about syncs, fails them, or is slow. What the product's store finds out by its check values at
+ * a start is `damage` here; what slips past them reaches the host.
  */
 import type { StoredImage } from '../host/ports.ts';
 import type { Block, FrozenCheckpoint, HeaderSignature } from '../ledger/contract.ts';
@@ -13,7 +15,12 @@ import type { EventQueue } from './event-queue.ts';
 export interface DiskSettings {
   readonly syncLowMs: number;
   readonly syncHighMs: number;
+  /** Whether a crash may leave a part of the first record that was lost. Absent: no. */
+  readonly tornWrites?: boolean;
 }
+
+/** Where bits may rot. */
+export type RotPlace = 'journal' | 'snapshot' | 'block';
 
 interface Journal {
   /** Records that a rewrite put at its front; 0 for the first journal. */
@@ -21,6 +28,8 @@ interface Journal {
   records: Uint8Array[];
   /** Records from the front that are durable. */
   synced: number;
+  /** Whether a durable record of it rotted. */
+  rotten: boolean;
 }
 
 interface StoredSnapshot {
@@ -35,7 +44,7 @@ export class SimDisk {
   readonly #queue: EventQueue;
   readonly #chance: Chance;
   #settings: DiskSettings;
-  #journal: Journal = { rewritten: 0, records: [], synced: 0 };
+  #journal: Journal = { rewritten: 0, records: [], synced: 0, rotten: false };
   /** The journal before a rewrite that is not durable yet. */
   #previous: Journal | undefined;
   #snapshot: StoredSnapshot | undefined;
@@ -48,8 +57,20 @@ export class SimDisk {
   #lastDone = 0;
   /** Counts crashes; completions of an earlier life are dropped. */
   #life = 0;
+  /** A chunk that rotted, as long as these very bytes are on the disk. */
+  #rottenChunk: { readonly index: number; readonly bytes: Uint8Array; readonly hidden: boolean } | undefined;
+  readonly #rottenBlocks = new Set<number>();
+  #lying = false;
+  #onFailure: (() => void) | undefined;
+  #suspect = false;
   /** Bytes appended, ever. */
   written = 0;
+  /** Records that a crash tore and the store cut off. */
+  torn = 0;
+  /** Syncs that were answered without being done. */
+  lies = 0;
+  /** Blocks that could not be read. */
+  unreadable = 0;
 
   constructor(
     owner: ReplicaId,
@@ -90,23 +111,27 @@ export class SimDisk {
     const length = journal.records.length;
     const height = this.#blocks.length;
     this.#later(() => {
-      journal.synced = Math.max(journal.synced, length);
-      this.#blocksDurable = Math.max(this.#blocksDurable, Math.min(height, this.#blocks.length));
+      if (!this.#lies()) {
+        journal.synced = Math.max(journal.synced, length);
+        this.#blocksDurable = Math.max(this.#blocksDurable, Math.min(height, this.#blocks.length));
+      }
       done();
     });
   }
 
   rewrite(records: readonly Uint8Array[], done: () => void): void {
-    const journal: Journal = { rewritten: records.length, records: [...records], synced: 0 };
+    const journal: Journal = { rewritten: records.length, records: [...records], synced: 0, rotten: false };
     for (const record of records) this.written += record.length;
     // Two rewrites may overlap: the oldest journal stays the one to fall back to until the first is durable.
     this.#previous ??= this.#journal;
     this.#journal = journal;
     const length = records.length;
     this.#later(() => {
-      journal.synced = Math.max(journal.synced, length);
-      if (this.#journal === journal) this.#previous = undefined;
-      else this.#previous = journal;
+      if (!this.#lies()) {
+        journal.synced = Math.max(journal.synced, length);
+        if (this.#journal === journal) this.#previous = undefined;
+        else this.#previous = journal;
+      }
       done();
     });
   }
@@ -128,8 +153,10 @@ export class SimDisk {
     };
     const height = this.#blocks.length;
     this.#later(() => {
-      this.#snapshot = snapshot;
-      this.#blocksDurable = Math.max(this.#blocksDurable, Math.min(height, this.#blocks.length));
+      if (!this.#lies()) {
+        this.#snapshot = snapshot;
+        this.#blocksDurable = Math.max(this.#blocksDurable, Math.min(height, this.#blocks.length));
+      }
       done();
     });
   }
@@ -137,6 +164,7 @@ export class SimDisk {
   /** Writes a block; false if the chain would get a hole in it that no earlier write explains. */
   appendBlock(block: Block): void {
     this.#blocks[block.header.height - 1] = block;
+    this.#rottenBlocks.delete(block.header.height);
   }
 
   signBlock(_height: number, _headerHash: string, _signature: HeaderSignature): void {
@@ -150,6 +178,11 @@ export class SimDisk {
   }
 
   readBlock(height: number): Uint8Array | undefined {
+    // The product's store checks what it reads and gives nothing if that is not what it wrote.
+    if (this.#rottenBlocks.has(height)) {
+      this.unreadable += 1;
+      return undefined;
+    }
     return this.#blocks[height - 1]?.bytes;
   }
 
@@ -164,10 +197,11 @@ export class SimDisk {
       else this.#journal = this.#previous;
       this.#previous = undefined;
     }
-    const { records, synced } = this.#journal;
+    const { records, synced, rotten } = this.#journal;
     const kept =
       synced + Math.floor(this.#chance.unit(SITE.torn, this.#owner) * (records.length - synced + 1));
-    this.#journal = { rewritten: 0, records: records.slice(0, kept), synced: kept };
+    if (this.#settings.tornWrites === true && kept < records.length) this.torn += 1;
+    this.#journal = { rewritten: 0, records: records.slice(0, kept), synced: kept, rotten };
     this.#latestChunks = new Map(this.#snapshot?.chunks ?? []);
     this.#latestSequence = -1;
     const lost = this.#blocks.length - this.#blocksDurable;
@@ -179,17 +213,91 @@ export class SimDisk {
   /** The disk is replaced by an empty one. */
   wipe(): void {
     this.crash();
-    this.#journal = { rewritten: 0, records: [], synced: 0 };
+    this.#journal = { rewritten: 0, records: [], synced: 0, rotten: false };
     this.#snapshot = undefined;
     this.#latestChunks = new Map();
     this.#blocks = [];
     this.#blocksDurable = 0;
+    this.#rottenChunk = undefined;
+    this.#rottenBlocks.clear();
+    this.#lying = false;
+    this.#suspect = false;
+  }
+
+  // ---- faults -----------------------------------------------------------------------------------------------------
+
+  /**
+   * A bit flips in something durable; false if there is nothing of the kind. `hidden`: the store's check value does not
+   * notice, so a snapshot comes to the host as it is (nothing else could come that far).
+   */
+  rot(place: RotPlace, hidden: boolean): boolean {
+    if (place === 'journal') {
+      if (this.#journal.synced === 0) return false;
+      this.#journal.rotten = true;
+      return true;
+    }
+    if (place === 'block') {
+      const height = 1 + Math.floor(this.#chance.unit(SITE.rot, this.#owner) * this.#blocksDurable);
+      if (this.#blocks[height - 1] === undefined) return false;
+      this.#rottenBlocks.add(height);
+      return true;
+    }
+    const indexes = [...(this.#snapshot?.chunks.keys() ?? [])];
+    const index = indexes[Math.floor(this.#chance.unit(SITE.rot, this.#owner) * indexes.length)];
+    if (this.#snapshot === undefined || index === undefined) return false;
+    const before = this.#snapshot.chunks.get(index)!;
+    const bytes = before.length === 0 ? new Uint8Array([1]) : before.slice();
+    const at = Math.floor(this.#chance.unit(SITE.rot, this.#owner) * before.length);
+    bytes[at] = bytes[at]! ^ 0x10;
+    this.#snapshot = { ...this.#snapshot, chunks: new Map(this.#snapshot.chunks).set(index, bytes) };
+    // Later snapshots write only what changed: the rotten chunk stays until then.
+    if (this.#latestChunks.get(index) === before) this.#latestChunks.set(index, bytes);
+    this.#rottenChunk = { index, bytes, hidden };
+    if (hidden) this.#suspect = true;
+    return true;
+  }
+
+  /** From now on syncs are answered without being done, or no longer. */
+  lie(lying: boolean): void {
+    this.#lying = lying;
+    if (lying) this.#suspect = true;
+  }
+
+  /** From now on every write fails (full, or broken), and `onFailure` is told; or none does any more. */
+  fail(onFailure: (() => void) | undefined): void {
+    this.#onFailure = onFailure;
+  }
+
+  /** What the store's check values find at a start: the reason for not starting. */
+  get damage(): string | undefined {
+    if (this.#journal.rotten) return 'the journal is damaged';
+    const rotten = this.#rottenChunk;
+    if (rotten !== undefined && !rotten.hidden && this.#snapshot?.chunks.get(rotten.index) === rotten.bytes)
+      return `chunk ${rotten.index} of the snapshot has a wrong check value`;
+    for (const height of this.#rottenBlocks)
+      if (height <= this.#blocks.length) return `block ${height} is damaged`;
+    return undefined;
+  }
+
+  /** Whether there are blocks on it that cannot be read. */
+  get isRotten(): boolean {
+    return this.#rottenBlocks.size > 0;
+  }
+
+  /** Whether it did something that its check values do not show: a host that refuses it is right. */
+  get isSuspect(): boolean {
+    return this.#suspect;
+  }
+
+  #lies(): boolean {
+    if (this.#lying) this.lies += 1;
+    return this.#lying;
   }
 
   /** What another disk holds durably is put on this one. */
   copyFrom(other: SimDisk): void {
     const { records, synced } = other.#previous ?? other.#journal;
-    this.#journal = { rewritten: 0, records: records.slice(0, synced), synced };
+    this.#journal = { rewritten: 0, records: records.slice(0, synced), synced, rotten: false };
     this.#snapshot = other.#snapshot;
     this.#latestChunks = new Map(this.#snapshot?.chunks ?? []);
     this.#blocks = other.#blocks.slice(0, other.#blocksDurable);
@@ -215,7 +323,9 @@ export class SimDisk {
     const at = Math.max(this.#queue.now + delay, this.#lastDone);
     this.#lastDone = at;
     this.#queue.after(at - this.#queue.now, () => {
-      if (life === this.#life) action();
+      if (life !== this.#life) return;
+      if (this.#onFailure === undefined) action();
+      else this.#onFailure();
     });
   }
 }

@@ -1,17 +1,34 @@
 /**
- * Makes the planned faults happen: on machines, disks, trusted components and links, each begun at its time and put
- * right after a while, and all of them ended when the calm begins.
+ * Makes the planned faults happen: on machines, clocks, disks, trusted components and links, each begun at its time and
+ * put right after a while. When the calm begins all of them end, or first those of a quorum and then the rest. Faults
+ * that would make more than f replicas faulty are left out.
  */
 import type { ReplicaId } from '../core/types.ts';
+import { budgetOf, CLOCK_TOLERANCE_MS } from './budget.ts';
+import type { FaultBudget } from './budget.ts';
 import type { Chance } from './chance.ts';
 import { SITE } from './chance.ts';
-import type { SimDisk } from './disk.ts';
+import type { SimClock } from './clock.ts';
+import type { DiskSettings, RotPlace } from './disk.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Machine } from './machine.ts';
-import type { FaultTarget, PlannedFault, Scenario } from './scenario.ts';
+import type { FaultTarget, HealPlan, PlannedFault, Scenario } from './scenario.ts';
 
 /** How long a machine takes to restart, milliseconds. */
 const REBOOT_MS = 20;
+/** How long an operator takes to wipe the store of a replica that refused it, milliseconds. */
+const OPERATOR_MS = 50;
+/** A disk in good health. */
+const CALM_DISK: DiskSettings = { syncLowMs: 0.05, syncHighMs: 0.6 };
+
+/** A disk as faults see it; what it does not know of is left out. */
+export interface FaultableDisk {
+  wipe(): void;
+  configure(settings: DiskSettings): void;
+  rot?(place: RotPlace, hidden: boolean): boolean;
+  lie?(lying: boolean): void;
+  fail?(onFailure: (() => void) | undefined): void;
+}
 
 /** Links as faults see them. */
 export interface FaultableLinks {
@@ -30,7 +47,9 @@ export interface FaultStage {
   /** By replica. */
   readonly machines: readonly Machine<never>[];
   /** By replica; a world without disks of this kind has none. */
-  readonly disks: readonly Pick<SimDisk, 'wipe' | 'configure'>[];
+  readonly disks: readonly FaultableDisk[];
+  /** By replica; absent in a world without wall clocks of this kind. */
+  readonly clocks?: readonly SimClock[];
   /** By replica. */
   readonly trusted: readonly { lose(): void }[];
   readonly say: (text: string) => void;
@@ -40,9 +59,21 @@ export interface FaultStage {
 export class FaultDriver {
   readonly #stage: FaultStage;
   #calm = false;
+  /** Replicas that are kept down until the rest is healed. */
+  readonly #held = new Set<ReplicaId>();
+  #cutOff: readonly [ReplicaId, ReplicaId][] = [];
+  #isRestHealed = false;
+  readonly #volatile: ReadonlySet<ReplicaId>;
+  /** Who counts as faulty. */
+  readonly budget: FaultBudget;
+  /** Faults that happened, by kind. */
+  readonly happened = new Map<string, number>();
 
   constructor(stage: FaultStage) {
     this.#stage = stage;
+    this.budget = budgetOf(stage.scenario);
+    const { volatile } = stage.scenario.trusted;
+    this.#volatile = new Set((volatile ?? []).filter((id) => this.budget.charge(id)));
   }
 
   /** Whether faults have stopped. */
@@ -54,7 +85,7 @@ export class FaultDriver {
   plan(): void {
     const { scenario, queue } = this.#stage;
     for (const fault of scenario.faults) queue.after(fault.atMs, () => this.#begin(fault));
-    queue.after(scenario.calmMs, () => this.#calmDown());
+    if (scenario.endless !== true) queue.after(scenario.calmMs, () => this.#calmDown());
   }
 
   #begin(fault: PlannedFault): void {
@@ -64,6 +95,7 @@ export class FaultDriver {
       case 'crash': {
         const id = this.#resolve(fault.target);
         this.#say(`crash of ${id} for ${fault.forMs.toFixed(0)} ms`);
+        this.#count(fault.kind);
         this.#crash(id);
         return queue.after(fault.forMs, () => this.#restart(id));
       }
@@ -71,6 +103,7 @@ export class FaultDriver {
         return this.#wipe(this.#resolve(fault.target), fault.forMs);
       case 'powercut':
         this.#say(`power cut of all for ${fault.forMs.toFixed(0)} ms`);
+        this.#count(fault.kind);
         for (const machine of machines) this.#crash(machine.id);
         return queue.after(fault.forMs, () => {
           for (const machine of machines) this.#restart(machine.id);
@@ -78,6 +111,7 @@ export class FaultDriver {
       case 'pause': {
         const id = this.#resolve(fault.target);
         this.#say(`pause of ${id} for ${fault.forMs.toFixed(0)} ms`);
+        this.#count(fault.kind);
         machines[id]!.pause(true);
         return queue.after(fault.forMs, () => machines[id]!.pause(false));
       }
@@ -86,23 +120,109 @@ export class FaultDriver {
       case 'deaf': {
         const id = this.#resolve(fault.target);
         this.#say(`${fault.kind} of ${id} for ${fault.forMs.toFixed(0)} ms`);
-        return this.#cut([id], fault.forMs, fault.kind !== 'deaf', fault.kind !== 'mute');
+        this.#count(fault.kind);
+        return this.#cut(
+          this.#linksBetween([id], undefined, fault.kind !== 'deaf', fault.kind !== 'mute'),
+          fault.forMs,
+        );
       }
       case 'partition':
-        this.#say(`partition of [${fault.side.join(' ')}] for ${fault.forMs.toFixed(0)} ms`);
-        return this.#cut(fault.side, fault.forMs, true, fault.symmetric);
+        return this.#partition(fault);
+      case 'clockjump':
+        return this.#jump(fault);
+      case 'bitrot':
+      case 'diskfail':
+      case 'slowdisk':
+      case 'fsynclie':
+        return this.#spoilDisk(fault);
     }
   }
 
   #wipe(id: ReplicaId, forMs: number): void {
     const { chance, disks, machines, trusted, queue } = this.#stage;
     const loseTrusted = chance.happens(SITE.torn, 1000 + id, 0.5);
+    if (!this.#mayForget(id, 'wipe')) return;
     this.#say(`wipe of ${id}${loseTrusted ? ' with its trusted component' : ''} for ${forMs.toFixed(0)} ms`);
+    this.#count('wipe');
     this.#crash(id);
     disks[id]!.wipe();
     machines[id]!.amnesic = true;
     if (loseTrusted) trusted[id]!.lose();
     queue.after(forMs, () => this.#restart(id));
+  }
+
+  #jump(fault: PlannedFault & { readonly kind: 'clockjump' }): void {
+    const { clocks, queue } = this.#stage;
+    const id = this.#resolve(fault.target);
+    const clock = clocks?.[id];
+    if (clock === undefined) return;
+    if (Math.abs(fault.byMs) > CLOCK_TOLERANCE_MS && !this.#mayForget(id, 'clock jump')) return;
+    this.#say(`clock of ${id} jumps by ${fault.byMs} ms`);
+    this.#count(fault.kind);
+    clock.jump(fault.byMs);
+    queue.after(fault.forMs, () => {
+      if (!this.#calm) clock.jump(-fault.byMs);
+    });
+  }
+
+  #spoilDisk(fault: PlannedFault & { readonly kind: 'bitrot' | 'diskfail' | 'slowdisk' | 'fsynclie' }): void {
+    const { disks, queue, scenario, machines } = this.#stage;
+    const { forMs } = fault;
+    const id = this.#resolve(fault.target);
+    const disk = disks[id];
+    if (disk === undefined) return;
+    switch (fault.kind) {
+      case 'slowdisk': {
+        const { syncLowMs, syncHighMs } = scenario.disk;
+        this.#say(`disk of ${id} is ${fault.factor} times slower for ${forMs.toFixed(0)} ms`);
+        this.#count(fault.kind);
+        const { factor } = fault;
+        disk.configure({ ...scenario.disk, syncLowMs: syncLowMs * factor, syncHighMs: syncHighMs * factor });
+        return queue.after(forMs, () => {
+          if (!this.#calm) disk.configure(scenario.disk);
+        });
+      }
+      case 'diskfail':
+        this.#say(`disk of ${id} ${fault.why === 'full' ? 'is full' : 'fails'} for ${forMs.toFixed(0)} ms`);
+        disk.fail?.(() => {
+          this.#say(`${id} stops: its disk ${fault.why === 'full' ? 'is full' : 'fails'}`);
+          this.#count(fault.kind);
+          this.#crash(id);
+        });
+        return queue.after(forMs, () => {
+          disk.fail?.(undefined);
+          this.#restart(id);
+        });
+      case 'bitrot': {
+        if (!this.#mayForget(id, 'bit rot') || disk.rot?.(fault.place, fault.hidden) !== true) return;
+        this.#say(
+          `a bit rots in the ${fault.place} of ${id}${fault.hidden ? ', unnoticed by the store' : ''}`,
+        );
+        this.#count(`bitrot-${fault.place}`);
+        if (fault.place === 'block') return;
+        this.#crash(id);
+        return queue.after(forMs, () => this.#restart(id));
+      }
+      case 'fsynclie':
+        if (disk.lie === undefined || !this.#mayForget(id, 'lying disk')) return;
+        this.#say(`disk of ${id} lies about syncs for ${(forMs / 2).toFixed(0)} ms, then power fails`);
+        this.#count(fault.kind);
+        machines[id]!.amnesic = true;
+        disk.lie(true);
+        queue.after(forMs / 2, () => {
+          if (!this.#calm) this.#crash(id);
+          disk.lie?.(false);
+        });
+        return queue.after(forMs, () => this.#restart(id));
+    }
+  }
+
+  /** Whether a replica may become faulty now. */
+  #mayForget(id: ReplicaId, what: string): boolean {
+    const may = this.budget.charge(id);
+    if (!may)
+      this.#say(`${what} of ${id} is left out: ${this.budget.faulty.size} replicas are faulty already`);
+    return may;
   }
 
   #resolve(target: FaultTarget): ReplicaId {
@@ -113,22 +233,65 @@ export class FaultDriver {
     return view % this.#stage.scenario.n;
   }
 
-  /** Cuts the links between `side` and the others, outwards, inwards or both, for a while. */
-  #cut(side: readonly ReplicaId[], forMs: number, outwards: boolean, inwards: boolean): void {
-    const { links, queue, scenario } = this.#stage;
-    const cut: [ReplicaId, ReplicaId][] = [];
+  #partition(fault: PlannedFault & { readonly kind: 'partition' }): void {
+    const { side, others, symmetric, flap, forMs } = fault;
+    const apart = others === undefined ? '' : ` from [${others.join(' ')}]`;
+    this.#say(
+      `${flap === undefined ? '' : 'flapping '}partition of [${side.join(' ')}]${apart} for ${forMs.toFixed(0)} ms`,
+    );
+    this.#count(flap === undefined ? (others === undefined ? 'partition' : 'mesh') : 'flap');
+    const links = this.#linksBetween(side, others, true, symmetric);
+    if (flap === undefined) return this.#cut(links, forMs);
+    const { queue } = this.#stage;
+    const end = queue.now + forMs;
+    const again = (): void => {
+      if (this.#calm || queue.now >= end) return;
+      this.#cut(links, Math.min(flap.downMs, end - queue.now));
+      // At least a millisecond: a period of nothing would never end.
+      queue.after(Math.max(1, flap.downMs + flap.upMs), again);
+    };
+    again();
+  }
+
+  /** Links between `side` and the others, outwards, inwards or both. */
+  #linksBetween(
+    side: readonly ReplicaId[],
+    others: readonly ReplicaId[] | undefined,
+    outwards: boolean,
+    inwards: boolean,
+  ): [ReplicaId, ReplicaId][] {
+    const links: [ReplicaId, ReplicaId][] = [];
     for (const one of side) {
-      for (let other = 0; other < scenario.n; other += 1) {
-        if (side.includes(other)) continue;
-        if (outwards) cut.push([one, other]);
-        if (inwards) cut.push([other, one]);
+      for (let other = 0; other < this.#stage.scenario.n; other += 1) {
+        if (side.includes(other) || others?.includes(other) === false) continue;
+        if (outwards) links.push([one, other]);
+        if (inwards) links.push([other, one]);
       }
     }
+    return links;
+  }
+
+  /** Cuts links for a while. */
+  #cut(cut: readonly [ReplicaId, ReplicaId][], forMs: number): void {
+    const { links, queue } = this.#stage;
     for (const [from, to] of cut) links.block(from, to, true);
     queue.after(forMs, () => {
       if (this.#calm) return;
       for (const [from, to] of cut) links.block(from, to, false);
     });
+  }
+
+  /** Does at once what a script says; a wiped machine loses its disk and stays down until it is restarted. */
+  act(verb: 'crash' | 'restart' | 'wipe' | 'pause' | 'resume', id: ReplicaId): void {
+    const { disks, machines } = this.#stage;
+    const machine = machines[id]!;
+    if (verb === 'restart') return this.#restart(id);
+    this.#say(`${verb} of ${id}`);
+    if (verb === 'pause' || verb === 'resume') return machine.pause(verb === 'pause');
+    this.#crash(id);
+    if (verb === 'crash') return;
+    disks[id]!.wipe();
+    machine.amnesic = true;
   }
 
   /** A machine restarts, outside of the plan. */
@@ -142,15 +305,21 @@ export class FaultDriver {
     const machine = machines[id]!;
     if (!machine.isUp) return;
     machine.crash();
+    if (this.#volatile.has(id)) {
+      this.#stage.trusted[id]!.lose();
+      machine.amnesic = true;
+      this.#count('volatile');
+    }
     for (const other of machines) if (other !== machine) other.onPeerDown(id);
   }
 
   #restart(id: ReplicaId): void {
     const { machines, queue } = this.#stage;
     const machine = machines[id]!;
-    if (machine.isUp) return;
+    if (machine.isUp || this.#held.has(id)) return;
     this.#say(`restart of ${id}`);
     machine.start();
+    if (machine.refusal !== undefined) return this.#repair(id, machine.refusal);
     for (const other of machines) {
       if (other === machine || !other.isUp) continue;
       queue.after(5, () => {
@@ -160,17 +329,77 @@ export class FaultDriver {
     }
   }
 
-  /** Faults stop: everybody is up, connected and fast. Byzantine machines go on lying. */
+  /** An operator does what a replica that refuses its store asks for: wipes it, never the keys. */
+  #repair(id: ReplicaId, why: string): void {
+    const { disks, machines, queue } = this.#stage;
+    this.#say(`${id} refuses its store: ${why}`);
+    this.#count('storeRefused');
+    queue.after(OPERATOR_MS, () => {
+      if (machines[id]!.isUp || machines[id]!.refusal === undefined) return;
+      disks[id]!.wipe();
+      machines[id]!.amnesic = true;
+      this.#restart(id);
+    });
+  }
+
+  /** Faults stop: everybody, or first a quorum, is up, connected and fast. Byzantine machines go on lying. */
   #calmDown(): void {
-    const { links, disks, machines } = this.#stage;
+    const { links, disks, machines, clocks, scenario } = this.#stage;
     this.#calm = true;
     this.#say('faults stop');
     links.calm();
-    for (const disk of disks) disk.configure({ syncLowMs: 0.05, syncHighMs: 0.6 });
+    for (const clock of clocks ?? []) clock.setRight();
+    for (const disk of disks) {
+      disk.configure(CALM_DISK);
+      disk.fail?.(undefined);
+    }
+    if (scenario.heal === undefined) this.#isRestHealed = true;
+    else this.#keepApart(scenario.heal);
     for (const machine of machines) {
       machine.pause(false);
       this.#restart(machine.id);
     }
+  }
+
+  /** The first f+1 replicas that are not faulty are the quorum; other correct ones stay away. */
+  #keepApart({ order, rest }: HealPlan): void {
+    const { scenario, machines, links } = this.#stage;
+    const all = machines.map((machine) => machine.id);
+    const quorum = [...order, ...all.filter((id) => !order.includes(id))]
+      .filter((id) => !this.budget.faulty.has(id))
+      .slice(0, scenario.f + 1);
+    const away = all.filter((id) => machines[id]!.isCorrect && !quorum.includes(id));
+    this.#say(`only [${quorum.join(' ')}] are healed; [${away.join(' ')}] stay ${rest}`);
+    this.#count(`quorum-${rest}`);
+    if (rest === 'down') {
+      for (const id of away) {
+        this.#crash(id);
+        this.#held.add(id);
+      }
+      return;
+    }
+    this.#cutOff = this.#linksBetween(away, undefined, rest !== 'deaf', rest !== 'mute');
+    for (const [from, to] of this.#cutOff) links.block(from, to, true);
+  }
+
+  /** Whether everybody is healed, not just a quorum. */
+  get isRestHealed(): boolean {
+    return this.#isRestHealed;
+  }
+
+  /** Heals those that were kept away from the quorum. */
+  healRest(): void {
+    if (this.#isRestHealed) return;
+    this.#isRestHealed = true;
+    this.#say('the rest is healed');
+    for (const [from, to] of this.#cutOff) this.#stage.links.block(from, to, false);
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const id of held) this.#restart(id);
+  }
+
+  #count(kind: string): void {
+    this.happened.set(kind, (this.happened.get(kind) ?? 0) + 1);
   }
 
   #say(text: string): void {

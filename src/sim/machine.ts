@@ -35,6 +35,8 @@ export interface Machine<F = Uint8Array> {
   readonly stateTransfers: number;
   /** Why the host stopped itself, if it did. */
   readonly fatal: string | undefined;
+  /** Why it does not start on what its disk holds; absent if it does, or has no such disk. */
+  readonly refusal?: string | undefined;
   /** Starts on what the disk holds. */
   start(): void;
   /** Power is cut. */

@@ -21,6 +21,7 @@ import { createLedgerExecutor } from '../ledger/executor.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import type { Chance } from './chance.ts';
 import { SITE } from './chance.ts';
+import type { SimClock } from './clock.ts';
 import type { SimDisk } from './disk.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Judge } from './judge.ts';
@@ -43,8 +44,7 @@ export interface SimNodeOptions<M> {
   readonly judge: Judge;
   /** False for a Byzantine machine: nobody judges what it says about itself. */
   readonly isCorrect: boolean;
-  /** What its clock shows when virtual time is 0. */
-  readonly epochMs: Milliseconds;
+  readonly clock: SimClock;
   readonly toPeer: (to: ReplicaId, frame: Uint8Array) => void;
   readonly toClient: (client: number, frame: Uint8Array) => void;
   /** Told every batch that a correct machine executes. */
@@ -77,6 +77,8 @@ export class SimNode<M> implements Machine {
   /** State transfers of all lives. */
   #transfersBefore = 0;
   #fatal: string | undefined;
+  /** Why it does not start on what its disk holds. */
+  refusal: string | undefined;
 
   constructor(options: SimNodeOptions<M>) {
     this.#options = options;
@@ -113,7 +115,7 @@ export class SimNode<M> implements Machine {
 
   /** What its own clock shows. */
   get clock(): Milliseconds {
-    return Math.floor(this.#options.epochMs + this.#options.queue.now);
+    return this.#options.clock.at(this.#options.queue.now);
   }
 
   /** Starts on what the disk holds. */
@@ -122,6 +124,8 @@ export class SimNode<M> implements Machine {
     const { settings, definition, id, random, disk, trace, wrapReplica, wrapPorts } = this.#options;
     this.#life += 1;
     if (this.#life > 1) this.restarts += 1;
+    this.refusal = disk.damage;
+    if (this.refusal !== undefined) return this.#options.note(id, 'storeRefused', { reason: this.refusal });
     const { judge, isCorrect } = this.#options;
     if (isCorrect) judge.onStarting(id);
     const watched = isCorrect ? (inner: Replica<M>) => judge.watch(id, inner) : undefined;
@@ -307,7 +311,13 @@ export class SimNode<M> implements Machine {
   }
 
   #onFatal(reason: string): void {
-    const { id, judge, isCorrect, note } = this.#options;
+    const { id, judge, isCorrect, note, disk, trusted } = this.#options;
+    if (disk.isSuspect || trusted.isSuspect) {
+      // The disk lied, or rotted where no check value sees it: a refusal is what the host is asked for.
+      this.refusal = reason;
+      note(id, 'storeRefused', { reason });
+      return this.crash();
+    }
     this.#fatal = reason;
     if (isCorrect) judge.report('start', `replica ${id} halted: ${reason}`);
     note(id, 'fatal', { reason });

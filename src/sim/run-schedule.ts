@@ -12,6 +12,7 @@ import { modelHash } from '../crypto/fast-model.ts';
 import { minbft } from '../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
 import type { Fired } from './chance.ts';
+import type { Course } from './course.ts';
 import { runCoreWorld } from './core/run.ts';
 import type { Violation } from './judge.ts';
 import type { WorldListener } from './listener.ts';
@@ -64,6 +65,12 @@ export interface ScheduleStats {
   readonly virtualMs: number;
   readonly events: number;
   readonly frames: number;
+  /** Milliseconds of virtual time from the calm to the first new commit; absent if nothing was waited for. */
+  readonly timeToCommitMs?: number;
+  /** Milliseconds of virtual time from the calm until every request was finished; absent if all were before. */
+  readonly timeToRecoverMs?: number;
+  /** Faults that happened, by kind, with counts of the frames and records that they hit. */
+  readonly happened: Readonly<Record<string, number>>;
 }
 
 /** Outcome of one run. */
@@ -113,6 +120,8 @@ export interface EndedWorld {
   readonly highestView: number;
   readonly events: number;
   readonly framesSent: number;
+  readonly course: Pick<Course, 'firstCommitMs' | 'recoveredMs'>;
+  readonly happened: Readonly<Record<string, number>>;
   readonly traceHash: string;
   readonly accused: ReadonlyMap<number, ReadonlySet<string>>;
 }
@@ -125,6 +134,7 @@ export function resultOf(
 ): ScheduleResult {
   const sum = (of: (node: EndedWorld['correct'][number]) => number): number =>
     world.correct.reduce((total, node) => total + of(node), 0);
+  const { firstCommitMs, recoveredMs } = world.course;
   return {
     seed: scenario.seed,
     violations: world.judge.violations,
@@ -139,6 +149,9 @@ export function resultOf(
       virtualMs: world.queue.now,
       events: world.events,
       frames: world.framesSent,
+      ...(firstCommitMs === undefined ? {} : { timeToCommitMs: firstCommitMs }),
+      ...(recoveredMs === undefined ? {} : { timeToRecoverMs: recoveredMs }),
+      happened: world.happened,
     },
     traceHash: world.traceHash,
     reproduce: reproduction(scenario.seed, options),

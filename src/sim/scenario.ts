@@ -11,7 +11,8 @@ import type { ClusterLimits, ClusterTimers } from '../core/config.ts';
 import { Prng } from '../core/prng.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import type { Fired } from './chance.ts';
-import type { DiskSettings } from './disk.ts';
+import type { DiskSettings, RotPlace } from './disk.ts';
+import { settleMsOf, timersFor, withWorld } from './draw-world.ts';
 import type { NetworkSettings } from './network.ts';
 import { withForker } from './trusted-faults.ts';
 import type { ForkPlan, ForkWay } from './trusted-faults.ts';
@@ -29,6 +30,24 @@ export const FAULT_KINDS = [
   'trusted',
   'clock',
   'byzantine',
+  // World (`draw-world.ts`).
+  'latency',
+  'bandwidth',
+  'stale',
+  'flap',
+  'mesh',
+  'drift',
+  'clockjump',
+  'torn',
+  'bitrot',
+  'diskfull',
+  'slowdisk',
+  'fsync',
+  'volatile',
+  'crashloop',
+  'load',
+  'quorum',
+  'endless',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -52,8 +71,56 @@ export type PlannedFault =
       readonly forMs: number;
       /** Replicas of one side. */
       readonly side: readonly ReplicaId[];
+      /** Replicas of the other side; absent: all that are not of `side`. Two single ones make a link. */
+      readonly others?: readonly ReplicaId[];
       /** If false only frames from `side` to the others are lost. */
       readonly symmetric: boolean;
+      /** The cut comes and goes: cut for `downMs`, open for `upMs`, and again. Absent: cut all the time. */
+      readonly flap?: { readonly downMs: Milliseconds; readonly upMs: Milliseconds };
+    }
+  | {
+      /** A wall clock jumps (backwards if negative) and is set right after `forMs`. */
+      readonly kind: 'clockjump';
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly target: FaultTarget;
+      readonly byMs: Milliseconds;
+    }
+  | {
+      /**
+       * Something durable rots, the machine restarts and refuses its store after `forMs`, and its operator wipes it. A
+       * rotten block is met when somebody fetches it, or at the next start.
+       */
+      readonly kind: 'bitrot';
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly target: FaultTarget;
+      readonly place: RotPlace;
+      /** Whether the store's check value does not notice (a snapshot only): the host has to. */
+      readonly hidden: boolean;
+    }
+  | {
+      /** Writes fail: at the first one the replica stops, as the product does; it starts again when writes succeed. */
+      readonly kind: 'diskfail';
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly target: FaultTarget;
+      readonly why: 'full' | 'error';
+    }
+  | {
+      /** Every sync takes `factor` times as long. */
+      readonly kind: 'slowdisk';
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly target: FaultTarget;
+      readonly factor: number;
+    }
+  | {
+      /** Syncs are answered without being done; power fails after half of `forMs` and comes back after the rest. */
+      readonly kind: 'fsynclie';
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly target: FaultTarget;
     }
   | { readonly kind: 'powercut'; readonly atMs: number; readonly forMs: number };
 
@@ -71,6 +138,18 @@ export interface ClientPlan {
   readonly retransmitMs: number;
   /** Whether new bundles go to everybody or to the supposed primary only. */
   readonly toAll: boolean;
+  /** Sends at its pace without waiting for answers, as far as the window of its session goes. Absent: no. */
+  readonly openLoop?: boolean;
+  /** Bundles that leave together; the pauses between them are made up for after them. Absent: 1. */
+  readonly burst?: number;
+}
+
+/** How a quorum is healed first. */
+export interface HealPlan {
+  /** Whom to take first: the first f+1 of them that are not faulty, at the time of the calm, are the quorum. */
+  readonly order: readonly ReplicaId[];
+  /** How the other correct replicas are kept away until all requests are finished. */
+  readonly rest: 'down' | 'cut' | 'mute' | 'deaf';
 }
 
 /** See the top of this file. */
@@ -82,10 +161,17 @@ export interface Scenario {
   readonly timers: ClusterTimers;
   readonly network: NetworkSettings;
   readonly disk: DiskSettings;
-  /** Latency of the trusted component, milliseconds. */
-  readonly trusted: { readonly lowMs: number; readonly highMs: number };
-  /** How far each replica's clock is off. */
+  readonly trusted: {
+    /** Latency of the trusted component, milliseconds. */
+    readonly lowMs: number;
+    readonly highMs: number;
+    /** Replicas whose component lives in their process: every crash loses it. They count as amnesiac. Absent: none. */
+    readonly volatile?: readonly ReplicaId[];
+  };
+  /** How far each replica's clock is off at the beginning. */
   readonly clockOffsetsMs: readonly Milliseconds[];
+  /** Microseconds that each replica's clock gains in a second. Absent: none. */
+  readonly clockDriftPpm?: readonly number[];
   readonly byzantine: readonly { readonly replica: ReplicaId; readonly behaviour: Lie }[];
   /** A Byzantine replica with two voices under one identity; not among `byzantine`. */
   readonly forker?: ForkPlan;
@@ -96,8 +182,17 @@ export interface Scenario {
   readonly fires?: readonly Fired[];
   /** When faults stop (except the lies of Byzantine replicas). */
   readonly calmMs: number;
-  /** How long after that everything must be finished. */
+  /**
+   * How long after that everything must be finished; with `heal` first the requests, then, counted anew from the healing
+   * of the rest, everything.
+   */
   readonly settleMs: number;
+  /** If given, first only a quorum is healed, and the rest when all requests are finished. Absent: all at once. */
+  readonly heal?: HealPlan;
+  /** Faults never stop: the run ends at `calmMs`, and only safety is judged. Absent: no. */
+  readonly endless?: boolean;
+  /** The run may break the fault model (more than f faulty replicas). Absent: faults beyond it are left out. */
+  readonly overBudget?: boolean;
 }
 
 /** What the command line or a test fixes instead of drawing it. */
@@ -157,7 +252,7 @@ export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): S
   const limits = drawLimits(random);
   const clients = drawClients(draw, speed.high);
   const timers = timersFor(speed.high, disk.syncHighMs + trusted.highMs);
-  const scenario: Scenario = {
+  const base: Scenario = {
     seed,
     f,
     n: draw.n,
@@ -171,9 +266,9 @@ export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): S
     faults,
     clients,
     calmMs: durationMs,
-    // A primary that is always just in time for the request timer may not be replaced, and is that slow.
-    settleMs: 60_000 + timers.requestMs * Math.max(...clients.map((client) => client.bundles)),
+    settleMs: settleMsOf(timers, clients),
   };
+  const scenario = withWorld(base, overrides);
   return overrides.fork === undefined
     ? scenario
     : withForker(scenario, overrides.fork, overrides.fence ?? true);
@@ -214,20 +309,6 @@ function drawLimits(random: Prng): ClusterLimits {
     logEntriesMax: 4096,
     sessionsMax: 64,
     sessionWindowMax: 64,
-  };
-}
-
-/** Waits in proportion to the network's delay: a view with a correct primary must be able to last. */
-function timersFor(delayHighMs: number, storeHighMs: number): ClusterTimers {
-  const step = delayHighMs + storeHighMs;
-  return {
-    batchDelayMs: 1,
-    statusMs: Math.ceil(40 + 4 * step),
-    requestMs: Math.ceil(60 + 14 * step),
-    newViewMs: Math.ceil(100 + 20 * step),
-    backoffCapMs: 4_000,
-    gapMs: Math.ceil(4 + 3 * step),
-    idleBatchMs: Math.ceil(20 + 4 * step),
   };
 }
 

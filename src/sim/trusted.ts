@@ -185,8 +185,7 @@ export class SimTrusted {
 
 /** An answer as a broken component might give it. */
 function spoilResponse(bytes: Uint8Array, what: Garbage, random: Prng): Uint8Array {
-  if (what === 'noise')
-    return Uint8Array.from({ length: random.between(0, 80) }, () => random.between(0, 255));
+  if (what === 'noise') return Uint8Array.from({ length: random.between(0, 80) }, () => random.between(0, 255));
   if (what === 'cut') return bytes.slice(0, random.between(0, bytes.length - 1));
   if (what === 'error')
     return encodeTrustedResponse({ op: 'error', code: 'STORAGE', message: 'cannot keep a record' });

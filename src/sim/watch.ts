@@ -42,6 +42,7 @@ export class Watch {
 
   /** Looks once; true if every client has its answers and every correct machine stands at the same place. */
   look(): boolean {
+    this.#judge.onLook();
     let lowest = Infinity;
     let highest = 0;
     let headers = new Set<string>();
@@ -64,12 +65,13 @@ export class Watch {
       }
       this.#checkSizes(machine);
     }
-    const clientsDone = this.#clients.every((client) => client.done);
     for (const client of this.#clients)
       for (const reason of client.refused.splice(0))
         this.#judge.report('client', `a correct client was refused: ${reason}`);
     // Over only when those who were down or partitioned have everything too.
-    return clientsDone && headers.size === 1 && lowest === highest && highest >= this.#judge.believedThrough;
+    return (
+      this.clientsDone && headers.size === 1 && lowest === highest && highest >= this.#judge.believedThrough
+    );
   }
 
   #checkSizes(machine: Machine<never>): void {
@@ -80,6 +82,11 @@ export class Watch {
       if (value > bound)
         this.#judge.report('bounds', `replica ${machine.id} keeps ${value} ${name}, more than ${bound}`);
     }
+  }
+
+  /** Whether every client has all its answers. */
+  get clientsDone(): boolean {
+    return this.#clients.every((client) => client.done);
   }
 
   /** Who lacks what, for the message of the liveness judge. */

@@ -11,6 +11,8 @@ import { Chance, SITE } from './chance.ts';
 import type { Fired } from './chance.ts';
 import { createSimGenesis } from './cluster-settings.ts';
 import type { SimGenesis } from './cluster-settings.ts';
+import { SimClock } from './clock.ts';
+import { Course } from './course.ts';
 import { SimClient } from './client.ts';
 import { SimDisk } from './disk.ts';
 import { Double } from './double.ts';
@@ -24,7 +26,8 @@ import { Judge } from './judge.ts';
 import type { JudgeOptions } from './judge.ts';
 import type { StoredChain } from './judges/chain.ts';
 import type { WorldListener } from './listener.ts';
-import { CALM_NETWORK, Network } from './network.ts';
+import { calmOf, Network } from './network.ts';
+import type { NetworkSettings } from './network.ts';
 import { SimNode } from './node.ts';
 import type { SimNodeOptions } from './node.ts';
 import type { Scenario } from './scenario.ts';
@@ -32,8 +35,6 @@ import { Watch } from './watch.ts';
 
 /** What clocks show at the beginning of virtual time, milliseconds. */
 export const EPOCH_MS = 1_000_000;
-/** How often the judges look at the replicas' inside, milliseconds of virtual time. */
-const INSPECT_EVERY_MS = 40;
 /** Reasons for ignoring a frame that no frame of a correct replica may ever cause. */
 const POISON = new Set([
   'malformedFrame',
@@ -91,12 +92,15 @@ export class World<M> {
   readonly nodes: SimNode<M>[] = [];
   readonly clients: SimClient[] = [];
   readonly #network: Network;
+  readonly #calmNetwork: NetworkSettings;
   readonly #chance: Chance;
   readonly #disks: SimDisk[] = [];
+  readonly #clocks: SimClock[] = [];
   /** By replica: where a forker has a whole second machine. */
   readonly #doubles: Double<SimNode<M>>[] = [];
   readonly #faults: FaultDriver;
   readonly #look: Watch;
+  readonly course: Course;
   readonly #clientKeys: readonly Uint8Array[];
   readonly #narrate: Narrator | undefined;
   readonly #listener: WorldListener;
@@ -110,6 +114,7 @@ export class World<M> {
   constructor(options: WorldOptions<M>) {
     const { scenario } = options;
     this.scenario = scenario;
+    this.#calmNetwork = calmOf(scenario.network);
     this.#narrate = options.narrate;
     this.#listener = options.listener ?? {};
     this.#chance = new Chance(scenario.seed, {
@@ -144,15 +149,18 @@ export class World<M> {
         block: (from, to, blocked) => this.#network.block(from, to, blocked),
         calm: () => {
           this.#network.healAll();
-          this.#network.configure(CALM_NETWORK);
+          this.#network.configure(this.#calmNetwork);
         },
       },
       machines: this.nodes,
       disks: this.#disks,
+      clocks: this.#clocks,
       trusted: genesis.trusted,
       say: (text) => this.#say(text),
     });
     this.#look = new Watch(scenario, this.judge, this.correct, this.clients);
+    const { queue, judge } = this;
+    this.course = new Course({ scenario, queue, judge, faults: this.#faults, watch: this.#look });
   }
 
   /** Sum over everything that was delivered: equal for equal runs. */
@@ -160,9 +168,31 @@ export class World<M> {
     return (this.#trace >>> 0).toString(16).padStart(8, '0');
   }
 
+  /** Does something to a machine at once. */
+  act(verb: Parameters<FaultDriver['act']>[0], id: ReplicaId): void {
+    this.#faults.act(verb, id);
+  }
+
   /** Machines that are not Byzantine. */
   get correct(): readonly SimNode<M>[] {
     return this.nodes.filter((node) => node.isCorrect);
+  }
+
+  /** Faults that happened, by kind, with the frames and records that they hit. */
+  get happened(): Readonly<Record<string, number>> {
+    const { lost, duplicated, queued } = this.#network;
+    const sum = (of: (disk: SimDisk) => number): number =>
+      this.#disks.reduce((all, disk) => all + of(disk), 0);
+    return {
+      ...Object.fromEntries(this.#faults.happened),
+      lost,
+      duplicated,
+      queued,
+      torn: sum((disk) => disk.torn),
+      lies: sum((disk) => disk.lies),
+      unreadable: sum((disk) => disk.unreadable),
+      leftOut: this.#faults.budget.refused,
+    };
   }
 
   /** Frames that entered links between replicas. */
@@ -172,28 +202,16 @@ export class World<M> {
 
   /** Runs to the end: until everything is settled, a judge objects, or time is up. */
   run(): void {
-    const { calmMs, settleMs } = this.scenario;
     for (const node of this.nodes) node.start();
     for (const client of this.clients)
       this.queue.after(this.#chance.range(SITE.client, 0, 0, 20), () => client.start());
-    this.#faults.plan();
-    this.#inspectRegularly();
-    const deadline = calmMs + settleMs;
+    this.course.begin();
     while (this.judge.violations.length === 0 && this.queue.runNext()) {
       this.events += 1;
-      if (this.queue.now > deadline) {
-        this.judge.report(
-          'liveness',
-          `not settled ${settleMs} ms after the last fault: ${this.#look.unsettled()}`,
-        );
-        break;
-      }
-      if (this.#settled) break;
+      if (this.course.isOver()) break;
     }
     if (this.judge.violations.length === 0) this.judge.finish(this.#storedChains());
   }
-
-  #settled = false;
 
   #makeJudge({ settings, keys }: SimGenesis, judging: WorldOptions<M>['judging'] = {}): Judge {
     const { inside = true, ...rest } = judging;
@@ -212,7 +230,7 @@ export class World<M> {
   /** What the disks of correct machines hold of the ledger. */
   #storedChains(): StoredChain[] {
     return this.correct
-      .filter((node) => node.isUp)
+      .filter((node) => node.isUp && !this.#disks[node.id]!.isRotten)
       .map(({ id }) => {
         const disk = this.#disks[id]!;
         return { replica: id, height: disk.blockHeight, read: (height) => disk.readBlock(height) };
@@ -224,6 +242,8 @@ export class World<M> {
     const lie = scenario.byzantine.find((entry) => entry.replica === id);
     const isCorrect = lie === undefined && scenario.forker?.replica !== id;
     const { checkpointInterval } = scenario.limits;
+    const clock = new SimClock(EPOCH_MS + scenario.clockOffsetsMs[id]!, scenario.clockDriftPpm?.[id]);
+    this.#clocks.push(clock);
     const disk = new SimDisk(id, this.queue, this.#chance, scenario.disk, checkpointInterval);
     this.#disks.push(disk);
     const corruption = isCorrect
@@ -252,7 +272,7 @@ export class World<M> {
       random,
       judge: this.judge,
       isCorrect,
-      epochMs: EPOCH_MS + scenario.clockOffsetsMs[id]!,
+      clock,
       toPeer: (to, frame) => {
         if (!double.faces(to)) this.#send(id, to, frame);
       },
@@ -320,11 +340,16 @@ export class World<M> {
     else this.nodes[to]!.onPeerFrame(from, frame);
   }
 
+  get #clientLinks(): NetworkSettings {
+    return this.#faults.calm ? this.#calmNetwork : this.scenario.network;
+  }
+
   #fromClient(client: number, to: ReplicaId, frame: Uint8Array): void {
-    const { loss, delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
+    const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
     const site = client * 16 + to;
     if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
-    this.queue.after(this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
+    const distance = clientDistanceMs?.[client]?.[to] ?? 0;
+    this.queue.after(distance + this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
       this.#mix(2, client, to, frame.length);
       if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
       this.nodes[to]!.onClientFrame(client, this.#clientKeys[client]!, frame);
@@ -334,10 +359,11 @@ export class World<M> {
 
   #toClient(from: ReplicaId, client: number, frame: Uint8Array): void {
     this.#judgeReply(from, frame);
-    const { loss, delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
+    const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
     const site = client * 16 + from;
     if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
-    this.queue.after(this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
+    const distance = clientDistanceMs?.[client]?.[from] ?? 0;
+    this.queue.after(distance + this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
       this.#mix(3, from, client, frame.length);
       this.clients[client]?.onFrame(from, frame);
     });
@@ -361,14 +387,6 @@ export class World<M> {
   /** Highest view that a correct replica was seen in. */
   get highestView(): number {
     return this.#look.highestView;
-  }
-
-  #inspectRegularly(): void {
-    this.queue.after(INSPECT_EVERY_MS, () => {
-      this.#settled = this.#look.look() && this.#faults.calm;
-      this.judge.onLook();
-      this.#inspectRegularly();
-    });
   }
 
   #onNote(

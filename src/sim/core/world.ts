@@ -9,10 +9,12 @@ import type { Digest, ReplicaId } from '../../core/types.ts';
 import { Chance, SITE } from '../chance.ts';
 import type { Fired } from '../chance.ts';
 import { EventQueue } from '../event-queue.ts';
+import { Course } from '../course.ts';
 import { FaultDriver } from '../fault-driver.ts';
 import { Judge } from '../judge.ts';
 import type { WorldListener } from '../listener.ts';
-import { CALM_NETWORK, Network } from '../network.ts';
+import { calmOf, Network } from '../network.ts';
+import type { NetworkSettings } from '../network.ts';
 import type { Scenario } from '../scenario.ts';
 import { Watch } from '../watch.ts';
 import { CoreClient } from './client.ts';
@@ -29,8 +31,6 @@ import { CoreTrusted } from './trusted.ts';
 
 /** What clocks show at the beginning of virtual time, milliseconds. */
 const EPOCH_MS = 1_000_000;
-/** How often the judges look at the replicas' inside, milliseconds of virtual time. */
-const INSPECT_EVERY_MS = 40;
 /** Reasons for ignoring a frame that no frame of a correct replica may ever cause. */
 const POISON = new Set(['invalidSeal', 'invalidClientSeal']);
 /** No client key is looked at here: a link says which client it is. */
@@ -88,12 +88,12 @@ export class CoreWorld<M extends object> {
   readonly #trusted: CoreTrusted[] = [];
   readonly #faults: FaultDriver;
   readonly #look: Watch;
+  readonly course: Course;
   readonly #genesis: CoreGenesis;
   readonly #book: SealBook<M>;
   readonly #batches = new Map<Digest, Batch>();
   readonly #listener: WorldListener<CoreFrame<M>>;
   #trace = 0x811c9dc5;
-  #settled = false;
   /** Events that ran. */
   events = 0;
   /** Evidence that correct replicas have, by accused replica. */
@@ -121,6 +121,8 @@ export class CoreWorld<M extends object> {
       this.clients.push(this.#makeClient(index, random.fork()));
     this.#faults = this.#makeFaults();
     this.#look = new Watch(scenario, this.judge, this.correct, this.clients);
+    const { queue, judge } = this;
+    this.course = new Course({ scenario, queue, judge, faults: this.#faults, watch: this.#look });
   }
 
   /** Sum over everything that was delivered: equal for equal runs. */
@@ -137,6 +139,12 @@ export class CoreWorld<M extends object> {
     return this.#network.sent;
   }
 
+  /** Faults that happened, by kind. */
+  get happened(): Readonly<Record<string, number>> {
+    const { lost, duplicated } = this.#network;
+    return { ...Object.fromEntries(this.#faults.happened), lost, duplicated };
+  }
+
   /** Inputs that replicas worked on. */
   get steps(): number {
     return this.nodes.reduce((sum, node) => sum + node.steps, 0);
@@ -149,23 +157,14 @@ export class CoreWorld<M extends object> {
 
   /** Runs to the end: until everything is settled, a judge objects, or time is up. */
   run(): void {
-    const { calmMs, settleMs } = this.scenario;
     for (const node of this.nodes) node.start();
     for (const client of this.clients)
       this.queue.after(this.#chance.range(SITE.client, 0, 0, 20), () => client.start());
-    this.#faults.plan();
-    this.#inspectRegularly();
-    const deadline = calmMs + settleMs;
+    this.course.begin();
     const { violations } = this.judge;
-    while (violations.length === 0 && !this.#settled && this.queue.runNext()) {
+    while (violations.length === 0 && this.queue.runNext()) {
       this.events += 1;
-      if (this.queue.now > deadline) {
-        this.judge.report(
-          'liveness',
-          `not settled ${settleMs} ms after the last fault: ${this.#look.unsettled()}`,
-        );
-        break;
-      }
+      if (this.course.isOver()) break;
     }
     if (violations.length === 0) this.judge.finish();
   }
@@ -256,7 +255,7 @@ export class CoreWorld<M extends object> {
         block: (from, to, blocked) => this.#network.block(from, to, blocked),
         calm: () => {
           this.#network.healAll();
-          this.#network.configure(CALM_NETWORK);
+          this.#network.configure(calmOf(this.scenario.network));
         },
       },
       machines: this.nodes,
@@ -264,6 +263,10 @@ export class CoreWorld<M extends object> {
       trusted: this.#trusted,
       say: (text) => this.#say(text),
     });
+  }
+
+  get #clientLinks(): NetworkSettings {
+    return this.#faults.calm ? calmOf(this.scenario.network) : this.scenario.network;
   }
 
   // ---- links ------------------------------------------------------------------------------------------------------
@@ -281,7 +284,7 @@ export class CoreWorld<M extends object> {
   }
 
   #fromClient(client: number, to: ReplicaId, bundle: Bundle): void {
-    const { loss, delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
+    const { loss, delayLowMs, delayHighMs } = this.#clientLinks;
     const site = client * 16 + to;
     if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
     this.queue.after(this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
@@ -294,7 +297,7 @@ export class CoreWorld<M extends object> {
 
   #toClient(from: ReplicaId, client: number, reply: CoreReply): void {
     if (this.nodes[from]!.isCorrect) this.judge.onSigned(from, reply.session, reply.results);
-    const { loss, delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
+    const { loss, delayLowMs, delayHighMs } = this.#clientLinks;
     const site = client * 16 + from;
     if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
     this.queue.after(this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
@@ -307,7 +310,7 @@ export class CoreWorld<M extends object> {
     const machine = this.nodes[source];
     const reaches = this.#network.isOpen(self, source) && this.#network.isOpen(source, self);
     if (machine === undefined || !machine.isUp || !reaches) return { kind: 'silent' };
-    const { delayLowMs, delayHighMs } = this.#faults.calm ? CALM_NETWORK : this.scenario.network;
+    const { delayLowMs, delayHighMs } = this.#clientLinks;
     const roundTripMs = delayLowMs + delayHighMs;
     const state = machine.stateAt(checkpoint);
     return state === undefined ? { kind: 'gone', roundTripMs } : { kind: 'state', state, roundTripMs };
@@ -322,13 +325,6 @@ export class CoreWorld<M extends object> {
   }
 
   // ---- looking ----------------------------------------------------------------------------------------------------
-
-  #inspectRegularly(): void {
-    this.queue.after(INSPECT_EVERY_MS, () => {
-      this.#settled = this.#look.look() && this.#faults.calm;
-      this.#inspectRegularly();
-    });
-  }
 
   #onNote(replica: ReplicaId, name: string, detail: Detail): void {
     if (this.#options.narrate !== undefined)
