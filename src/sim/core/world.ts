@@ -130,6 +130,11 @@ export class CoreWorld<M extends object> {
     return (this.#trace >>> 0).toString(16).padStart(8, '0');
   }
 
+  /** Does something to a machine at once. */
+  act(verb: Parameters<FaultDriver['act']>[0], id: ReplicaId): void {
+    this.#faults.act(verb, id);
+  }
+
   get correct(): readonly CoreMachine<M>[] {
     return this.nodes.filter((node) => node.isCorrect);
   }

@@ -1,10 +1,12 @@
 /** Reads a scenario script. */
 import { behaviourOf, BEHAVIOURS } from '../../adversary/behaviours.ts';
 import type { JudgeName } from '../judge.ts';
+import { FIDELITIES } from '../run-schedule.ts';
+import type { Fidelity } from '../run-schedule.ts';
 import type { Scenario } from '../scenario.ts';
 import { baseScenario } from './base-scenario.ts';
 import { isStep, readCondition, readStep, STEP_USAGE } from './parse-steps.ts';
-import { CLIENT_DEFAULT, readClients, readFault, readFires, readRest } from './plan.ts';
+import { CLIENT_DEFAULT, readClients, readFault, readFires, readForker, readRest } from './plan.ts';
 import { ScriptError } from './script.ts';
 import type { Expectation, Script } from './script.ts';
 import { putAt, readSetting, SETTINGS } from './settings.ts';
@@ -32,13 +34,14 @@ export const JUDGES: readonly JudgeName[] = [
 export const HEAD_USAGE = {
   scenario: 'scenario NAME',
   protocol: 'protocol minbft',
-  fidelity: 'fidelity whole',
+  fidelity: 'fidelity whole|core',
   replicas: 'replicas COUNT (odd; f = (COUNT - 1) / 2)',
   seed: 'seed NUMBER',
   expect: 'expect clean | expect violation JUDGE | expect event CONDITION',
   with: 'with mistake MUTANT expect violation JUDGE',
   puppet: 'puppet A,B',
   byzantine: 'byzantine A BEHAVIOUR',
+  forker: 'forker A by snapshot|restart|rollback|leak shows B,C [patience PROPOSALS] [at MS] [fenced]',
   clock: 'clock A ahead MS',
   clients:
     'clients COUNT [bundles N] [of REQUESTS] [every MS] [in-flight N] [retransmit MS] [to all|primary]',
@@ -52,6 +55,7 @@ interface Reading {
   name: string;
   story: string[];
   protocol: string;
+  fidelity: Fidelity;
   readonly scenario: JsonObject;
   readonly puppets: number[];
   readonly steps: Script['steps'][number][];
@@ -66,6 +70,7 @@ export function parseScript(text: string): Script {
     name: '',
     story: [],
     protocol: 'minbft',
+    fidelity: 'whole',
     scenario: baseOf(lines),
     puppets: [],
     steps: [],
@@ -89,10 +94,12 @@ export function parseScript(text: string): Script {
       0,
       'the script expects nothing: it needs a line "expect clean", or another expectation',
     );
-  const { name, story, protocol, puppets, steps, expect, mistakes } = reading;
+  const { name, story, protocol, fidelity, puppets, steps, expect, mistakes } = reading;
   const scenario = reading.scenario as unknown as Scenario;
   checkReplicas(scenario, puppets);
-  return { name, story, protocol, scenario, puppets, steps, expect, mistakes };
+  if (fidelity === 'core' && puppets.length > 0)
+    throw new ScriptError(0, 'puppets speak in bytes: they need "fidelity whole"');
+  return { name, story, protocol, fidelity, scenario, puppets, steps, expect, mistakes };
 }
 
 /** The number of replicas decides what everything else means, wherever it stands. */
@@ -150,7 +157,7 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
       into.protocol = words.one(['minbft']);
       return;
     case 'fidelity':
-      words.one(['whole']);
+      into.fidelity = words.one(FIDELITIES);
       return;
     case 'replicas':
       words.whole('a number of replicas');
@@ -180,6 +187,9 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
       words.take('');
       return append('byzantine', { replica, behaviour, ...readRest(words) });
     }
+    case 'forker':
+      scenario['forker'] = readForker(words);
+      return;
     case 'clock': {
       const replica = words.replica();
       words.must('ahead');

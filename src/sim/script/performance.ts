@@ -2,26 +2,21 @@
  * Plays the steps of a script on a world: rules about messages, puppets in place of Byzantine replicas, machines. It
  * judges nothing; that is for the ordinary judges.
  */
-import { decodeClientFrame } from '../../core/client-wire.ts';
-import type { DecodeContext } from '../../core/protocol.ts';
-import { decodeBundle } from '../../core/request.ts';
 import type { Bundle } from '../../core/request.ts';
 import type { ReplicaId } from '../../core/types.ts';
-import { modelHash } from '../../crypto/fast-model.ts';
-import { minbft } from '../../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
-import { createSimGenesis } from '../cluster-settings.ts';
-import type { WorldListener } from '../listener.ts';
+import type { Fired } from '../chance.ts';
 import { corrupt } from '../run-schedule.ts';
 import type { Scenario } from '../scenario.ts';
-import { World } from '../world.ts';
 import type { Corruption, CorruptionContext, Narrator } from '../world.ts';
 import { Facts, fitsLink } from './facts.ts';
 import { Puppet } from './puppet.ts';
 import { ScriptError } from './script.ts';
 import type { Condition, RuleAction, Script, Step } from './script.ts';
-import { labelOf, see } from './seen.ts';
+import { labelOf } from './seen.ts';
 import type { Label } from './seen.ts';
+import { openTheatre } from './theatre.ts';
+import type { Passing, Spectator, Theatre } from './theatre.ts';
 import { Voices } from './voices.ts';
 
 /** How often a script looks whether it may go on, milliseconds of virtual time. */
@@ -29,12 +24,13 @@ const LOOK_EVERY_MS = 0.25;
 /** How long what a puppet says is on its way, milliseconds. */
 const PUPPET_DELAY_MS = 1;
 
-/** Who is told what happens, line by line; the run is the same with and without them. */
+/** Who is told what happens; the run is the same with and without them. */
 export interface PerformanceOptions {
   readonly narrate?: Narrator;
   readonly watch?: Narrator;
-  /** Hears all that the script hears; it may not keep frames back. */
-  readonly listener?: WorldListener;
+  readonly onFired?: (fired: Fired) => void;
+  /** Sees all that the script sees; what it answers about frames does not count. */
+  readonly spectator?: Spectator;
 }
 
 interface Rule {
@@ -47,13 +43,12 @@ interface Rule {
 /** See the top of this file. */
 export class Performance {
   readonly script: Script;
-  readonly world: World<MinbftMessage>;
+  readonly theatre: Theatre;
   readonly facts = new Facts();
-  readonly #context: DecodeContext;
   readonly #voices = new Voices();
   readonly #rules = new Set<Rule>();
   readonly #bundles = new Map<string, Bundle>();
-  readonly #options: PerformanceOptions;
+  readonly #guest: Spectator;
   #clientsSpeak = true;
   #next = 0;
   #isOptional = false;
@@ -61,20 +56,15 @@ export class Performance {
   error: ScriptError | undefined;
 
   constructor(script: Script, options: PerformanceOptions = {}) {
+    const { spectator = {}, ...listeners } = options;
     this.script = script;
-    this.#options = options;
-    const scenario = withPuppets(script);
-    const { settings } = createSimGenesis(scenario, minbft.name);
-    const { clusterId, configurationVersion } = settings;
-    this.#context = { settings, domain: { clusterId, configurationVersion }, hash: modelHash };
-    const { narrate, watch } = options;
-    this.world = new World<MinbftMessage>({
-      scenario,
-      definition: minbft,
+    this.#guest = spectator;
+    this.theatre = openTheatre({
+      ...listeners,
+      scenario: withPuppets(script),
+      fidelity: script.fidelity,
+      spectator: this.#spectator(),
       corrupt: (context) => this.#corrupt(context),
-      listener: this.#listener(),
-      ...(narrate === undefined ? {} : { narrate }),
-      ...(watch === undefined ? {} : { watch }),
     });
   }
 
@@ -90,43 +80,44 @@ export class Performance {
 
   /** Plays the script to the end of the run. */
   play(): void {
-    const { queue } = this.world;
+    const { queue } = this.theatre;
     queue.after(0, () => this.#advance());
     queue.after(this.script.scenario.calmMs, () => {
       this.#release(undefined);
       this.#clientsSpeak = true;
     });
-    this.world.run();
+    this.theatre.run();
   }
 
   #corrupt(context: CorruptionContext): Corruption<MinbftMessage> {
     if (!this.script.puppets.includes(context.replica)) return corrupt(context);
     const puppet = new Puppet(context, (from, to, frame) => {
-      this.#options.listener?.onSend?.(from, to, frame);
-      this.world.queue.after(PUPPET_DELAY_MS, () => {
-        if (this.#onArrival(from, to, frame)) this.world.deliver(from, to, frame);
+      const passing = this.theatre.passing({ from, to }, frame);
+      this.#guest.onSend?.(passing);
+      this.theatre.queue.after(PUPPET_DELAY_MS, () => {
+        if (this.#onArrival(passing)) this.theatre.deliver(passing);
       });
     });
     this.#voices.add(puppet);
     return puppet.corruption;
   }
 
-  #listener(): WorldListener {
-    const { listener = {} } = this.#options;
+  #spectator(): Spectator {
+    const guest = this.#guest;
     return {
-      ...listener,
-      onArrival: (from, to, frame) => this.#onArrival(from, to, frame),
-      onClientFrame: (client, to, frame) => this.#onClientFrame(client, to, frame),
+      ...guest,
+      onArrival: (passing) => this.#onArrival(passing),
+      onClientFrame: (client, to, bundle) => this.#onClientFrame(client, to, bundle),
       onExecuted: (replica, sequence, digest) => {
-        listener.onExecuted?.(replica, sequence, digest);
+        guest.onExecuted?.(replica, sequence, digest);
         this.facts.onExecuted(replica, sequence);
       },
       onBelieved: (believed) => {
-        listener.onBelieved?.(believed);
+        guest.onBelieved?.(believed);
         this.facts.onBelieved();
       },
       onNote: (replica, name, detail) => {
-        listener.onNote?.(replica, name, detail);
+        guest.onNote?.(replica, name, detail);
         this.facts.onNote(replica, name, detail);
       },
     };
@@ -134,51 +125,54 @@ export class Performance {
 
   // ---- links ------------------------------------------------------------------------------------------------------
 
-  #onArrival(from: ReplicaId, to: ReplicaId, frame: Uint8Array): boolean {
-    if (this.script.steps.length === 0) return this.#pass(from, to, frame);
-    const seen = see(minbft, this.#context, from, to, frame);
-    if (seen === undefined) return this.#pass(from, to, frame);
+  #onArrival(passing: Passing): boolean {
+    if (this.script.steps.length === 0) return this.#pass(passing);
+    const { from, to } = passing;
+    const seen = passing.see();
     const label = labelOf(seen);
     for (const rule of this.#rules) {
       if (!rule.takes(from, to, label)) continue;
       if (rule.action.kind === 'drop') return false;
       const later = (): void => {
-        if (this.#pass(from, to, frame)) this.world.deliver(from, to, frame);
+        if (this.#reach(passing, label)) this.theatre.deliver(passing);
       };
       if (rule.action.kind === 'hold') rule.held.push(later);
-      else this.world.queue.after(rule.action.byMs, later);
+      else this.theatre.queue.after(rule.action.byMs, later);
       return false;
     }
-    this.facts.onHeard(to, label);
-    const puppet = this.#voices.of(to);
-    if (puppet === undefined) return this.#pass(from, to, frame);
-    this.#options.listener?.onArrival?.(from, to, frame);
-    puppet.hear(seen);
-    return false;
+    return this.#reach(passing, label);
   }
 
-  #pass(from: ReplicaId, to: ReplicaId, frame: Uint8Array): boolean {
-    this.#options.listener?.onArrival?.(from, to, frame);
+  /** A frame that no rule keeps back; false if a puppet took it. */
+  #reach(passing: Passing, label: Label): boolean {
+    this.facts.onHeard(passing.to, label);
+    this.#pass(passing);
+    const puppet = this.#voices.of(passing.to);
+    puppet?.hear(passing.see());
+    return puppet === undefined;
+  }
+
+  #pass(passing: Passing): boolean {
+    this.#guest.onArrival?.(passing);
     return true;
   }
 
-  #onClientFrame(client: number, to: ReplicaId, bytes: Uint8Array): boolean {
-    const frame = decodeClientFrame(bytes);
-    const bundle =
-      frame?.kind === 'bundle' ? decodeBundle(modelHash, this.#context.domain, frame.bytes) : undefined;
+  #onClientFrame(client: number, to: ReplicaId, read: () => Bundle | undefined): boolean {
+    const bundle = read();
     if (bundle !== undefined && !this.#bundles.has(bundle.digest)) {
       this.#bundles.set(bundle.digest, bundle);
       this.facts.onRequest();
     }
     if (!this.#clientsSpeak || this.#voices.of(to) !== undefined) return false;
-    this.#options.listener?.onClientFrame?.(client, to, bytes);
+    this.#guest.onClientFrame?.(client, to, read);
     return true;
   }
 
   // ---- steps ------------------------------------------------------------------------------------------------------
 
   #advance(): void {
-    const { queue, scenario } = this.world;
+    const { queue } = this.theatre;
+    const { scenario } = this.script;
     while (this.#next < this.script.steps.length && this.error === undefined) {
       const { line, step } = this.script.steps[this.#next]!;
       if (queue.now >= scenario.calmMs) return;
@@ -196,7 +190,7 @@ export class Performance {
   }
 
   #holds(condition: Condition): boolean {
-    return this.facts.holds(condition, this.world.queue.now);
+    return this.facts.holds(condition, this.theatre.queue.now);
   }
 
   #take(step: Step): void {
@@ -231,14 +225,14 @@ export class Performance {
         this.#clientsSpeak = step.speak;
         return;
       case 'machine':
-        return this.world.act(step.verb, step.replica);
+        return this.theatre.act(step.verb, step.replica);
       default:
-        return this.#voices.play(step, [...this.#bundles.values()], this.world.queue.now);
+        return this.#voices.play(step, [...this.#bundles.values()], this.theatre.queue.now);
     }
   }
 
   #all(): ReplicaId[] {
-    return this.world.nodes.map((node) => node.id);
+    return Array.from({ length: this.script.scenario.n }, (_, id) => id);
   }
 
   #add(
@@ -253,7 +247,7 @@ export class Performance {
     const look = (): void => {
       if (!this.#rules.has(rule)) return;
       if (this.#holds(until)) this.#end(rule);
-      else this.world.queue.after(LOOK_EVERY_MS, look);
+      else this.theatre.queue.after(LOOK_EVERY_MS, look);
     };
     look();
   }

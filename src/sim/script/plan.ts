@@ -2,6 +2,8 @@
 import { SITE } from '../chance.ts';
 import type { Fired } from '../chance.ts';
 import type { ClientPlan, PlannedFault } from '../scenario.ts';
+import { FORK_WAYS } from '../trusted-faults.ts';
+import type { ForkPlan } from '../trusted-faults.ts';
 import type { Json } from './settings.ts';
 import type { Words } from './words.ts';
 
@@ -111,6 +113,26 @@ export function printFault(fault: PlannedFault): string | undefined {
     delete left['target'];
   }
   return `${words.join(' ')} for ${forMs}${oneWay}${restText(left)}`;
+}
+
+/** `forker 0 by snapshot shows 1,2 patience 3 at 20 fenced` */
+export function readForker(words: Words): Json {
+  const replica = words.replica();
+  words.must('by');
+  const way = words.one(FORK_WAYS);
+  words.must('shows');
+  const others = words.replicas();
+  const patience = words.skip('patience') ? words.whole('a number of proposals') : 0;
+  const atMs = words.skip('at') ? words.number('milliseconds') : 0;
+  const fence = words.skip('fenced');
+  return { replica, way, fence, atMs, others, patience };
+}
+
+/** A line for a forker. */
+export function printForker({ replica, way, fence, atMs, others, patience }: ForkPlan): string {
+  const when = atMs === 0 ? '' : ` at ${atMs}`;
+  const waits = patience === 0 ? '' : ` patience ${patience}`;
+  return `forker ${replica} by ${way} shows ${others.join(',')}${waits}${when}${fence ? ' fenced' : ''}`;
 }
 
 /** `fires loss 0>1 17` */

@@ -2,7 +2,7 @@
 import type { Scenario } from '../scenario.ts';
 import { baseScenario } from './base-scenario.ts';
 import { parseScript } from './parse.ts';
-import { printClients, printFault, printFires, restText } from './plan.ts';
+import { printClients, printFault, printFires, printForker, restText } from './plan.ts';
 import { conditionText, stepText } from './print-steps.ts';
 import type { Expectation, Script } from './script.ts';
 import { printRest, printSettings } from './settings.ts';
@@ -18,7 +18,7 @@ export function printScript(script: Script): string {
     ...script.story.map((line) => `# ${line}`.trimEnd()),
     `scenario ${script.name}`,
     `protocol ${script.protocol}`,
-    'fidelity whole',
+    `fidelity ${script.fidelity}`,
     `replicas ${scenario.n}`,
     `seed ${scenario.seed}`,
     ...script.expect.map((one) => `expect ${expectationText(one)}`),
@@ -29,6 +29,7 @@ export function printScript(script: Script): string {
   const plan = [
     ...printSettings(asJson(scenario), asJson(baseScenario(scenario.f))),
     ...printLies(scenario),
+    ...(scenario.forker === undefined ? [] : [printForker(scenario.forker)]),
     ...(puppets.length === 0 ? [] : [`puppet ${puppets.join(',')}`]),
     ...printClients(scenario.clients),
     ...scenario.faults.flatMap((fault) => printFault(fault) ?? []),

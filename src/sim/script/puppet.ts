@@ -137,7 +137,7 @@ export class Puppet {
 
   // ---- hearing ----------------------------------------------------------------------------------------------------
 
-  hear(seen: Seen<MinbftMessage>): void {
+  hear(seen: Pick<Seen<MinbftMessage>, 'message'>): void {
     if (seen.message !== undefined) this.#heard.push(seen.message);
   }
 

@@ -34,7 +34,8 @@ export function runScript(script: Script, options: ScriptOptions = {}): ScriptRe
   const performance = new Performance(played, rest);
   performance.play();
   if (performance.error !== undefined) throw performance.error;
-  const { world, finished, facts } = performance;
+  const { finished, facts } = performance;
+  const { world } = performance.theatre;
   const result = resultOf(world, played.scenario);
   const expected = expectationsOf(script, mistake);
   const unmet = expected.flatMap((one) => check(one, result.violations, facts, world.queue.now));

@@ -4,6 +4,7 @@
  */
 import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { JudgeName } from '../judge.ts';
+import type { Fidelity } from '../run-schedule.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** What is wrong with a script, for its author. `line` counts from 1; 0 if it is about the script as a whole. */
@@ -151,6 +152,8 @@ export interface Script {
   /** The comment lines at its top. */
   readonly story: readonly string[];
   readonly protocol: string;
+  /** How much of the product runs; in `core` there are no puppets. */
+  readonly fidelity: Fidelity;
   readonly scenario: Scenario;
   /** Byzantine replicas that say what steps make them say, and nothing else; not among `scenario.byzantine`. */
   readonly puppets: readonly ReplicaId[];

@@ -2,28 +2,30 @@
 import type { DecodeContext, ProtocolDefinition } from '../../core/protocol.ts';
 import type { ReplicaId } from '../../core/types.ts';
 import { decodeLinkFrame } from '../../host/link-frames.ts';
-import type { LinkFrame } from '../../host/link-frames.ts';
+import type { CoreFrame } from '../core/frame.ts';
 
-/** A frame on a link between two replicas; `message` if it holds one of the protocol. */
-export interface Seen<M> {
-  readonly from: ReplicaId;
-  readonly to: ReplicaId;
-  readonly frame: LinkFrame;
+/** A frame between two replicas, of any fidelity; `message` if it holds one of the protocol. */
+export interface Seen<M = unknown> {
+  /** Of the frame: `protocol`, `body`, `bundle` and others. */
+  readonly kind: string;
   readonly message: M | undefined;
 }
 
-/** Reads a frame; undefined if it is garbage. */
-export function see<M>(
+/** Reads a frame of the whole fidelity; garbage has a kind of its own. */
+export function seeBytes<M>(
   definition: ProtocolDefinition<M>,
   context: DecodeContext,
-  from: ReplicaId,
-  to: ReplicaId,
   bytes: Uint8Array,
-): Seen<M> | undefined {
+): Seen<M> {
   const frame = decodeLinkFrame(bytes);
-  if (frame === undefined) return undefined;
+  if (frame === undefined) return { kind: 'garbage', message: undefined };
   const message = frame.kind === 'protocol' ? definition.decode(frame.bytes, context) : undefined;
-  return { from, to, frame, message };
+  return { kind: frame.kind, message };
+}
+
+/** The same for the core fidelity. */
+export function seeObject<M>(frame: CoreFrame<M>): Seen<M> {
+  return { kind: frame.kind, message: frame.kind === 'protocol' ? frame.message : undefined };
 }
 
 /** What a person wants to know of a frame: kind, author, place. Fields that a kind does not have are undefined. */
@@ -62,7 +64,13 @@ export function labelOfMessage(message: unknown): Label {
 }
 
 /** The label of a frame. */
-export function labelOf<M>({ frame, message }: Seen<M>): Label {
+export function labelOf({ kind, message }: Seen): Label {
   if (message !== undefined) return labelOfMessage(message);
-  return { kind: frame.kind, view: undefined, sequence: undefined, author: undefined, counter: undefined };
+  return { kind, view: undefined, sequence: undefined, author: undefined, counter: undefined };
+}
+
+/** Where a frame goes. */
+export interface Way {
+  readonly from: ReplicaId;
+  readonly to: ReplicaId;
 }

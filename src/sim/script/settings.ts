@@ -159,7 +159,8 @@ export function putAt(root: JsonObject, path: string, value: Json | undefined): 
   else place[last] = value;
 }
 
-function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+/** Whether it is a record, not a list. */
+export function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

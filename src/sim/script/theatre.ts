@@ -1,0 +1,170 @@
+/**
+ * A world of either fidelity for those who look at messages and not at bytes: the rules of a script, and traces. What
+ * a frame says is read only when somebody asks.
+ */
+import { decodeClientFrame } from '../../core/client-wire.ts';
+import type { DecodeContext } from '../../core/protocol.ts';
+import { decodeBundle } from '../../core/request.ts';
+import type { Bundle } from '../../core/request.ts';
+import type { ReplicaId } from '../../core/types.ts';
+import { modelHash } from '../../crypto/fast-model.ts';
+import { minbft } from '../../protocols/minbft/definition.ts';
+import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
+import type { Fired } from '../chance.ts';
+import { createSimGenesis } from '../cluster-settings.ts';
+import type { CoreFrame } from '../core/frame.ts';
+import { corruptCore } from '../core/run.ts';
+import { CoreWorld } from '../core/world.ts';
+import type { EventQueue } from '../event-queue.ts';
+import type { FaultDriver } from '../fault-driver.ts';
+import type { WorldListener } from '../listener.ts';
+import { corrupt } from '../run-schedule.ts';
+import type { EndedWorld, Fidelity } from '../run-schedule.ts';
+import type { Scenario } from '../scenario.ts';
+import { World } from '../world.ts';
+import type { Corruption, CorruptionContext, Narrator } from '../world.ts';
+import { seeBytes, seeObject } from './seen.ts';
+import type { Seen, Way } from './seen.ts';
+
+/** A frame on its way. `frame` is the same object at its sending and its arrivals. */
+export interface Passing extends Way {
+  readonly frame: object;
+  see(): Seen<MinbftMessage>;
+}
+
+/** Who looks at messages. */
+export interface Spectator extends Pick<
+  WorldListener,
+  'onExecuted' | 'onIssued' | 'onBelieved' | 'onNote' | 'onFault'
+> {
+  readonly onSend?: (passing: Passing) => void;
+  /** False keeps the frame from its receiver. */
+  readonly onArrival?: (passing: Passing) => boolean;
+  readonly onClientFrame?: (client: number, to: ReplicaId, bundle: () => Bundle | undefined) => boolean;
+}
+
+/** How a world is opened. */
+export interface TheatreOptions {
+  readonly scenario: Scenario;
+  readonly fidelity: Fidelity;
+  readonly spectator: Spectator;
+  readonly narrate?: Narrator;
+  readonly watch?: Narrator;
+  readonly onFired?: (fired: Fired) => void;
+  /** In place of the lies of the scenario (whole fidelity only). */
+  readonly corrupt?: (context: CorruptionContext) => Corruption<MinbftMessage>;
+}
+
+/** See the top of this file. */
+export interface Theatre {
+  readonly world: EndedWorld;
+  readonly queue: EventQueue;
+  run(): void;
+  /** Hands a frame to its receiver at once. */
+  deliver(passing: Passing): void;
+  act(verb: Parameters<FaultDriver['act']>[0], id: ReplicaId): void;
+  /** A frame of the whole fidelity as if a replica had sent it. */
+  passing(way: Way, bytes: Uint8Array): Passing;
+}
+
+/** Makes the world of a scenario, ready to run. */
+export function openTheatre(options: TheatreOptions): Theatre {
+  return options.fidelity === 'core' ? openCore(options) : openWhole(options);
+}
+
+function listenersOf({
+  narrate,
+  watch,
+  onFired,
+}: TheatreOptions): Pick<TheatreOptions, 'narrate' | 'watch' | 'onFired'> {
+  return {
+    ...(narrate === undefined ? {} : { narrate }),
+    ...(watch === undefined ? {} : { watch }),
+    ...(onFired === undefined ? {} : { onFired }),
+  };
+}
+
+/** The parts of a listener that are about frames. */
+function frameListener<F extends object>(
+  spectator: Spectator,
+  read: (frame: F) => Seen<MinbftMessage>,
+  bundleOf: (frame: F) => Bundle | undefined,
+): { readonly listener: WorldListener<F>; readonly passing: (way: Way, frame: F) => Passing } {
+  const { onSend, onArrival, onClientFrame, ...rest } = spectator;
+  const known = new WeakMap<F, Seen<MinbftMessage>>();
+  const passing = ({ from, to }: Way, frame: F): Passing => ({
+    from,
+    to,
+    frame,
+    see: () => {
+      const seen = known.get(frame) ?? read(frame);
+      known.set(frame, seen);
+      return seen;
+    },
+  });
+  const listener: WorldListener<F> = {
+    ...rest,
+    ...(onSend === undefined ? {} : { onSend: (from, to, frame) => onSend(passing({ from, to }, frame)) }),
+    ...(onArrival === undefined
+      ? {}
+      : { onArrival: (from, to, frame) => onArrival(passing({ from, to }, frame)) }),
+    ...(onClientFrame === undefined
+      ? {}
+      : { onClientFrame: (client, to, frame) => onClientFrame(client, to, () => bundleOf(frame)) }),
+  };
+  return { listener, passing };
+}
+
+function openWhole(options: TheatreOptions): Theatre {
+  const { scenario, spectator } = options;
+  const { settings } = createSimGenesis(scenario, minbft.name);
+  const { clusterId, configurationVersion } = settings;
+  const context: DecodeContext = { settings, domain: { clusterId, configurationVersion }, hash: modelHash };
+  const { listener, passing } = frameListener<Uint8Array>(
+    spectator,
+    (bytes) => seeBytes(minbft, context, bytes),
+    (bytes) => {
+      const frame = decodeClientFrame(bytes);
+      return frame?.kind === 'bundle' ? decodeBundle(modelHash, context.domain, frame.bytes) : undefined;
+    },
+  );
+  const world = new World<MinbftMessage>({
+    scenario,
+    definition: minbft,
+    corrupt: options.corrupt ?? corrupt,
+    listener,
+    ...listenersOf(options),
+  });
+  return {
+    world,
+    queue: world.queue,
+    run: () => world.run(),
+    deliver: ({ from, to, frame }) => world.deliver(from, to, frame as Uint8Array),
+    act: (verb, id) => world.act(verb, id),
+    passing,
+  };
+}
+
+function openCore(options: TheatreOptions): Theatre {
+  const { scenario, spectator } = options;
+  const { listener } = frameListener<CoreFrame<MinbftMessage>>(spectator, seeObject, (frame) =>
+    frame.kind === 'bundle' ? frame.bundle : undefined,
+  );
+  const world = new CoreWorld<MinbftMessage>({
+    scenario,
+    definition: minbft,
+    corrupt: corruptCore,
+    listener,
+    ...listenersOf(options),
+  });
+  return {
+    world,
+    queue: world.queue,
+    run: () => world.run(),
+    deliver: ({ from, to, frame }) => world.deliver(from, to, frame as CoreFrame<MinbftMessage>),
+    act: (verb, id) => world.act(verb, id),
+    passing: () => {
+      throw new Error('puppets speak in bytes; they need the whole fidelity');
+    },
+  };
+}
