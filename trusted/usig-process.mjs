@@ -213,6 +213,7 @@ var Writer = class {
     this.#bytes = rest;
   }
 };
+var EMPTY_LIST = new Writer().u32(0).finish();
 var Reader = class {
   #bytes;
   #at;

@@ -158,6 +158,9 @@ export class Writer {
   }
 }
 
+/** Canonical bytes of a list without items. Shared: nobody may change them. */
+export const EMPTY_LIST: Uint8Array = new Writer().u32(0).finish();
+
 /** Strict bounded reader over canonical bytes; see the top of this file. */
 export class Reader {
   readonly #bytes: Uint8Array;

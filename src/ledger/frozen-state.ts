@@ -9,7 +9,7 @@ import type { Digest, Height, SequenceNumber } from '../core/types.ts';
 import type { FrozenCheckpoint } from './contract.ts';
 import { LEDGER_CHUNKS } from './ledger-state.ts';
 import type { LedgerState } from './ledger-state.ts';
-import { buildTree, CHUNKS_MAX, chunkDigest, treeNode, updateTree } from './state-tree.ts';
+import { buildTree, CHUNKS_MAX, chunkDigestOf, treeNode, updateTree } from './state-tree.ts';
 import type { StateTree, TreeContext } from './state-tree.ts';
 
 /** Chunks of the whole state over a service: constant, so a fetcher knows it without asking a source. */
@@ -71,13 +71,13 @@ export class StateFreezer {
     const changes = new Map<number, Digest>();
     for (const [index, bytes] of ledgerChanges) {
       ledgerChunks[index] = bytes;
-      changes.set(index, chunkDigest(this.#context.hash, index, bytes));
+      changes.set(index, chunkDigestOf(this.#context.hash, index, bytes));
     }
     const previous = this.#tree;
     const serviceChanges = previous === undefined ? allOf(this.#application.chunkCount) : service.changed;
     for (const index of serviceChanges) {
       const place = LEDGER_CHUNKS + index;
-      changes.set(place, chunkDigest(this.#context.hash, place, service.chunk(index)));
+      changes.set(place, chunkDigestOf(this.#context.hash, place, service.chunk(index)));
     }
     const tree =
       previous === undefined ? this.#firstTree(changes) : updateTree(this.#context, previous, changes);
@@ -124,7 +124,7 @@ export class StateFreezer {
   /** Whether these chunks are exactly the state that a state digest stands for. Asks for each chunk once. */
   covers(stateDigest: Digest, chunk: (index: number) => Uint8Array): boolean {
     const chunkCount = stateChunkCount(this.#application);
-    const digests = allOf(chunkCount).map((index) => chunkDigest(this.#context.hash, index, chunk(index)));
+    const digests = allOf(chunkCount).map((index) => chunkDigestOf(this.#context.hash, index, chunk(index)));
     return buildTree(this.#context, digests).stateDigest === stateDigest;
   }
 }

@@ -5,7 +5,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { bytesToHex, equalBytes } from '../core/bytes.ts';
-import { Reader, Writer } from '../core/codec.ts';
+import { EMPTY_LIST, Reader, Writer } from '../core/codec.ts';
 import type { Digest, Height, SequenceNumber } from '../core/types.ts';
 import { IDEMPOTENCY_KEY_BYTES_MAX } from './operation.ts';
 import { isOrganisationName, ORGANISATION_LENGTH_MAX } from './transaction.ts';
@@ -114,9 +114,8 @@ export class IdempotencyQueue {
   /** Chunks that changed since the last call, ascending. */
   takeChanged(): number[] {
     const chunks: number[] = [];
-    this.#changed.forEach((changed, chunk) => {
-      if (changed === 1) chunks.push(chunk);
-    });
+    for (let chunk = 0; chunk < IDEMPOTENCY_CHUNKS; chunk += 1)
+      if (this.#changed[chunk] === 1) chunks.push(chunk);
     this.#changed.fill(0);
     return chunks;
   }
@@ -124,6 +123,7 @@ export class IdempotencyQueue {
   /** Canonical bytes of one chunk: its entries in the order of their places. */
   encodeChunk(chunk: number): Uint8Array {
     const { first, end } = placesOf(chunk, this.#head, this.#tail);
+    if (first === end) return EMPTY_LIST;
     const entries: IdempotencyEntry[] = [];
     for (let place = first; place < end; place += 1) entries.push(this.#entries.get(place)!);
     return new Writer(64 + 256 * entries.length).list(entries, writeEntry).finish();

@@ -59,6 +59,17 @@ export function chunkDigest(hash: Hash, index: number, bytes: Uint8Array): Diges
   return bytesToDigest(hash(input));
 }
 
+/** Digests of chunks that are an empty list, by index: nearly all chunks of a young state. */
+const EMPTY_LISTS = new WeakMap<Hash, Digest[]>();
+
+/** `chunkDigest`, which remembers the digests of chunks that hold an empty list (four zero bytes) and nothing else. */
+export function chunkDigestOf(hash: Hash, index: number, bytes: Uint8Array): Digest {
+  if (bytes.length !== 4 || bytes.some((byte) => byte !== 0)) return chunkDigest(hash, index, bytes);
+  let known = EMPTY_LISTS.get(hash);
+  if (known === undefined) EMPTY_LISTS.set(hash, (known = []));
+  return (known[index] ??= chunkDigest(hash, index, bytes));
+}
+
 function nodeDigest(hash: Hash, level: number, index: number, children: readonly Digest[]): Digest {
   const writer = new Writer(64 + 32 * children.length).ascii(domainTag('ledger', 'STATE-NODE'));
   writer

@@ -4,7 +4,7 @@
  * checkpoint encodes only the sessions that were used since the last one.
  */
 import { assert } from '../core/assert.ts';
-import { Reader, Writer } from '../core/codec.ts';
+import { EMPTY_LIST, Reader, Writer } from '../core/codec.ts';
 import type { Digest, Height, RequestNumber, SequenceNumber, SessionId } from '../core/types.ts';
 
 /** Shards of the table; a session is in shard `id % SHARDS`. */
@@ -296,20 +296,24 @@ export class ClientTable {
   /** Shards that changed since the last call, ascending. */
   takeChanged(): number[] {
     const shards: number[] = [];
-    this.#changed.forEach((changed, shard) => {
-      if (changed === 1) shards.push(shard);
-    });
+    for (let shard = 0; shard < CLIENT_TABLE_SHARDS; shard += 1)
+      if (this.#changed[shard] === 1) shards.push(shard);
     this.#changed.fill(0);
     return shards;
   }
 
   /** Canonical bytes of one shard: its sessions, ascending by id. */
   encodeShards(shards: readonly number[]): Uint8Array[] {
-    const wanted = new Map(shards.map((shard): [number, Session[]] => [shard, []]));
-    for (const session of this.#sessions.values())
-      wanted.get(session.id % CLIENT_TABLE_SHARDS)?.push(session);
+    const inShards = new Map<number, Session[]>();
+    for (const session of this.#sessions.values()) {
+      const shard = session.id % CLIENT_TABLE_SHARDS;
+      const others = inShards.get(shard);
+      if (others === undefined) inShards.set(shard, [session]);
+      else others.push(session);
+    }
     return shards.map((shard) => {
-      const sessions = wanted.get(shard)!.sort((a, b) => a.id - b.id);
+      const sessions = inShards.get(shard)?.sort((a, b) => a.id - b.id);
+      if (sessions === undefined) return EMPTY_LIST;
       return new Writer(1024).list(sessions, (writer, session) => session.write(writer)).finish();
     });
   }
