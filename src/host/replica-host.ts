@@ -76,6 +76,7 @@ export class ReplicaHost<M> {
   #stableSequence: SequenceNumber = 0;
   #snapshotSequence: SequenceNumber = 0;
   #snapshotPending: SequenceNumber = 0;
+  #snapshotWanted: CheckpointState | undefined;
   #installing: CheckpointState | undefined;
   #lastProtocolState: Uint8Array | undefined;
   #transferCount = 0;
@@ -281,6 +282,7 @@ export class ReplicaHost<M> {
       const input = this.#answers.shift() ?? this.#inputs.shift();
       if (input === undefined || this.#phase === 'halted') break;
       for (const effect of this.#replica.step(input, this.#now)) this.#perform(effect);
+      this.#orderSnapshot();
     }
     this.#draining = false;
   }
@@ -369,13 +371,21 @@ export class ReplicaHost<M> {
     // One snapshot at a time; a newer stable checkpoint comes soon enough.
     if (this.#snapshotPending > this.#snapshotSequence || checkpoint.sequence <= this.#snapshotSequence)
       return;
-    this.#storeSnapshot(checkpoint);
+    this.#snapshotWanted = checkpoint;
+    this.#snapshotPending = checkpoint.sequence;
+  }
+
+  /** A snapshot must not outlive the certificate that lets others fetch it: what the step stored is durable first. */
+  #orderSnapshot(): void {
+    const wanted = this.#snapshotWanted;
+    this.#snapshotWanted = undefined;
+    if (wanted !== undefined) this.#journal.whenSynced(() => this.#storeSnapshot(wanted));
   }
 
   #storeSnapshot(checkpoint: CheckpointState): void {
     const frozen = this.#options.executor.frozen(checkpoint.sequence);
+    this.#snapshotPending = frozen === undefined ? this.#snapshotSequence : checkpoint.sequence;
     if (frozen === undefined) return;
-    this.#snapshotPending = checkpoint.sequence;
     this.#options.ports.snapshots.store(frozen, encodeSnapshotMeta(checkpoint));
   }
 
