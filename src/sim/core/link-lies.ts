@@ -2,8 +2,8 @@
  * What a Byzantine machine of the core fidelity does with what it sends: silence, delay, withholding, replay, wrong
  * answers to clients. Lies of bytes have no counterpart here; lies before the seal are those of `adversary/`.
  */
-import type { Behaviour, Lie } from '../../adversary/behaviours.ts';
 import { partsOf } from '../../adversary/behaviours.ts';
+import type { Behaviour, Lie } from '../../adversary/behaviours.ts';
 import type { WireResult } from '../../core/client-wire.ts';
 import type { Prng } from '../../core/prng.ts';
 import type { Milliseconds, ReplicaId } from '../../core/types.ts';
@@ -28,9 +28,9 @@ export interface LinkLiarOptions {
 /** Frames that `replay` remembers. */
 const MEMORY = 128;
 
-/** Links that lie as `lie` says; other behaviours leave them as they are. */
+/** Links that lie as every part of `lie` says; behaviours of other places leave them as they are. */
 export function wrapLinks<M>(lie: Lie, options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
-  return partsOf(lie).reduce((lying, behaviour) => wrapOnce(behaviour, options, lying), links);
+  return partsOf(lie).reduce((inner, behaviour) => wrapOnce(behaviour, options, inner), links);
 }
 
 function wrapOnce<M>(behaviour: Behaviour, options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
@@ -44,7 +44,10 @@ function wrapOnce<M>(behaviour: Behaviour, options: LinkLiarOptions, links: Core
     case 'replay':
       return replays(options, links);
     case 'corrupt-reply':
-      return { ...links, toClient: (client, reply) => links.toClient(client, lie(options.random, reply)) };
+      return {
+        ...links,
+        toClient: (client, reply) => links.toClient(client, corrupted(options.random, reply)),
+      };
     default:
       return links;
   }
@@ -112,7 +115,7 @@ function replays<M>(options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M>
 }
 
 /** A reply with one wrong result. */
-function lie(random: Prng, reply: CoreReply): CoreReply {
+function corrupted(random: Prng, reply: CoreReply): CoreReply {
   if (reply.results.length === 0) return reply;
   const wrong = random.between(0, reply.results.length - 1);
   const results = reply.results.map((result, index) => (index === wrong ? altered(random, result) : result));

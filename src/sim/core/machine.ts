@@ -14,25 +14,27 @@ import type {
   RuleTrace,
 } from '../../core/protocol.ts';
 import type { Batch } from '../../core/request.ts';
-import { decodeBatch, decodeBundle } from '../../core/request.ts';
 import type { Prng } from '../../core/prng.ts';
 import { markVerified } from '../../core/types.ts';
-import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber, SessionId, View } from '../../core/types.ts';
+import type { JournalImage } from '../../host/image.ts';
 import type { ReplyGroup } from '../../ledger/contract.ts';
 import type { Chance } from '../chance.ts';
 import { SITE } from '../chance.ts';
+import type { SimClock } from '../clock.ts';
 import type { EventQueue } from '../event-queue.ts';
 import type { Judge } from '../judge.ts';
 import type { Machine, MachineLook } from '../machine.ts';
+import type { BatchBook } from './batch-book.ts';
 import type { CoreDisk } from './disk.ts';
 import type { CoreFrame, CoreReply } from './frame.ts';
 import type { CoreGenesis } from './genesis.ts';
 import { KeyRing, SEAL_BYTES } from './seal-book.ts';
 import type { SealBook } from './seal-book.ts';
+import { CoreSealDesk } from './seal-desk.ts';
 import type { FrozenService } from './service.ts';
 import { CoreService } from './service.ts';
 import { restoreMachine, triageMachine } from './startup.ts';
-import type { JournalImage } from '../../host/image.ts';
 import { Timers } from './timers.ts';
 import { CoreTransfer } from './transfer.ts';
 import type { TransferAnswer } from './transfer.ts';
@@ -46,9 +48,8 @@ export interface CoreMachineOptions<M extends object> {
   readonly id: ReplicaId;
   readonly genesis: CoreGenesis;
   readonly definition: ProtocolDefinition<M>;
-  readonly book: SealBook<M>;
-  /** Every batch whose seals were looked at, by digest; shared by all machines. */
-  readonly batches: Map<Digest, Batch>;
+  readonly seals: SealBook<M>;
+  readonly batches: BatchBook<M>;
   readonly trusted: CoreTrusted;
   readonly trustedLatency: { readonly lowMs: number; readonly highMs: number };
   readonly disk: CoreDisk;
@@ -57,8 +58,7 @@ export interface CoreMachineOptions<M extends object> {
   readonly random: Prng;
   readonly judge: Judge;
   readonly isCorrect: boolean;
-  /** What its clock shows when virtual time is 0. */
-  readonly epochMs: Milliseconds;
+  readonly wall: SimClock;
   readonly toPeer: (to: ReplicaId, frame: CoreFrame<M>) => void;
   readonly toClient: (client: number, reply: CoreReply) => void;
   /** Asks another machine for its state at a checkpoint; the world knows who is up and reachable. */
@@ -67,18 +67,6 @@ export interface CoreMachineOptions<M extends object> {
   readonly onExecuted?: (replica: ReplicaId, sequence: SequenceNumber, digest: string) => void;
   readonly trace?: (event: RuleTrace) => void;
   readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
-}
-
-type SealEffect = Extract<Effect<never>, { kind: 'seal' }>;
-
-/** A seal that was asked for and is not given yet. */
-interface OpenSeal {
-  readonly wish: SealEffect;
-  /** Records that must be durable first. */
-  readonly length: number;
-  readonly syncedAt: number;
-  /** When the component does its work: half-way between question and answer. */
-  readonly certifiesAt: number;
 }
 
 /** Everything that a crash takes. */
@@ -94,22 +82,22 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   readonly #options: CoreMachineOptions<M>;
   readonly #timers: Timers;
   readonly #transfer: CoreTransfer;
+  readonly #desk: CoreSealDesk;
   #running: Running<M> | undefined;
   #phase: 'down' | 'starting' | 'running' | 'halted' = 'down';
+  /** Counts starts and crashes; what belongs to an earlier life is dropped. */
   #life = 0;
   #paused = false;
   #deferred: (() => void)[] = [];
-  readonly #inputs: Input<M>[] = [];
-  readonly #answers: Input<M>[] = [];
+  #inputs: Input<M>[] = [];
+  #answer: Input<M> | undefined;
   #draining = false;
-  #open: OpenSeal | undefined;
   #installing: CheckpointState | undefined;
   #lastProtocolState: Uint8Array | undefined;
   #stable: SequenceNumber = 0;
   #fatal: string | undefined;
-  /** What others would decode from the frames of a Byzantine machine. */
-  readonly #decoded = new WeakMap<M, { readonly message: M | undefined }>();
-  readonly #clients = new Map<string, number>();
+  /** By session: over which link its client asked. */
+  readonly #clients = new Map<SessionId, number>();
   amnesic = false;
   restarts = 0;
   stateTransfers = 0;
@@ -118,16 +106,18 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
 
   constructor(options: CoreMachineOptions<M>) {
     this.#options = options;
-    const { id, queue, chance } = options;
-    this.#timers = new Timers(queue, (timer) => this.#enter(() => this.#give({ kind: 'timeout', timer })));
+    const { id: self, queue, chance, trusted, disk, trustedLatency: latency } = options;
+    this.#timers = new Timers(queue, (timer) => this.#receive({ kind: 'timeout', timer }));
+    const onAnswer = (): void => this.#enter(() => this.#onSealAnswer());
+    this.#desk = new CoreSealDesk({ self, trusted, latency, disk, queue, chance, onAnswer });
     this.#transfer = new CoreTransfer({
-      self: id,
+      self,
       queue,
       chance,
       ask: (source, checkpoint) => options.askState(source, checkpoint),
       executed: () => this.#running?.service.executed ?? 0,
       install: (state) => this.#enter(() => this.#install(state)),
-      failed: (sequence) => this.#enter(() => this.#give({ kind: 'transferFailed', sequence })),
+      failed: (sequence) => this.#receive({ kind: 'transferFailed', sequence }),
     });
   }
 
@@ -144,7 +134,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   }
 
   get clock(): Milliseconds {
-    return Math.floor(this.#options.epochMs + this.#options.queue.now);
+    return this.#options.wall.at(this.#options.queue.now);
   }
 
   get fatal(): string | undefined {
@@ -158,64 +148,61 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     this.#life += 1;
     if (this.#life > 1) this.restarts += 1;
     this.#phase = 'starting';
-    const { queue, chance, trustedLatency, id, definition, genesis, random, book, trace, wrapReplica } =
+    const { queue, chance, trustedLatency, id } = this.#options;
+    const life = this.#life;
+    const answersAt = chance.range(SITE.trusted, id, trustedLatency.lowMs, trustedLatency.highMs);
+    queue.after(answersAt, () => {
+      if (life === this.#life) this.#startNow();
+    });
+  }
+
+  #startNow(): void {
+    const { id, genesis, definition, trusted, disk, batches, random, seals, trace, wrapReplica } =
       this.#options;
+    const { judge, isCorrect } = this.#options;
+    if (isCorrect) judge.onStarting(id);
+    const { journal: image, snapshot } = disk.image();
+    const service = new CoreService(genesis.settings.limits.checkpointInterval);
+    const ring = new KeyRing();
     const inner = definition.createReplica({
       self: id,
       settings: genesis.settings,
       domain: genesis.domain,
       hash: genesis.hash,
-      isExecuted: (bundle) => this.#running!.service.isExecuted(bundle),
-      signAsHost: (digest) => book.signAsHost(id, digest),
+      isExecuted: (bundle) => service.isExecuted(bundle),
+      signAsHost: (digest) => seals.signAsHost(id, digest),
       seed: random.u32(),
       ...(trace === undefined ? {} : { trace }),
     });
-    const replica = wrapReplica === undefined ? inner : wrapReplica(inner);
-    const life = this.#life;
-    const answersAt = chance.range(SITE.trusted, id, trustedLatency.lowMs, trustedLatency.highMs);
-    queue.after(answersAt, () => {
-      if (life === this.#life) this.#startWith(replica);
-    });
-  }
-
-  #startWith(replica: Replica<M>): void {
-    const { id, genesis, trusted, disk, batches } = this.#options;
-    const service = new CoreService(genesis.settings.limits.checkpointInterval);
-    const ring = new KeyRing();
-    const { journal: image, snapshot } = disk.image();
+    const watched = isCorrect ? judge.watch(id, inner) : inner;
+    const replica = wrapReplica === undefined ? watched : wrapReplica(watched);
     this.#running = { replica, service, image, ring };
-    this.#lastProtocolState = undefined;
-    const restored = restoreMachine(
-      { id, genesis, image, service, ring, snapshot },
-      (sequence, digest, state) => {
-        const bytes = image.body(digest);
-        const batch = bytes === undefined ? undefined : (batches.get(digest) ?? this.#checkBatch(bytes));
-        if (batch?.digest !== digest) return false;
-        this.#apply(sequence, batch, state ?? service.protocolState, false);
-        return true;
-      },
-    );
-    if (!restored) return this.#halt(`the store of replica ${id} is damaged`);
+    const parts = { id, genesis, image, service, ring, snapshot };
+    const isWhole = restoreMachine(parts, (sequence, digest, state) => {
+      const body = image.body(digest);
+      const batch = body && batches.stored(digest, body);
+      if (batch !== undefined) this.#apply(sequence, batch, state ?? service.protocolState, false);
+      return batch !== undefined;
+    });
     this.#lastProtocolState = service.protocolState;
-    this.#follow(triageMachine(id, genesis, trusted, image, service));
+    if (!isWhole) this.#halt(`the store of replica ${id} is damaged`);
+    else this.#follow(triageMachine(id, genesis, trusted, image, service), this.#running);
   }
 
-  #follow(triage: ReturnType<typeof triageMachine>): void {
-    const { id, book, trusted, disk, queue } = this.#options;
-    const { image, ring } = this.#running!;
+  #follow(triage: ReturnType<typeof triageMachine>, { image, ring }: Running<M>): void {
+    const { id, seals, trusted, disk, queue } = this.#options;
     if (triage.kind === 'refuse') return this.#halt(triage.reason);
     if (triage.kind === 'continue') {
-      for (const { counter } of triage.completed) {
-        const { tcEpoch } = image;
+      const { tcEpoch } = image;
+      for (const { counter } of triage.completed)
         disk.append({ kind: 'certificate', tcEpoch, counter, authenticator: SEAL_BYTES });
-      }
-      const spoken = image.certifiedThrough() > 0;
-      return this.#begin(image.recover === undefined || spoken ? 'keeper' : 'recovering');
+      const hasSpoken = image.certifiedThrough() > 0;
+      return this.#begin(image.recover === undefined || hasSpoken ? 'keeper' : 'recovering');
     }
     this.#onNote('renewing', { reason: triage.reason });
     if (triage.kind === 'renew') trusted.lose();
     const { tcEpoch } = trusted.key;
-    const recover = triage.recoverRequest((digest) => book.signAsHost(id, digest));
+    const recover = triage.recoverRequest((digest) => seals.signAsHost(id, digest));
     image.renew(tcEpoch, recover);
     disk.append({ kind: 'renewed', tcEpoch, recover });
     ring.trust(trusted.key);
@@ -244,32 +231,26 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       checkpoint: service.checkpoint,
       protocolState: service.protocolState,
     };
-    this.#enter(() => this.#give({ kind: 'start', recovery }));
+    this.#receive({ kind: 'start', recovery });
   }
 
   crash(): void {
     if (this.#phase === 'down') return;
-    const { queue, disk, trusted } = this.#options;
-    const open = this.#open;
-    if (open !== undefined) {
-      // A crash may fall before, between or after the sync of the intent and the work of the component.
-      if (queue.now >= open.syncedAt) disk.markSynced(open.length);
-      if (queue.now >= open.certifiesAt) trusted.certify(open.wish.digest);
-    }
-    this.#open = undefined;
+    this.#desk.crash();
     this.#running = undefined;
     this.#phase = 'down';
     this.#life += 1;
     this.#paused = false;
     this.#deferred = [];
-    this.#inputs.length = 0;
-    this.#answers.length = 0;
+    this.#inputs = [];
+    this.#answer = undefined;
     this.#installing = undefined;
     this.#stable = 0;
     this.#timers.clear();
     this.#transfer.stop();
     this.#clients.clear();
-    disk.crash();
+    this.#options.judge.onStopped(this.id);
+    this.#options.disk.crash();
   }
 
   pause(paused: boolean): void {
@@ -285,8 +266,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     const { id, judge, isCorrect, note } = this.#options;
     this.#phase = 'halted';
     this.#fatal = reason;
-    this.#inputs.length = 0;
-    this.#answers.length = 0;
+    this.#inputs = [];
+    this.#answer = undefined;
     if (isCorrect) judge.report('start', `replica ${id} halted: ${reason}`);
     note(id, 'fatal', { reason });
   }
@@ -297,16 +278,16 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     const running = this.#running;
     if (running === undefined || this.#phase === 'starting') return undefined;
     const { service, replica } = running;
-    const inspection = replica.inspect(this.clock);
+    const { view, mode, stable, waitsFor, peers } = replica.inspect(this.clock);
     return {
-      view: inspection.view,
-      mode: inspection.mode,
+      view,
+      mode,
       phase: this.#phase,
       sequence: service.executed,
-      stable: inspection.stable,
+      stable,
       headerHash: service.history,
-      waitsFor: inspection.waitsFor ?? null,
-      peers: inspection.peers,
+      waitsFor: waitsFor ?? null,
+      peers,
     };
   }
 
@@ -316,18 +297,21 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     return { stored: stored.size, retained: retained.size, own: own.size, executed: executed.length };
   }
 
+  /** The state at a certified checkpoint, if this machine can give it. */
+  stateAt(checkpoint: CheckpointState): FrozenService | undefined {
+    const state = this.#phase === 'running' ? this.#running!.service.frozen(checkpoint.sequence) : undefined;
+    return state?.stateDigest === checkpoint.stateDigest ? state : undefined;
+  }
+
   // ---- what arrives -----------------------------------------------------------------------------------------------
 
   onPeerFrame(from: ReplicaId, frame: CoreFrame<M>): void {
-    this.#enter(() => {
-      if (this.#phase === 'running') this.#take(from, frame);
-    });
+    if (this.#paused) this.#enter(() => this.#take(from, frame));
+    else this.#take(from, frame);
   }
 
   onPeerUp(peer: ReplicaId): void {
-    this.#enter(() => {
-      if (this.#phase === 'running') this.#give({ kind: 'linkUp', peer });
-    });
+    this.#receive({ kind: 'linkUp', peer });
   }
 
   onPeerDown(_peer: ReplicaId): void {
@@ -339,30 +323,31 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     const { bundle } = frame;
     this.#enter(() => {
       if (this.#phase !== 'running') return;
-      if (!this.#options.book.isAuthentic(bundle)) return this.#ignore('invalidClientSeal', 'client');
+      if (!this.#options.seals.isAuthentic(bundle)) return this.#ignore('invalidClientSeal', 'client');
       const { service } = this.#running!;
-      this.#clients.set(String(bundle.session), client);
+      this.#clients.set(bundle.session, client);
       if (service.isExecuted(bundle)) return this.#reply(client, service.results(bundle), 0);
-      this.#give({ kind: 'bundle', bundle: markVerified(bundle) });
+      this.#receive({ kind: 'bundle', bundle: markVerified(bundle) });
     });
   }
 
   #take(from: ReplicaId, frame: CoreFrame<M>): void {
-    const { book } = this.#options;
+    if (this.#phase !== 'running') return;
+    const { seals } = this.#options;
+    const { ring, service } = this.#running!;
     switch (frame.kind) {
       case 'protocol': {
-        const verdict = book.judge(frame.message, this.#running!.ring);
-        if (verdict !== 'valid')
-          return this.#ignore(verdict === 'invalid' ? 'invalidSeal' : 'unknownKey', from);
-        return this.#give({ kind: 'message', from, message: markVerified(frame.message) });
+        const verdict = seals.judge(frame.message, ring);
+        if (verdict === 'valid')
+          return this.#receive({ kind: 'message', from, message: markVerified(frame.message) });
+        return this.#ignore(verdict === 'invalid' ? 'invalidSeal' : 'unknownKey', from);
       }
       case 'body':
-        return this.#give({ kind: 'body', batch: frame.batch });
-      case 'bundle': {
-        if (this.#running!.service.isExecuted(frame.bundle)) return;
-        if (!book.isAuthentic(frame.bundle)) return this.#ignore('invalidClientSeal', from);
-        return this.#give({ kind: 'bundle', bundle: markVerified(frame.bundle), forwardedBy: from });
-      }
+        return this.#receive({ kind: 'body', batch: frame.batch });
+      case 'bundle':
+        if (service.isExecuted(frame.bundle)) return;
+        if (!seals.isAuthentic(frame.bundle)) return this.#ignore('invalidClientSeal', from);
+        return this.#receive({ kind: 'bundle', bundle: markVerified(frame.bundle), forwardedBy: from });
       case 'fetchBody':
         return this.#sendBody(from, frame.digest);
     }
@@ -370,45 +355,48 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
 
   #sendBody(to: ReplicaId, digest: Digest): void {
     const bytes = this.#running!.image.body(digest);
-    if (bytes === undefined) return;
-    const batch = this.#options.batches.get(digest) ?? this.#checkBatch(bytes);
+    const batch = bytes && this.#options.batches.stored(digest, bytes);
     if (batch !== undefined) this.#toPeer(to, { kind: 'body', batch });
-  }
-
-  /** Decodes a body and judges every seal in it, each by itself. */
-  #checkBatch(bytes: Uint8Array): Batch | undefined {
-    const { book, genesis, batches } = this.#options;
-    const { hash, domain, settings } = genesis;
-    const batch = decodeBatch(hash, domain, bytes, settings.limits.batchRequestsMax);
-    if (batch === undefined) return undefined;
-    const checked = {
-      ...batch,
-      bundleAuthentic: batch.bundles.map((bundle) => book.isAuthentic(bundle)),
-      recoverAuthentic: batch.recovers.map((request) => book.isAuthenticRecover(request)),
-    };
-    batches.set(checked.digest, checked);
-    return checked;
   }
 
   // ---- inputs in, effects out -------------------------------------------------------------------------------------
 
-  /** Lets the machine do something, now or when it is continued; a broken assertion ends it and is reported. */
+  /** Does something now, or when the machine is continued if it is paused. */
   #enter(action: () => void): void {
-    if (this.#paused) {
-      const life = this.#life;
-      this.#deferred.push(() => {
-        if (life === this.#life) this.#guarded(action);
-      });
-    } else this.#guarded(action);
+    if (!this.#paused) return action();
+    const life = this.#life;
+    this.#deferred.push(() => {
+      if (life === this.#life) action();
+    });
   }
 
-  #guarded(action: () => void): void {
-    if (this.#running === undefined || this.#phase === 'halted') return;
+  /** Gives the replica an input as soon as it is idle; a broken assertion ends the machine and is reported. */
+  #receive(input: Input<M>): void {
+    if (this.#paused) return this.#enter(() => this.#receive(input));
+    if (this.#phase !== 'running') return;
+    if (this.#draining) {
+      this.#inputs.push(input);
+      return;
+    }
+    this.#draining = true;
     try {
-      action();
-      this.#drain();
+      this.#drain(input);
     } catch (error) {
       this.#onBroken(error);
+    }
+    this.#draining = false;
+  }
+
+  #drain(first: Input<M>): void {
+    let input: Input<M> | undefined = first;
+    while (input !== undefined) {
+      const running = this.#running;
+      if (running === undefined || this.#phase !== 'running') return;
+      this.steps += 1;
+      for (const effect of running.replica.step(input, this.clock)) this.#perform(effect, running);
+      // H5: the answer to `execute` comes before any other input.
+      input = this.#answer ?? this.#inputs.shift();
+      this.#answer = undefined;
     }
   }
 
@@ -419,37 +407,20 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     // A Byzantine wrapper may bring its own replica into states that no correct one reaches.
     if (isCorrect) judge.report('crash', `replica ${id} stopped: ${text}`);
     else note(id, 'byzantineStopped', { text });
-    this.#draining = false;
     this.crash();
   }
 
-  #give(input: Input<M>): void {
-    this.#inputs.push(input);
-  }
-
-  #drain(): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    for (;;) {
-      // H5: the answer to `execute` comes before any other input.
-      const input = this.#answers.shift() ?? this.#inputs.shift();
-      if (input === undefined || this.#running === undefined || this.#phase === 'halted') break;
-      this.steps += 1;
-      for (const effect of this.#running.replica.step(input, this.clock)) this.#perform(effect);
-    }
-    this.#draining = false;
-  }
-
-  #perform(effect: Effect<M>): void {
-    const { image, ring } = this.#running!;
-    const { disk } = this.#options;
+  #perform(effect: Effect<M>, { image, ring }: Running<M>): void {
+    const { disk, id, note, batches } = this.#options;
     switch (effect.kind) {
       case 'send':
         return this.#toPeer(effect.to, { kind: 'protocol', message: effect.message });
       case 'broadcast':
         return this.#toAll({ kind: 'protocol', message: effect.message });
-      case 'seal':
-        return this.#seal(effect);
+      case 'seal': {
+        const wrong = this.#desk.ask(effect, image);
+        return wrong === undefined ? undefined : this.#halt(wrong);
+      }
       case 'store':
         for (const { key, value } of effect.entries) image.put(key, value);
         return disk.append(effect);
@@ -457,7 +428,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
         image.trim(effect.below);
         return disk.append({ kind: 'trim', below: effect.below });
       case 'shareBody':
-        this.#options.batches.set(effect.batch.digest, effect.batch);
+        if (this.isCorrect) batches.put(effect.batch);
         return this.#share({ kind: 'body', batch: effect.batch }, effect.to);
       case 'fetchBody':
         return this.#toPeer(effect.from, { kind: 'fetchBody', digest: effect.digest });
@@ -477,7 +448,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       case 'trustKey':
         return ring.trust(effect.key);
       case 'accuse':
-        return this.#options.note(this.id, 'evidence', { against: effect.replica, rule: effect.rule });
+        return note(id, 'evidence', { against: effect.replica, rule: effect.rule });
       case 'halt':
         return this.#halt(effect.reason);
       case 'note':
@@ -500,6 +471,13 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     this.#options.note(this.id, 'ignored', { reason, from });
   }
 
+  #onSealAnswer(): void {
+    if (this.#phase !== 'running') return;
+    const answer = this.#desk.finish(this.#running!.image);
+    if (typeof answer === 'string') this.#halt(answer);
+    else this.#receive({ kind: 'sealed', ui: answer });
+  }
+
   // ---- links ------------------------------------------------------------------------------------------------------
 
   #share(frame: CoreFrame<M>, to: ReplicaId | undefined): void {
@@ -509,79 +487,16 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
 
   #toPeer(to: ReplicaId, frame: CoreFrame<M>): void {
     if (to === this.id) return;
-    const sent = this.isCorrect ? frame : this.#asDecoded(frame);
+    const sent = this.isCorrect ? frame : this.#options.batches.asDecoded(frame);
     if (sent !== undefined) this.#options.toPeer(to, sent);
   }
 
   #toAll(frame: CoreFrame<M>): void {
-    const { id, genesis, toPeer } = this.#options;
-    const sent = this.isCorrect ? frame : this.#asDecoded(frame);
+    const { id, genesis, toPeer, isCorrect, batches } = this.#options;
+    const sent = isCorrect ? frame : batches.asDecoded(frame);
     if (sent === undefined) return;
     const { length } = genesis.settings.members;
     for (let to = 0; to < length; to += 1) if (to !== id) toPeer(to, sent);
-  }
-
-  /**
-   * What others would make of the frame of a Byzantine machine: it may have altered an object and left its digest as it
-   * was, which no bytes can do.
-   */
-  #asDecoded(frame: CoreFrame<M>): CoreFrame<M> | undefined {
-    const { definition, genesis } = this.#options;
-    const { hash, domain, decoding } = genesis;
-    switch (frame.kind) {
-      case 'protocol': {
-        let known = this.#decoded.get(frame.message);
-        if (known === undefined) {
-          known = { message: definition.decode(definition.encode(frame.message), decoding) };
-          this.#decoded.set(frame.message, known);
-        }
-        return known.message === undefined ? undefined : { kind: 'protocol', message: known.message };
-      }
-      case 'body': {
-        const batch = this.#checkBatch(frame.batch.bytes);
-        return batch === undefined ? undefined : { kind: 'body', batch };
-      }
-      case 'bundle': {
-        const bundle = decodeBundle(hash, domain, frame.bundle.bytes);
-        return bundle === undefined ? undefined : { kind: 'bundle', bundle };
-      }
-      case 'fetchBody':
-        return frame;
-    }
-  }
-
-  // ---- seals ------------------------------------------------------------------------------------------------------
-
-  #seal(wish: SealEffect): void {
-    const { disk, queue, chance, trustedLatency, id } = this.#options;
-    const { image } = this.#running!;
-    if (this.#open !== undefined) return this.#halt('two seals were asked for at once');
-    if (wish.tcEpoch !== image.tcEpoch) return this.#halt('a seal was asked for under a retired tcEpoch');
-    const { tcEpoch, counter, digest, draft } = wish;
-    image.own.set(counter, { counter, digest, draft, authenticator: undefined });
-    disk.append({ kind: 'intent', tcEpoch, counter, digest, draft });
-    const syncedAt = disk.syncDoneAt();
-    const latency = chance.range(SITE.trusted, id, trustedLatency.lowMs, trustedLatency.highMs);
-    this.#open = { wish, length: disk.length, syncedAt, certifiesAt: syncedAt + latency / 2 };
-    const life = this.#life;
-    queue.after(syncedAt + latency - queue.now, () => {
-      if (life === this.#life) this.#enter(() => this.#onCertified());
-    });
-  }
-
-  #onCertified(): void {
-    const { disk, trusted } = this.#options;
-    const { image } = this.#running!;
-    const { wish, length } = this.#open!;
-    this.#open = undefined;
-    disk.markSynced(length);
-    const { tcEpoch, counter } = wish;
-    const value = trusted.certify(wish.digest);
-    if (trusted.key.tcEpoch !== tcEpoch || value !== counter)
-      return this.#halt(`the trusted component certified counter ${value} where ${counter} was expected`);
-    image.own.get(counter)!.authenticator = SEAL_BYTES;
-    disk.append({ kind: 'certificate', tcEpoch, counter, authenticator: SEAL_BYTES });
-    this.#give({ kind: 'sealed', ui: { replica: this.id, tcEpoch, counter, authenticator: SEAL_BYTES } });
   }
 
   // ---- execution and checkpoints ----------------------------------------------------------------------------------
@@ -590,16 +505,15 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     const { service } = this.#running!;
     if (this.#installing !== undefined && sequence <= service.executed) {
       // A newer state is installed already; `installed` will move the protocol past this.
-      this.#answers.push({ kind: 'executed', sequence });
+      this.#answer = { kind: 'executed', sequence };
       return;
     }
     this.#apply(sequence, batch, protocolState, true);
     const { checkpoint } = service;
-    this.#answers.push(
+    this.#answer =
       checkpoint.sequence === sequence
         ? { kind: 'executed', sequence, checkpoint }
-        : { kind: 'executed', sequence },
-    );
+        : { kind: 'executed', sequence };
   }
 
   #apply(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array, live: boolean): void {
@@ -611,17 +525,16 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     if (!live) return;
     const changed = this.#lastProtocolState !== protocolState;
     this.#lastProtocolState = protocolState;
-    const record = { sequence, batch: batch.digest, protocolState: changed ? protocolState : undefined };
-    image.executed.push(record);
-    disk.append({ kind: 'executed', ...record });
+    const known = changed ? protocolState : undefined;
+    image.executed.push({ sequence, batch: batch.digest, protocolState: known });
+    disk.append({ kind: 'executed', sequence, batch: batch.digest, protocolState: known });
     for (const group of outcome.replies) {
-      const client = this.#clients.get(String(group.session));
+      const client = this.#clients.get(group.session);
       if (client !== undefined) this.#reply(client, group, batch.proposedInView);
     }
   }
 
-  #reply(client: number, group: ReplyGroup, view: View): void {
-    const { session, results } = group;
+  #reply(client: number, { session, results }: ReplyGroup, view: View): void {
     this.#options.toClient(client, { replica: this.id, session, view, results });
   }
 
@@ -637,13 +550,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     if (this.#installing === undefined) disk.storeSnapshot(state);
   }
 
-  /** The state at a certified checkpoint, if this machine can give it. */
-  stateAt(checkpoint: CheckpointState): FrozenService | undefined {
-    const state = this.#phase === 'running' ? this.#running!.service.frozen(checkpoint.sequence) : undefined;
-    return state?.stateDigest === checkpoint.stateDigest ? state : undefined;
-  }
-
   #install(state: FrozenService): void {
+    if (this.#phase !== 'running') return;
     const { service, image } = this.#running!;
     const { disk, queue, judge, isCorrect, id } = this.#options;
     const { sequence, stateDigest } = state;
@@ -654,17 +562,17 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     image.executed = [];
     this.#installing = checkpoint;
     const life = this.#life;
-    const durableAt = disk.storeSnapshot(state);
-    queue.after(durableAt - queue.now, () => {
+    queue.after(disk.storeSnapshot(state) - queue.now, () => {
       if (life === this.#life) this.#enter(() => this.#onInstalled(checkpoint));
     });
   }
 
   /** The state is durable: the protocol may build on it (W1). */
   #onInstalled(checkpoint: CheckpointState): void {
+    if (this.#phase !== 'running') return;
     const { service, image } = this.#running!;
     this.#installing = undefined;
     image.coverThrough(checkpoint.sequence);
-    this.#give({ kind: 'installed', checkpoint, protocolState: service.protocolState });
+    this.#receive({ kind: 'installed', checkpoint, protocolState: service.protocolState });
   }
 }

@@ -4,19 +4,22 @@
  */
 import type { CheckpointState, ProtocolDefinition, Replica, RuleTrace } from '../../core/protocol.ts';
 import { Prng } from '../../core/prng.ts';
-import type { Batch, Bundle } from '../../core/request.ts';
+import type { Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
 import { Chance, SITE } from '../chance.ts';
 import type { Fired } from '../chance.ts';
-import { EventQueue } from '../event-queue.ts';
+import { SimClock } from '../clock.ts';
 import { Course } from '../course.ts';
+import { EventQueue } from '../event-queue.ts';
 import { FaultDriver } from '../fault-driver.ts';
 import { Judge } from '../judge.ts';
+import type { JudgeOptions } from '../judge.ts';
 import type { WorldListener } from '../listener.ts';
 import { calmOf, Network } from '../network.ts';
 import type { NetworkSettings } from '../network.ts';
 import type { Scenario } from '../scenario.ts';
 import { Watch } from '../watch.ts';
+import { BatchBook } from './batch-book.ts';
 import { CoreClient } from './client.ts';
 import { CoreDisk } from './disk.ts';
 import { nameOfFrame } from './frame.ts';
@@ -53,9 +56,10 @@ export interface CoreCorruptionContext {
   readonly scenario: Scenario;
   readonly genesis: CoreGenesis;
   readonly trusted: CoreTrusted;
-  readonly random: Prng;
-  /** The replica's own host key. */
+  /** The same for all machines of a run. */
+  readonly world: object;
   readonly signAsHost: (digest: Digest) => Uint8Array;
+  readonly random: Prng;
   readonly after: (delayMs: number, action: () => void) => void;
   /** Restarts the machine a moment later. */
   readonly reboot: () => void;
@@ -72,6 +76,8 @@ export interface CoreWorldOptions<M extends object> {
   readonly trace?: (event: RuleTrace) => void;
   readonly listener?: WorldListener<CoreFrame<M>>;
   readonly onFired?: (fired: Fired) => void;
+  /** How much is judged. `inside`: the streams and views inside of correct replicas as well, which costs far more than the run. */
+  readonly judging?: Pick<JudgeOptions, 'muted' | 'viewChanges'> & { readonly inside?: boolean };
 }
 
 /** See the top of this file. */
@@ -83,15 +89,17 @@ export class CoreWorld<M extends object> {
   readonly clients: CoreClient[] = [];
   readonly #options: CoreWorldOptions<M>;
   readonly #network: Network<CoreFrame<M>>;
+  readonly #calmNetwork: NetworkSettings;
   readonly #chance: Chance;
+  readonly #clocks: SimClock[] = [];
   readonly #disks: CoreDisk[] = [];
   readonly #trusted: CoreTrusted[] = [];
   readonly #faults: FaultDriver;
   readonly #look: Watch;
   readonly course: Course;
   readonly #genesis: CoreGenesis;
-  readonly #book: SealBook<M>;
-  readonly #batches = new Map<Digest, Batch>();
+  readonly #seals: SealBook<M>;
+  readonly #batches: BatchBook<M>;
   readonly #listener: WorldListener<CoreFrame<M>>;
   #trace = 0x811c9dc5;
   /** Events that ran. */
@@ -104,14 +112,16 @@ export class CoreWorld<M extends object> {
     this.scenario = scenario;
     this.#options = options;
     this.#listener = options.listener ?? {};
-    this.judge = new Judge(() => this.queue.now);
+    this.judge = this.#makeJudge(options.judging);
+    this.#calmNetwork = calmOf(scenario.network);
     this.#chance = new Chance(scenario.seed, {
       ...(scenario.fires === undefined ? {} : { fires: scenario.fires }),
       ...(options.onFired === undefined ? {} : { onFired: options.onFired }),
     });
     this.#genesis = createCoreGenesis(scenario, definition.name);
     const { hash, domain, trusted } = this.#genesis;
-    this.#book = new SealBook({ definition, hash, domain, genesis: trusted });
+    this.#seals = new SealBook({ definition, hash, domain, genesis: trusted });
+    this.#batches = new BatchBook(definition, this.#genesis, this.#seals);
     this.#network = new Network(scenario.n, this.queue, this.#chance, scenario.network, (from, to, frame) =>
       this.#arrive(from, to, frame),
     );
@@ -130,11 +140,6 @@ export class CoreWorld<M extends object> {
     return (this.#trace >>> 0).toString(16).padStart(8, '0');
   }
 
-  /** Does something to a machine at once. */
-  act(verb: Parameters<FaultDriver['act']>[0], id: ReplicaId): void {
-    this.#faults.act(verb, id);
-  }
-
   get correct(): readonly CoreMachine<M>[] {
     return this.nodes.filter((node) => node.isCorrect);
   }
@@ -142,12 +147,6 @@ export class CoreWorld<M extends object> {
   /** Frames that entered links between replicas. */
   get framesSent(): number {
     return this.#network.sent;
-  }
-
-  /** Faults that happened, by kind. */
-  get happened(): Readonly<Record<string, number>> {
-    const { lost, duplicated } = this.#network;
-    return { ...Object.fromEntries(this.#faults.happened), lost, duplicated };
   }
 
   /** Inputs that replicas worked on. */
@@ -158,6 +157,18 @@ export class CoreWorld<M extends object> {
   /** Highest view that a correct replica was seen in. */
   get highestView(): number {
     return this.#look.highestView;
+  }
+
+  /** Faults that happened, by kind, with the frames that they hit. */
+  get happened(): Readonly<Record<string, number>> {
+    const { lost, duplicated, queued } = this.#network;
+    const leftOut = this.#faults.budget.refused;
+    return { ...Object.fromEntries(this.#faults.happened), lost, duplicated, queued, leftOut };
+  }
+
+  /** Does something to a machine at once. */
+  act(verb: Parameters<FaultDriver['act']>[0], id: ReplicaId): void {
+    this.#faults.act(verb, id);
   }
 
   /** Runs to the end: until everything is settled, a judge objects, or time is up. */
@@ -174,14 +185,24 @@ export class CoreWorld<M extends object> {
     if (violations.length === 0) this.judge.finish();
   }
 
+  #makeJudge({ inside = false, ...rest }: CoreWorldOptions<M>['judging'] = {}): Judge {
+    const isCorrect = (replica: ReplicaId): boolean => this.nodes[replica]!.isCorrect;
+    return new Judge(() => this.queue.now, {
+      ...rest,
+      ...(inside ? { cluster: { f: this.scenario.f, isCorrect } } : {}),
+    });
+  }
+
   #makeMachine(id: ReplicaId, random: Prng): CoreMachine<M> {
     const { scenario, queue, judge } = this;
     const { definition, corrupt, trace } = this.#options;
     const lie = scenario.byzantine.find((entry) => entry.replica === id);
     const isCorrect = lie === undefined && scenario.forker?.replica !== id;
     const genesis = this.#genesis;
+    const wall = new SimClock(EPOCH_MS + scenario.clockOffsetsMs[id]!, scenario.clockDriftPpm?.[id]);
+    this.#clocks.push(wall);
     const disk = new CoreDisk(id, queue, this.#chance, scenario.disk, genesis.trusted[id]!.tcEpoch);
-    const trusted = new CoreTrusted(id, (key, counter, digest) => this.#book.certify(key, counter, digest));
+    const trusted = new CoreTrusted(id, (key, counter, digest) => this.#seals.certify(key, counter, digest));
     this.#disks.push(disk);
     this.#trusted.push(trusted);
     const links: CoreLinks<M> = {
@@ -199,8 +220,9 @@ export class CoreWorld<M extends object> {
           scenario,
           genesis,
           trusted,
+          world: this,
+          signAsHost: (digest) => this.#seals.signAsHost(id, digest),
           random: random.fork(),
-          signAsHost: (digest) => this.#book.signAsHost(id, digest),
           after: (delayMs, action) => queue.after(delayMs, action),
           reboot: () => queue.after(0, () => this.#faults.reboot(id)),
         });
@@ -209,7 +231,7 @@ export class CoreWorld<M extends object> {
       id,
       genesis,
       definition,
-      book: this.#book,
+      seals: this.#seals,
       batches: this.#batches,
       trusted,
       trustedLatency: scenario.trusted,
@@ -219,7 +241,7 @@ export class CoreWorld<M extends object> {
       random,
       judge,
       isCorrect,
-      epochMs: EPOCH_MS + scenario.clockOffsetsMs[id]!,
+      wall,
       askState: (source, checkpoint) => this.#askState(id, source, checkpoint),
       note: (replica, name, detail) => this.#onNote(replica, name, detail),
       ...(onExecuted === undefined ? {} : { onExecuted }),
@@ -239,7 +261,7 @@ export class CoreWorld<M extends object> {
       random,
       queue,
       send: (to, bundle) => this.#fromClient(index, to, bundle),
-      sign: (bundle) => this.#book.signAsClient(bundle.digest),
+      sign: (bundle) => this.#seals.signAsClient(bundle.digest),
       onIssued: (txId) => {
         this.#listener.onIssued?.(index, txId);
         judge.onIssued(txId);
@@ -260,18 +282,15 @@ export class CoreWorld<M extends object> {
         block: (from, to, blocked) => this.#network.block(from, to, blocked),
         calm: () => {
           this.#network.healAll();
-          this.#network.configure(calmOf(this.scenario.network));
+          this.#network.configure(this.#calmNetwork);
         },
       },
       machines: this.nodes,
       disks: this.#disks,
+      clocks: this.#clocks,
       trusted: this.#trusted,
       say: (text) => this.#say(text),
     });
-  }
-
-  get #clientLinks(): NetworkSettings {
-    return this.#faults.calm ? calmOf(this.scenario.network) : this.scenario.network;
   }
 
   // ---- links ------------------------------------------------------------------------------------------------------
@@ -288,11 +307,16 @@ export class CoreWorld<M extends object> {
     this.nodes[to]!.onPeerFrame(from, frame);
   }
 
+  get #clientLinks(): NetworkSettings {
+    return this.#faults.calm ? this.#calmNetwork : this.scenario.network;
+  }
+
   #fromClient(client: number, to: ReplicaId, bundle: Bundle): void {
-    const { loss, delayLowMs, delayHighMs } = this.#clientLinks;
+    const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
     const site = client * 16 + to;
     if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
-    this.queue.after(this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
+    const distance = clientDistanceMs?.[client]?.[to] ?? 0;
+    this.queue.after(distance + this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
       this.#mix(2, client, to, bundle.bytes.length);
       const frame: CoreFrame<M> = { kind: 'bundle', bundle };
       if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
@@ -302,10 +326,11 @@ export class CoreWorld<M extends object> {
 
   #toClient(from: ReplicaId, client: number, reply: CoreReply): void {
     if (this.nodes[from]!.isCorrect) this.judge.onSigned(from, reply.session, reply.results);
-    const { loss, delayLowMs, delayHighMs } = this.#clientLinks;
+    const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
     const site = client * 16 + from;
     if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
-    this.queue.after(this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
+    const distance = clientDistanceMs?.[client]?.[from] ?? 0;
+    this.queue.after(distance + this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
       this.#mix(3, from, client, reply.results.length);
       this.clients[client]?.onReply(reply);
     });
@@ -315,8 +340,9 @@ export class CoreWorld<M extends object> {
     const machine = this.nodes[source];
     const reaches = this.#network.isOpen(self, source) && this.#network.isOpen(source, self);
     if (machine === undefined || !machine.isUp || !reaches) return { kind: 'silent' };
-    const { delayLowMs, delayHighMs } = this.#clientLinks;
-    const roundTripMs = delayLowMs + delayHighMs;
+    const { delayLowMs, delayHighMs, distanceMs } = this.#clientLinks;
+    const distance = (distanceMs?.[self]?.[source] ?? 0) + (distanceMs?.[source]?.[self] ?? 0);
+    const roundTripMs = distance + delayLowMs + delayHighMs;
     const state = machine.stateAt(checkpoint);
     return state === undefined ? { kind: 'gone', roundTripMs } : { kind: 'state', state, roundTripMs };
   }
