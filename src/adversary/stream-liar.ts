@@ -11,11 +11,16 @@ import { partsOf } from './behaviours.ts';
 import { Conspiracy } from './conspiracy.ts';
 import { StreamLiar } from './liar.ts';
 import type { StreamLiarOptions } from './options.ts';
+import { inflate, lieTransfer, spamViews } from './strategies/claims.ts';
+import { adaptive, coalition, shun } from './strategies/company.ts';
 import { equivocate, lieCheckpoint } from './strategies/equivocation.ts';
+import { mutate, relabel } from './strategies/mutation.ts';
 import { doubleNewView, wrongBase } from './strategies/new-views.ts';
 import { burn, skipCommit, staleView, usurp } from './strategies/order.ts';
+import { censor, fabricateRequest } from './strategies/proposals.ts';
 import { provoking } from './strategies/provoke.ts';
 import type { LiarDesk, Strategy, StrategyFactory } from './strategies/strategy.ts';
+import { withTwin } from './strategies/twins.ts';
 import { forgedLog, hiddenViewChange, truncatedLog } from './strategies/view-changes.ts';
 
 export type { StreamLiarOptions } from './options.ts';
@@ -33,6 +38,17 @@ const FACTORIES: Readonly<Partial<Record<Behaviour, StrategyFactory>>> = {
   'skip-commit': skipCommit,
   usurp,
   burn,
+  'fabricate-request': fabricateRequest,
+  'lie-transfer': lieTransfer,
+  inflate,
+  mutate,
+  relabel,
+  shun,
+  censor,
+  'spam-views': spamViews,
+  coalition,
+  twins: () => ({}),
+  adaptive,
 };
 
 /** Whether a behaviour lies in the stream. */
@@ -49,7 +65,10 @@ export function wrapReplica(
   const parts = partsOf(lie).filter((part) => FACTORIES[part] !== undefined);
   if (parts.length === 0) return replica;
   const conspiracy = options.conspiracy ?? new Conspiracy(1, options.settings.members.length, [options.self]);
-  const liar = new StreamLiar(options, conspiracy.memoryOf(options.self), replica);
+  const twins = parts.includes('twins')
+    ? withTwin(options, replica, (kind) => conspiracy.lied(options.self, 'twins', kind))
+    : undefined;
+  const liar = new StreamLiar(options, conspiracy.memoryOf(options.self), twins ?? replica);
   // One behaviour draws from the liar's own generator; of several each has one of its own.
   const strategies = parts.map((part): Strategy => {
     const random = parts.length === 1 ? options.random : options.random.fork();

@@ -1,0 +1,141 @@
+/** Batches that no correct primary proposes, and requests that it leaves out. */
+import type { Batch, Bundle } from '../../core/request.ts';
+import { batchDigest, decodeBundle, encodeBatch, encodeBundle } from '../../core/request.ts';
+import type { Digest } from '../../core/types.ts';
+import type { Draft, PrepareContent } from '../../smr/usig-stream/messages.ts';
+import type { LiarDesk, Strategy } from './strategy.ts';
+
+interface Content {
+  readonly proposedInView: number;
+  readonly time: number;
+  readonly bundles: readonly Bundle[];
+}
+
+/** A batch of these bundles, with what is really true about their seals. */
+function batchOf(desk: LiarDesk, content: Content, forged: ReadonlySet<Digest>): Batch {
+  const { hash, domain } = desk;
+  const { proposedInView, time, bundles } = content;
+  const bytes = encodeBatch({
+    proposedInView,
+    time,
+    recovers: [],
+    bundles: bundles.map((bundle) => bundle.bytes),
+  });
+  return {
+    digest: batchDigest(hash, domain, bytes),
+    bytes,
+    proposedInView,
+    time,
+    recovers: [],
+    bundles,
+    bundleAuthentic: bundles.map(({ digest }) => !forged.has(digest)),
+    recoverAuthentic: [],
+  };
+}
+
+/** A bundle that its client never signed: other content under a signature of it. */
+function forgedFrom(desk: LiarDesk, bundle: Bundle): Bundle | undefined {
+  const { random, hash, domain } = desk;
+  const { clientKey, session, requests, signature } = bundle;
+  const way = random.between(0, 2);
+  const number = requests.at(-1)!.number + random.between(1, 3);
+  const content = {
+    clientKey,
+    session: way === 0 ? session + 1 : session,
+    requests: way === 1 ? [...requests, { number, operation: requests[0]!.operation }] : requests,
+  };
+  const seal = way === 2 ? signature.map((byte, index) => (index === 7 ? byte ^ 1 : byte)) : signature;
+  return decodeBundle(hash, domain, encodeBundle(content, seal));
+}
+
+type Way = readonly [kind: string, make: (content: Content) => Content | undefined];
+
+/** Proposes what no client wants. */
+export function fabricateRequest(desk: LiarDesk): Strategy {
+  const { random, heard } = desk;
+  let patience = desk.eager ? 0 : random.pick([0, 2, 8]);
+  const again = random.pick([1, 5, 20]);
+  const hidden = new Set<Digest>();
+  const forged = new Set<Digest>();
+  const seen: Bundle[] = [];
+
+  const ways: readonly Way[] = [
+    [
+      'unsigned',
+      (c) => {
+        const source = c.bundles[0] ?? seen[0];
+        const bundle = source && forgedFrom(desk, source);
+        if (bundle === undefined) return undefined;
+        forged.add(bundle.digest);
+        return { ...c, bundles: [...c.bundles.slice(1), bundle] };
+      },
+    ],
+    ['twice', (c) => (c.bundles.length === 0 ? undefined : { ...c, bundles: [...c.bundles, c.bundles[0]!] })],
+    [
+      'replayed',
+      (c) => (seen.length === 0 ? undefined : { ...c, bundles: [random.pick(seen), ...c.bundles] }),
+    ],
+    ['backwards', (c) => (c.bundles.length < 2 ? undefined : { ...c, bundles: c.bundles.toReversed() })],
+    ['empty', (c) => (c.bundles.length === 0 ? undefined : { ...c, bundles: [] })],
+    [
+      'too many',
+      (c) => {
+        const most = desk.settings.limits.batchRequestsMax + 1;
+        const bundle = c.bundles[0] ?? seen[0];
+        return bundle && { ...c, bundles: Array.from({ length: most }, () => bundle) };
+      },
+    ],
+    ['future', (c) => ({ ...c, time: c.time + random.pick([4_000, 60_000, 2 ** 40]) })],
+    ['past', (c) => ({ ...c, time: Math.max(0, c.time - random.pick([1, 10_000, 2 ** 40])) })],
+    ['other view', (c) => ({ ...c, proposedInView: c.proposedInView + 1 })],
+  ];
+  const fabricated = (draft: PrepareContent): Draft => {
+    const honest = heard.batches.get(draft.batchDigest);
+    const { bundles = [], time = 0, proposedInView = draft.view } = honest ?? {};
+    seen.push(...bundles);
+    if (seen.length > 16) seen.splice(0, seen.length - 16);
+    if (random.chance(0.15)) {
+      // The header of a batch that nobody ever sees.
+      desk.lied('no body');
+      const batch = batchOf(desk, { proposedInView, time: time + 3, bundles: [] }, forged);
+      return { ...draft, batchDigest: batch.digest, recovers: [] };
+    }
+    const possible = ways.flatMap(([kind, make]) => {
+      const content = make({ proposedInView, time, bundles });
+      return content === undefined ? [] : [{ kind, content }];
+    });
+    const { kind, content } = random.pick(possible);
+    const batch = batchOf(desk, content, forged);
+    desk.share(batch);
+    if (random.chance(0.1)) hidden.add(batch.digest);
+    desk.lied(kind);
+    return { ...draft, batchDigest: batch.digest, recovers: [] };
+  };
+  return {
+    seals: (draft) => {
+      if (draft.kind !== 'PREPARE') return draft;
+      patience -= 1;
+      if (patience >= 0) return draft;
+      patience = again;
+      return fabricated(draft);
+    },
+    gives: (effect, to) => effect.kind !== 'shareBody' || !hidden.has(effect.batch.digest) || to % 2 === 0,
+  };
+}
+
+/** Ignores one client: neither proposes nor passes on its requests. */
+export function censor(desk: LiarDesk): Strategy {
+  let victim: string | undefined;
+  const keyOf = (bundle: Bundle): string => bundle.clientKey.join();
+  return {
+    hears: (input) => {
+      if (input.kind !== 'bundle') return true;
+      // The first client that asks is the one; it opens its session before it is ignored.
+      if (victim === undefined && input.bundle.session !== 0) victim = keyOf(input.bundle);
+      if (keyOf(input.bundle) !== victim || input.bundle.session === 0) return true;
+      desk.lied('ignored');
+      return false;
+    },
+    gives: (effect) => effect.kind !== 'forward' || keyOf(effect.bundle) !== victim,
+  };
+}
