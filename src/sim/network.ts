@@ -32,6 +32,9 @@ export interface NetworkSettings {
   readonly duplicateLagMs?: number;
 }
 
+/** Size of a frame where frames have no bytes. */
+const USUAL_FRAME_BYTES = 400;
+
 /** A calm local network: what is left when the faults have stopped. */
 export const CALM_NETWORK: NetworkSettings = {
   delayLowMs: 0.2,
@@ -75,14 +78,14 @@ export class Network<F = Uint8Array> {
   /** Frames that waited for those before them. */
   queued = 0;
 
-  /** `sizeOf`: bytes of a frame, asked for only if links have a bandwidth. */
+  /** `sizeOf`: bytes of a frame, asked for only if links have a bandwidth; all alike if it is left out. */
   constructor(
     n: number,
     queue: EventQueue,
     chance: Chance,
     settings: NetworkSettings,
     deliver: (from: ReplicaId, to: ReplicaId, frame: F) => void,
-    sizeOf: (frame: F) => number = () => 0,
+    sizeOf: (frame: F) => number = () => USUAL_FRAME_BYTES,
   ) {
     this.#n = n;
     this.#queue = queue;

@@ -132,9 +132,10 @@ export class World<M> {
         watch(this.queue.now, `${from} > ${to} ${describeFrame(options.definition, context, frame)}`);
     }
     this.#clientKeys = genesis.clientSigners.map((signer) => signer.publicKey);
-    this.#network = new Network(scenario.n, this.queue, this.#chance, scenario.network, (from, to, frame) =>
-      this.#deliver(from, to, frame),
-    );
+    const deliver = (from: ReplicaId, to: ReplicaId, frame: Uint8Array): void =>
+      this.#deliver(from, to, frame);
+    const sizeOf = (frame: Uint8Array): number => frame.length;
+    this.#network = new Network(scenario.n, this.queue, this.#chance, scenario.network, deliver, sizeOf);
     const random = new Prng(scenario.seed + 2);
     for (let id = 0; id < scenario.n; id += 1)
       this.nodes.push(this.#makeNode(options, genesis, id, random.fork()));
