@@ -1,48 +1,23 @@
 /** `moiety sim`: runs schedules of the deterministic simulator. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { Fidelity, ScheduleResult } from '../../sim/run-schedule.ts';
-import type { FaultKind, ScenarioOverrides } from '../../sim/scenario.ts';
+import type { ScheduleResult } from '../../sim/run-schedule.ts';
+import type { ScriptOptions } from '../../sim/script/run.ts';
 import { addSimCampaign } from './sim-campaign.ts';
+import { addSimRun } from './sim-run.ts';
+import { overridesOf, withDraw } from './sim-schedule.ts';
+import type { DrawOptions } from './sim-schedule.ts';
+import { addSimShrink } from './sim-shrink.ts';
+import { runWithViews, wantsViews, withViews } from './sim-views.ts';
+import type { ViewOptions } from './sim-views.ts';
 import { EXIT, usageFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
 import { plural, printJson, printLine } from '../output.ts';
 
-interface Options {
-  readonly seed: number;
+interface Options extends DrawOptions, ViewOptions {
   readonly seeds: number;
-  readonly replicas?: string;
-  readonly faults?: string;
-  readonly byzantine?: readonly string[];
-  readonly duration?: number;
-  readonly fidelity: Fidelity;
   readonly verbose?: boolean;
   readonly json?: boolean;
-}
-
-/** What is fixed from outside; names are judged against the simulator's own tables. */
-async function overridesOf(options: Options): Promise<ScenarioOverrides> {
-  const { FAULT_KINDS } = await import('../../sim/scenario.ts');
-  const { behaviourOf } = await import('../../adversary/behaviours.ts');
-  const faults = options.faults === 'none' ? [] : options.faults?.split(',');
-  const stranger = faults?.find((name) => !(FAULT_KINDS as readonly string[]).includes(name));
-  if (stranger !== undefined)
-    throw usageFailure(
-      `"${stranger}" is not a family of faults; there are ${FAULT_KINDS.join(', ')}, or none.`,
-    );
-  const byzantine = options.byzantine?.map((text) => {
-    const match = /^(\d)=([a-z-]+)$/.exec(text);
-    const behaviour = behaviourOf(match?.[2] ?? '');
-    if (match === null || behaviour === undefined)
-      throw usageFailure('--byzantine takes REPLICA=BEHAVIOUR, for example 0=equivocate.');
-    return { replica: Number(match[1]), behaviour };
-  });
-  return {
-    ...(options.replicas === undefined ? {} : { replicas: Number(options.replicas) }),
-    ...(faults === undefined ? {} : { faults: faults as FaultKind[] }),
-    ...(byzantine === undefined ? {} : { byzantine }),
-    ...(options.duration === undefined ? {} : { durationMs: options.duration }),
-  };
 }
 
 function printResult(result: ScheduleResult, options: Options): void {
@@ -58,7 +33,24 @@ function printResult(result: ScheduleResult, options: Options): void {
     printLine(`  accused: replica ${replica} (${rules.join(', ')})`);
   for (const violation of violations)
     printLine(`  ${violation.judge} at ${violation.atMs} ms: ${violation.text}`);
-  if (violations.length > 0) printLine(`  repeat it: ${result.reproduce}`);
+  if (violations.length === 0) return;
+  printLine(`  repeat it: ${result.reproduce}`);
+  printLine(
+    `  make it small: ${result.reproduce.replace('moiety sim ', 'moiety sim shrink ')} --out failure.txt`,
+  );
+}
+
+/** One seed as a script without steps, for those who want to look at it. */
+async function seenSchedule(options: Options, narrate: ScriptOptions): Promise<ScheduleResult> {
+  const overrides = await overridesOf(options);
+  const { drawScenario } = await import('../../sim/scenario.ts');
+  const { reproduction } = await import('../../sim/run-schedule.ts');
+  const { scriptOf } = await import('../../sim/script/of-scenario.ts');
+  const { seed, fidelity } = options;
+  const words = { name: `seed ${seed}`, story: [], fidelity, expect: [] };
+  const script = scriptOf(drawScenario(seed, overrides), words);
+  const { result } = await runWithViews(script, narrate, options);
+  return { ...result, reproduce: reproduction(seed, { ...overrides, fidelity }) };
 }
 
 async function sim(options: Options): Promise<void> {
@@ -68,6 +60,13 @@ async function sim(options: Options): Promise<void> {
     options.verbose === true && options.json !== true
       ? { narrate: (atMs: number, text: string) => printLine(`${atMs.toFixed(1).padStart(8)} ms  ${text}`) }
       : {};
+  if (wantsViews(options)) {
+    if (options.seeds > 1) throw usageFailure('--trace, --svg and --chart take one seed at a time.');
+    const result = await seenSchedule(options, narrate);
+    printResult(result, options);
+    if (result.violations.length > 0) process.exitCode = EXIT.failed;
+    return;
+  }
   let summary = EMPTY_SUMMARY;
   for (let seed = options.seed; seed < options.seed + options.seeds; seed += 1) {
     const result = runSchedule(seed, { ...overrides, ...narrate, fidelity: options.fidelity });
@@ -89,41 +88,26 @@ export function addSim(program: Command): void {
   // Its subcommands have options of the same names: what stands after their name is theirs (main.ts says so too).
   const command = program.command('sim').enablePositionalOptions();
   addSimCampaign(command);
+  addSimRun(command);
+  addSimShrink(command, { add: withDraw, overridesOf });
+  command
+    .summary('run schedules of the simulator')
+    .description(
+      'Runs the protocol in virtual time under faults that a seed decides, and judges agreement, validity, ' +
+        'exactly-once, checkpoints and liveness. Exit code 1 if a judge found a violation.',
+    );
   withJson(
-    command
-      .summary('run schedules of the simulator')
-      .description(
-        'Runs the protocol in virtual time under faults that a seed decides, and judges agreement, validity, ' +
-          'exactly-once, checkpoints and liveness. Exit code 1 if a judge found a violation.',
-      )
-      .addOption(
-        new Option('--seed <number>', 'seed (the first one)').default(1).argParser(wholeNumber(0, 2 ** 48)),
-      )
-      .addOption(
+    withViews(
+      withDraw(command).addOption(
         new Option('--seeds <count>', 'how many seeds, one after the other')
           .default(1)
           .argParser(wholeNumber(1, 10_000_000)),
-      )
-      .addOption(new Option('--replicas <count>', 'fixed number of replicas').choices(['3', '5', '7']))
-      .option('--faults <list>', 'only these families of faults, with commas between them; or none')
-      .addOption(
-        new Option('--byzantine <replica=behaviour>', 'exactly these lies; may be repeated').argParser(
-          (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
-        ),
-      )
-      .addOption(
-        new Option('--duration <ms>', 'length of the phase with faults').argParser(wholeNumber(1, 3_600_000)),
-      )
-      .addOption(
-        new Option('--fidelity <name>', 'the whole host on bytes, or the bare protocol core, many times as fast')
-          .choices(['whole', 'core'])
-          .default('whole'),
-      )
-      .option('--verbose', 'tell what happens'),
+      ),
+    ).option('--verbose', 'tell what happens'),
   )
     .addHelpText(
       'after',
-      '\nExamples:\n  moiety sim --seed 42\n  moiety sim --seed 1 --seeds 200 --replicas 5\n  moiety sim --seed 7 --faults crash,partition --verbose\n',
+      '\nExamples:\n  moiety sim --seed 42\n  moiety sim --seed 1 --seeds 200 --replicas 5\n  moiety sim --seed 7 --faults crash,partition --verbose\n  moiety sim --seed 7 --svg run.svg --trace run.json\n',
     )
     .action(sim);
 }

@@ -2,6 +2,7 @@
  * Plays the steps of a script on a world: rules about messages, puppets in place of Byzantine replicas, machines. It
  * judges nothing; that is for the ordinary judges.
  */
+import type { RuleTrace } from '../../core/protocol.ts';
 import type { Bundle } from '../../core/request.ts';
 import type { ReplicaId } from '../../core/types.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
@@ -29,6 +30,7 @@ export interface PerformanceOptions {
   readonly narrate?: Narrator;
   readonly watch?: Narrator;
   readonly onFired?: (fired: Fired) => void;
+  readonly trace?: (event: RuleTrace) => void;
   /** Sees all that the script sees; what it answers about frames does not count. */
   readonly spectator?: Spectator;
 }

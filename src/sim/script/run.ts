@@ -23,15 +23,18 @@ export interface ScriptResult {
 export interface ScriptOptions extends PerformanceOptions {
   /** Judge by what is expected when the product has this mistake (an id of `test/mutants`). */
   readonly mistake?: string;
+  /** Told how to ask for the time of the run, before it begins. */
+  readonly onOpen?: (now: () => number) => void;
   /** Another seed than the one of the script. */
   readonly seed?: number;
 }
 
 /** See the top of this file. Throws `ScriptError` if a step cannot be taken. */
 export function runScript(script: Script, options: ScriptOptions = {}): ScriptResult {
-  const { mistake, seed, ...rest } = options;
+  const { mistake, seed, onOpen, ...rest } = options;
   const played = seed === undefined ? script : { ...script, scenario: { ...script.scenario, seed } };
   const performance = new Performance(played, rest);
+  onOpen?.(() => performance.theatre.queue.now);
   performance.play();
   if (performance.error !== undefined) throw performance.error;
   const { finished, facts } = performance;

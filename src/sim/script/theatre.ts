@@ -3,7 +3,7 @@
  * a frame says is read only when somebody asks.
  */
 import { decodeClientFrame } from '../../core/client-wire.ts';
-import type { DecodeContext } from '../../core/protocol.ts';
+import type { DecodeContext, RuleTrace } from '../../core/protocol.ts';
 import { decodeBundle } from '../../core/request.ts';
 import type { Bundle } from '../../core/request.ts';
 import type { ReplicaId } from '../../core/types.ts';
@@ -51,6 +51,8 @@ export interface TheatreOptions {
   readonly narrate?: Narrator;
   readonly watch?: Narrator;
   readonly onFired?: (fired: Fired) => void;
+  /** Told the outcome of every numbered rule that a correct replica checks. */
+  readonly trace?: (event: RuleTrace) => void;
   /** In place of the lies of the scenario (whole fidelity only). */
   readonly corrupt?: (context: CorruptionContext) => Corruption<MinbftMessage>;
 }
@@ -76,11 +78,13 @@ function listenersOf({
   narrate,
   watch,
   onFired,
-}: TheatreOptions): Pick<TheatreOptions, 'narrate' | 'watch' | 'onFired'> {
+  trace,
+}: TheatreOptions): Pick<TheatreOptions, 'narrate' | 'watch' | 'onFired' | 'trace'> {
   return {
     ...(narrate === undefined ? {} : { narrate }),
     ...(watch === undefined ? {} : { watch }),
     ...(onFired === undefined ? {} : { onFired }),
+    ...(trace === undefined ? {} : { trace }),
   };
 }
 

@@ -1,0 +1,27 @@
+/** A scenario as a script without steps. */
+import type { Fidelity } from '../run-schedule.ts';
+import type { Scenario } from '../scenario.ts';
+import type { Expectation, Script } from './script.ts';
+
+/** What a script says beside its scenario. */
+export interface ScriptWords {
+  readonly name: string;
+  readonly story: readonly string[];
+  readonly fidelity: Fidelity;
+  readonly expect: readonly Expectation[];
+}
+
+/** See the top of this file. */
+export function scriptOf(scenario: Scenario, { name, story, fidelity, expect }: ScriptWords): Script {
+  return {
+    name,
+    story,
+    protocol: 'minbft',
+    fidelity,
+    scenario,
+    puppets: [],
+    steps: [],
+    expect,
+    mistakes: [],
+  };
+}

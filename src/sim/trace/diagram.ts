@@ -1,0 +1,135 @@
+/** What a drawing of a trace shows: the messages of a part of the run, and what happened at replicas meanwhile. */
+import type { ReplicaId } from '../../core/types.ts';
+import type { Trace, TraceEvent, TraceMessage } from './trace.ts';
+
+/** Kinds of messages that a drawing leaves out unless all are wanted: they repeat, or carry what others announce. */
+const BACKGROUND: ReadonlySet<string> = new Set([
+  'STATUS',
+  'RESEND-REQUEST',
+  'CHECKPOINT-PROOF',
+  'STREAM-SYNC',
+  'FETCH-LINKS',
+  'FETCH-NEW-VIEW',
+  'body',
+  'fetchBody',
+  'bundle',
+  'headerSignature',
+  'fragment',
+  'fetchNode',
+  'node',
+  'fetchChunks',
+  'chunks',
+  'fetchBlocks',
+  'blocks',
+  'gone',
+  'garbage',
+]);
+
+/** A part of a run. */
+export interface WindowOptions {
+  readonly fromMs?: number;
+  readonly untilMs?: number;
+  /** Messages at most; of a run with a violation the last ones, else the first ones. */
+  readonly arrowsMax?: number;
+  /** Gossip, bodies and fetching too. */
+  readonly all?: boolean;
+}
+
+/** A message in a drawing. */
+export interface Arrow {
+  readonly from: ReplicaId;
+  readonly to: ReplicaId;
+  readonly sentMs: number;
+  /** Undefined: it never arrived. */
+  readonly arrivedMs: number | undefined;
+  readonly label: string;
+  readonly message: string;
+}
+
+/** Something at one replica, or at all of them (`replica` undefined). */
+export interface Mark {
+  readonly kind: 'execute' | 'view' | 'fault' | 'up' | 'down' | 'proven' | 'note';
+  readonly atMs: number;
+  readonly replica: ReplicaId | undefined;
+  readonly label: string;
+  /** Executions of one sequence number that differ. */
+  readonly conflict: boolean;
+}
+
+/** See the top of this file. */
+export interface Diagram {
+  readonly arrows: readonly Arrow[];
+  readonly marks: readonly Mark[];
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** Messages of the window that are not shown. */
+  readonly hidden: number;
+}
+
+/** Text of a message: kind, place, and the certified counter as author:counter. */
+export function messageLabel({ message, view, sequence, author, counter }: TraceMessage): string {
+  const parts = [message];
+  if (sequence !== undefined) parts.push(`n${sequence}`);
+  if (view !== undefined) parts.push(`v${view}`);
+  if (author !== undefined && counter !== undefined) parts.push(`[${author}:${counter}]`);
+  return parts.join(' ');
+}
+
+/** Picks what is to be drawn. */
+export function diagramOf(trace: Trace, options: WindowOptions = {}): Diagram {
+  const { fromMs = 0, arrowsMax = 120, all = false } = options;
+  const untilMs = options.untilMs ?? trace.events.at(-1)?.at ?? 0;
+  const arrived = new Map<number, number>();
+  for (const event of trace.events)
+    if (event.kind === 'deliver' && !arrived.has(event.id)) arrived.set(event.id, event.at);
+  const found: Arrow[] = [];
+  for (const event of trace.events) {
+    if (event.kind !== 'send' || event.at < fromMs || event.at > untilMs) continue;
+    if (!all && BACKGROUND.has(event.message)) continue;
+    const { from, to, at: sentMs, message } = event;
+    found.push({ from, to, sentMs, arrivedMs: arrived.get(event.id), label: messageLabel(event), message });
+  }
+  const failed = trace.violations.length > 0 && options.fromMs === undefined;
+  const arrows = failed ? found.slice(-arrowsMax) : found.slice(0, arrowsMax);
+  const first = failed && arrows.length < found.length ? arrows[0]!.sentMs : fromMs;
+  const last =
+    !failed && arrows.length < found.length
+      ? Math.max(...arrows.map(({ sentMs, arrivedMs }) => arrivedMs ?? sentMs))
+      : untilMs;
+  const marks = marksOf(trace).filter(({ atMs }) => atMs >= first && atMs <= last);
+  return { arrows, marks, fromMs: first, untilMs: last, hidden: found.length - arrows.length };
+}
+
+function marksOf(trace: Trace): Mark[] {
+  const batches = new Map<number, Set<string>>();
+  for (const event of trace.events)
+    if (event.kind === 'execute')
+      batches.set(event.sequence, (batches.get(event.sequence) ?? new Set()).add(event.digest));
+  return trace.events.flatMap((event) => markOf(event, batches) ?? []);
+}
+
+function markOf(event: TraceEvent, batches: ReadonlyMap<number, ReadonlySet<string>>): Mark | undefined {
+  const atMs = event.at;
+  if (event.kind === 'execute') {
+    const conflict = (batches.get(event.sequence)?.size ?? 0) > 1;
+    const label = `n${event.sequence}${conflict ? ` ${event.digest.slice(0, 6)}` : ''}`;
+    return { kind: 'execute', atMs, replica: event.replica, label, conflict };
+  }
+  if (event.kind === 'fault') {
+    const match = /^(crash|wipe|restart|power cut)(?: of (\d+))?/.exec(event.text);
+    const kind = match === null ? 'fault' : match[1] === 'restart' ? 'up' : 'down';
+    const target = match?.[2] === undefined ? undefined : Number(match[2]);
+    return { kind, atMs, replica: target, label: event.text, conflict: false };
+  }
+  if (event.kind !== 'note') return undefined;
+  const { replica, name, detail } = event;
+  if (name === 'viewEntered')
+    return { kind: 'view', atMs, replica, label: `enters view ${String(detail['view'])}`, conflict: false };
+  if (name === 'evidence') {
+    const label = `proves replica ${String(detail['against'])}: ${String(detail['rule'])}`;
+    return { kind: 'proven', atMs, replica, label, conflict: false };
+  }
+  if (name === 'transfer' || name === 'incarnation' || name === 'streamDead' || name === 'suspect')
+    return { kind: 'note', atMs, replica, label: name, conflict: false };
+  return undefined;
+}
