@@ -26,13 +26,15 @@ export function inspectReplica(s: ReplicaState, now: Milliseconds): ReplicaInspe
     peers: s.slots.map((slot, replica): PeerInspection => {
       const peer = s.peers[replica]!;
       const heard = replica === s.self ? now : peer.lastHeardMs;
+      const { lateMs, lacks } = conductOf(peer, now);
       const base = {
         replica,
         incarnation: slot.state.incarnation,
         counter: slot.state.counter,
         dead: slot.state.dead,
         repeated: peer.repeated,
-        ...conductOf(peer, now),
+        lateMs,
+        lacks,
         executed: replica === s.self ? s.executed : (peer.status?.executed ?? 0),
       };
       return heard === undefined ? base : { ...base, lastHeardMs: heard };

@@ -2,7 +2,7 @@
  * What the pure validity rules may ask this replica for: the chain of incarnations, and the contents of NEW-VIEWs.
  * Everything in here is certified or content-addressed, so replicas that know it agree on it.
  */
-import type { Digest, Incarnation, ReplicaId, SequenceNumber, TcEpoch } from '../../core/types.ts';
+import type { Digest, Incarnation, ReplicaId, SequenceNumber, TcEpoch, View } from '../../core/types.ts';
 import type { TrustedKey } from '../../core/protocol.ts';
 import type { IncarnationEntry, Registry } from '../../smr/registry.ts';
 import { currentEntry, entryOf, trustedKeyOf } from '../../smr/registry.ts';
@@ -58,7 +58,9 @@ export class IncarnationBook {
     const changes = new Set(registry.members.flatMap((entries) => entries.map(({ since }) => since)));
     for (const n of changes) {
       const earlier = registryAfter(registry, n);
-      this.#registries.set(registryDigest(this.#context, earlier), earlier);
+      const { genesis, genesisRegistryDigest } = this.#context;
+      const digest = earlier === genesis ? genesisRegistryDigest : registryDigest(this.#context, earlier);
+      this.#registries.set(digest, earlier);
     }
     for (const [replica, entries] of registry.members.entries()) {
       const known = this.#entries[replica]!;
@@ -113,6 +115,8 @@ export class IncarnationBook {
 /** Contents of NEW-VIEWs by the digest of their header, with verdicts. */
 export class NewViewStore {
   readonly #proofs = new Map<Digest, NewViewProof[]>();
+  /** No view above this one was ever put in. */
+  highestView: View = -1;
 
   /** Keeps a proof; `inUse` names digests that must not be displaced. True if it is new. */
   put(proof: NewViewProof, inUse: (digest: Digest) => boolean): boolean {
@@ -122,6 +126,7 @@ export class NewViewStore {
     if (held.length >= 4) held.shift();
     held.push(proof);
     this.#proofs.set(digest, held);
+    this.highestView = Math.max(this.highestView, proof.header.view);
     for (const other of [...this.#proofs.keys()]) {
       if (this.#proofs.size <= NEW_VIEWS_MAX) break;
       if (other !== digest && !inUse(other)) this.#proofs.delete(other);

@@ -78,7 +78,9 @@ function joinableView(s: ReplicaState): View {
   let best = -1;
   const highest = s.groups.above(s.view)[0];
   if (highest !== undefined) best = highest.reference.view;
-  for (const proof of s.knowledge.newViews.all()) {
+  const { newViews } = s.knowledge;
+  if (newViews.highestView <= Math.max(best, s.view)) return best;
+  for (const proof of newViews.all()) {
     const { view } = proof.header;
     if (view <= Math.max(best, s.view)) continue;
     if (s.knowledge.judgeHeader(proof.header).kind === 'valid') best = view;

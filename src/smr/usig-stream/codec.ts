@@ -188,7 +188,7 @@ export function completeDraft(
     return makeViewChange({ ...draft, ...attachments, ui, digest: viewChangeDigest(context, draft) });
   const { digest, bytes: content } = encoded ?? encodeDraft(context, draft);
   const bytes = writeUi(new Writer().raw(content), ui).finish();
-  return withSeal(context, draft, { ui, digest, bytes });
+  return withSeal(context, draft, ui, digest, bytes);
 }
 
 /**
@@ -203,25 +203,27 @@ export function previewDraft(
   attachments: Attachments = NO_ATTACHMENTS,
 ): Sealed {
   if (draft.kind === 'VIEW-CHANGE') return completeDraft(context, draft, ui, attachments);
-  return withSeal(context, draft, { ui, ...encoded });
+  return withSeal(context, draft, ui, encoded.digest, encoded.bytes);
 }
 
 function withSeal(
   context: StreamContext,
   draft: Exclude<Draft, ViewChangeContent>,
-  parts: { readonly ui: UniqueIdentifier; readonly digest: Digest; readonly bytes: Uint8Array },
+  ui: UniqueIdentifier,
+  digest: Digest,
+  bytes: Uint8Array,
 ): Exclude<Sealed, ViewChange> {
   switch (draft.kind) {
     case 'PREPARE':
-      return { ...draft, ...parts, recoverDigests: recoverDigestsOf(context, draft) };
+      return { ...draft, ui, digest, bytes, recoverDigests: recoverDigestsOf(context, draft) };
     case 'COMMIT':
-      return { ...draft, ...parts };
+      return { ...draft, ui, digest, bytes };
     case 'CHECKPOINT':
-      return { ...draft, ...parts };
+      return { ...draft, ui, digest, bytes };
     case 'NEW-VIEW-HEADER':
-      return { ...normalNewViewContent(draft), ...parts };
+      return { ...normalNewViewContent(draft), ui, digest, bytes };
     case 'COMMIT-NEW-VIEW':
-      return { ...draft, ...parts };
+      return { ...draft, ui, digest, bytes };
   }
 }
 

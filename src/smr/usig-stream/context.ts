@@ -120,7 +120,12 @@ export type DigestContext = Pick<StreamContext, 'hash' | 'prefixes'>;
 
 /** Digest of canonical content under its kind. */
 export function digestOf(context: DigestContext, kind: DigestKind, content: Uint8Array): Digest {
-  return finishDigest(context.hash, new Writer().raw(context.prefixes[kind]).raw(content));
+  return finishDigest(context.hash, digestWriter(context, kind).raw(content));
+}
+
+/** A writer that holds what every digest of a kind starts with: add the content, then `finishDigest`. */
+export function digestWriter(context: DigestContext, kind: DigestKind): Writer {
+  return new Writer().raw(context.prefixes[kind]);
 }
 
 /** Digest of the fixed NEW-VIEW that view 0 starts with: view 0, counter 0, empty base, no UI. */

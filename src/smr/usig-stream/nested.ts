@@ -5,9 +5,10 @@
  */
 import { bytesToHex, equalBytes } from '../../core/bytes.ts';
 import { Reader, Writer } from '../../core/codec.ts';
+import { finishDigest } from '../../core/domain.ts';
 import type { UniqueIdentifier } from '../../core/protocol.ts';
 import type { Digest } from '../../core/types.ts';
-import { digestOf } from './context.ts';
+import { digestOf, digestWriter } from './context.ts';
 import type { StreamContext } from './context.ts';
 import type {
   FullNewView,
@@ -60,7 +61,7 @@ function writeBody(writer: Writer, body: ViewChangeBody): Writer {
 
 /** Digest of what a VIEW-CHANGE shows: certificate, anchor, vouchers, log. */
 export function viewChangeBodyDigest(context: StreamContext, body: ViewChangeBody): Digest {
-  return digestOf(context, 'VIEW-CHANGE-BODY', writeBody(new Writer(4096), body).finish());
+  return finishDigest(context.hash, writeBody(digestWriter(context, 'VIEW-CHANGE-BODY'), body));
 }
 
 /** Draft bytes of VIEW-CHANGE. */

@@ -4,10 +4,11 @@
  */
 import { Writer } from '../../core/codec.ts';
 import type { Reader } from '../../core/codec.ts';
+import { finishDigest } from '../../core/domain.ts';
 import type { UniqueIdentifier } from '../../core/protocol.ts';
 import { BATCH_RECOVERS_MAX, readRecover, recoverDigest, writeRecover } from '../../core/request.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
-import { digestOf } from './context.ts';
+import { digestOf, digestWriter } from './context.ts';
 import type { StreamContext } from './context.ts';
 import type {
   Checkpoint,
@@ -144,8 +145,8 @@ export function readCommitContent(context: StreamContext, reader: Reader): Commi
 
 /** What the UI of a COMMIT covers: the PREPARE and its place in the primary's stream. */
 export function commitDigest(context: StreamContext, content: CommitContent): Digest {
-  const writer = new Writer(64).digest(content.prepare.digest);
-  return digestOf(context, 'COMMIT', writeUiName(writer, content.prepare.ui).finish());
+  const writer = digestWriter(context, 'COMMIT').digest(content.prepare.digest);
+  return finishDigest(context.hash, writeUiName(writer, content.prepare.ui));
 }
 
 function readCommit(context: StreamContext, reader: Reader): Commit {
@@ -343,11 +344,8 @@ export function viewChangeDigest(
   context: StreamContext,
   content: { readonly view: number; readonly bodyDigest: Digest },
 ): Digest {
-  return digestOf(
-    context,
-    'VIEW-CHANGE',
-    new Writer(40).u64(content.view).digest(content.bodyDigest).finish(),
-  );
+  const writer = digestWriter(context, 'VIEW-CHANGE').u64(content.view).digest(content.bodyDigest);
+  return finishDigest(context.hash, writer);
 }
 
 function writeStub(writer: Writer, stub: ViewChangeStub): void {
