@@ -193,6 +193,19 @@ export const BEHAVIOURS: readonly (BehaviourEntry & { readonly name: Behaviour }
 /** The behaviours that there were first: what seeds of early regressions were drawn from. */
 export const FIRST_BEHAVIOURS: readonly Behaviour[] = TABLE.slice(0, 7).map(({ name }) => name);
 
+/** Names of the behaviours that a replica process of a development cluster may be started with. */
+export const PROCESS_BEHAVIOURS: readonly string[] = BEHAVIOURS.filter(
+  ({ where }) => where === 'anywhere',
+).map(({ name }) => name);
+
+/** Why a replica process cannot be started with a behaviour of that name; undefined if it can. */
+export function refusalForProcess(name: string): string | undefined {
+  if (PROCESS_BEHAVIOURS.includes(name)) return undefined;
+  return behaviourOf(name) === undefined || name.includes('+')
+    ? `A replica process takes one behaviour: ${PROCESS_BEHAVIOURS.join(', ')}.`
+    : `"${name}" needs the simulator ("moiety sim --byzantine 0=${name}"); a replica process cannot do it.`;
+}
+
 /** Behaviours of one replica at a time, at most. */
 export const TOGETHER_MAX = 3;
 

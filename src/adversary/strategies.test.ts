@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { runSchedule } from '../sim/run-schedule.ts';
 import { liesInStream } from './stream-liar.ts';
 import type { Behaviour } from './behaviours.ts';
-import { behaviourOf, BEHAVIOURS, partsOf, TOGETHER_MAX } from './behaviours.ts';
+import { behaviourOf, BEHAVIOURS, partsOf, refusalForProcess, TOGETHER_MAX } from './behaviours.ts';
 
 /** Schedules of each behaviour, for a liar that leads first and for one that follows. */
 const SEEDS = 4;
@@ -67,4 +67,14 @@ it('several behaviours at a time are one lie', () => {
     ),
     undefined,
   );
+});
+
+it('a behaviour that needs the simulator is refused for a process, with a sentence that says so', () => {
+  for (const { name, where } of BEHAVIOURS) {
+    const refusal = refusalForProcess(name);
+    if (where === 'anywhere') assert.equal(refusal, undefined);
+    else assert.match(refusal ?? '', /needs the simulator/);
+  }
+  assert.match(refusalForProcess('polite') ?? '', /one behaviour: equivocate/);
+  assert.match(refusalForProcess('burn+usurp') ?? '', /one behaviour/);
 });

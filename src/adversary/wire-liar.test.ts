@@ -123,3 +123,26 @@ test('corrupt-reply: the answer is wrong and its signature right', () => {
   const digest = replyDigest(modelHash, DOMAIN, told);
   assert.ok(keys.verify(signer.publicKey, digestToBytes(digest), told.signature));
 });
+
+test('lie-transfer: what is fetched comes wrong, misplaced, shortened or not at all', () => {
+  const { network, peers } = rig('lie-transfer', 5);
+  const chunk = { index: 3, bytes: new Uint8Array([1, 2, 3]) };
+  const child = '3'.repeat(64) as Digest;
+  const frames = [
+    encodeLinkFrame({ kind: 'chunks', sequence: 8, chunks: [chunk, { ...chunk, index: 4 }] }),
+    encodeLinkFrame({ kind: 'node', sequence: 8, level: 1, index: 0, children: [child, child] }),
+    encodeLinkFrame({ kind: 'blocks', from: 2, blocks: [chunk.bytes, new Uint8Array([9])] }),
+  ];
+  for (const frame of frames) {
+    const honest = frame.join();
+    const got = new Set<string>();
+    const before = peers.length;
+    for (let index = 0; index < 200; index += 1) network.toPeer(1, frame);
+    const sent = peers.slice(before).map((entry) => entry.frame.join());
+    for (const one of sent) got.add(one);
+    assert.ok(sent.length < 200 && got.has(honest) && got.size >= 5);
+    assert.ok(sent.filter((one) => one !== honest).length > 50);
+  }
+  network.toPeer(1, frameOf(1));
+  assert.deepEqual(peers.at(-1)!.frame, frameOf(1));
+});

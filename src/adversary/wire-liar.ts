@@ -10,10 +10,11 @@ import type { Prng } from '../core/prng.ts';
 import type { Hash, Milliseconds, ReplicaId } from '../core/types.ts';
 import type { Signer } from '../crypto/port.ts';
 import { replyDigest } from '../host/client-desk.ts';
-import { decodeLinkFrame, encodeLinkFrame } from '../host/link-frames.ts';
+import { decodeLinkFrame } from '../host/link-frames.ts';
 import type { HostPorts, NetworkPort } from '../host/ports.ts';
 import type { Behaviour, Lie } from './behaviours.ts';
 import { partsOf } from './behaviours.ts';
+import { alteredBytes, lieInTransfer, spoilChunks } from './transfer-liar.ts';
 
 /** What lies on the wire are made of. */
 export interface WireLiarOptions {
@@ -62,7 +63,18 @@ function wrapNetwork(
     case 'corrupt-reply':
       return { ...passing(network), toClient: (link, frame) => network.toClient(link, lie(options, frame)) };
     case 'lie-checkpoint':
-      return { ...passing(network), toPeer: (to, frame) => network.toPeer(to, spoilChunks(options, frame)) };
+      return {
+        ...passing(network),
+        toPeer: (to, frame) => network.toPeer(to, spoilChunks(options.random, frame)),
+      };
+    case 'lie-transfer':
+      return {
+        ...passing(network),
+        toPeer: (to, frame) => {
+          const lie = lieInTransfer(options.random, frame);
+          if (lie !== undefined) network.toPeer(to, lie);
+        },
+      };
     default:
       return undefined;
   }
@@ -161,7 +173,7 @@ function damaged(random: Prng, frame: Uint8Array): Uint8Array {
 function lie(options: WireLiarOptions, frame: Uint8Array): Uint8Array {
   const reply = decodeReplicaFrame(frame);
   if (reply?.kind === 'readAnswer') {
-    return encodeReplicaFrame({ ...reply, result: altered(options.random, reply.result) });
+    return encodeReplicaFrame({ ...reply, result: alteredBytes(options.random, reply.result) });
   }
   if (reply?.kind !== 'reply' || reply.results.length === 0) return frame;
   const wrong = options.random.between(0, reply.results.length - 1);
@@ -177,21 +189,5 @@ function lie(options: WireLiarOptions, frame: Uint8Array): Uint8Array {
 function alteredResult(random: Prng, result: WireResult): WireResult {
   if (random.chance(0.2)) return { ...result, sequence: result.sequence + 1 };
   if (random.chance(0.2)) return { ...result, height: result.height + 1 };
-  return { ...result, result: altered(random, result.result) };
-}
-
-function altered(random: Prng, bytes: Uint8Array): Uint8Array {
-  if (bytes.length === 0) return new Uint8Array([1]);
-  const copy = bytes.slice();
-  const at = random.between(0, copy.length - 1);
-  copy[at] = copy[at]! ^ (1 + random.between(0, 254));
-  return copy;
-}
-
-/** Half of the chunks that it serves to a replica in state transfer are wrong. */
-function spoilChunks(options: WireLiarOptions, frame: Uint8Array): Uint8Array {
-  const decoded = decodeLinkFrame(frame);
-  if (decoded?.kind !== 'chunks' || options.random.chance(0.5)) return frame;
-  const chunks = decoded.chunks.map(({ index, bytes }) => ({ index, bytes: altered(options.random, bytes) }));
-  return encodeLinkFrame({ ...decoded, chunks });
+  return { ...result, result: alteredBytes(random, result.result) };
 }

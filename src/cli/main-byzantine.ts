@@ -5,11 +5,13 @@
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { BEHAVIOURS, behaviourOf } from '../adversary/behaviours.ts';
+import { behaviourOf, PROCESS_BEHAVIOURS, refusalForProcess } from '../adversary/behaviours.ts';
 import type { Lie } from '../adversary/behaviours.ts';
+import { Conspiracy } from '../adversary/conspiracy.ts';
 import { wrapReplica } from '../adversary/stream-liar.ts';
 import { wrapPorts } from '../adversary/wire-liar.ts';
 import { Prng } from '../core/prng.ts';
+import type { Digest } from '../core/types.ts';
 import { readNodeConfig } from '../node/node-config.ts';
 import type { DevelopmentContext, DevelopmentHooks } from '../node/replica-process.ts';
 import { runReplica } from '../node/run-replica.ts';
@@ -31,7 +33,19 @@ function hooksFor(behaviour: Lie, self: number): (context: DevelopmentContext) =
       patienceMs: settings.timers.requestMs,
       eager: true,
     };
-    const stream = { self, settings, domain, hash, random: random.fork(), eager: true };
+    // Every liar of the cluster works out the same plan from the cluster's name.
+    const plan = Number.parseInt(settings.clusterId.slice(0, 12), 16);
+    const conspiracy = new Conspiracy(plan, settings.members.length, [self]);
+    const stream = {
+      self,
+      settings,
+      domain,
+      hash,
+      random: random.fork(),
+      eager: true,
+      sign: (digest: Digest) => signer.sign(digest),
+      conspiracy,
+    };
     return {
       wrapReplica: (replica) => wrapReplica(behaviour, stream, replica),
       wrapPorts: (ports) => wrapPorts(behaviour, wire, ports),
@@ -44,8 +58,8 @@ const { values } = parseArgs({
   strict: true,
 });
 const chosen = behaviourOf(values.behaviour ?? '');
-if (values.config === undefined || chosen === undefined) {
-  const names = BEHAVIOURS.map(({ name }) => name).join('|');
+if (values.config === undefined || chosen === undefined || refusalForProcess(chosen) !== undefined) {
+  const names = PROCESS_BEHAVIOURS.join('|');
   process.stderr.write(`usage: main-byzantine --config node.json --behaviour ${names}\n`);
   process.exit(2);
 }

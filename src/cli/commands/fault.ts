@@ -1,7 +1,7 @@
 /** `moiety fault`: makes faults on a local cluster, through its supervisor. */
 import type { Command } from 'commander';
 import { Argument } from 'commander';
-import { BEHAVIOURS, behaviourOf } from '../../adversary/behaviours.ts';
+import { BEHAVIOURS, PROCESS_BEHAVIOURS, refusalForProcess } from '../../adversary/behaviours.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
 import { callGatewayJson } from '../gateway-client.ts';
@@ -38,11 +38,11 @@ async function fault(
   if ((action === 'byzantine') !== (behaviour !== undefined))
     throw usageFailure(
       action === 'byzantine'
-        ? `Say which behaviour: ${BEHAVIOURS.map(({ name }) => name).join(', ')}, or none.`
+        ? `Say which behaviour: ${PROCESS_BEHAVIOURS.join(', ')}, or none.`
         : `"fault ${action}" takes no behaviour.`,
     );
-  if (behaviour !== undefined && behaviour !== 'none' && behaviourOf(behaviour) === undefined)
-    throw usageFailure(`A behaviour is one of ${BEHAVIOURS.map(({ name }) => name).join(', ')}, or none.`);
+  const refusal = behaviour === undefined || behaviour === 'none' ? undefined : refusalForProcess(behaviour);
+  if (refusal !== undefined) throw usageFailure(`${refusal} "none" makes the replica correct again.`);
   const folder = new DataFolder(options.data);
   const { replicas } = folder.requireMarker();
   if (replica >= replicas)
@@ -82,7 +82,9 @@ async function answersSoon(options: Options, replica: number): Promise<boolean> 
 /** Adds the command. */
 export function addFault(program: Command): void {
   const actions = FAULT_ACTIONS.map((name) => `  ${name.padEnd(10)} ${TEXTS[name]}`).join('\n');
-  const behaviours = BEHAVIOURS.map(({ name, text }) => `  ${name.padEnd(15)} ${text}`).join('\n');
+  const behaviours = BEHAVIOURS.filter(({ name }) => PROCESS_BEHAVIOURS.includes(name))
+    .map(({ name, text }) => `  ${name.padEnd(18)} ${text}`)
+    .join('\n');
   withJson(
     program
       .command('fault')

@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { mkdirSync } from 'node:fs';
-import { BEHAVIOURS } from '../../adversary/behaviours.ts';
+import { PROCESS_BEHAVIOURS, refusalForProcess } from '../../adversary/behaviours.ts';
 import { asciiBytes } from '../../core/bytes.ts';
 import { takeLock } from '../../footprints/process/lock.ts';
 import { isGenesisEpochSpent } from '../../footprints/wasm/component-folder.ts';
@@ -42,10 +42,13 @@ function parseByzantine(
   text: string,
   before: ReadonlyMap<number, string> | undefined,
 ): ReadonlyMap<number, string> {
-  const match = /^(\d)=([a-z-]+)$/.exec(text);
-  const known = BEHAVIOURS.map(({ name }) => name as string);
-  if (match === null || !known.includes(match[2]!))
-    throw usageFailure(`--byzantine takes REPLICA=BEHAVIOUR; behaviours are ${known.join(', ')}.`);
+  const match = /^(\d)=([a-z+-]+)$/.exec(text);
+  if (match === null)
+    throw usageFailure(
+      `--byzantine takes REPLICA=BEHAVIOUR; behaviours are ${PROCESS_BEHAVIOURS.join(', ')}.`,
+    );
+  const refusal = refusalForProcess(match[2]!);
+  if (refusal !== undefined) throw usageFailure(refusal);
   return new Map([...(before ?? []), [Number(match[1]), match[2]!]]);
 }
 
@@ -231,7 +234,7 @@ async function up(options: UpOptions): Promise<void> {
     port,
     byzantine,
     development: options.dev === true,
-    behaviours: BEHAVIOURS.map(({ name }) => name),
+    behaviours: PROCESS_BEHAVIOURS,
     onDown: () => stop(),
     onGivenUp: ({ name, reason }) =>
       printNote(`${name} has stopped and is not started again: ${reason ?? 'see its log'}`),
