@@ -1,0 +1,147 @@
+/**
+ * `npm run test:cluster`: clients against real replicas while a nemesis kills, stops, cuts and fills. At the end nothing
+ * that was acknowledged may be lost, the history must be linearizable, and all replicas must stand at the same place.
+ */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { Prng } from '../../src/core/prng.ts';
+import { checkLinearizability } from '../../src/sim/linearizability/checker.ts';
+import { keyModel } from '../../src/sim/linearizability/kv-model.ts';
+import { eventually } from '../support/local-cluster.ts';
+import { Nemesis } from './nemesis.ts';
+import { Site } from './site.ts';
+import { Workload } from './workload.ts';
+
+const USAGE =
+  'usage: npm run test:cluster -- [--seconds N] [--kills N] [--runs N] [--replicas 3|5|7] [--clients N] [--seed N] [--keep]';
+const DEFAULTS = { seconds: 60, kills: 50, runs: 1, replicas: 3, clients: 3, seed: 1 } as const;
+/** How long the cluster may take to be whole again after the last fault. */
+const SETTLE_MS = 90_000;
+
+type Settings = Record<keyof typeof DEFAULTS, number> & { readonly keep: boolean };
+
+function settingsOf(): Settings {
+  const string = { type: 'string' } as const;
+  try {
+    const { values } = parseArgs({
+      options: {
+        ...{ seconds: string, kills: string, runs: string, replicas: string, clients: string, seed: string },
+        keep: { type: 'boolean' },
+      },
+    });
+    const settings: Record<string, number | boolean> = { ...DEFAULTS, keep: values.keep === true };
+    for (const [name, value] of Object.entries(values)) {
+      if (typeof value !== 'string') continue;
+      if (!/^\d{1,9}$/.test(value)) throw new Error(`--${name} must be a whole number.`);
+      settings[name] = Number(value);
+    }
+    if (![3, 5, 7].includes(settings['replicas'] as number)) throw new Error('--replicas must be 3, 5 or 7.');
+    if ((settings['clients'] as number) < 1) throw new Error('--clients must be at least 1.');
+    return settings as Settings;
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+/** Every acknowledged write is in exactly one block: the one that was said. */
+async function lostWrites({ client, acknowledged }: Workload): Promise<string[]> {
+  const heights = new Map<string, number[]>();
+  const last = Math.max(0, ...acknowledged.map(({ height }) => height));
+  for (let height = 1; height <= last; height += 1) {
+    const proven = await client.block(height);
+    if (proven === undefined) return [`block ${height} of ${last} is not there`];
+    for (const { id } of proven.block.transactions) heights.set(id, [...(heights.get(id) ?? []), height]);
+  }
+  return acknowledged
+    .filter(({ txId, height }) => heights.get(txId)?.join() !== String(height))
+    .map(
+      ({ txId, height, what }) =>
+        `${what} (${txId.slice(0, 12)}) was acknowledged at height ${height} and is at ${heights.get(txId)?.join() ?? 'none'}`,
+    );
+}
+
+async function converged(workload: Workload, n: number): Promise<number> {
+  return eventually('all replicas at one place', SETTLE_MS, async () => {
+    await workload.client.noop({ timeoutMs: 5_000 }).catch(() => undefined);
+    const seen = await workload.client.status();
+    const places = seen.map((one) => (one.reachable ? `${one.sequence}/${one.headerHash}` : 'unreachable'));
+    const first = seen[0];
+    return places.length === n && new Set(places).size === 1 && first?.reachable === true
+      ? first.sequence
+      : undefined;
+  });
+}
+
+async function once(settings: Settings, seed: number): Promise<{ kills: number; failures: string[] }> {
+  const site = new Site(settings.replicas);
+  const workload = new Workload(
+    site.clusterFile,
+    Array.from({ length: settings.clients }, (_, index) => site.clientKey(index)),
+    seed,
+  );
+  const nemesis = new Nemesis(site, new Prng(seed + 1_000_000));
+  const failures: string[] = [];
+  let keep = settings.keep;
+  const begun = performance.now();
+  try {
+    site.prepare(settings.clients);
+    for (let id = 0; id < site.n; id += 1) site.start(id);
+    await workload.start();
+    await nemesis.run(settings.kills, settings.seconds * 1000);
+    nemesis.heal();
+    const healed = performance.now();
+    const sequence = await converged(workload, site.n);
+    const recoveryMs = performance.now() - healed;
+    await workload.stop();
+    await workload.readAll();
+    await converged(workload, site.n);
+    failures.push(
+      ...site.offences,
+      ...workload.offences.slice(0, 10),
+      ...(await lostWrites(workload)).slice(0, 10),
+    );
+    const verdict = checkLinearizability(keyModel, workload.history);
+    if (verdict.verdict !== 'linearizable')
+      failures.push(`history: ${JSON.stringify(verdict).slice(0, 3_000)}`);
+    const faults = [...nemesis.counts].map(([fault, count]) => `${fault} ${count}`).join(', ');
+    console.log(
+      `seed ${seed}: ${nemesis.kills} kill -9, ${site.starts} starts (${faults}); ${workload.history.length} operations on ` +
+        `${workload.keys.size} keys, ${workload.acknowledged.length} acknowledged writes, ${workload.perhaps} without an answer; ` +
+        `sequence ${sequence}; whole again after ${(recoveryMs / 1000).toFixed(1)} s; ${verdict.verdict} (${verdict.steps} steps); ` +
+        `${((performance.now() - begun) / 1000).toFixed(0)} s`,
+    );
+  } catch (error) {
+    failures.push(`${(error as Error).stack ?? String(error)}`, ...site.offences);
+  } finally {
+    await workload.close().catch(() => undefined);
+    keep ||= failures.length > 0;
+    await site.dispose(keep);
+  }
+  for (const failure of failures) console.log(`FAILED seed ${seed}: ${failure}`);
+  if (keep) console.log(`kept: ${site.root}`);
+  return { kills: nemesis.kills, failures };
+}
+
+const settings = settingsOf();
+{
+  const site = new Site(3);
+  const skipped = [
+    ...(site.network.canCut ? [] : ['cut links (needs root and iproute2)']),
+    ...(site.network.hasNetem ? [] : ['delay and loss by netem (not in this kernel, or no right to)']),
+  ];
+  await site.dispose(false);
+  console.log(
+    `${settings.runs} runs of at least ${settings.seconds} s and ${settings.kills} kills, ${settings.replicas} replicas, ` +
+      `${availableParallelism()} cores; not possible here: ${skipped.join('; ') || 'nothing'}`,
+  );
+}
+let failed = 0;
+let kills = 0;
+for (let index = 0; index < settings.runs; index += 1) {
+  const outcome = await once(settings, settings.seed + index);
+  kills += outcome.kills;
+  if (outcome.failures.length > 0) failed += 1;
+}
+console.log(`${settings.runs - failed} of ${settings.runs} runs passed, ${kills} kill -9 in total`);
+process.exitCode = failed === 0 ? 0 : 1;
