@@ -264,7 +264,7 @@ export class CoreWorld<M extends object> {
       sign: (bundle) => this.#seals.signAsClient(bundle.digest),
       onIssued: (txId) => {
         this.#listener.onIssued?.(index, txId);
-        judge.onIssued(txId);
+        judge.onIssued(txId, { client: index });
       },
       onBelieved: (believed) => {
         this.#listener.onBelieved?.(believed);

@@ -21,7 +21,6 @@ export type JudgeName =
   | 'chain'
   | 'receipt'
   | 'stream'
-  | 'conduct'
   | 'view'
   | 'view-change'
   | 'progress'

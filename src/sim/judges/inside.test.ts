@@ -166,6 +166,13 @@ describe('judges inside of replicas', () => {
     assert(said.includes('view'));
   });
 
+  test('view: a replica leaves for a view that nobody correct asked for', () => {
+    const said = verdicts(([first]) => {
+      first!.own.state = { ...first!.own.state, view: 1, mode: 'changing' };
+    });
+    assert(said.includes('view'));
+  });
+
   test('view and agreement: entries of an earlier view, and two PREPAREs for one order', () => {
     const entryFor = (s: ReplicaState, offset: number): Commit['prepare'] => {
       const last = states0(s);

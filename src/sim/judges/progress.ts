@@ -1,8 +1,8 @@
 /**
  * What may only grow, and what stands once it stands. Within a life nothing of a replica goes back; over a crash its own
  * stream does not, because every message was durable before it left (`progress`, `durability`). One PREPARE per sequence
- * number is executed (`agreement`), one NEW-VIEW per view is committed, and views of entries never fall (`view`,
- * invariants 3, 6 and 11). A stable checkpoint is what correct replicas have there, and its correct signers said so
+ * number is executed (`agreement`), one NEW-VIEW per view is committed, views of entries never fall, and nobody leaves a
+ * view unless a correct replica asked for it (`view`, invariants 3, 6 and 11, check S7). A stable checkpoint is what correct replicas have there, and its correct signers said so
  * (`stability`, invariant 9).
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
@@ -38,6 +38,8 @@ export class ProgressJudge {
   readonly #isCorrect: (replica: ReplicaId) => boolean;
   readonly #stands = new Map<ReplicaId, Stand>();
   readonly #own = new Map<string, OwnStream>();
+  /** Highest view that a correct replica asked for. */
+  #requested: View = 0;
   /** The NEW-VIEW that a view was executed under. */
   readonly #committed = new Map<View, { readonly name: string; readonly by: ReplicaId }>();
   /** The PREPARE that was executed. */
@@ -63,6 +65,7 @@ export class ProgressJudge {
   onStep(s: ReplicaState): void {
     if (!s.started || s.unreplayed !== undefined) return;
     const { state } = s.own;
+    this.#requested = Math.max(this.#requested, s.requested);
     const { reference } = s.groups.executing;
     const stand = this.#stands.get(s.self);
     if (stand === undefined) {
@@ -77,6 +80,11 @@ export class ProgressJudge {
     if (s.executed < stand.executed) this.#back(s, 'executed', stand.executed, s.executed);
     if (s.stableSequence < stand.stable) this.#back(s, 'stable', stand.stable, s.stableSequence);
     if (state.view < stand.view) this.#back(s, 'view', stand.view, state.view);
+    if (state.view > stand.view && state.view > this.#requested)
+      this.#bench.report(
+        'view',
+        `replica ${s.self} leaves for view ${state.view}, correct replicas asked for ${this.#requested} at most`,
+      );
     if (state.counter < stand.counter) this.#back(s, 'own counter', stand.counter, state.counter);
     if (reference.view < stand.executingView)
       this.#back(s, 'executing view', stand.executingView, reference.view);
