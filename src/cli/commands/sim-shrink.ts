@@ -3,6 +3,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Fidelity } from '../../sim/run-schedule.ts';
 import type { ScenarioOverrides } from '../../sim/scenario.ts';
+import type { ScriptWords } from '../../sim/script/of-scenario.ts';
 import type { Shrunk, ShrinkProgress } from '../../sim/shrink/shrink.ts';
 import { CommandFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
@@ -16,6 +17,7 @@ interface Options {
   readonly out?: string;
   readonly runs: number;
   readonly name?: string;
+  readonly judge: ScriptWords['judges'];
   readonly json?: boolean;
 }
 
@@ -34,6 +36,10 @@ function progressTo(json: boolean): (progress: ShrinkProgress) => void {
   };
 }
 
+function wordsOf({ name, seed, fidelity, judge }: Options): Omit<ScriptWords, 'story' | 'expect'> {
+  return { name: name ?? `shrunk-seed-${seed}`, fidelity, judges: judge };
+}
+
 async function scriptOfShrunk(shrunk: Shrunk, options: Options, command: string): Promise<string> {
   const { printScript, storyLines } = await import('../../sim/script/print.ts');
   const { scriptOf } = await import('../../sim/script/of-scenario.ts');
@@ -42,19 +48,22 @@ async function scriptOfShrunk(shrunk: Shrunk, options: Options, command: string)
     `Made smaller from \`${command}\` in ${runs} runs: of ${before} parts (faults, lies, clients, decisions of chance) ` +
       `${after} are left. What remains is enough for ${violation.judge} to object: ${violation.text.split('\n')[0]!}.`,
   );
-  const name = options.name ?? `shrunk-seed-${options.seed}`;
   const expect = [{ kind: 'violation', judge: violation.judge } as const];
-  return printScript(scriptOf(scenario, { name, story, fidelity: options.fidelity, expect }));
+  return printScript(scriptOf(scenario, { ...wordsOf(options), story, expect }));
 }
 
 async function shrinkSeed(options: Options, overrides: ScenarioOverrides): Promise<void> {
   const { drawScenario } = await import('../../sim/scenario.ts');
-  const { reproduction, runScenario } = await import('../../sim/run-schedule.ts');
+  const { reproduction } = await import('../../sim/run-schedule.ts');
+  const { runScript } = await import('../../sim/script/run.ts');
+  const { scriptOf } = await import('../../sim/script/of-scenario.ts');
   const { shrink } = await import('../../sim/shrink/shrink.ts');
   const { seed, fidelity, runs: budget, out } = options;
   const shrunk = shrink(drawScenario(seed, overrides), {
-    run: (scenario, onFired) =>
-      runScenario(scenario, { fidelity, ...(onFired === undefined ? {} : { onFired }) }).violations,
+    run: (scenario, onFired) => {
+      const script = scriptOf(scenario, { ...wordsOf(options), story: [], expect: [] });
+      return runScript(script, onFired === undefined ? {} : { onFired }).result.violations;
+    },
     budget,
     onProgress: progressTo(options.json === true),
   });
@@ -95,6 +104,11 @@ export function addSimShrink<O>(sim: Command, flags: ScheduleFlags<O>): void {
         new Option('--runs <count>', 'schedules to run at most')
           .default(1_500)
           .argParser(wholeNumber(1, 1_000_000)),
+      )
+      .addOption(
+        new Option('--judge <what>', 'outcomes: only what is executed, signed and believed is judged')
+          .choices(['everything', 'outcomes'])
+          .default('everything'),
       )
       .option('--name <name>', 'name of the script (default: shrunk-seed-SEED)'),
   )

@@ -47,7 +47,7 @@ async function seenSchedule(options: Options, narrate: ScriptOptions): Promise<S
   const { reproduction } = await import('../../sim/run-schedule.ts');
   const { scriptOf } = await import('../../sim/script/of-scenario.ts');
   const { seed, fidelity } = options;
-  const words = { name: `seed ${seed}`, story: [], fidelity, expect: [] };
+  const words = { name: `seed ${seed}`, story: [], fidelity, judges: 'everything', expect: [] } as const;
   const script = scriptOf(drawScenario(seed, overrides), words);
   const { result } = await runWithViews(script, narrate, options);
   return { ...result, reproduce: reproduction(seed, { ...overrides, fidelity }) };

@@ -8,20 +8,11 @@ export interface ScriptWords {
   readonly name: string;
   readonly story: readonly string[];
   readonly fidelity: Fidelity;
+  readonly judges: Script['judges'];
   readonly expect: readonly Expectation[];
 }
 
 /** See the top of this file. */
-export function scriptOf(scenario: Scenario, { name, story, fidelity, expect }: ScriptWords): Script {
-  return {
-    name,
-    story,
-    protocol: 'minbft',
-    fidelity,
-    scenario,
-    puppets: [],
-    steps: [],
-    expect,
-    mistakes: [],
-  };
+export function scriptOf(scenario: Scenario, words: ScriptWords): Script {
+  return { ...words, protocol: 'minbft', scenario, puppets: [], steps: [], mistakes: [] };
 }

@@ -13,22 +13,34 @@ import { putAt, readSetting, SETTINGS } from './settings.ts';
 import type { Json, JsonObject } from './settings.ts';
 import { Words } from './words.ts';
 
+/** Every judge; the compiler sees to it that none is missing. */
+const JUDGE_NAMES: Readonly<Record<JudgeName, true>> = {
+  agreement: true,
+  validity: true,
+  'exactly-once': true,
+  checkpoint: true,
+  reply: true,
+  durability: true,
+  accusation: true,
+  'self-acceptance': true,
+  start: true,
+  bounds: true,
+  liveness: true,
+  client: true,
+  crash: true,
+  execution: true,
+  'real-time': true,
+  linearizability: true,
+  chain: true,
+  receipt: true,
+  stream: true,
+  view: true,
+  'view-change': true,
+  progress: true,
+  stability: true,
+};
 /** Judges that an expectation may name. */
-export const JUDGES: readonly JudgeName[] = [
-  'agreement',
-  'validity',
-  'exactly-once',
-  'checkpoint',
-  'reply',
-  'durability',
-  'accusation',
-  'self-acceptance',
-  'start',
-  'bounds',
-  'liveness',
-  'client',
-  'crash',
-];
+export const JUDGES = Object.keys(JUDGE_NAMES) as readonly JudgeName[];
 
 /** Lines of the head of a script, beside settings and steps. */
 export const HEAD_USAGE = {
@@ -37,6 +49,7 @@ export const HEAD_USAGE = {
   fidelity: 'fidelity whole|core',
   replicas: 'replicas COUNT (odd; f = (COUNT - 1) / 2)',
   seed: 'seed NUMBER',
+  judge: 'judge everything | judge outcomes',
   expect: 'expect clean | expect violation JUDGE | expect event CONDITION',
   with: 'with mistake MUTANT expect violation JUDGE',
   puppet: 'puppet A,B',
@@ -56,6 +69,7 @@ interface Reading {
   story: string[];
   protocol: string;
   fidelity: Fidelity;
+  judges: Script['judges'];
   readonly scenario: JsonObject;
   readonly puppets: number[];
   readonly steps: Script['steps'][number][];
@@ -71,6 +85,7 @@ export function parseScript(text: string): Script {
     story: [],
     protocol: 'minbft',
     fidelity: 'whole',
+    judges: 'everything',
     scenario: baseOf(lines),
     puppets: [],
     steps: [],
@@ -94,12 +109,12 @@ export function parseScript(text: string): Script {
       0,
       'the script expects nothing: it needs a line "expect clean", or another expectation',
     );
-  const { name, story, protocol, fidelity, puppets, steps, expect, mistakes } = reading;
+  const { name, story, protocol, fidelity, judges, puppets, steps, expect, mistakes } = reading;
   const scenario = reading.scenario as unknown as Scenario;
   checkReplicas(scenario, puppets);
   if (fidelity === 'core' && puppets.length > 0)
     throw new ScriptError(0, 'puppets speak in bytes: they need "fidelity whole"');
-  return { name, story, protocol, fidelity, scenario, puppets, steps, expect, mistakes };
+  return { name, story, protocol, fidelity, judges, scenario, puppets, steps, expect, mistakes };
 }
 
 /** The number of replicas decides what everything else means, wherever it stands. */
@@ -161,6 +176,9 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
       return;
     case 'replicas':
       words.whole('a number of replicas');
+      return;
+    case 'judge':
+      into.judges = words.one(['everything', 'outcomes']);
       return;
     case 'seed':
       scenario['seed'] = words.whole('a number');

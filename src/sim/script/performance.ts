@@ -65,6 +65,7 @@ export class Performance {
       ...listeners,
       scenario: withPuppets(script),
       fidelity: script.fidelity,
+      inside: script.judges === 'everything',
       spectator: this.#spectator(),
       corrupt: (context) => this.#corrupt(context),
     });
@@ -268,7 +269,7 @@ export class Performance {
 }
 
 /** Puppets stand among the Byzantine replicas; what behaviour is named there does not matter, they have none. */
-function withPuppets({ scenario, puppets }: Script): Scenario {
+export function withPuppets({ scenario, puppets }: Script): Scenario {
   if (puppets.length === 0) return scenario;
   const silent = puppets.map((replica) => ({ replica, behaviour: 'silent' as const }));
   return { ...scenario, byzantine: [...scenario.byzantine, ...silent] };

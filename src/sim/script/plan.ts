@@ -125,14 +125,14 @@ export function readForker(words: Words): Json {
   const patience = words.skip('patience') ? words.whole('a number of proposals') : 0;
   const atMs = words.skip('at') ? words.number('milliseconds') : 0;
   const fence = words.skip('fenced');
-  return { replica, way, fence, atMs, others, patience };
+  return { replica, way, fence, atMs, others, patience, ...readRest(words) };
 }
 
 /** A line for a forker. */
-export function printForker({ replica, way, fence, atMs, others, patience }: ForkPlan): string {
+export function printForker({ replica, way, fence, atMs, others, patience, ...rest }: ForkPlan): string {
   const when = atMs === 0 ? '' : ` at ${atMs}`;
   const waits = patience === 0 ? '' : ` patience ${patience}`;
-  return `forker ${replica} by ${way} shows ${others.join(',')}${waits}${when}${fence ? ' fenced' : ''}`;
+  return `forker ${replica} by ${way} shows ${others.join(',')}${waits}${when}${fence ? ' fenced' : ''}${restText(rest)}`;
 }
 
 /** `fires loss 0>1 17` */

@@ -19,6 +19,7 @@ export function printScript(script: Script): string {
     `scenario ${script.name}`,
     `protocol ${script.protocol}`,
     `fidelity ${script.fidelity}`,
+    ...(script.judges === 'outcomes' ? ['judge outcomes'] : []),
     `replicas ${scenario.n}`,
     `seed ${scenario.seed}`,
     ...script.expect.map((one) => `expect ${expectationText(one)}`),

@@ -3,7 +3,7 @@ import { resultOf } from '../run-schedule.ts';
 import type { ScheduleResult } from '../run-schedule.ts';
 import type { Violation } from '../judge.ts';
 import type { Facts } from './facts.ts';
-import { Performance } from './performance.ts';
+import { Performance, withPuppets } from './performance.ts';
 import type { PerformanceOptions } from './performance.ts';
 import { ScriptError } from './script.ts';
 import type { Expectation, Script } from './script.ts';
@@ -39,7 +39,7 @@ export function runScript(script: Script, options: ScriptOptions = {}): ScriptRe
   if (performance.error !== undefined) throw performance.error;
   const { finished, facts } = performance;
   const { world } = performance.theatre;
-  const result = resultOf(world, played.scenario);
+  const result = resultOf(world, withPuppets(played));
   const expected = expectationsOf(script, mistake);
   const unmet = expected.flatMap((one) => check(one, result.violations, facts, world.queue.now));
   if (!finished && expected.every(({ kind }) => kind !== 'violation'))

@@ -154,6 +154,8 @@ export interface Script {
   readonly protocol: string;
   /** How much of the product runs; in `core` there are no puppets. */
   readonly fidelity: Fidelity;
+  /** `outcomes`: only what is executed, signed and believed is judged, not the inside of replicas. */
+  readonly judges: 'everything' | 'outcomes';
   readonly scenario: Scenario;
   /** Byzantine replicas that say what steps make them say, and nothing else; not among `scenario.byzantine`. */
   readonly puppets: readonly ReplicaId[];

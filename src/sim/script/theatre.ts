@@ -48,6 +48,8 @@ export interface TheatreOptions {
   readonly scenario: Scenario;
   readonly fidelity: Fidelity;
   readonly spectator: Spectator;
+  /** Whether the inside of replicas is judged too. */
+  readonly inside: boolean;
   readonly narrate?: Narrator;
   readonly watch?: Narrator;
   readonly onFired?: (fired: Fired) => void;
@@ -137,6 +139,7 @@ function openWhole(options: TheatreOptions): Theatre {
     definition: minbft,
     corrupt: options.corrupt ?? corrupt,
     listener,
+    judging: { inside: options.inside },
     ...listenersOf(options),
   });
   return {
@@ -159,6 +162,7 @@ function openCore(options: TheatreOptions): Theatre {
     definition: minbft,
     corrupt: corruptCore,
     listener,
+    judging: { inside: options.inside },
     ...listenersOf(options),
   });
   return {

@@ -1,6 +1,7 @@
 /** Plainer settings of a schedule: those of a quiet cluster, whole groups or single values, and round numbers. */
-import type { Scenario } from '../scenario.ts';
+import type { ClientPlan, Scenario } from '../scenario.ts';
 import { baseScenario } from '../script/base-scenario.ts';
+import { CLIENT_DEFAULT } from '../script/plan.ts';
 import { equalJson, getAt, isObject, putAt } from '../script/settings.ts';
 import type { Json, JsonObject } from '../script/settings.ts';
 
@@ -46,8 +47,8 @@ export function plainer(scenario: Scenario): Change[] {
     if (!isObject(group)) continue;
     const goal = target[key];
     for (const inner of Object.keys(group).sort()) {
-      // A group that a quiet cluster does not have goes as a whole or not at all; its numbers may become 0.
-      const zero = typeof group[inner] === 'number' ? 0 : group[inner];
+      // A group that a quiet cluster does not have goes as a whole or not at all; its numbers may become 0, its switches off.
+      const zero = typeof group[inner] === 'number' ? 0 : group[inner] === true ? false : group[inner];
       const wanted = isObject(goal) ? goal[inner] : zero;
       changes.push((now) => {
         const path = `${key}.${inner}`;
@@ -72,16 +73,23 @@ export function rounded(scenario: Scenario): Change[] {
   const json = asJson(scenario);
   for (const key of Object.keys(json).sort())
     if (!['faults', 'clients', 'byzantine', 'fires'].includes(key)) visit(json[key], key);
-  changes.push((now) => withValue(withValue(now, 'network.delayLowMs', 1), 'network.delayHighMs', 1));
+  // Delays that the quiet cluster has are plain enough.
+  const { delayLowMs, delayHighMs } = baseScenario(scenario.f).network;
+  if (scenario.network.delayLowMs !== delayLowMs || scenario.network.delayHighMs !== delayHighMs)
+    changes.push((now) => withValue(withValue(now, 'network.delayLowMs', 1), 'network.delayHighMs', 1));
   scenario.clients.forEach((_, index) => {
-    changes.push((now) => ({
-      ...now,
-      clients: now.clients.map((client, at) =>
-        at === index
-          ? { ...client, paceMs: Math.round(client.paceMs), retransmitMs: Math.round(client.retransmitMs) }
-          : client,
-      ),
-    }));
+    const client = (change: (plan: ClientPlan) => ClientPlan): Change => {
+      return (now) => ({
+        ...now,
+        clients: now.clients.map((plan, at) => (at === index ? change(plan) : plan)),
+      });
+    };
+    const { paceMs, retransmitMs, toAll } = CLIENT_DEFAULT;
+    changes.push(
+      client((plan) => ({ ...plan, paceMs, retransmitMs, toAll })),
+      client((plan) => ({ ...plan, paceMs: Math.round(plan.paceMs) })),
+      client((plan) => ({ ...plan, retransmitMs: Math.round(plan.retransmitMs) })),
+    );
   });
   return changes;
 }

@@ -10,6 +10,9 @@ import { least, minimize } from './minimize.ts';
 import { plainer, rounded, withoutField } from './plainer.ts';
 import { smallerWorlds } from './smaller-world.ts';
 
+/** Rounds of all passes, at most. */
+const ROUNDS_MAX = 6;
+
 /** Runs a schedule; told every decision of chance that was answered yes. */
 export type Run = (scenario: Scenario, onFired?: (fired: Fired) => void) => readonly Violation[];
 
@@ -94,7 +97,7 @@ class Shrinker {
       ['plain values', () => this.#values()],
     ];
     let before: Scenario | undefined;
-    while (before !== this.best && this.runs < this.#options.budget) {
+    for (let round = 0; before !== this.best && round < ROUNDS_MAX; round += 1) {
       before = this.best;
       for (const [name, pass] of passes) {
         this.#pass = name;
@@ -106,7 +109,7 @@ class Shrinker {
   /** Whether the same judge objects to a candidate; if so it is the best one from now on. */
   #try(candidate: Scenario): boolean {
     const { run, budget, onProgress } = this.#options;
-    if (this.runs >= budget) return false;
+    if (this.runs >= budget || JSON.stringify(candidate) === JSON.stringify(this.best)) return false;
     this.runs += 1;
     const [violation] = attempt(run, candidate);
     const fails = violation?.judge === this.#judge;
