@@ -50,7 +50,7 @@ export function printScript(script: Script): string {
 export function storyLines(text: string): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/\s+/)) {
+  for (const word of text.trim().split(/\s+/)) {
     if (line !== '' && line.length + 1 + word.length > STORY_WIDTH) {
       lines.push(line);
       line = word;

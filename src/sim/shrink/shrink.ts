@@ -96,9 +96,9 @@ class Shrinker {
       ['decisions of chance', () => this.#chance()],
       ['plain values', () => this.#values()],
     ];
-    let before: Scenario | undefined;
-    for (let round = 0; before !== this.best && round < ROUNDS_MAX; round += 1) {
-      before = this.best;
+    let before = '';
+    for (let round = 0; before !== JSON.stringify(this.best) && round < ROUNDS_MAX; round += 1) {
+      before = JSON.stringify(this.best);
       for (const [name, pass] of passes) {
         this.#pass = name;
         pass();

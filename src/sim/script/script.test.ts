@@ -1,0 +1,127 @@
+/** Reading and printing of scripts, and the message rules. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { drawScenario } from '../scenario.ts';
+import type { Scenario } from '../scenario.ts';
+import { runScenario } from '../run-schedule.ts';
+import { FORK_WAYS } from '../trusted-faults.ts';
+import { scriptOf } from './of-scenario.ts';
+import { parseScript } from './parse.ts';
+import { printScript, storyLines } from './print.ts';
+import { runScript } from './run.ts';
+import { ScriptError } from './script.ts';
+
+const HEAD = 'scenario test\nreplicas 3\nexpect clean\nclients 2 bundles 3\n';
+
+function printed(scenario: Scenario): string {
+  const words = { name: 'drawn', story: [], fidelity: 'whole', judges: 'everything' } as const;
+  return printScript(scriptOf(scenario, { ...words, expect: [{ kind: 'clean' }] }));
+}
+
+function complaint(text: string): string {
+  try {
+    parseScript(text);
+  } catch (error) {
+    assert.ok(error instanceof ScriptError);
+    return error.message;
+  }
+  return 'no complaint';
+}
+
+describe('scripts', () => {
+  it('print any drawn scenario so that it is read back as it was', () => {
+    for (let seed = 1; seed <= 400; seed += 1) {
+      const way = FORK_WAYS[seed % 8];
+      const scenario = drawScenario(seed, way === undefined ? {} : { fork: way });
+      assert.deepEqual(
+        JSON.parse(JSON.stringify(parseScript(printed(scenario)).scenario)),
+        JSON.parse(JSON.stringify(scenario)),
+        `seed ${seed}`,
+      );
+    }
+  });
+
+  it('run a printed scenario as the scenario itself runs', () => {
+    for (const seed of [2, 5]) {
+      const scenario = drawScenario(seed, { replicas: 3 });
+      assert.equal(
+        runScript(parseScript(printed(scenario))).result.traceHash,
+        runScenario(scenario).traceHash,
+      );
+    }
+  });
+
+  it('run exactly the decisions of chance that are listed', () => {
+    const scenario = drawScenario(12, { replicas: 3, faults: ['network'] });
+    const fires: { family: number; member: number; ordinal: number }[] = [];
+    const before = runScenario(scenario, { onFired: (fired) => fires.push(fired) });
+    const fixed = parseScript(printed({ ...scenario, fires }));
+    assert.deepEqual(fixed.scenario.fires, fires);
+    assert.equal(runScript(fixed).result.traceHash, before.traceHash);
+    const none = parseScript(printed({ ...scenario, fires: [] }));
+    let count = 0;
+    runScript(none, { onFired: () => (count += 1) });
+    assert.equal(count, 0);
+  });
+
+  it('say in which line something is wrong and what was expected there', () => {
+    assert.match(complaint('replicas 3\nexpect clean'), /needs a line "scenario NAME"/);
+    assert.match(complaint('scenario x\nreplicas 3'), /expects nothing/);
+    assert.match(complaint(`${HEAD}drp COMMIT`), /line 5: "drp" is not a verb; there are scenario, /);
+    assert.match(complaint(`${HEAD}drop commit`), /line 5: expected a kind of message in capitals/);
+    assert.match(
+      complaint(`${HEAD}drop COMMIT n4 from R1`),
+      /expected replicas with commas.*found "R1"; use: drop/,
+    );
+    assert.match(complaint(`${HEAD}wait until 1 executes n3`), /expected one of executed, proven/);
+    assert.match(complaint(`${HEAD}2 shows vc to 0`), /replica 2 is no puppet/);
+    assert.match(complaint(`${HEAD}at 5 crash 1`), /expected "for", found the end of the line; use: at MS/);
+    assert.match(complaint(`${HEAD}byzantine 0 lazy`), /expected a behaviour \(equivocate/);
+    assert.match(complaint(`${HEAD}network delay fast`), /expected milliseconds as LOW..HIGH, found "fast"/);
+    assert.match(complaint('scenario x\nreplicas 4\nexpect clean'), /line 2: 4 replicas are not 2f\+1/);
+    assert.match(complaint(`${HEAD}puppet 7`), /no replica 7 among 3/);
+    assert.match(complaint(`${HEAD}set limits {`), /line 5: expected a JSON value/);
+  });
+
+  it('fail with the line of a step that cannot be taken', () => {
+    const script = parseScript(`${HEAD}puppet 2\n2 seals vote = COMMIT to PREPARE n1 of view 0`);
+    assert.throws(() => runScript(script), /line 6: replica 2 has not heard PREPARE n1 of view 0/);
+    assert.throws(() => runScript(parseScript(`${HEAD}release late`)), /line 5: no rule is called late/);
+  });
+
+  it('report a step that is never reached, and an event that never happens', () => {
+    const stuck = runScript(parseScript(`${HEAD}calm after 50\nwait until 1 executed n99\ncrash 1`));
+    assert.match(stuck.unmet.join(), /still waiting at line 6/);
+    const event = runScript(parseScript(`${HEAD}expect event 2 readmitted`));
+    assert.deepEqual(event.unmet, ['never happened: 2 readmitted']);
+  });
+
+  for (const fidelity of ['whole', 'core'])
+    it(`drop, hold and delay messages, cut links and stop machines (${fidelity})`, () => {
+      const head = `${HEAD}fidelity ${fidelity}\njudge outcomes\n`;
+      const play = (steps: string): ReturnType<typeof runScript> => runScript(parseScript(head + steps));
+      assert.deepEqual(
+        play('hold COMMIT n1 to 1,2 as late\nwait 30\nrelease late\nwait until 1 executed n1').unmet,
+        [],
+      );
+      assert.deepEqual(
+        play('expect event view 1 entered by 1,2\nisolate 0\nwait until view 1 entered by 1,2\nheal').unmet,
+        [],
+      );
+      assert.deepEqual(play('delay PREPARE by 5\nwait until 2 executed n2').unmet, []);
+      assert.deepEqual(
+        play('wait until 1 executed n1\ncrash 2\nwait 20\nrestart 2\nwait until 3 results believed').unmet,
+        [],
+      );
+      assert.deepEqual(
+        play('drop any from 2 as gone until 1 executed n2\nwait until 2 executed n1').unmet,
+        [],
+      );
+    });
+
+  it('break stories into lines', () => {
+    const lines = storyLines('word '.repeat(60));
+    assert.ok(lines.length > 1 && lines.every((line) => line.length <= 110));
+    assert.equal(lines.join(' '), 'word '.repeat(60).trim());
+  });
+});
