@@ -15,6 +15,7 @@ export interface SimGenesis {
   readonly settings: ClusterSettings;
   readonly keys: ModelKeys;
   readonly hostSigners: readonly ModelSigner[];
+  /** Of the correct clients, then of the others. */
   readonly clientSigners: readonly ModelSigner[];
   readonly trusted: readonly SimTrusted[];
 }
@@ -25,7 +26,14 @@ export function createSimGenesis(scenario: Scenario, protocol: string): SimGenes
   const random = new Prng(scenario.seed + 1);
   const ids = Array.from({ length: scenario.n }, (_, id) => id);
   const hostSigners = ids.map((id) => keys.signer(`host/${id}`));
-  const clientSigners = scenario.clients.map((_, index) => keys.signer(`client/${index}`));
+  const { liarClients = [] } = scenario;
+  const roles = [
+    ...scenario.clients.map((_, index) => (index === 0 ? 'admin' : 'client')),
+    ...liarClients.map(({ lie }) =>
+      lie === 'revoked' ? 'admin' : lie === 'stranger' ? undefined : 'client',
+    ),
+  ] as const;
+  const clientSigners = roles.map((_, index) => keys.signer(`client/${index}`));
   const trusted = ids.map((id) => new SimTrusted(keys, modelHash, id, random.fork()));
   assertLimits(scenario.limits);
   const content: SettingsWithoutId = {
@@ -42,11 +50,10 @@ export function createSimGenesis(scenario: Scenario, protocol: string): SimGenes
       address: `replica-${id}:4700`,
       trusted: trusted[id]!.registration(),
     })),
-    clients: clientSigners.map((signer, index) => ({
-      key: bytesToHex(signer.publicKey),
-      organisation: 'clients',
-      role: index === 0 ? 'admin' : 'client',
-    })),
+    clients: clientSigners.flatMap((signer, index) => {
+      const role = roles[index];
+      return role === undefined ? [] : [{ key: bytesToHex(signer.publicKey), organisation: 'clients', role }];
+    }),
     policy: [{ prefix: '', organisations: ['clients'] }],
     limits: scenario.limits,
     timers: scenario.timers,

@@ -8,7 +8,7 @@ import { decodeReplicaFrame, encodeClientFrame } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';
 import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
-import type { Prng } from '../core/prng.ts';
+import { Prng } from '../core/prng.ts';
 import {
   BUNDLE_REQUESTS_MAX,
   bundleDigest,
@@ -29,6 +29,7 @@ import {
 } from '../ledger/operation.ts';
 import { transactionId } from '../ledger/transaction.ts';
 import type { EventQueue } from './event-queue.ts';
+import type { Scenario } from './scenario.ts';
 
 /** What a Byzantine client does. */
 export interface ClientLieEntry {
@@ -80,6 +81,26 @@ export interface LiarClientPlan {
   readonly paceMs: number;
 }
 
+/** What a seed is mixed with for this draw, so that it shifts no other. */
+const DRAW = 0x11a2c1;
+
+/** The scenario with one Byzantine client, or two if none is named, beside its correct ones. */
+export function withLiarClients(scenario: Scenario, lie?: ClientLie): Scenario {
+  const random = new Prng(scenario.seed + DRAW);
+  const count = lie === undefined && random.chance(0.3) ? 2 : 1;
+  const liarClients = Array.from({ length: count }, (): LiarClientPlan => {
+    const actions = random.pick([8, 16, 30]);
+    const paceMs = (scenario.calmMs / actions) * (0.3 + random.unit());
+    return { lie: lie ?? random.pick(CLIENT_LIES).name, actions, paceMs };
+  });
+  return { ...scenario, liarClients };
+}
+
+/** Whether the swarm gives this seed Byzantine clients. */
+export function drawsLiarClients(seed: number): boolean {
+  return new Prng(seed + DRAW + 1).chance(0.2);
+}
+
 /** What a Byzantine client is made of. */
 export interface LiarClientOptions {
   readonly index: number;
@@ -118,6 +139,8 @@ export class LiarClient {
   #next: RequestNumber = 1;
   #actions = 0;
   #primaryHint: ReplicaId = 0;
+  /** Nobody pities it: refusals are not collected here. */
+  readonly refused: string[] = [];
   /** Lies told, by kind. */
   readonly told = new Map<string, number>();
   /** Results that replicas signed for it, and refusals, by reason. */
@@ -138,6 +161,11 @@ export class LiarClient {
   /** Whether it has done everything that it is there for. */
   get done(): boolean {
     return this.#actions >= this.#options.plan.actions;
+  }
+
+  /** For failure messages. */
+  describe(): string {
+    return `liar client ${this.#options.index}: ${this.#actions} of ${this.#options.plan.actions} lies told`;
   }
 
   /** Opens a session, as an honest client would, and begins. */

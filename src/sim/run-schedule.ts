@@ -168,6 +168,7 @@ export function reproduction(seed: number, overrides: ScheduleOptions): string {
   if (overrides.faults !== undefined) parts.push(`--faults ${overrides.faults.join(',') || 'none'}`);
   for (const { replica, behaviour } of overrides.byzantine ?? [])
     parts.push(`--byzantine ${replica}=${behaviour}`);
+  if (overrides.liarClient !== undefined) parts.push(`--liar-client ${overrides.liarClient}`);
   if (overrides.fork !== undefined) parts.push(`--fork ${overrides.fork}`);
   if (overrides.fence === false) parts.push('--no-fence');
   if (overrides.durationMs !== undefined) parts.push(`--duration ${overrides.durationMs}`);

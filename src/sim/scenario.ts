@@ -13,6 +13,8 @@ import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import type { Fired } from './chance.ts';
 import type { DiskSettings, RotPlace } from './disk.ts';
 import { settleMsOf, timersFor, withWorld } from './draw-world.ts';
+import { drawsLiarClients, withLiarClients } from './liar-client.ts';
+import type { ClientLie, LiarClientPlan } from './liar-client.ts';
 import type { NetworkSettings } from './network.ts';
 import { withForker } from './trusted-faults.ts';
 import type { ForkPlan, ForkWay } from './trusted-faults.ts';
@@ -48,6 +50,7 @@ export const FAULT_KINDS = [
   'load',
   'quorum',
   'endless',
+  'client',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -178,6 +181,8 @@ export interface Scenario {
   /** Ascending by time. */
   readonly faults: readonly PlannedFault[];
   readonly clients: readonly ClientPlan[];
+  /** Byzantine clients; absent: none. */
+  readonly liarClients?: readonly LiarClientPlan[];
   /** If given, exactly these decisions of `Chance` are answered yes: what is left of a schedule that was made smaller. */
   readonly fires?: readonly Fired[];
   /** When faults stop (except the lies of Byzantine replicas). */
@@ -207,6 +212,8 @@ export interface ScenarioOverrides {
   readonly fork?: ForkWay;
   /** Whether footprints notice older and copied folders; they do unless this is false. */
   readonly fence?: boolean;
+  /** One Byzantine client that does this. */
+  readonly liarClient?: ClientLie;
   /** Lies are drawn from these alone, one for each liar. */
   readonly behaviours?: readonly Behaviour[];
   /** Length of the phase with faults, milliseconds of virtual time. */
@@ -268,10 +275,15 @@ export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): S
     calmMs: durationMs,
     settleMs: settleMsOf(timers, clients),
   };
-  const scenario = withWorld(base, overrides);
-  return overrides.fork === undefined
-    ? scenario
-    : withForker(scenario, overrides.fork, overrides.fence ?? true);
+  return withLiars(withWorld(base, overrides), overrides);
+}
+
+/** Liars that are drawn apart, so that they shift nothing else: Byzantine clients, and a forker if one is asked for. */
+function withLiars(scenario: Scenario, overrides: ScenarioOverrides): Scenario {
+  const { faults, liarClient, fork, fence = true } = overrides;
+  const drawn = faults === undefined ? drawsLiarClients(scenario.seed) : faults.includes('client');
+  const lied = liarClient !== undefined || drawn ? withLiarClients(scenario, liarClient) : scenario;
+  return fork === undefined ? lied : withForker(lied, fork, fence);
 }
 
 function drawNetwork(draw: Draw, speed: { readonly low: number; readonly high: number }): NetworkSettings {

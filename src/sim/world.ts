@@ -14,6 +14,7 @@ import type { SimGenesis } from './cluster-settings.ts';
 import { SimClock } from './clock.ts';
 import { Course } from './course.ts';
 import { SimClient } from './client.ts';
+import { LiarClient } from './liar-client.ts';
 import { SimDisk } from './disk.ts';
 import { Double } from './double.ts';
 import { modelHash } from '../crypto/fast-model.ts';
@@ -30,6 +31,7 @@ import { calmOf, Network } from './network.ts';
 import type { NetworkSettings } from './network.ts';
 import { SimNode } from './node.ts';
 import type { SimNodeOptions } from './node.ts';
+import type { LiarClientPlan } from './liar-client.ts';
 import type { Scenario } from './scenario.ts';
 import { Watch } from './watch.ts';
 
@@ -91,6 +93,8 @@ export class World<M> {
   readonly judge: Judge;
   readonly nodes: SimNode<M>[] = [];
   readonly clients: SimClient[] = [];
+  /** Byzantine clients; their links come after those of the correct ones. */
+  readonly liarClients: LiarClient[] = [];
   readonly #network: Network;
   readonly #calmNetwork: NetworkSettings;
   readonly #chance: Chance;
@@ -142,6 +146,8 @@ export class World<M> {
     scenario.clients.forEach((_, index) =>
       this.clients.push(this.#makeClient(genesis, index, random.fork())),
     );
+    for (const plan of scenario.liarClients ?? [])
+      this.liarClients.push(this.#makeLiarClient(genesis, plan, random.fork()));
     this.#faults = new FaultDriver({
       scenario,
       queue: this.queue,
@@ -159,7 +165,7 @@ export class World<M> {
       trusted: genesis.trusted,
       say: (text) => this.#say(text),
     });
-    this.#look = new Watch(scenario, this.judge, this.correct, this.clients);
+    this.#look = new Watch(scenario, this.judge, this.correct, [...this.clients, ...this.liarClients]);
     const { queue, judge } = this;
     this.course = new Course({ scenario, queue, judge, faults: this.#faults, watch: this.#look });
   }
@@ -204,7 +210,7 @@ export class World<M> {
   /** Runs to the end: until everything is settled, a judge objects, or time is up. */
   run(): void {
     for (const node of this.nodes) node.start();
-    for (const client of this.clients)
+    for (const client of [...this.clients, ...this.liarClients])
       this.queue.after(this.#chance.range(SITE.client, 0, 0, 20), () => client.start());
     this.course.begin();
     while (this.judge.violations.length === 0 && this.queue.runNext()) {
@@ -325,6 +331,22 @@ export class World<M> {
     });
   }
 
+  #makeLiarClient(genesis: SimGenesis, plan: LiarClientPlan, random: Prng): LiarClient {
+    const index = this.clients.length + this.liarClients.length;
+    return new LiarClient({
+      index,
+      plan,
+      settings: genesis.settings,
+      signer: genesis.clientSigners[index]!,
+      victim: genesis.clientSigners[0]!.publicKey,
+      random,
+      queue: this.queue,
+      epochMs: EPOCH_MS,
+      send: (to, frame) => this.#fromClient(index, to, frame),
+      onIssued: (txId) => this.judge.onIssued(txId),
+    });
+  }
+
   // ---- links ------------------------------------------------------------------------------------------------------
 
   #deliver(from: ReplicaId, to: ReplicaId, frame: Uint8Array): void {
@@ -366,7 +388,8 @@ export class World<M> {
     const distance = clientDistanceMs?.[client]?.[from] ?? 0;
     this.queue.after(distance + this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
       this.#mix(3, from, client, frame.length);
-      this.clients[client]?.onFrame(from, frame);
+      const { clients, liarClients } = this;
+      (clients[client] ?? liarClients[client - clients.length])?.onFrame(from, frame);
     });
   }
 
@@ -413,7 +436,9 @@ export class World<M> {
 
   #onIgnored(by: ReplicaId, reason: string, from: unknown): void {
     if (!POISON.has(reason)) return;
-    const isCorrectSender = from === 'client' || this.nodes[Number(from)]!.isCorrect;
+    // Who carried a client's frame is not told: beside a liar nobody is sure to be honest.
+    const isCorrectSender =
+      from === 'client' ? this.liarClients.length === 0 : this.nodes[Number(from)]!.isCorrect;
     if (isCorrectSender)
       this.judge.report(
         'self-acceptance',

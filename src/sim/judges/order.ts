@@ -5,7 +5,14 @@
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { Batch } from '../../core/request.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
-import type { Digest, Height, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type {
+  Digest,
+  Height,
+  ReplicaId,
+  RequestNumber,
+  SequenceNumber,
+  SessionId,
+} from '../../core/types.ts';
 import type { WireResult } from '../../core/client-wire.ts';
 import type { Block } from '../../ledger/contract.ts';
 import type { Bench } from './bench.ts';
@@ -13,6 +20,9 @@ import type { Bench } from './bench.ts';
 /** One executed request. */
 export interface JudgedTransaction {
   readonly id: Digest;
+  /** Absent if the service has no sessions. */
+  readonly session?: SessionId;
+  readonly number?: RequestNumber;
   /** Absent if the service is not the ledger with its key-value store: then nothing is executed again. */
   readonly operation?: Uint8Array;
   readonly result?: Uint8Array;
@@ -30,7 +40,7 @@ export interface JudgedOutcome {
         readonly bytes?: Uint8Array;
       }
     | undefined;
-  readonly replies: readonly { readonly results: readonly WireResult[] }[];
+  readonly replies: readonly { readonly session?: SessionId; readonly results: readonly WireResult[] }[];
   readonly checkpoint: CheckpointState | undefined;
 }
 
@@ -47,6 +57,8 @@ export class OrderJudge {
   readonly #blocks: Block[] = [];
   readonly #checkpoints = new Map<SequenceNumber, Digest>();
   readonly #issued = new Set<Digest>();
+  /** What was executed as each number of each session. */
+  readonly #executedAs = new Map<string, Digest>();
   /** Where each transaction was executed. */
   readonly #executedAt = new Map<Digest, SequenceNumber>();
   /** Where each replica stands in its present life. */
@@ -98,7 +110,8 @@ export class OrderJudge {
 
   #checkFirst(sequence: SequenceNumber, block: JudgedOutcome['block']): void {
     if (block === undefined) return;
-    for (const { id } of block.transactions) {
+    for (const { id, session, number } of block.transactions) {
+      if (session !== undefined) this.#checkNumber(id, `${session}/${number}`);
       if (!this.#issued.has(id))
         this.#bench.report('validity', `sequence ${sequence}: transaction ${id} was never sent`);
       const before = this.#executedAt.get(id);
@@ -107,6 +120,14 @@ export class OrderJudge {
       this.#executedAt.set(id, sequence);
     }
     if (isBlock(block)) this.#checkLink(sequence, block);
+  }
+
+  /** A client may sign two requests with one number; one of them is executed, and the same one everywhere. */
+  #checkNumber(id: Digest, name: string): void {
+    const known = this.#executedAs.get(name);
+    if (known !== undefined && known !== id)
+      this.#bench.report('exactly-once', `request ${name} executed as ${known} and as ${id}`);
+    this.#executedAs.set(name, id);
   }
 
   #checkLink(sequence: SequenceNumber, block: Block): void {

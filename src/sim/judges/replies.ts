@@ -5,6 +5,7 @@
 import { bytesToHex } from '../../core/bytes.ts';
 import type { WireResult } from '../../core/client-wire.ts';
 import type { Digest, ReplicaId, SequenceNumber, SessionId } from '../../core/types.ts';
+import { decodeResult } from '../../ledger/operation.ts';
 import { isContradiction } from '../../ledger/reply-evidence.ts';
 import type { Believed } from '../client.ts';
 import { sameResult } from '../client.ts';
@@ -51,15 +52,20 @@ export class ReplyJudge {
 
   onExecuted(replica: ReplicaId, outcome: JudgedOutcome): void {
     for (const group of outcome.replies)
-      for (const result of group.results) this.#checkResult(replica, result);
+      for (const result of group.results) this.#checkResult(replica, group.session, result);
   }
 
-  #checkResult(replica: ReplicaId, result: WireResult): void {
+  #checkResult(replica: ReplicaId, session: SessionId | undefined, result: WireResult): void {
     const known = this.#results.get(result.txId);
     if (known === undefined) {
       this.#results.set(result.txId, { ...result, result: result.result.slice() });
       const believed = this.#unconfirmed.get(result.txId);
       if (believed !== undefined) this.#confirm(believed);
+      return;
+    }
+    if (session === 0 && (isRefusal(known) || isRefusal(result))) {
+      // A refused OPEN is not remembered: it is tried anew wherever it is ordered again.
+      if (!isRefusal(result)) this.#results.set(result.txId, { ...result, result: result.result.slice() });
       return;
     }
     if (!sameResult(known, result))
@@ -103,6 +109,10 @@ export class ReplyJudge {
         );
     }
   }
+}
+
+function isRefusal({ result }: WireResult): boolean {
+  return decodeResult(result)?.ok !== true;
 }
 
 function show(result: WireResult): string {
