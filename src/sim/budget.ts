@@ -48,5 +48,6 @@ export class FaultBudget {
 export function budgetOf(scenario: Scenario): FaultBudget {
   const liars = scenario.byzantine.map((entry) => entry.replica);
   if (scenario.forker !== undefined) liars.push(scenario.forker.replica);
+  if (scenario.forker !== undefined) liars.push(scenario.forker.replica);
   return new FaultBudget(scenario.f, liars, scenario.overBudget !== true);
 }

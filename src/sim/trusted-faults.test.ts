@@ -5,15 +5,16 @@ import { runSchedule } from './run-schedule.ts';
 import type { ForkWay } from './trusted-faults.ts';
 
 /** Schedules of each kind. Of three about two fork where nothing stands in the way. */
-const SEEDS = 16;
+const SEEDS = 8;
 
 function forkedAmong(fork: ForkWay, fence: boolean): number[] {
   const forked: number[] = [];
   for (let seed = 1; seed <= SEEDS; seed += 1) {
     const { violations, reproduce } = runSchedule(seed, { fork, fence });
     if (violations.length === 0) continue;
-    const { judge, text } = violations[0]!;
-    assert.equal(judge, 'agreement', `${reproduce}: ${text}`);
+    // A wrong state at a checkpoint is noticed in the same breath as the batch that made it so.
+    const isFork = violations.some(({ judge }) => judge === 'agreement');
+    assert.ok(isFork, `${reproduce}: ${violations[0]!.judge} ${violations[0]!.text}`);
     forked.push(seed);
   }
   return forked;

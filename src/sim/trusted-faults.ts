@@ -45,6 +45,11 @@ export interface ForkPlan {
   readonly patience: number;
 }
 
+/** Whether nothing in the product can stop this forker: both of its voices are believed. */
+export function isBeyondFence(plan: ForkPlan | undefined): boolean {
+  return plan !== undefined && (plan.way === 'snapshot' || plan.way === 'leak' || !plan.fence);
+}
+
 /** What a seed is mixed with for this draw, so that it shifts no other. */
 const DRAW = 0x7c5eed;
 

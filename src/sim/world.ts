@@ -15,6 +15,7 @@ import { SimClock } from './clock.ts';
 import { Course } from './course.ts';
 import { SimClient } from './client.ts';
 import { LiarClient } from './liar-client.ts';
+import type { LiarClientPlan } from './liar-client.ts';
 import { SimDisk } from './disk.ts';
 import { Double } from './double.ts';
 import { modelHash } from '../crypto/fast-model.ts';
@@ -31,8 +32,8 @@ import { calmOf, Network } from './network.ts';
 import type { NetworkSettings } from './network.ts';
 import { SimNode } from './node.ts';
 import type { SimNodeOptions } from './node.ts';
-import type { LiarClientPlan } from './liar-client.ts';
 import type { Scenario } from './scenario.ts';
+import { isBeyondFence } from './trusted-faults.ts';
 import { Watch } from './watch.ts';
 
 /** What clocks show at the beginning of virtual time, milliseconds. */
@@ -221,7 +222,8 @@ export class World<M> {
   }
 
   #makeJudge({ settings, keys }: SimGenesis, judging: WorldOptions<M>['judging'] = {}): Judge {
-    const { inside = true, ...rest } = judging;
+    // Two statements under one counter value are what such a forker is there for: the damage is what counts.
+    const { inside = !isBeyondFence(this.scenario.forker), ...rest } = judging;
     const isCorrect = (replica: ReplicaId): boolean => this.nodes[replica]!.isCorrect;
     const crypto: VerifierCrypto = {
       hash: modelHash,
