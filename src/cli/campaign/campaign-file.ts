@@ -5,7 +5,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ScenarioOverrides } from '../../sim/scenario.ts';
-import type { Fidelity, Tally } from '../../sim/campaign/tally.ts';
+import type { Tally } from '../../sim/campaign/tally.ts';
+import type { Fidelity } from '../../sim/run-schedule.ts';
 import { CommandFailure, EXIT } from '../failure.ts';
 import type { Chunk } from './orders.ts';
 

@@ -1,6 +1,6 @@
 /** What the runner of a campaign and its workers say to each other: plain data over the channel of a child process. */
-import type { ScenarioOverrides } from '../../sim/scenario.ts';
-import type { Fidelity, Tally } from '../../sim/campaign/tally.ts';
+import type { Tally } from '../../sim/campaign/tally.ts';
+import type { Fidelity, ScheduleOptions } from '../../sim/run-schedule.ts';
 
 /** Seeds `from`, `from + step`, … (`count` of them), in one fidelity. */
 export interface Chunk {
@@ -13,7 +13,7 @@ export interface Chunk {
 /** A chunk to run. */
 export interface Order {
   readonly chunk: Chunk;
-  readonly overrides: ScenarioOverrides & { readonly fidelity?: Fidelity };
+  readonly overrides: Omit<ScheduleOptions, 'narrate' | 'watch' | 'trace' | 'listener'>;
   /** Whether the rules are traced; costs some speed. */
   readonly traced: boolean;
 }

@@ -2,7 +2,8 @@
 import { coverageOf } from '../../sim/campaign/coverage.ts';
 import type { RuleCoverage } from '../../sim/campaign/coverage.ts';
 import { RECOVERY_BUCKETS } from '../../sim/campaign/tally.ts';
-import type { Fidelity, Finding, Recovery, Tally } from '../../sim/campaign/tally.ts';
+import type { Finding, Recovery, Tally } from '../../sim/campaign/tally.ts';
+import type { Fidelity } from '../../sim/run-schedule.ts';
 import { MINBFT_RULES } from '../../protocols/minbft/rules.ts';
 import { durationText, plural } from '../output.ts';
 
@@ -101,6 +102,12 @@ const rounded = (value: number): number => Math.round(value * 10) / 10;
 const percent = (part: number, whole: number): string =>
   `${((100 * part) / Math.max(1, whole)).toFixed(0)} %`;
 
+/** A few names; the report has all. */
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, 12).map((name) => name.replace('MinBFT.', ''));
+  return `${shown.join(', ')}${names.length > shown.length ? ` and ${names.length - shown.length} more` : ''}`;
+}
+
 /** The report in lines. */
 export function reportLines(report: CampaignReport): string[] {
   const { coverage, byFidelity, slowestRecovery, findings } = report;
@@ -119,9 +126,8 @@ export function reportLines(report: CampaignReport): string[] {
     `rules  ${coverage.bothWays} of ${coverage.guards} guards seen both ways in ${plural(coverage.traced, 'traced schedule')}, ` +
       `${coverage.cells} cells of (state, message, rule, verdict)`,
   );
-  if (coverage.neverRefused.length > 0)
-    lines.push(`       never refused: ${coverage.neverRefused.join(', ')}`);
-  if (coverage.neverPassed.length > 0) lines.push(`       never passed: ${coverage.neverPassed.join(', ')}`);
+  if (coverage.neverRefused.length > 0) lines.push(`       never refused: ${some(coverage.neverRefused)}`);
+  if (coverage.neverPassed.length > 0) lines.push(`       never passed: ${some(coverage.neverPassed)}`);
   if (slowestRecovery !== undefined)
     lines.push(
       `slowest recovery  ${(slowestRecovery.ms / 1000).toFixed(2)} s of virtual time after the faults: ${slowestRecovery.reproduce}`,

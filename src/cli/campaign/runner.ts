@@ -4,7 +4,8 @@ import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EMPTY_TALLY, joinTallies } from '../../sim/campaign/tally.ts';
-import type { Fidelity, Tally } from '../../sim/campaign/tally.ts';
+import type { Tally } from '../../sim/campaign/tally.ts';
+import type { Fidelity } from '../../sim/run-schedule.ts';
 import type { CampaignPlan, CampaignState } from './campaign-file.ts';
 import type { Chunk, Done, Order } from './orders.ts';
 
@@ -149,7 +150,7 @@ export class CampaignRunner {
     this.#chunks += 1;
     const order: Order = {
       chunk,
-      overrides: { ...this.#plan.overrides, fidelity: chunk.fidelity },
+      overrides: { ...this.#plan.overrides, fidelity: chunk.fidelity, short: chunk.fidelity === 'core' },
       traced: this.#chunks % TRACED_EVERY === 1,
     };
     worker.send(order);

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ScenarioOverrides } from '../../sim/scenario.ts';
 import { joinTallies } from '../../sim/campaign/tally.ts';
-import type { Fidelity } from '../../sim/campaign/tally.ts';
+import type { Fidelity } from '../../sim/run-schedule.ts';
 import {
   campaignPath,
   holdsCampaign,

@@ -3,11 +3,8 @@
  * cells, recoveries. Plain data, so that it travels between processes, rests in a file and is merged with others.
  */
 import type { RuleTrace } from '../../core/protocol.ts';
-import type { BudgetSummary, ScheduleResult } from '../run-schedule.ts';
+import type { BudgetSummary, Fidelity, ScheduleResult } from '../run-schedule.ts';
 import { addToSummary, EMPTY_SUMMARY, joinSummaries } from '../run-schedule.ts';
-
-/** Which world the schedules run in: `core` moves objects between bare protocol cores, `whole` moves bytes between hosts. */
-export type Fidelity = 'core' | 'whole';
 
 /** How often a numbered rule let something pass and refused something. */
 export interface RuleCount {
@@ -116,7 +113,7 @@ export class TallyKeeper {
     }
     for (const { rules } of accused)
       for (const rule of rules) this.#accusations.set(rule, (this.#accusations.get(rule) ?? 0) + 1);
-    const { timeToRecoverMs: ms } = result.stats as { readonly timeToRecoverMs?: number };
+    const { timeToRecoverMs: ms } = result.stats;
     if (ms === undefined || first !== undefined) return;
     const bucket = RECOVERY_BUCKETS.findIndex((end) => ms <= end * 1000);
     this.#recoverySeconds[bucket]! += 1;
