@@ -172,6 +172,7 @@ export function reproduction(seed: number, overrides: ScheduleOptions): string {
   if (overrides.fork !== undefined) parts.push(`--fork ${overrides.fork}`);
   if (overrides.fence === false) parts.push('--no-fence');
   if (overrides.durationMs !== undefined) parts.push(`--duration ${overrides.durationMs}`);
+  if (overrides.short === true) parts.push('--short');
   if (overrides.fidelity === 'core') parts.push('--fidelity core');
   return parts.join(' ');
 }

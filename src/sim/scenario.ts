@@ -16,6 +16,7 @@ import { settleMsOf, timersFor, withWorld } from './draw-world.ts';
 import { drawsLiarClients, withLiarClients } from './liar-client.ts';
 import type { ClientLie, LiarClientPlan } from './liar-client.ts';
 import type { NetworkSettings } from './network.ts';
+import { SHORT_DURATION_MS, shortened } from './short.ts';
 import { withForker } from './trusted-faults.ts';
 import type { ForkPlan, ForkWay } from './trusted-faults.ts';
 
@@ -218,6 +219,8 @@ export interface ScenarioOverrides {
   readonly behaviours?: readonly Behaviour[];
   /** Length of the phase with faults, milliseconds of virtual time. */
   readonly durationMs?: number;
+  /** A short schedule (`short.ts`): few requests, little virtual time. */
+  readonly short?: boolean;
 }
 
 interface Draw {
@@ -237,6 +240,11 @@ const SPEEDS = [
 
 /** Draws the schedule of a seed. */
 export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): Scenario {
+  if (overrides.short !== true) return drawLong(seed, overrides);
+  return shortened(drawLong(seed, { durationMs: SHORT_DURATION_MS, ...overrides }), overrides);
+}
+
+function drawLong(seed: number, overrides: ScenarioOverrides): Scenario {
   const random = new Prng(seed);
   const f =
     overrides.replicas === undefined ? random.pick([1, 1, 1, 1, 2, 2, 3]) : (overrides.replicas - 1) / 2;

@@ -16,6 +16,7 @@ export interface DrawOptions {
   /** False with `--no-fence`. */
   readonly fence: boolean;
   readonly duration?: number;
+  readonly short?: boolean;
   readonly fidelity: Fidelity;
 }
 
@@ -47,6 +48,7 @@ export async function overridesOf(options: DrawOptions): Promise<ScenarioOverrid
     ...(fork === undefined ? {} : { fork }),
     ...(options.fence ? {} : { fence: false }),
     ...(options.duration === undefined ? {} : { durationMs: options.duration }),
+    ...(options.short === true ? { short: true } : {}),
   };
 }
 
@@ -68,6 +70,7 @@ export function withDraw(command: Command): Command {
     .addOption(
       new Option('--duration <ms>', 'length of the phase with faults').argParser(wholeNumber(1, 3_600_000)),
     )
+    .option('--short', 'short schedules: few requests, little virtual time')
     .addOption(
       new Option(
         '--fidelity <name>',

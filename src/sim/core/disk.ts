@@ -14,6 +14,8 @@ import type { FrozenService } from './service.ts';
 
 interface PendingSnapshot {
   readonly state: FrozenService;
+  /** Records before it: the certificate of its checkpoint is among them, and must not be younger than it. */
+  readonly length: number;
   readonly atMs: number;
 }
 
@@ -73,8 +75,9 @@ export class CoreDisk {
   /** Writes a snapshot; gives the time at which it will be durable. One at a time: a newer one replaces one under way. */
   storeSnapshot(state: FrozenService): number {
     this.#settle();
+    const { length } = this.#records;
     const atMs = this.syncDoneAt();
-    this.#pending = { state, atMs };
+    this.#pending = { state, length, atMs };
     return atMs;
   }
 
@@ -88,6 +91,7 @@ export class CoreDisk {
     const pending = this.#pending;
     if (pending === undefined || pending.atMs > this.#queue.now) return;
     this.#snapshot = pending.state;
+    this.markSynced(pending.length);
     this.#pending = undefined;
   }
 

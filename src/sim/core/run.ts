@@ -1,6 +1,6 @@
 /** Runs one scenario with MinBFT in the core fidelity. */
 import { Forker } from '../../adversary/forker.ts';
-import type { Conspiracy, LieListener } from '../../adversary/conspiracy.ts';
+import type { LieListener } from '../../adversary/conspiracy.ts';
 import { wrapReplica } from '../../adversary/stream-liar.ts';
 import type { RuleTrace } from '../../core/protocol.ts';
 import { minbft } from '../../protocols/minbft/definition.ts';
@@ -26,10 +26,11 @@ export interface CoreRunListeners {
 /** Makes the world of a scenario and runs it to its end. */
 export function runCoreWorld(scenario: Scenario, listeners: CoreRunListeners = {}): CoreWorld<MinbftMessage> {
   const { narrate, watch, trace, onFired, onLie } = listeners;
+  const conspiracy = scenario.byzantine.length === 0 ? undefined : conspiracyFor(scenario, onLie);
   const world = new CoreWorld<MinbftMessage>({
     scenario,
     definition: minbft,
-    corrupt: (context) => corruptCore(context, onLie),
+    corrupt: (context) => corruptCore(context, conspiracy),
     ...(narrate === undefined ? {} : { narrate }),
     ...(watch === undefined ? {} : { watch }),
     ...(trace === undefined ? {} : { trace }),
@@ -39,13 +40,10 @@ export function runCoreWorld(scenario: Scenario, listeners: CoreRunListeners = {
   return world;
 }
 
-/** By world: what belongs to all its liars. */
-const CONSPIRACIES = new WeakMap<object, Conspiracy>();
-
 /** The lie of a Byzantine machine, as its behaviour names it. */
 export function corruptCore(
   context: CoreCorruptionContext,
-  onLie?: LieListener,
+  conspiracy = conspiracyFor(context.scenario),
 ): CoreCorruption<MinbftMessage> {
   const { replica: self, behaviour, genesis, random, after, scenario, trusted, reboot } = context;
   const { settings, domain, hash } = genesis;
@@ -57,8 +55,6 @@ export function corruptCore(
     return { wrapReplica: (replica) => new Forker(options, replica), wrapLinks: (links) => links };
   }
   const links = { self, n: scenario.n, random: random.fork(), after, patienceMs: settings.timers.requestMs };
-  const conspiracy = CONSPIRACIES.get(context.world) ?? conspiracyFor(scenario, onLie);
-  CONSPIRACIES.set(context.world, conspiracy);
   const sign = context.signAsHost;
   const stream = { self, settings, domain, hash, random: random.fork(), sign, conspiracy };
   return {

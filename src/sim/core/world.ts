@@ -56,8 +56,7 @@ export interface CoreCorruptionContext {
   readonly scenario: Scenario;
   readonly genesis: CoreGenesis;
   readonly trusted: CoreTrusted;
-  /** The same for all machines of a run. */
-  readonly world: object;
+  /** Signs with the replica's own host key. */
   readonly signAsHost: (digest: Digest) => Uint8Array;
   readonly random: Prng;
   readonly after: (delayMs: number, action: () => void) => void;
@@ -220,7 +219,6 @@ export class CoreWorld<M extends object> {
           scenario,
           genesis,
           trusted,
-          world: this,
           signAsHost: (digest) => this.#seals.signAsHost(id, digest),
           random: random.fork(),
           after: (delayMs, action) => queue.after(delayMs, action),

@@ -3,15 +3,14 @@
  * a protocol's logic need few messages in the right order; many short runs meet more orders than few long ones. The
  * swarm stays: every family of faults is drawn as for long schedules and squeezed into the shorter time.
  */
-import type { ClusterTimers } from '../../core/config.ts';
-import { Prng } from '../../core/prng.ts';
-import type { DiskSettings } from '../disk.ts';
-import type { NetworkSettings } from '../network.ts';
-import { drawScenario } from '../scenario.ts';
-import type { ClientPlan, PlannedFault, Scenario, ScenarioOverrides } from '../scenario.ts';
+import type { ClusterTimers } from '../core/config.ts';
+import { Prng } from '../core/prng.ts';
+import type { DiskSettings } from './disk.ts';
+import type { NetworkSettings } from './network.ts';
+import type { ClientPlan, PlannedFault, Scenario, ScenarioOverrides } from './scenario.ts';
 
 /** Length of the phase with faults, milliseconds: a little more than one change of the view takes. */
-const DURATION_MS = 160;
+export const SHORT_DURATION_MS = 160;
 /** What a seed is mixed with for this draw, so that it shifts no other. */
 const DRAW = 0x51ced;
 /** How often a fault hits the first primary for longer than others wait. */
@@ -34,11 +33,10 @@ const TIMERS: ClusterTimers = {
   idleBatchMs: 25,
 };
 
-/** Draws the short schedule of a seed. */
-export function drawShortScenario(seed: number, overrides: ScenarioOverrides = {}): Scenario {
-  const durationMs = overrides.durationMs ?? DURATION_MS;
-  const drawn = drawScenario(seed, { ...overrides, durationMs });
-  const random = new Prng(seed + DRAW);
+/** A schedule that was drawn for a short time, with the rest of it in proportion. */
+export function shortened(drawn: Scenario, overrides: ScenarioOverrides): Scenario {
+  const { calmMs: durationMs } = drawn;
+  const random = new Prng(drawn.seed + DRAW);
   const isSlow = drawn.disk.syncHighMs > 1;
   const clients = drawClients(random, durationMs);
   return {
@@ -49,7 +47,6 @@ export function drawShortScenario(seed: number, overrides: ScenarioOverrides = {
     timers: isSlow ? { ...TIMERS, requestMs: 100, newViewMs: 140, gapMs: 16 } : TIMERS,
     clients,
     faults: withHit(drawn.faults.map(tamed), random, durationMs, overrides),
-    calmMs: durationMs,
     settleMs: 30_000,
   };
 }
