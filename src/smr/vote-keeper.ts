@@ -38,6 +38,14 @@ export class VoteKeeper<P> {
     return !known;
   }
 
+  /** Whether any candidate has so many voters; whether they count is for `decided`. */
+  hasVoters(sequence: SequenceNumber, quorum: number): boolean {
+    const slot = this.#slots.get(sequence);
+    if (slot === undefined) return false;
+    for (const { voters } of slot.candidates.values()) if (voters.length >= quorum) return true;
+    return false;
+  }
+
   /**
    * The candidate that at least `quorum` distinct replicas voted for, counting only voters for which `counts` holds.
    * At most one can exist; candidates are tried in order of arrival.

@@ -103,6 +103,10 @@ export class BodyKeeper {
     return next;
   }
 
+  isWanted(digest: Digest): boolean {
+    return this.#wanted.has(digest);
+  }
+
   get wantedCount(): number {
     return this.#wanted.size;
   }

@@ -73,6 +73,12 @@ function decidedEntry(s: ReplicaState, n: SequenceNumber): Prepare | undefined {
     if (content?.base === undefined || n <= content.header.low) return undefined;
     return content.base[n - content.header.low - 1];
   }
+  if (!group.votes.hasVoters(n, s.quorum)) return undefined;
+  return decidedByVotes(s, group, n);
+}
+
+/** Who counts is judged now: neither a retired incarnation nor one that this very proposal would retire. */
+function decidedByVotes(s: ReplicaState, group: ViewGroup, n: SequenceNumber): Prepare | undefined {
   return group.votes.decided(n, s.quorum, (voter, proposal) => {
     const current = currentEntry(s.registry, voter.replica).incarnation === voter.incarnation;
     if (!s.rule('MinBFT.EXEC.3', current)) return false;
@@ -124,6 +130,8 @@ export function makeBodyDurable(s: ReplicaState, batch: Batch, sequence: Sequenc
 
 /** Asks for a body: first of who proposed it, then of everybody who voted for it, then of all others. */
 export function wantBody(s: ReplicaState, entry: Prepare, n: SequenceNumber): void {
+  // All sources were named the first time.
+  if (s.bodies.isWanted(entry.batchDigest)) return;
   const sources: ReplicaId[] = [entry.ui.replica];
   for (const candidate of s.groups.executing.votes.candidates(n))
     for (const { replica } of candidate.voters) if (!sources.includes(replica)) sources.push(replica);

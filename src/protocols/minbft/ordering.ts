@@ -53,7 +53,8 @@ export function coverageBoundary(s: ReplicaState): SequenceNumber | undefined {
   const { newView } = s.own.state;
   let latest = 0;
   for (const entries of s.registry.members) latest = Math.max(latest, entries.at(-1)!.since);
-  latest = latestRecover(s, s.groups.of(newView).proposals.values(), latest);
+  const { proposals } = s.groups.of(newView);
+  if (proposals.recovering > 0) latest = latestRecover(s, proposals.withRecovers(), latest);
   if (newView.end > s.executed) latest = latestRecover(s, s.knowledge.contentOf(newView)?.base ?? [], latest);
   if (latest <= s.stableSequence) return undefined;
   return Math.ceil(latest / cp) * cp;
@@ -157,7 +158,7 @@ export function nextCommit(s: ReplicaState): CommitContent | undefined {
   const group = s.groups.of(state.newView);
   const prepare = group.proposals.get(n);
   if (prepare === undefined) {
-    for (const sequence of group.proposals.keys()) if (sequence < n) group.proposals.delete(sequence);
+    if (group.proposals.size > 0) group.proposals.dropThrough(n - 1);
     return undefined;
   }
   if (!s.rule('MinBFT.BACKUP.2', prepare.ui.counter > state.lastPrimaryCounter)) return undefined;

@@ -352,7 +352,7 @@ export function acceptItem(s: ReplicaState, author: ReplicaId, slot: StreamSlot,
   const voter = { replica: author, incarnation };
   switch (item.kind) {
     case 'PREPARE':
-      s.groups.of(slot.state.newView).proposals.set(item.sequence, item);
+      s.groups.of(slot.state.newView).proposals.add(item);
       addVote(s, slot, item, voter);
       break;
     case 'COMMIT':

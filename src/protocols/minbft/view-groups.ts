@@ -9,12 +9,55 @@ import type { StreamContext } from '../../smr/usig-stream/context.ts';
 import type { CommitNewView, NewViewReference, Prepare } from '../../smr/usig-stream/messages.ts';
 import { genesisNewViewReference } from '../../smr/usig-stream/stream.ts';
 
+/** PREPAREs of one view by order; those with RECOVERs, which are few, are found without a look at all. */
+export class Proposals {
+  readonly #all = new Map<SequenceNumber, Prepare>();
+  readonly #withRecovers = new Map<SequenceNumber, Prepare>();
+
+  get(sequence: SequenceNumber): Prepare | undefined {
+    return this.#all.get(sequence);
+  }
+
+  add(prepare: Prepare): void {
+    this.#all.set(prepare.sequence, prepare);
+    if (prepare.recovers.length > 0) this.#withRecovers.set(prepare.sequence, prepare);
+    else this.#withRecovers.delete(prepare.sequence);
+  }
+
+  /** Forgets what is at or below an order. */
+  dropThrough(sequence: SequenceNumber): void {
+    for (const held of this.#all.keys()) {
+      if (held > sequence) continue;
+      this.#all.delete(held);
+      this.#withRecovers.delete(held);
+    }
+  }
+
+  /** In order of arrival. */
+  values(): IterableIterator<Prepare> {
+    return this.#all.values();
+  }
+
+  withRecovers(): IterableIterator<Prepare> {
+    return this.#withRecovers.values();
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** How many of them hold a RECOVER. */
+  get recovering(): number {
+    return this.#withRecovers.size;
+  }
+}
+
 /** One view under one NEW-VIEW. */
 export interface ViewGroup {
   readonly reference: NewViewReference;
   readonly votes: VoteKeeper<Prepare>;
   /** What the primary's stream proposed: what a backup commits to. */
-  readonly proposals: Map<SequenceNumber, Prepare>;
+  readonly proposals: Proposals;
   /** nvVotes: whose stream contains the NEW-VIEW or a COMMIT-NV for it. */
   readonly entrants: Voter[];
   /** COMMIT-NVs, for a NEW-VIEW certificate. */
@@ -61,7 +104,7 @@ export class ViewGroups {
     const group: ViewGroup = {
       reference,
       votes: new VoteKeeper(),
-      proposals: new Map(),
+      proposals: new Proposals(),
       entrants: [],
       commits: new Map(),
     };
@@ -107,8 +150,7 @@ export class ViewGroups {
   dropThrough(executed: SequenceNumber, committed: SequenceNumber): void {
     for (const group of this.#groups.values()) {
       group.votes.dropThrough(executed);
-      for (const sequence of [...group.proposals.keys()])
-        if (sequence <= committed) group.proposals.delete(sequence);
+      group.proposals.dropThrough(committed);
     }
   }
 }
