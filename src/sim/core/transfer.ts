@@ -34,6 +34,8 @@ export interface CoreTransferOptions {
 interface Target {
   readonly checkpoint: CheckpointState;
   readonly sources: ReplicaId[];
+  /** Questions in a row that nobody answered. */
+  silences: number;
 }
 
 /** See the top of this file. */
@@ -48,7 +50,7 @@ export class CoreTransfer {
   /** Fetches the state of a checkpoint; a newer wish replaces an older one. */
   begin(checkpoint: CheckpointState, sources: readonly ReplicaId[]): void {
     const others = sources.filter((source) => source !== this.#options.self);
-    this.#target = { checkpoint, sources: others };
+    this.#target = { checkpoint, sources: others, silences: 0 };
     this.#later(this.#target, 0);
   }
 
@@ -67,7 +69,10 @@ export class CoreTransfer {
     const source = target.sources[0];
     if (source === undefined) return this.#fail(target);
     const answer = ask(source, target.checkpoint);
+    target.silences = answer.kind === 'silent' ? target.silences + 1 : 0;
     if (answer.kind === 'silent') {
+      // As in the real machine: all that are left are silent, and by now others have a newer checkpoint.
+      if (target.silences > target.sources.length) return this.#fail(target);
       target.sources.push(target.sources.shift()!);
       return this.#later(target, PATIENCE_MS);
     }
