@@ -52,7 +52,9 @@ export function plainer(scenario: Scenario): Change[] {
       const wanted = isObject(goal) ? goal[inner] : zero;
       changes.push((now) => {
         const path = `${key}.${inner}`;
-        return equalJson(getAt(asJson(now), path), wanted) ? now : withValue(now, path, wanted);
+        const value = getAt(asJson(now), path);
+        // The group may be gone by now.
+        return value === undefined || equalJson(value, wanted) ? now : withValue(now, path, wanted);
       });
     }
   }
@@ -86,6 +88,10 @@ export function rounded(scenario: Scenario): Change[] {
     };
     const { paceMs, retransmitMs, toAll } = CLIENT_DEFAULT;
     changes.push(
+      client(({ bundles, requestsPerBundle, inFlight }) => {
+        // Whatever else a plan may hold goes with it.
+        return { ...CLIENT_DEFAULT, bundles, requestsPerBundle, inFlight };
+      }),
       client((plan) => ({ ...plan, paceMs, retransmitMs, toAll })),
       client((plan) => ({ ...plan, paceMs: Math.round(plan.paceMs) })),
       client((plan) => ({ ...plan, retransmitMs: Math.round(plan.retransmitMs) })),

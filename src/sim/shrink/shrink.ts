@@ -47,7 +47,9 @@ export interface Shrunk {
 
 /** The same failure in a smaller schedule; undefined if the schedule does not fail. */
 export function shrink(scenario: Scenario, options: ShrinkOptions): Shrunk | undefined {
-  const [violation] = options.run(scenario);
+  const violations = options.run(scenario);
+  // Of several that object at once, the one whose name everybody understands.
+  const violation = violations.find(({ judge }) => judge === 'agreement') ?? violations[0];
   if (violation === undefined) return undefined;
   const before = partsOf(scenario, options.run);
   const shrinker = new Shrinker(scenario, violation, options);
@@ -111,8 +113,8 @@ class Shrinker {
     const { run, budget, onProgress } = this.#options;
     if (this.runs >= budget || JSON.stringify(candidate) === JSON.stringify(this.best)) return false;
     this.runs += 1;
-    const [violation] = attempt(run, candidate);
-    const fails = violation?.judge === this.#judge;
+    const violation = attempt(run, candidate).find(({ judge }) => judge === this.#judge);
+    const fails = violation !== undefined;
     if (fails) {
       this.best = candidate;
       this.violation = violation;

@@ -11,7 +11,7 @@ export function chartLines(trace: Trace, diagram: Diagram): string[] {
   const rows: { readonly atMs: number; readonly text: string }[] = [];
   for (const { from, to, sentMs, arrivedMs, label } of diagram.arrows) {
     if (arrivedMs === undefined)
-      rows.push({ atMs: sentMs, text: `${lost(replicas, from, to)}  ${label}, lost` });
+      rows.push({ atMs: sentMs, text: `${lost(replicas, from, to)}  ${label}, never arrives` });
     else rows.push({ atMs: arrivedMs, text: `${arrow(replicas, from, to)}  ${label}` });
   }
   for (const { kind, atMs, replica, label, conflict } of diagram.marks) {
