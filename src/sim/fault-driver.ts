@@ -7,6 +7,8 @@ import type { ReplicaId } from '../core/types.ts';
 import { budgetOf, CLOCK_TOLERANCE_MS } from './budget.ts';
 import type { FaultBudget } from './budget.ts';
 import type { Chance } from './chance.ts';
+import { beginTrouble } from './component-trouble.ts';
+import type { ComponentFault, TroubledComponent } from './component-trouble.ts';
 import { SITE } from './chance.ts';
 import type { SimClock } from './clock.ts';
 import type { DiskSettings, RotPlace } from './disk.ts';
@@ -51,7 +53,7 @@ export interface FaultStage {
   /** By replica; absent in a world without wall clocks of this kind. */
   readonly clocks?: readonly SimClock[];
   /** By replica. */
-  readonly trusted: readonly { lose(): void }[];
+  readonly trusted: readonly TroubledComponent[];
   readonly say: (text: string) => void;
 }
 
@@ -128,6 +130,8 @@ export class FaultDriver {
       }
       case 'partition':
         return this.#partition(fault);
+      case 'component':
+        return this.#trouble(fault);
       case 'clockjump':
         return this.#jump(fault);
       case 'bitrot':
@@ -136,6 +140,23 @@ export class FaultDriver {
       case 'fsynclie':
         return this.#spoilDisk(fault);
     }
+  }
+
+  #trouble({ trouble, forMs, target }: ComponentFault): void {
+    const { machines, trusted, queue, scenario } = this.#stage;
+    const id = this.#resolve(target);
+    const begun = beginTrouble(trouble, forMs, {
+      machine: machines[id]!,
+      component: trusted[id]!,
+      patienceMs: scenario.timers.requestMs,
+      after: (delayMs, action) => queue.after(delayMs, action),
+      crash: () => this.#crash(id),
+      restart: () => this.#restart(id),
+      mayForget: () => this.#mayForget(id, `${trouble.kind} of the component`),
+    });
+    if (!begun) return;
+    this.#say(`trusted component of ${id} is ${trouble.kind} for ${forMs.toFixed(0)} ms`);
+    this.#count(`component-${trouble.kind}`);
   }
 
   #wipe(id: ReplicaId, forMs: number): void {

@@ -11,6 +11,8 @@ import type { ClusterLimits, ClusterTimers } from '../core/config.ts';
 import { Prng } from '../core/prng.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import type { Fired } from './chance.ts';
+import { drawTroubles } from './component-trouble.ts';
+import type { TrustedTrouble } from './component-trouble.ts';
 import type { DiskSettings, RotPlace } from './disk.ts';
 import { settleMsOf, timersFor, withWorld } from './draw-world.ts';
 import { drawsLiarClients, withLiarClients } from './liar-client.ts';
@@ -52,6 +54,7 @@ export const FAULT_KINDS = [
   'quorum',
   'endless',
   'client',
+  'component',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -125,6 +128,14 @@ export type PlannedFault =
       readonly atMs: number;
       readonly forMs: number;
       readonly target: FaultTarget;
+    }
+  | {
+      /** Something is wrong with a trusted component (`component-trouble.ts`). */
+      readonly kind: 'component';
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly target: FaultTarget;
+      readonly trouble: TrustedTrouble;
     }
   | { readonly kind: 'powercut'; readonly atMs: number; readonly forMs: number };
 
@@ -286,11 +297,17 @@ function drawLong(seed: number, overrides: ScenarioOverrides): Scenario {
   return withLiars(withWorld(base, overrides), overrides);
 }
 
+function withFaults(scenario: Scenario, more: readonly PlannedFault[]): Scenario {
+  return { ...scenario, faults: [...scenario.faults, ...more].sort((a, b) => a.atMs - b.atMs) };
+}
+
 /** Liars that are drawn apart, so that they shift nothing else: Byzantine clients, and a forker if one is asked for. */
 function withLiars(scenario: Scenario, overrides: ScenarioOverrides): Scenario {
   const { faults, liarClient, fork, fence = true } = overrides;
   const drawn = faults === undefined ? drawsLiarClients(scenario.seed) : faults.includes('client');
-  const lied = liarClient !== undefined || drawn ? withLiarClients(scenario, liarClient) : scenario;
+  const troubles = drawTroubles(scenario, faults?.includes('component'));
+  const troubled = troubles.length === 0 ? scenario : withFaults(scenario, troubles);
+  const lied = liarClient !== undefined || drawn ? withLiarClients(troubled, liarClient) : troubled;
   return fork === undefined ? lied : withForker(lied, fork, fence);
 }
 

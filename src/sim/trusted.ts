@@ -122,6 +122,11 @@ export class SimTrusted {
     this.#program = this.#start();
   }
 
+  /** Its folder is put back to what it was that many records ago; its footprint notices. */
+  putBackBefore(count: number): void {
+    this.putBack(this.momentBefore(count), true);
+  }
+
   /** Its folder without the last `count` records, as an older copy of it would be. */
   momentBefore(count: number): TrustedMoment {
     const { key, records } = this.moment();
@@ -185,7 +190,8 @@ export class SimTrusted {
 
 /** An answer as a broken component might give it. */
 function spoilResponse(bytes: Uint8Array, what: Garbage, random: Prng): Uint8Array {
-  if (what === 'noise') return Uint8Array.from({ length: random.between(0, 80) }, () => random.between(0, 255));
+  if (what === 'noise')
+    return Uint8Array.from({ length: random.between(0, 80) }, () => random.between(0, 255));
   if (what === 'cut') return bytes.slice(0, random.between(0, bytes.length - 1));
   if (what === 'error')
     return encodeTrustedResponse({ op: 'error', code: 'STORAGE', message: 'cannot keep a record' });
