@@ -14,6 +14,8 @@ export interface BehaviourEntry {
   readonly seenAs: 'proven' | 'suspected' | 'counted' | 'unseen';
   /** `simulator`: needs what only a simulated machine has, and is refused for real processes. */
   readonly where: 'anywhere' | 'simulator';
+  /** False: seeds do not draw it, for the protocol does not promise to be unharmed. */
+  readonly drawn?: false;
 }
 
 const TABLE = [
@@ -120,6 +122,13 @@ const TABLE = [
     where: 'anywhere',
   },
   {
+    name: 'misdate',
+    text: 'Dates its proposals decades ahead, so that a view that takes one over moves the time of the blocks for good.',
+    seenAs: 'suspected',
+    where: 'simulator',
+    drawn: false,
+  },
+  {
     name: 'lie-transfer',
     text: 'Serves lies to replicas that catch up: wrong chunks, nodes and blocks, old or damaged certificates, streams without vouchers.',
     seenAs: 'counted',
@@ -192,6 +201,11 @@ export const BEHAVIOURS: readonly (BehaviourEntry & { readonly name: Behaviour }
 
 /** The behaviours that there were first: what seeds of early regressions were drawn from. */
 export const FIRST_BEHAVIOURS: readonly Behaviour[] = TABLE.slice(0, 7).map(({ name }) => name);
+
+/** What seeds draw from. */
+export const DRAWN_BEHAVIOURS: readonly Behaviour[] = BEHAVIOURS.filter(({ drawn }) => drawn !== false).map(
+  ({ name }) => name,
+);
 
 /** Names of the behaviours that a replica process of a development cluster may be started with. */
 export const PROCESS_BEHAVIOURS: readonly string[] = BEHAVIOURS.filter(

@@ -17,7 +17,7 @@ import { equivocate, lieCheckpoint } from './strategies/equivocation.ts';
 import { mutate, relabel } from './strategies/mutation.ts';
 import { doubleNewView, wrongBase } from './strategies/new-views.ts';
 import { burn, skipCommit, staleView, usurp } from './strategies/order.ts';
-import { censor, fabricateRequest } from './strategies/proposals.ts';
+import { censor, fabricateRequest, misdate } from './strategies/proposals.ts';
 import { provoking } from './strategies/provoke.ts';
 import type { LiarDesk, Strategy, StrategyFactory } from './strategies/strategy.ts';
 import { withTwin } from './strategies/twins.ts';
@@ -39,6 +39,7 @@ const FACTORIES: Readonly<Partial<Record<Behaviour, StrategyFactory>>> = {
   usurp,
   burn,
   'fabricate-request': fabricateRequest,
+  misdate,
   'lie-transfer': lieTransfer,
   inflate,
   mutate,

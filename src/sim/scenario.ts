@@ -6,7 +6,7 @@
  * corners that "a little of everything" never does.
  */
 import type { Behaviour, Lie } from '../adversary/behaviours.ts';
-import { BEHAVIOURS, TOGETHER_MAX } from '../adversary/behaviours.ts';
+import { DRAWN_BEHAVIOURS, TOGETHER_MAX } from '../adversary/behaviours.ts';
 import type { ClusterLimits, ClusterTimers } from '../core/config.ts';
 import { Prng } from '../core/prng.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
@@ -369,7 +369,7 @@ function drawByzantine(
 
 /** One behaviour, or up to three at a time; of a given list always one. */
 function drawLie(random: Prng, behaviours: readonly Behaviour[] | undefined): Lie {
-  const names = behaviours ?? BEHAVIOURS.map(({ name }) => name);
+  const names = behaviours ?? DRAWN_BEHAVIOURS;
   const lie = random.pick(names);
   if (behaviours !== undefined || random.chance(0.75)) return lie;
   const more = random.between(1, TOGETHER_MAX - 1);

@@ -85,7 +85,7 @@ export function fabricateRequest(desk: LiarDesk): Strategy {
         return bundle && { ...c, bundles: Array.from({ length: most }, () => bundle) };
       },
     ],
-    ['future', (c) => ({ ...c, time: c.time + random.pick([4_000, 60_000, 2 ** 40]) })],
+    ['future', (c) => ({ ...c, time: c.time + random.pick([4_000, 60_000]) })],
     ['past', (c) => ({ ...c, time: Math.max(0, c.time - random.pick([1, 10_000, 2 ** 40])) })],
     ['other view', (c) => ({ ...c, proposedInView: c.proposedInView + 1 })],
   ];
@@ -120,6 +120,25 @@ export function fabricateRequest(desk: LiarDesk): Strategy {
       return fabricated(draft);
     },
     gives: (effect, to) => effect.kind !== 'shareBody' || !hidden.has(effect.batch.digest) || to % 2 === 0,
+  };
+}
+
+/**
+ * Dates its proposals decades ahead. Backups do not commit to them, but a base is not judged by its times (decision D4):
+ * one that a view change takes over moves the block time for good.
+ */
+export function misdate(desk: LiarDesk): Strategy {
+  const { heard } = desk;
+  return {
+    seals: (draft) => {
+      const honest = draft.kind === 'PREPARE' ? heard.batches.get(draft.batchDigest) : undefined;
+      if (draft.kind !== 'PREPARE' || honest === undefined) return draft;
+      const { proposedInView, bundles } = honest;
+      const batch = batchOf(desk, { proposedInView, time: honest.time + 2 ** 40, bundles }, new Set());
+      desk.share(batch);
+      desk.lied('decades ahead');
+      return { ...draft, batchDigest: batch.digest, recovers: [] };
+    },
   };
 }
 

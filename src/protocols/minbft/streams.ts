@@ -292,6 +292,14 @@ export function drainStreams(s: ReplicaState): boolean {
   return moved;
 }
 
+/** A refusal of a VIEW-CHANGE or NEW-VIEW quotes the rules behind it: they were seen to refuse, too. */
+function traceCauses(s: ReplicaState, item: StreamItem, reason: string): void {
+  const { trace } = s.context;
+  if (trace === undefined) return;
+  for (const [rule] of reason.matchAll(/MinBFT\.[A-Z.-]*\d+/g))
+    trace({ rule, passed: false, about: item.kind, state: s.mode });
+}
+
 function drainStream(s: ReplicaState, replica: ReplicaId): boolean {
   const slot = s.slots[replica]!;
   let moved = false;
@@ -318,6 +326,7 @@ function drainStream(s: ReplicaState, replica: ReplicaId): boolean {
       state: s.mode,
     });
     if (result.kind === 'invalid') {
+      traceCauses(s, item, result.reason);
       slot.state = killStream(slot.state);
       s.note('streamDead', { replica, counter: counterOf(item), rule: result.rule, reason: result.reason });
       accuseOfStreamFault(s, slot, item);

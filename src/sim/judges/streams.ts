@@ -20,6 +20,8 @@ import type { Bench } from './bench.ts';
 interface Place {
   readonly digest: Digest;
   readonly by: ReplicaId;
+  /** Known as the stub of an older VIEW-CHANGE only: nobody who went on saw its content. */
+  stub: boolean;
 }
 
 /** What correct replicas found in the stream of one incarnation of one replica. */
@@ -87,7 +89,9 @@ export class StreamJudge {
       if (item === undefined) continue;
       const digest = item.kind === 'NEW-VIEW' ? item.header.digest : item.digest;
       const known = record.places[at];
-      if (known === undefined) record.places[at] = { digest, by: s.self };
+      const stub = item.kind === 'VIEW-CHANGE-STUB';
+      if (known !== undefined && !stub) known.stub = false;
+      if (known === undefined) record.places[at] = { digest, by: s.self, stub };
       else if (known.digest !== digest)
         this.#bench.report(
           'stream',
@@ -108,7 +112,10 @@ export class StreamJudge {
       );
     record.highest = Math.max(record.highest, counter);
     if (state.dead) record.deadAt = Math.min(record.deadAt ?? Infinity, counter);
-    if (record.deadAt !== undefined && record.highest > record.deadAt)
+    // Rule V4 judges an older VIEW-CHANGE in a log by its view alone. Who saw its content stops there if that was
+    // invalid; who learns of it from the log of a later, valid one goes on, and counts more of a liar than others do.
+    const excused = record.deadAt !== undefined && record.places[record.deadAt + 1]?.stub === true;
+    if (record.deadAt !== undefined && record.highest > record.deadAt && !excused)
       this.#bench.report(
         'stream',
         `the stream of ${author} is dead after ${record.deadAt} at one correct replica and goes on at another`,
