@@ -114,7 +114,7 @@ export class CampaignRunner {
   }
 
   #startWorker(): ChildProcess {
-    const path = fileURLToPath(new URL(`./worker${extname(import.meta.url)}`, import.meta.url));
+    const path = fileURLToPath(new URL(`./main-worker${extname(import.meta.url)}`, import.meta.url));
     const worker = fork(path, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     worker.on('message', (done: Done) => this.#onDone(worker, done));
     worker.once('exit', (code, signal) => {
