@@ -161,9 +161,9 @@ export function readMessage(words: Words): MessageFilter {
   }
 }
 
-/** In `delay COMMIT by 30` the number is a time; an author is named there by `of view V by A` or `counter`. */
+/** The last `by` of a `delay` says by how much; one before it names the author. */
 function isDelayBy(words: Words): boolean {
-  return words.usage === STEP_USAGE.delay;
+  return words.usage === STEP_USAGE.delay && words.left('by') < 2;
 }
 
 /** Reads what happens. */

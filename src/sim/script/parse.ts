@@ -58,7 +58,7 @@ export const HEAD_USAGE = {
   clock: 'clock A ahead MS',
   clients:
     'clients COUNT [bundles N] [of REQUESTS] [every MS] [in-flight N] [retransmit MS] [to all|primary]',
-  at: 'at MS crash|pause|wipe|isolate|mute|deaf A|primary for MS | at MS partition A,B for MS [one-way] | at MS powercut for MS',
+  at: 'at MS crash|pause|wipe|isolate|mute|deaf A|primary for MS | at MS partition A,B for MS [one-way] | at MS powercut for MS | at MS KIND A for MS NAME=VALUE (clockjump, bitrot, diskfail, slowdisk, fsynclie, component)',
   fires: 'fires loss|duplicate|tail A>B ORDINAL | fires FAMILY MEMBER ORDINAL | fires nothing',
   set: 'set PATH JSON',
   unset: 'unset PATH',

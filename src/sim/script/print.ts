@@ -33,7 +33,7 @@ export function printScript(script: Script): string {
     ...(scenario.forker === undefined ? [] : [printForker(scenario.forker)]),
     ...(puppets.length === 0 ? [] : [`puppet ${puppets.join(',')}`]),
     ...printClients(scenario.clients),
-    ...scenario.faults.flatMap((fault) => printFault(fault) ?? []),
+    ...scenario.faults.map(printFault),
     ...(scenario.fires === undefined ? [] : printFires(scenario.fires, scenario.n)),
   ];
   // What there are no words for shows when the lines so far are read back.

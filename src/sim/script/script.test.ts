@@ -109,6 +109,7 @@ describe('scripts', () => {
         [],
       );
       assert.deepEqual(play('delay PREPARE by 5\nwait until 2 executed n2').unmet, []);
+      assert.deepEqual(play('delay COMMIT by 1 to 0 by 5\nwait until 0 executed n2').unmet, []);
       assert.deepEqual(
         play('wait until 1 executed n1\ncrash 2\nwait 20\nrestart 2\nwait until 3 results believed').unmet,
         [],

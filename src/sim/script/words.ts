@@ -29,6 +29,11 @@ export class Words {
     return this.#words[this.#next] ?? '';
   }
 
+  /** How often a word is still to come. */
+  left(word: string): number {
+    return this.#words.slice(this.#next).filter((one) => one === word).length;
+  }
+
   fail(expected: string): never {
     const found = this.atEnd ? 'the end of the line' : `"${this.peek}"`;
     const usage = this.usage === '' ? '' : `; use: ${this.usage}`;
