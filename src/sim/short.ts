@@ -10,11 +10,11 @@ import type { NetworkSettings } from './network.ts';
 import type { ClientPlan, PlannedFault, Scenario, ScenarioOverrides } from './scenario.ts';
 
 /** Length of the phase with faults, milliseconds: a little more than one change of the view takes. */
-export const SHORT_DURATION_MS = 160;
+export const SHORT_DURATION_MS = 120;
 /** What a seed is mixed with for this draw, so that it shifts no other. */
 const DRAW = 0x51ced;
 /** How often a fault hits the first primary for longer than others wait. */
-const HIT_PROBABILITY = 0.4;
+const HIT_PROBABILITY = 0.5;
 
 /** Clocks jump no farther than this. */
 const CLOCK_JUMP_MS = 500;
@@ -25,9 +25,9 @@ const FAST_DISK: DiskSettings = { syncLowMs: 0.05, syncHighMs: 0.6 };
 const SLOW_DISK: DiskSettings = { syncLowMs: 1, syncHighMs: 4.5 };
 const TIMERS: ClusterTimers = {
   batchDelayMs: 1,
-  statusMs: 50,
-  requestMs: 60,
-  newViewMs: 80,
+  statusMs: 60,
+  requestMs: 50,
+  newViewMs: 70,
   backoffCapMs: 2_000,
   gapMs: 8,
   idleBatchMs: 25,
@@ -44,7 +44,7 @@ export function shortened(drawn: Scenario, overrides: ScenarioOverrides): Scenar
     network: nearby(drawn.network),
     disk: isSlow ? SLOW_DISK : FAST_DISK,
     trusted: drawn.trusted.highMs > 1 ? { lowMs: 0.5, highMs: 3 } : drawn.trusted,
-    timers: isSlow ? { ...TIMERS, requestMs: 100, newViewMs: 140, gapMs: 16 } : TIMERS,
+    timers: isSlow ? { ...TIMERS, requestMs: 80, newViewMs: 110, gapMs: 16 } : TIMERS,
     clients,
     faults: withHit(drawn.faults.map(tamed), random, durationMs, overrides),
     settleMs: 30_000,
@@ -66,7 +66,7 @@ function drawClients(random: Prng, durationMs: number): ClientPlan[] {
       requestsPerBundle: random.pick([1, 1, 2]),
       inFlight: random.pick([1, 2, 4]),
       paceMs: (durationMs / bundles) * 0.5 * random.unit(),
-      retransmitMs: 45,
+      retransmitMs: 40,
       toAll: random.chance(0.5),
     };
   });

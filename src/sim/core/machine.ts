@@ -4,75 +4,26 @@
  * encoding, so a schedule costs little more than the protocol itself.
  */
 import { AssertionFailure } from '../../core/assert.ts';
-import type {
-  CheckpointState,
-  Effect,
-  Input,
-  ProtocolDefinition,
-  Recovery,
-  Replica,
-  RuleTrace,
-} from '../../core/protocol.ts';
-import type { Batch } from '../../core/request.ts';
-import type { Prng } from '../../core/prng.ts';
+import type { CheckpointState, Effect, Input, Recovery, Replica } from '../../core/protocol.ts';
 import { markVerified } from '../../core/types.ts';
-import type { Digest, Milliseconds, ReplicaId, SequenceNumber, SessionId, View } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { JournalImage } from '../../host/image.ts';
-import type { ReplyGroup } from '../../ledger/contract.ts';
-import type { Chance } from '../chance.ts';
 import { SITE } from '../chance.ts';
-import type { SimClock } from '../clock.ts';
-import type { EventQueue } from '../event-queue.ts';
-import type { Judge } from '../judge.ts';
 import type { Machine, MachineLook } from '../machine.ts';
-import type { BatchBook } from './batch-book.ts';
-import type { CoreDisk } from './disk.ts';
-import type { CoreFrame, CoreReply } from './frame.ts';
-import type { CoreGenesis } from './genesis.ts';
+import type { CoreFrame } from './frame.ts';
 import { KeyRing, SEAL_BYTES } from './seal-book.ts';
-import type { SealBook } from './seal-book.ts';
 import { CoreSealDesk } from './seal-desk.ts';
 import type { FrozenService } from './service.ts';
-import { CoreService } from './service.ts';
+import { CoreStateDesk } from './state-desk.ts';
 import { restoreMachine, triageMachine } from './startup.ts';
+import type { CoreMachineOptions, Detail } from './machine-options.ts';
 import { Timers } from './timers.ts';
 import { CoreTransfer } from './transfer.ts';
-import type { TransferAnswer } from './transfer.ts';
-import type { CoreTrusted } from './trusted.ts';
-
-/** What a note says. */
-type Detail = Readonly<Record<string, string | number | boolean>>;
-
-/** What a machine is made of. */
-export interface CoreMachineOptions<M extends object> {
-  readonly id: ReplicaId;
-  readonly genesis: CoreGenesis;
-  readonly definition: ProtocolDefinition<M>;
-  readonly seals: SealBook<M>;
-  readonly batches: BatchBook<M>;
-  readonly trusted: CoreTrusted;
-  readonly trustedLatency: { readonly lowMs: number; readonly highMs: number };
-  readonly disk: CoreDisk;
-  readonly queue: EventQueue;
-  readonly chance: Chance;
-  readonly random: Prng;
-  readonly judge: Judge;
-  readonly isCorrect: boolean;
-  readonly wall: SimClock;
-  readonly toPeer: (to: ReplicaId, frame: CoreFrame<M>) => void;
-  readonly toClient: (client: number, reply: CoreReply) => void;
-  /** Asks another machine for its state at a checkpoint; the world knows who is up and reachable. */
-  readonly askState: (source: ReplicaId, checkpoint: CheckpointState) => TransferAnswer;
-  readonly note: (replica: ReplicaId, name: string, detail: Detail) => void;
-  readonly onExecuted?: (replica: ReplicaId, sequence: SequenceNumber, digest: string) => void;
-  readonly trace?: (event: RuleTrace) => void;
-  readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
-}
 
 /** Everything that a crash takes. */
 interface Running<M> {
   readonly replica: Replica<M>;
-  readonly service: CoreService;
+  readonly state: CoreStateDesk;
   readonly image: JournalImage;
   readonly ring: KeyRing;
 }
@@ -92,12 +43,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   #inputs: Input<M>[] = [];
   #answer: Input<M> | undefined;
   #draining = false;
-  #installing: CheckpointState | undefined;
-  #lastProtocolState: Uint8Array | undefined;
-  #stable: SequenceNumber = 0;
   #fatal: string | undefined;
-  /** By session: over which link its client asked. */
-  readonly #clients = new Map<SessionId, number>();
   amnesic = false;
   restarts = 0;
   stateTransfers = 0;
@@ -115,8 +61,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       queue,
       chance,
       ask: (source, checkpoint) => options.askState(source, checkpoint),
-      executed: () => this.#running?.service.executed ?? 0,
-      install: (state) => this.#enter(() => this.#install(state)),
+      executed: () => this.#running?.state.service.executed ?? 0,
+      install: (state) => this.#enter(() => this.#running?.state.install(state)),
       failed: (sequence) => this.#receive({ kind: 'transferFailed', sequence }),
     });
   }
@@ -162,7 +108,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     const { judge, isCorrect } = this.#options;
     if (isCorrect) judge.onStarting(id);
     const { journal: image, snapshot } = disk.image();
-    const service = new CoreService(genesis.settings.limits.checkpointInterval);
+    const state = this.#makeState(image);
+    const { service } = state;
     const ring = new KeyRing();
     const inner = definition.createReplica({
       self: id,
@@ -176,17 +123,32 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     });
     const watched = isCorrect ? judge.watch(id, inner) : inner;
     const replica = wrapReplica === undefined ? watched : wrapReplica(watched);
-    this.#running = { replica, service, image, ring };
+    this.#running = { replica, state, image, ring };
     const parts = { id, genesis, image, service, ring, snapshot };
-    const isWhole = restoreMachine(parts, (sequence, digest, state) => {
+    const isWhole = restoreMachine(parts, (sequence, digest, protocolState) => {
       const body = image.body(digest);
       const batch = body && batches.stored(digest, body);
-      if (batch !== undefined) this.#apply(sequence, batch, state ?? service.protocolState, false);
+      if (batch !== undefined) state.replay(sequence, batch, protocolState);
       return batch !== undefined;
     });
-    this.#lastProtocolState = service.protocolState;
     if (!isWhole) this.#halt(`the store of replica ${id} is damaged`);
     else this.#follow(triageMachine(id, genesis, trusted, image, service), this.#running);
+  }
+
+  #makeState(image: JournalImage): CoreStateDesk {
+    const { id, genesis, disk, queue, judge, isCorrect, toClient, onExecuted } = this.#options;
+    return new CoreStateDesk({
+      id,
+      checkpointInterval: genesis.settings.limits.checkpointInterval,
+      image,
+      disk,
+      queue,
+      judge,
+      isCorrect,
+      toClient,
+      onExecuted,
+      onDurable: (checkpoint) => this.#enter(() => this.#onInstalled(checkpoint)),
+    });
   }
 
   #follow(triage: ReturnType<typeof triageMachine>, { image, ring }: Running<M>): void {
@@ -216,7 +178,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   }
 
   #begin(standing: Recovery['standing']): void {
-    const { service, image } = this.#running!;
+    const { state, image } = this.#running!;
+    const { service } = state;
     const ownLog = standing === 'keeper' ? image.certifiedLog(this.id) : [];
     if (ownLog === undefined) return this.#halt('the own log has a hole that triage did not see');
     this.#phase = 'running';
@@ -237,6 +200,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   crash(): void {
     if (this.#phase === 'down') return;
     this.#desk.crash();
+    this.#running?.state.close();
     this.#running = undefined;
     this.#phase = 'down';
     this.#life += 1;
@@ -244,11 +208,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     this.#deferred = [];
     this.#inputs = [];
     this.#answer = undefined;
-    this.#installing = undefined;
-    this.#stable = 0;
     this.#timers.clear();
     this.#transfer.stop();
-    this.#clients.clear();
     this.#options.judge.onStopped(this.id);
     this.#options.disk.crash();
   }
@@ -277,7 +238,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   look(): MachineLook | undefined {
     const running = this.#running;
     if (running === undefined || this.#phase === 'starting') return undefined;
-    const { service, replica } = running;
+    const { replica, state } = running;
+    const { service } = state;
     const { view, mode, stable, waitsFor, peers } = replica.inspect(this.clock);
     return {
       view,
@@ -299,8 +261,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
 
   /** The state at a certified checkpoint, if this machine can give it. */
   stateAt(checkpoint: CheckpointState): FrozenService | undefined {
-    const state = this.#phase === 'running' ? this.#running!.service.frozen(checkpoint.sequence) : undefined;
-    return state?.stateDigest === checkpoint.stateDigest ? state : undefined;
+    return this.#phase === 'running' ? this.#running!.state.stateAt(checkpoint) : undefined;
   }
 
   // ---- what arrives -----------------------------------------------------------------------------------------------
@@ -324,17 +285,15 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     this.#enter(() => {
       if (this.#phase !== 'running') return;
       if (!this.#options.seals.isAuthentic(bundle)) return this.#ignore('invalidClientSeal', 'client');
-      const { service } = this.#running!;
-      this.#clients.set(bundle.session, client);
-      if (service.isExecuted(bundle)) return this.#reply(client, service.results(bundle), 0);
-      this.#receive({ kind: 'bundle', bundle: markVerified(bundle) });
+      if (this.#running!.state.admit(client, bundle))
+        this.#receive({ kind: 'bundle', bundle: markVerified(bundle) });
     });
   }
 
   #take(from: ReplicaId, frame: CoreFrame<M>): void {
     if (this.#phase !== 'running') return;
     const { seals } = this.#options;
-    const { ring, service } = this.#running!;
+    const { ring, state } = this.#running!;
     switch (frame.kind) {
       case 'protocol': {
         const verdict = seals.judge(frame.message, ring);
@@ -345,7 +304,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       case 'body':
         return this.#receive({ kind: 'body', batch: frame.batch });
       case 'bundle':
-        if (service.isExecuted(frame.bundle)) return;
+        if (state.service.isExecuted(frame.bundle)) return;
         if (!seals.isAuthentic(frame.bundle)) return this.#ignore('invalidClientSeal', from);
         return this.#receive({ kind: 'bundle', bundle: markVerified(frame.bundle), forwardedBy: from });
       case 'fetchBody':
@@ -410,7 +369,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     this.crash();
   }
 
-  #perform(effect: Effect<M>, { image, ring }: Running<M>): void {
+  #perform(effect: Effect<M>, { image, ring, state }: Running<M>): void {
     const { disk, id, note, batches } = this.#options;
     switch (effect.kind) {
       case 'send':
@@ -435,9 +394,10 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       case 'forward':
         return this.#share({ kind: 'bundle', bundle: effect.bundle }, effect.to);
       case 'execute':
-        return this.#execute(effect.sequence, effect.batch, effect.protocolState);
+        this.#answer = state.execute(effect.sequence, effect.batch, effect.protocolState);
+        return;
       case 'stable':
-        return this.#onStable(effect.checkpoint);
+        return state.stable(effect.checkpoint);
       case 'transfer':
         this.stateTransfers += 1;
         return this.#transfer.begin(effect.checkpoint, effect.sources);
@@ -478,6 +438,13 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     else this.#receive({ kind: 'sealed', ui: answer });
   }
 
+  #onInstalled(checkpoint: CheckpointState): void {
+    if (this.#phase !== 'running') return;
+    const { state } = this.#running!;
+    state.finishInstall(checkpoint);
+    this.#receive({ kind: 'installed', checkpoint, protocolState: state.service.protocolState });
+  }
+
   // ---- links ------------------------------------------------------------------------------------------------------
 
   #share(frame: CoreFrame<M>, to: ReplicaId | undefined): void {
@@ -497,82 +464,5 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     if (sent === undefined) return;
     const { length } = genesis.settings.members;
     for (let to = 0; to < length; to += 1) if (to !== id) toPeer(to, sent);
-  }
-
-  // ---- execution and checkpoints ----------------------------------------------------------------------------------
-
-  #execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array): void {
-    const { service } = this.#running!;
-    if (this.#installing !== undefined && sequence <= service.executed) {
-      // A newer state is installed already; `installed` will move the protocol past this.
-      this.#answer = { kind: 'executed', sequence };
-      return;
-    }
-    this.#apply(sequence, batch, protocolState, true);
-    const { checkpoint } = service;
-    this.#answer =
-      checkpoint.sequence === sequence
-        ? { kind: 'executed', sequence, checkpoint }
-        : { kind: 'executed', sequence };
-  }
-
-  #apply(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array, live: boolean): void {
-    const { service, image } = this.#running!;
-    const { disk, judge, isCorrect, id, onExecuted } = this.#options;
-    const outcome = service.execute(sequence, batch, protocolState);
-    onExecuted?.(id, sequence, batch.digest);
-    if (isCorrect) judge.onExecuted(id, sequence, batch, outcome);
-    if (!live) return;
-    const changed = this.#lastProtocolState !== protocolState;
-    this.#lastProtocolState = protocolState;
-    const known = changed ? protocolState : undefined;
-    image.executed.push({ sequence, batch: batch.digest, protocolState: known });
-    disk.append({ kind: 'executed', sequence, batch: batch.digest, protocolState: known });
-    for (const group of outcome.replies) {
-      const client = this.#clients.get(group.session);
-      if (client !== undefined) this.#reply(client, group, batch.proposedInView);
-    }
-  }
-
-  #reply(client: number, { session, results }: ReplyGroup, view: View): void {
-    this.#options.toClient(client, { replica: this.id, session, view, results });
-  }
-
-  #onStable(checkpoint: CheckpointState): void {
-    const { service, image } = this.#running!;
-    const state = service.frozen(checkpoint.sequence);
-    if (state === undefined) return;
-    // Two stable states are kept: somebody may be fetching the older one.
-    service.releaseBelow(this.#stable);
-    this.#stable = checkpoint.sequence;
-    const { disk } = this.#options;
-    image.coverThrough(disk.snapshotSequence());
-    if (this.#installing === undefined) disk.storeSnapshot(state);
-  }
-
-  #install(state: FrozenService): void {
-    if (this.#phase !== 'running') return;
-    const { service, image } = this.#running!;
-    const { disk, queue, judge, isCorrect, id } = this.#options;
-    const { sequence, stateDigest } = state;
-    const checkpoint = { sequence, stateDigest };
-    service.install(state);
-    if (isCorrect) judge.onInstalled(id, checkpoint);
-    this.#lastProtocolState = undefined;
-    image.executed = [];
-    this.#installing = checkpoint;
-    const life = this.#life;
-    queue.after(disk.storeSnapshot(state) - queue.now, () => {
-      if (life === this.#life) this.#enter(() => this.#onInstalled(checkpoint));
-    });
-  }
-
-  /** The state is durable: the protocol may build on it (W1). */
-  #onInstalled(checkpoint: CheckpointState): void {
-    if (this.#phase !== 'running') return;
-    const { service, image } = this.#running!;
-    this.#installing = undefined;
-    image.coverThrough(checkpoint.sequence);
-    this.#receive({ kind: 'installed', checkpoint, protocolState: service.protocolState });
   }
 }

@@ -17,7 +17,7 @@ import type { JudgeOptions } from '../judge.ts';
 import type { WorldListener } from '../listener.ts';
 import { calmOf, Network } from '../network.ts';
 import type { NetworkSettings } from '../network.ts';
-import type { Scenario } from '../scenario.ts';
+import type { PlannedFault, Scenario } from '../scenario.ts';
 import { Watch } from '../watch.ts';
 import { BatchBook } from './batch-book.ts';
 import { CoreClient } from './client.ts';
@@ -163,6 +163,11 @@ export class CoreWorld<M extends object> {
     const { lost, duplicated, queued } = this.#network;
     const leftOut = this.#faults.budget.refused;
     return { ...Object.fromEntries(this.#faults.happened), lost, duplicated, queued, leftOut };
+  }
+
+  /** Begins a fault now. */
+  inject(fault: PlannedFault): void {
+    this.#faults.inject(fault);
   }
 
   /** Does something to a machine at once. */
