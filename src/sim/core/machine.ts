@@ -6,7 +6,7 @@
 import { AssertionFailure } from '../../core/assert.ts';
 import type { CheckpointState, Effect, Input, Recovery, Replica } from '../../core/protocol.ts';
 import { markVerified } from '../../core/types.ts';
-import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId } from '../../core/types.ts';
 import type { JournalImage } from '../../host/image.ts';
 import { SITE } from '../chance.ts';
 import type { Machine, MachineLook } from '../machine.ts';
