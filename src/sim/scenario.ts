@@ -19,7 +19,7 @@ import { drawsLiarClients, withLiarClients } from './liar-client.ts';
 import type { ClientLie, LiarClientPlan } from './liar-client.ts';
 import type { NetworkSettings } from './network.ts';
 import { SHORT_DURATION_MS, shortened } from './short.ts';
-import { withForker } from './trusted-faults.ts';
+import { drawFork, withForker } from './trusted-faults.ts';
 import type { ForkPlan, ForkWay } from './trusted-faults.ts';
 
 /** Families of faults that a seed may draw; names of the command line's `--faults`. */
@@ -55,6 +55,7 @@ export const FAULT_KINDS = [
   'endless',
   'client',
   'component',
+  'fork',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -301,9 +302,14 @@ function withFaults(scenario: Scenario, more: readonly PlannedFault[]): Scenario
   return { ...scenario, faults: [...scenario.faults, ...more].sort((a, b) => a.atMs - b.atMs) };
 }
 
-/** Liars that are drawn apart, so that they shift nothing else: Byzantine clients, and a forker if one is asked for. */
+/**
+ * What is drawn apart, so that it shifts nothing else: trouble with trusted components, Byzantine clients, and a forker
+ * (one that the fence stops, unless another is asked for).
+ */
 function withLiars(scenario: Scenario, overrides: ScenarioOverrides): Scenario {
-  const { faults, liarClient, fork, fence = true } = overrides;
+  const { faults, liarClient, byzantine, fence = true } = overrides;
+  const swarmFork = byzantine === undefined ? drawFork(scenario.seed, faults?.includes('fork')) : undefined;
+  const fork = overrides.fork ?? swarmFork;
   const drawn = faults === undefined ? drawsLiarClients(scenario.seed) : faults.includes('client');
   const troubles = drawTroubles(scenario, faults?.includes('component'));
   const troubled = troubles.length === 0 ? scenario : withFaults(scenario, troubles);

@@ -11,6 +11,7 @@ import { USIG_OBJECT_ID } from '../trusted/contract.ts';
 import type { TrustedRequest, TrustedResponse } from '../trusted/contract.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../trusted/frames.ts';
 import { statementForUi } from '../trusted/statement.ts';
+import { budgetOf, CLOCK_TOLERANCE_MS } from './budget.ts';
 import type { PlannedFault, Scenario } from './scenario.ts';
 import type { SimTrusted } from './trusted.ts';
 
@@ -53,6 +54,13 @@ export function isBeyondFence(plan: ForkPlan | undefined): boolean {
 /** What a seed is mixed with for this draw, so that it shifts no other. */
 const DRAW = 0x7c5eed;
 
+/** The way to fork that the swarm gives a seed, if any: only such that the fence stops. */
+export function drawFork(seed: number, isWanted: boolean | undefined): ForkWay | undefined {
+  const random = new Prng(seed + DRAW + 1);
+  const drawn = random.chance(0.06);
+  return (isWanted ?? drawn) ? random.pick(['restart', 'rollback'] as const) : undefined;
+}
+
 /** The scenario with a forker in it, inside the fault budget but for what it can do. */
 export function withForker(scenario: Scenario, way: ForkWay, fence: boolean): Scenario {
   const random = new Prng(scenario.seed + DRAW);
@@ -74,16 +82,27 @@ export function withForker(scenario: Scenario, way: ForkWay, fence: boolean): Sc
     patience: random.pick([0, 0, 1, 3, 8]),
   };
   const byzantine = scenario.byzantine.filter((entry) => entry.replica !== replica).slice(0, f - 1);
-  const spare = f - 1 - byzantine.length;
-  const wipes = scenario.faults
-    .filter((fault) => fault.kind === 'wipe' && !isOf(fault, replica))
-    .slice(0, spare);
-  const faults = scenario.faults.filter((fault) => fault.kind !== 'wipe' || wipes.includes(fault));
-  return { ...scenario, byzantine, faults, forker };
+  // A clock that is far off would be one faulty replica more.
+  const isFar = scenario.clockOffsetsMs.some((offset) => Math.abs(offset) > CLOCK_TOLERANCE_MS);
+  const clockOffsetsMs = isFar ? scenario.clockOffsetsMs.map(() => 0) : scenario.clockOffsetsMs;
+  return withinBudget({ ...scenario, byzantine, clockOffsetsMs, forker });
 }
 
-function isOf(fault: PlannedFault, replica: ReplicaId): boolean {
-  return 'target' in fault && fault.target.kind === 'replica' && fault.target.id === replica;
+/** The scenario without the faults that would make one replica too many faulty. */
+function withinBudget(scenario: Scenario): Scenario {
+  const budget = budgetOf(scenario);
+  const { volatile, ...trusted } = scenario.trusted;
+  const kept = volatile?.filter((id) => budget.charge(id)) ?? [];
+  const faults = scenario.faults.filter((fault) => {
+    if (!isForgetful(fault)) return true;
+    return 'target' in fault && fault.target.kind === 'replica' && budget.charge(fault.target.id);
+  });
+  return { ...scenario, trusted: kept.length === 0 ? trusted : { ...trusted, volatile: kept }, faults };
+}
+
+function isForgetful(fault: PlannedFault): boolean {
+  if (fault.kind === 'clockjump') return Math.abs(fault.byMs) > CLOCK_TOLERANCE_MS;
+  return fault.kind === 'wipe' || fault.kind === 'bitrot' || fault.kind === 'fsynclie';
 }
 
 /** What the way to a second voice needs of the world. */

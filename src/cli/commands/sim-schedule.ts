@@ -12,6 +12,7 @@ export interface DrawOptions {
   readonly replicas?: string;
   readonly faults?: string;
   readonly byzantine?: readonly string[];
+  readonly liarClient?: string;
   readonly fork?: string;
   /** False with `--no-fence`. */
   readonly fence: boolean;
@@ -24,6 +25,7 @@ export interface DrawOptions {
 export async function overridesOf(options: DrawOptions): Promise<ScenarioOverrides> {
   const { FAULT_KINDS } = await import('../../sim/scenario.ts');
   const { behaviourOf } = await import('../../adversary/behaviours.ts');
+  const { CLIENT_LIES, clientLieOf } = await import('../../sim/liar-client.ts');
   const { FORK_WAYS } = await import('../../sim/trusted-faults.ts');
   const faults = options.faults === 'none' ? [] : options.faults?.split(',');
   const stranger = faults?.find((name) => !(FAULT_KINDS as readonly string[]).includes(name));
@@ -38,6 +40,11 @@ export async function overridesOf(options: DrawOptions): Promise<ScenarioOverrid
       throw usageFailure('--byzantine takes REPLICA=BEHAVIOUR, for example 0=equivocate.');
     return { replica: Number(match[1]), behaviour };
   });
+  const liarClient = clientLieOf(options.liarClient ?? '');
+  if (options.liarClient !== undefined && liarClient === undefined)
+    throw usageFailure(
+      `"${options.liarClient}" is no lie of a client; there are ${CLIENT_LIES.map(({ name }) => name).join(', ')}.`,
+    );
   const fork = FORK_WAYS.find((way) => way === options.fork);
   if (options.fork !== undefined && fork === undefined)
     throw usageFailure(`"${options.fork}" is no way to fork; there are ${FORK_WAYS.join(', ')}.`);
@@ -45,6 +52,7 @@ export async function overridesOf(options: DrawOptions): Promise<ScenarioOverrid
     ...(options.replicas === undefined ? {} : { replicas: Number(options.replicas) }),
     ...(faults === undefined ? {} : { faults: faults as FaultKind[] }),
     ...(byzantine === undefined ? {} : { byzantine }),
+    ...(liarClient === undefined ? {} : { liarClient }),
     ...(fork === undefined ? {} : { fork }),
     ...(options.fence ? {} : { fence: false }),
     ...(options.duration === undefined ? {} : { durationMs: options.duration }),
@@ -65,6 +73,7 @@ export function withDraw(command: Command): Command {
         (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
       ),
     )
+    .option('--liar-client <lie>', 'beside the correct clients one that lies like this')
     .option('--fork <way>', 'a replica speaks with two voices: snapshot, restart, rollback or leak')
     .option('--no-fence', 'with --fork: trusted components do not notice old and copied folders')
     .addOption(
