@@ -302,6 +302,11 @@ export class FaultDriver {
     });
   }
 
+  /** Begins a fault now, whatever its time says. */
+  inject(fault: PlannedFault): void {
+    this.#begin(fault);
+  }
+
   /** Does at once what a script says; a wiped machine loses its disk and stays down until it is restarted. */
   act(verb: 'crash' | 'restart' | 'wipe' | 'pause' | 'resume', id: ReplicaId): void {
     const { disks, machines } = this.#stage;

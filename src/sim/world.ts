@@ -32,7 +32,7 @@ import { calmOf, Network } from './network.ts';
 import type { NetworkSettings } from './network.ts';
 import { SimNode } from './node.ts';
 import type { SimNodeOptions } from './node.ts';
-import type { Scenario } from './scenario.ts';
+import type { PlannedFault, Scenario } from './scenario.ts';
 import { isBeyondFence } from './trusted-faults.ts';
 import { Watch } from './watch.ts';
 
@@ -174,6 +174,11 @@ export class World<M> {
   /** Sum over everything that was delivered: equal for equal runs. */
   get traceHash(): string {
     return (this.#trace >>> 0).toString(16).padStart(8, '0');
+  }
+
+  /** Begins a fault now. */
+  inject(fault: PlannedFault): void {
+    this.#faults.inject(fault);
   }
 
   /** Does something to a machine at once. */

@@ -34,6 +34,12 @@ export class Facts {
   readonly #heard = new Map<ReplicaId, Label[]>();
   #requests = 0;
   #believed = 0;
+  readonly #stands: (replica: ReplicaId) => SequenceNumber;
+
+  /** `stands`: through which sequence number a replica has executed or taken over the state, if it is up. */
+  constructor(stands: (replica: ReplicaId) => SequenceNumber = () => 0) {
+    this.#stands = stands;
+  }
 
   onExecuted(replica: ReplicaId, sequence: SequenceNumber): void {
     this.#executed.set(replica, Math.max(sequence, this.#executed.get(replica) ?? 0));
@@ -65,7 +71,10 @@ export class Facts {
   holds(condition: Condition, nowMs: number): boolean {
     switch (condition.kind) {
       case 'executed':
-        return (this.#executed.get(condition.replica) ?? 0) >= condition.sequence;
+        return (
+          (this.#executed.get(condition.replica) ?? 0) >= condition.sequence ||
+          this.#stands(condition.replica) >= condition.sequence
+        );
       case 'viewEntered':
         return condition.by.every((replica) => this.#views.has(`${condition.view}/${replica}`));
       case 'proven': {

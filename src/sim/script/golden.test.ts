@@ -1,4 +1,4 @@
-/** Every script of `scenarios/` shows what it says it shows, under its own seed and under four others. */
+/** Every script of `scenarios/` shows what it says it shows, under its own seed and under two others. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -31,7 +31,7 @@ describe('scenarios', () => {
     it(file, () => {
       const script = parseScript(read(file));
       // Steps wait for what happens, so another seed, which moves delays, tells the same story.
-      const others = script.steps.length > 0 ? [1, 2, 3, 4] : [];
+      const others = script.steps.length > 0 ? [1, 2] : [];
       for (const seed of [script.scenario.seed, ...others.map((more) => script.scenario.seed + more)])
         assert.deepEqual(runScript(script, { seed }).unmet, [], `seed ${seed}`);
     });

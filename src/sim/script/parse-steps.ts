@@ -1,6 +1,7 @@
 /** Reads the steps of a script: waiting, rules about messages, machines, and what puppets say. */
 import type { ReplicaId } from '../../core/types.ts';
 import type { Condition, LinkFilter, MessageFilter, Reference, Statement, Step } from './script.ts';
+import { readFaultNow } from './plan.ts';
 import type { Words } from './words.ts';
 
 /** How each verb of a step is used; what a person reads in `docs/testing.md` and in complaints. */
@@ -14,6 +15,7 @@ export const STEP_USAGE = {
   release: 'release NAME',
   heal: 'heal',
   clients: 'clients silent | clients speak',
+  now: 'now KIND A|primary for MS [NAME=VALUE] | now partition A,B for MS | now powercut for MS',
   perhaps: 'perhaps',
   crash: 'crash A',
   restart: 'restart A',
@@ -95,6 +97,8 @@ function readPlain(words: Words): Step {
       return { kind: 'release', name: words.name('the name of a rule') };
     case 'heal':
       return { kind: 'release', name: undefined };
+    case 'now':
+      return { kind: 'fault', fault: readFaultNow(words) };
     case 'perhaps':
       return { kind: 'perhaps' };
     case 'clients':

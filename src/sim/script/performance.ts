@@ -46,7 +46,7 @@ interface Rule {
 export class Performance {
   readonly script: Script;
   readonly theatre: Theatre;
-  readonly facts = new Facts();
+  readonly facts = new Facts((replica) => this.theatre.stands(replica));
   readonly #voices = new Voices();
   readonly #rules = new Set<Rule>();
   readonly #bundles = new Map<string, Bundle>();
@@ -227,6 +227,8 @@ export class Performance {
       case 'clients':
         this.#clientsSpeak = step.speak;
         return;
+      case 'fault':
+        return this.theatre.inject(step.fault);
       case 'machine':
         return this.theatre.act(step.verb, step.replica);
       default:

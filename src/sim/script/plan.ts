@@ -84,7 +84,15 @@ export function printClients(clients: readonly ClientPlan[]): string[] {
 
 /** `at 12 crash 2 for 300` */
 export function readFault(words: Words): Json {
-  const atMs = words.number('milliseconds');
+  return faultAt(words.number('milliseconds'), words);
+}
+
+/** `crash 2 for 300`, after the verb `now`. */
+export function readFaultNow(words: Words): PlannedFault {
+  return faultAt(0, words) as unknown as PlannedFault;
+}
+
+function faultAt(atMs: number, words: Words): Json {
   const kind = words.one(FAULT_WORDS);
   const fault: Record<string, Json> = { kind, atMs, forMs: 0 };
   if (kind === 'partition') {

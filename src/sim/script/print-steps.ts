@@ -1,5 +1,6 @@
 /** Steps, conditions and messages of a script as text; what `parse-steps.ts` reads. */
 import type { ReplicaId } from '../../core/types.ts';
+import { printFault } from './plan.ts';
 import type { Condition, MessageFilter, Reference, Statement, Step } from './script.ts';
 
 function list(replicas: readonly ReplicaId[]): string {
@@ -98,6 +99,8 @@ export function stepText(step: Step): string {
     }
     case 'release':
       return step.name === undefined ? 'heal' : `release ${step.name}`;
+    case 'fault':
+      return printFault(step.fault).replace(/^at \S+/, 'now');
     case 'perhaps':
       return 'perhaps';
     case 'clients':

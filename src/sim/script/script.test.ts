@@ -115,6 +115,12 @@ describe('scripts', () => {
         [],
       );
       assert.deepEqual(
+        play(
+          'wait until 1 executed n1\nnow crash 2 for 20\nnow clockjump 0 for 30 byMs=-50\nwait until 2 executed n3',
+        ).unmet,
+        [],
+      );
+      assert.deepEqual(
         play('drop any from 2 as gone until 1 executed n2\nwait until 2 executed n1').unmet,
         [],
       );

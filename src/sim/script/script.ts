@@ -5,7 +5,7 @@
 import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { JudgeName } from '../judge.ts';
 import type { Fidelity } from '../run-schedule.ts';
-import type { Scenario } from '../scenario.ts';
+import type { PlannedFault, Scenario } from '../scenario.ts';
 
 /** What is wrong with a script, for its author. `line` counts from 1; 0 if it is about the script as a whole. */
 export class ScriptError extends Error {
@@ -107,6 +107,8 @@ export type Step =
   /** Ends a rule or a cut, or all of them; what was held is delivered. */
   | { readonly kind: 'release'; readonly name: string | undefined }
   | { readonly kind: 'clients'; readonly speak: boolean }
+  /** A fault that begins now. */
+  | { readonly kind: 'fault'; readonly fault: PlannedFault }
   /** What follows may never come about: a correct product does not let it. */
   | { readonly kind: 'perhaps' }
   | {

@@ -6,7 +6,7 @@ import { decodeClientFrame } from '../../core/client-wire.ts';
 import type { DecodeContext, RuleTrace } from '../../core/protocol.ts';
 import { decodeBundle } from '../../core/request.ts';
 import type { Bundle } from '../../core/request.ts';
-import type { ReplicaId } from '../../core/types.ts';
+import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { modelHash } from '../../crypto/fast-model.ts';
 import { minbft } from '../../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
@@ -20,7 +20,7 @@ import type { FaultDriver } from '../fault-driver.ts';
 import type { WorldListener } from '../listener.ts';
 import { corrupt } from '../run-schedule.ts';
 import type { EndedWorld, Fidelity } from '../run-schedule.ts';
-import type { Scenario } from '../scenario.ts';
+import type { PlannedFault, Scenario } from '../scenario.ts';
 import { World } from '../world.ts';
 import type { Corruption, CorruptionContext, Narrator } from '../world.ts';
 import { seeBytes, seeObject } from './seen.ts';
@@ -67,6 +67,10 @@ export interface Theatre {
   /** Hands a frame to its receiver at once. */
   deliver(passing: Passing): void;
   act(verb: Parameters<FaultDriver['act']>[0], id: ReplicaId): void;
+  /** Through which sequence number a replica has executed or taken over the state; 0 if it is down. */
+  stands(id: ReplicaId): SequenceNumber;
+  /** Begins a fault now. */
+  inject(fault: PlannedFault): void;
   /** A frame of the whole fidelity as if a replica had sent it. */
   passing(way: Way, bytes: Uint8Array): Passing;
 }
@@ -148,6 +152,8 @@ function openWhole(options: TheatreOptions): Theatre {
     run: () => world.run(),
     deliver: ({ from, to, frame }) => world.deliver(from, to, frame as Uint8Array),
     act: (verb, id) => world.act(verb, id),
+    inject: (fault) => world.inject(fault),
+    stands: (id) => world.nodes[id]?.look()?.sequence ?? 0,
     passing,
   };
 }
@@ -171,6 +177,8 @@ function openCore(options: TheatreOptions): Theatre {
     run: () => world.run(),
     deliver: ({ from, to, frame }) => world.deliver(from, to, frame as CoreFrame<MinbftMessage>),
     act: (verb, id) => world.act(verb, id),
+    inject: (fault) => world.inject(fault),
+    stands: (id) => world.nodes[id]?.look()?.sequence ?? 0,
     passing: () => {
       throw new Error('puppets speak in bytes; they need the whole fidelity');
     },
