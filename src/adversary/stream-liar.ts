@@ -79,6 +79,19 @@ export function wrapReplica(
   return liar;
 }
 
+/** The replica with one given strategy before its trusted component; its lies are counted under `name`. */
+export function wrapWith(
+  factory: StrategyFactory,
+  name: Behaviour,
+  options: StreamLiarOptions,
+  replica: Replica<MinbftMessage>,
+): Replica<MinbftMessage> {
+  const conspiracy = options.conspiracy ?? new Conspiracy(1, options.settings.members.length, [options.self]);
+  const liar = new StreamLiar(options, conspiracy.memoryOf(options.self), replica);
+  liar.follow([factory(deskAt(liar, name, options, conspiracy, options.random))]);
+  return liar;
+}
+
 function deskAt(
   liar: StreamLiar,
   behaviour: Behaviour,

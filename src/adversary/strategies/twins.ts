@@ -20,10 +20,10 @@ const TIMER = 'twin/';
 const KEPT = 1024;
 
 /** What twins are made of. */
-interface TwinsOptions {
+export interface TwinsOptions {
   readonly others: readonly ReplicaId[];
-  /** Replicas that the second copy is connected to; all others are the first one's. */
-  readonly part: ReadonlySet<ReplicaId>;
+  /** Has the replicas that the second copy is connected to; all others are the first one's. Asked for each message. */
+  readonly part: Pick<ReadonlySet<ReplicaId>, 'has'>;
   readonly first: Replica<MinbftMessage>;
   readonly second: Replica<MinbftMessage>;
   /** The second copy counts this batch as executed. */
