@@ -421,7 +421,7 @@ export class ReplicaHost<M> {
   #onTransferred(checkpoint: CheckpointState): void {
     if (this.#options.executor.frozen(checkpoint.sequence) === undefined)
       return this.#halt('the installed checkpoint is not kept by the ledger');
-    this.#storeSnapshot(checkpoint);
+    this.#journal.whenSynced(() => this.#storeSnapshot(checkpoint));
   }
 
   #restore(stored: StoredImage): boolean {

@@ -18,7 +18,7 @@ import type {
 } from '../../smr/usig-stream/messages.ts';
 import { validCheckpointCertificate } from '../../smr/usig-stream/view-change.ts';
 import { accuseAgainstCertificate } from './accusations.ts';
-import { encodeLast, encodeLink, encodeStable, STORE_KEY } from './durable.ts';
+import { encodeCertificate, encodeLast, encodeLink, encodeStable, STORE_KEY } from './durable.ts';
 import { registryAfter } from './knowledge.ts';
 import type { Boundary, ReplicaState } from './state.ts';
 import { noteCheckpoint, referredNewView, renewStreams } from './streams.ts';
@@ -193,6 +193,7 @@ function startTransfer(s: ReplicaState, certificate: CheckpointCertificate): voi
   s.lagSince = undefined;
   const checkpoint: CheckpointState = { sequence: first.sequence, stateDigest: first.stateDigest };
   s.note('transfer', { sequence: first.sequence, executed: s.executed });
+  s.store([{ key: STORE_KEY.fetched, value: encodeCertificate(certificate) }]);
   s.emit({ kind: 'transfer', checkpoint, sources });
 }
 

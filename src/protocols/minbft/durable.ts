@@ -24,6 +24,8 @@ export const STORE_KEY = {
   ownNewView: 'own-new-view/',
   why: 'why',
   stable: 'stable',
+  /** Certificate of the state that is being fetched: without it an installed state could be served to nobody. */
+  fetched: 'fetched',
   last: 'last',
   link: 'link/',
 } as const;
@@ -70,6 +72,20 @@ export function decodeStable(context: StreamContext, bytes: Uint8Array): StableR
   const vouchers = reader.list(context.n, (r) => readMessage(context, r, 'CHECKPOINT'));
   if (!reader.done() || proof === undefined) return undefined;
   return { certificate: proof.certificate, anchor, vouchers: vouchers.filter((one) => one !== undefined) };
+}
+
+/** Bytes of a certificate. */
+export function encodeCertificate(certificate: CheckpointCertificate): Uint8Array {
+  return encodeMessage({ kind: 'CHECKPOINT-PROOF', certificate, links: [] });
+}
+
+/** A certificate; undefined if damaged. */
+export function decodeCertificate(
+  context: StreamContext,
+  bytes: Uint8Array,
+): CheckpointCertificate | undefined {
+  const message = decodeMessage(context, bytes);
+  return message?.kind === 'CHECKPOINT-PROOF' ? message.certificate : undefined;
 }
 
 /** Bytes of a link of the chain of incarnations. */

@@ -23,6 +23,7 @@ import {
   decodeLast,
   decodeLink,
   decodeProof,
+  decodeCertificate,
   decodeStable,
   decodeViewChanges,
   decodeWhy,
@@ -45,6 +46,7 @@ export function onStart(s: ReplicaState, recovery: Recovery): void {
   restoreNewViews(s, recovery);
   restoreBodies(s, recovery);
   const record = restoreStable(s, recovery);
+  restoreFetched(s, recovery);
   if (currentEntry(s.registry, s.self).tcEpoch === recovery.tcEpoch) {
     restoreOwnStream(s, recovery, record);
   } else {
@@ -121,6 +123,19 @@ function restoreBodies(s: ReplicaState, recovery: Recovery): void {
     // Which order it belongs to is not known any more: it stays until two checkpoints beyond the window are stable.
     s.bodies.markDurable(digest, recovery.executed + s.window);
   }
+}
+
+/** A state was installed, and the power went before its checkpoint was on record as stable: now it will be. */
+function restoreFetched(s: ReplicaState, recovery: Recovery): void {
+  const stored = recovery.stored.get(STORE_KEY.fetched);
+  const certificate = stored === undefined ? undefined : decodeCertificate(s.streamContext, stored);
+  const first = certificate?.checkpoints[0];
+  if (certificate === undefined || first?.sequence !== recovery.checkpoint.sequence) return;
+  if (first.stateDigest !== recovery.checkpoint.stateDigest || first.sequence <= s.stableSequence) return;
+  for (const checkpoint of certificate.checkpoints) noteCheckpoint(s, checkpoint);
+  s.boundary = { checkpoint: recovery.checkpoint, last: first.last, registryDigest: first.registryDigest };
+  s.boundaries.set(first.sequence, s.boundary);
+  s.executionFloor = Math.max(s.executionFloor, first.last.view);
 }
 
 function restoreStable(s: ReplicaState, recovery: Recovery): StableRecord | undefined {

@@ -158,6 +158,34 @@ test('a replica that was away for many windows comes back by stream sync and sta
   order(cluster, 6, 400);
 });
 
+test('power goes between the installed state and the record that it is stable: it can be served all the same', () => {
+  const cluster = new Cluster({ limits: { checkpointInterval: 2 } });
+  cluster.startAll();
+  order(cluster, 4, 1);
+  cluster.partition((a, b) => a === 2 || b === 2);
+  const away = numbers(cluster, 60, 100);
+  for (const [index, bundle] of away.entries()) cluster.at(10 * index, () => cluster.submit(bundle));
+  assert.ok(cluster.run(5_000, () => cluster.settled(away, [0, 1])));
+  const late = cluster.members[2]!;
+  const before = {
+    stable: late.stored.get('stable')!,
+    last: late.stored.get('last')!,
+    log: [...late.ownLog],
+  };
+  cluster.heal();
+  assert.ok(cluster.run(5_000, () => late.history.length >= 60));
+  // What was stored after the installation did not reach the disk.
+  cluster.crash(2);
+  late.stored.set('stable', before.stable).set('last', before.last);
+  late.ownLog = before.log;
+  late.tcCounter = before.log.at(-1)!.ui.counter;
+  cluster.partition((a, b) => a === 2 || b === 2);
+  cluster.start(2);
+  cluster.run(50);
+  const { stable, executed } = late.replica!.inspect(cluster.now);
+  assert.ok(stable >= 60 && stable <= executed, `stable ${stable}, executed ${executed}`);
+});
+
 test('power cut of all replicas: every keeper goes on where it was, without a view change', () => {
   const cluster = new Cluster();
   cluster.startAll();
