@@ -108,8 +108,8 @@ function nearSealed(
   return altered && { value: completeDraft(context, altered.value as Draft, ui) };
 }
 
-/** The value with one place changed, and which one. */
-function mutated<T>(
+/** The value with one place changed, and which one. `previous`: an earlier value of the kind, to fall back to. */
+export function mutated<T>(
   desk: LiarDesk,
   value: T,
   previous: unknown,
