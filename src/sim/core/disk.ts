@@ -115,6 +115,14 @@ export class CoreDisk {
     this.#pending = undefined;
   }
 
+  /** What another disk holds durably is put on this one. */
+  copyFrom(other: CoreDisk): void {
+    other.#settle();
+    this.#records = other.#records.slice(0, other.#synced);
+    this.#synced = this.#records.length;
+    this.#snapshot = other.#snapshot;
+  }
+
   /** What a starting replica finds. */
   image(): { readonly journal: JournalImage; readonly snapshot: FrozenService | undefined } {
     const journal = new JournalImage(this.#genesisEpoch);

@@ -49,6 +49,7 @@ export function corruptCore(
   const { settings, domain, hash } = genesis;
   if (behaviour === undefined) {
     const plan = scenario.forker!;
+    if (plan.strategy === 'double') return { wrapReplica: (replica) => replica, wrapLinks: (links) => links };
     const voice = secondVoice(plan, { trusted, after, reboot });
     const { others, patience } = plan;
     const options = { self, settings, domain, hash, random, voice, others, patience };

@@ -28,6 +28,8 @@ import { createCoreGenesis } from './genesis.ts';
 import type { CoreGenesis } from './genesis.ts';
 import type { CoreLinks } from './link-lies.ts';
 import { CoreMachine } from './machine.ts';
+import type { CoreMachineOptions } from './machine.ts';
+import { Double } from '../double.ts';
 import { SealBook } from './seal-book.ts';
 import type { TransferAnswer } from './transfer.ts';
 import { CoreTrusted } from './trusted.ts';
@@ -92,6 +94,8 @@ export class CoreWorld<M extends object> {
   readonly #chance: Chance;
   readonly #clocks: SimClock[] = [];
   readonly #disks: CoreDisk[] = [];
+  /** By replica: where a forker has a whole second machine. */
+  readonly #doubles: Double<CoreMachine<M>>[] = [];
   readonly #trusted: CoreTrusted[] = [];
   readonly #faults: FaultDriver;
   readonly #look: Watch;
@@ -209,10 +213,11 @@ export class CoreWorld<M extends object> {
     const trusted = new CoreTrusted(id, (key, counter, digest) => this.#seals.certify(key, counter, digest));
     this.#disks.push(disk);
     this.#trusted.push(trusted);
+    const double = new Double<CoreMachine<M>>(scenario, id, queue);
+    this.#doubles.push(double);
     const links: CoreLinks<M> = {
       toPeer: (to, frame) => {
-        this.#listener.onSend?.(id, to, frame);
-        this.#network.send(id, to, frame);
+        if (!double.faces(to)) this.#send(id, to, frame);
       },
       toClient: (client, reply) => this.#toClient(id, client, reply),
     };
@@ -230,7 +235,7 @@ export class CoreWorld<M extends object> {
           reboot: () => queue.after(0, () => this.#faults.reboot(id)),
         });
     const { onExecuted } = this.#listener;
-    return new CoreMachine<M>({
+    const machine: CoreMachineOptions<M> = {
       id,
       genesis,
       definition,
@@ -251,7 +256,23 @@ export class CoreWorld<M extends object> {
       ...(trace === undefined || !isCorrect ? {} : { trace }),
       ...(corruption === undefined ? links : corruption.wrapLinks(links)),
       ...(corruption === undefined ? {} : { wrapReplica: corruption.wrapReplica }),
+    };
+    double.plan((chosen) => {
+      const { disk: kind, way, fence } = scenario.forker!;
+      const copy = new CoreDisk(id, queue, this.#chance, scenario.disk, genesis.trusted[id]!.tcEpoch);
+      if (kind === 'copied') copy.copyFrom(disk);
+      const toPeer = (to: ReplicaId, frame: CoreFrame<M>): void => {
+        if (double.faces(to)) this.#send(id, to, frame);
+      };
+      const second = trusted.clone(way === 'restart' && fence);
+      return new CoreMachine<M>({ ...machine, disk: copy, trusted: second, toPeer, random: chosen });
     });
+    return new CoreMachine<M>(machine);
+  }
+
+  #send(from: ReplicaId, to: ReplicaId, frame: CoreFrame<M>): void {
+    this.#listener.onSend?.(from, to, frame);
+    this.#network.send(from, to, frame);
   }
 
   #makeClient(index: number, random: Prng): CoreClient {
@@ -307,7 +328,9 @@ export class CoreWorld<M extends object> {
   /** Hands a frame to a machine at once; also for what was kept from it before. */
   deliver(from: ReplicaId, to: ReplicaId, frame: CoreFrame<M>): void {
     this.#options.watch?.(this.queue.now, `${from} > ${to} ${nameOfFrame(frame)}`);
-    this.nodes[to]!.onPeerFrame(from, frame);
+    const double = this.#doubles[to]!;
+    if (double.faces(from)) double.second!.onPeerFrame(from, frame);
+    else this.nodes[to]!.onPeerFrame(from, frame);
   }
 
   get #clientLinks(): NetworkSettings {
@@ -324,6 +347,7 @@ export class CoreWorld<M extends object> {
       const frame: CoreFrame<M> = { kind: 'bundle', bundle };
       if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
       this.nodes[to]!.onClientFrame(client, NO_KEY, frame);
+      this.#doubles[to]!.second?.onClientFrame(client, NO_KEY, frame);
     });
   }
 
