@@ -111,10 +111,36 @@ function wrong(desk: LiarDesk, header: NewViewHeaderContent): NewViewHeaderConte
   return result;
 }
 
-/** Starts its views from another base. */
+/** A NEW-VIEW for a view that another replica leads. */
+function usurpedView(desk: LiarDesk, view: number): NewViewHeaderContent {
+  const { context, heard, random, domain } = desk;
+  const references = [...heard.viewChangesFor(view).values()]
+    .sort((a, b) => a.ui.replica - b.ui.replica)
+    .map(({ ui, digest }) => ({ replica: ui.replica, ui, digest }));
+  return {
+    kind: 'NEW-VIEW-HEADER',
+    view,
+    configurationVersion: domain.configurationVersion,
+    references,
+    low: 0,
+    lowDigest: random.pick(heard.digests),
+    lowRegistryDigest: context.genesisRegistryDigest,
+    end: 0,
+    baseDigest: baseDigestOf(context, []),
+  };
+}
+
+/** Starts its views from another base, and views that it does not lead. */
 export function wrongBase(desk: LiarDesk): Strategy {
   const often = desk.eager ? 1 : desk.random.pick([0.5, 1]);
+  const usurps = desk.random.chance(0.4);
   return {
+    sealed: (message) => {
+      if (!usurps || message.kind !== 'VIEW-CHANGE') return;
+      if (desk.context.primaryOf(message.view) === desk.self || !desk.random.chance(0.5)) return;
+      desk.insert(usurpedView(desk, message.view));
+      desk.lied('view of another');
+    },
     seals: (draft) =>
       draft.kind === 'NEW-VIEW-HEADER' && desk.random.chance(often) ? wrong(desk, draft) : draft,
   };

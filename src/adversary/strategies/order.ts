@@ -94,15 +94,18 @@ export function staleView(desk: LiarDesk): Strategy {
 
 /** Commits out of order. */
 export function skipCommit(desk: LiarDesk): Strategy {
-  const { random, heard, self } = desk;
+  const { random, heard, self, context } = desk;
   const often = desk.eager ? 1 : random.pick([0.05, 0.2, 0.6]);
+  const trusting = random.chance(0.5);
   let previous: Prepare | undefined;
   let skipped: Prepare | undefined;
 
   const other = (prepare: Prepare): { readonly kind: string; readonly prepare: Prepare } | undefined => {
     const later = heard.preparesOf(prepare.view).find((one) => one.sequence > prepare.sequence);
     const foreign = heard.prepares.find((one) => one.view !== prepare.view && one.ui.replica !== self);
+    const usurped = heard.prepares.find((one) => one.ui.replica !== context.primaryOf(one.view));
     const choices = [
+      usurped && { kind: 'proposal of a usurper', prepare: usurped },
       later && { kind: 'skips', prepare: later },
       previous && { kind: 'repeats', prepare: previous },
       foreign && { kind: 'other view', prepare: foreign },
@@ -110,6 +113,13 @@ export function skipCommit(desk: LiarDesk): Strategy {
     return choices.length === 0 ? undefined : random.pick(choices);
   };
   return {
+    hears: (input) => {
+      // Commits to whatever NEW-VIEW there is, valid or not, due or not.
+      if (input.kind !== 'message' || input.message.kind !== 'NEW-VIEW' || !trusting) return true;
+      desk.insert({ kind: 'COMMIT-NEW-VIEW', header: input.message.header });
+      desk.lied('any NEW-VIEW');
+      return true;
+    },
     seals: (draft) => {
       if (draft.kind !== 'COMMIT') return draft;
       const { prepare } = draft;

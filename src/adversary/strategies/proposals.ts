@@ -1,7 +1,7 @@
 /** Batches that no correct primary proposes, and requests that it leaves out. */
-import type { Batch, Bundle } from '../../core/request.ts';
-import { batchDigest, decodeBundle, encodeBatch, encodeBundle } from '../../core/request.ts';
-import type { Digest } from '../../core/types.ts';
+import type { Batch, Bundle, RecoverRequest } from '../../core/request.ts';
+import { batchDigest, decodeBundle, encodeBatch, encodeBundle, recoverDigest } from '../../core/request.ts';
+import type { Digest, TcEpoch } from '../../core/types.ts';
 import type { Draft, PrepareContent } from '../../smr/usig-stream/messages.ts';
 import type { LiarDesk, Strategy } from './strategy.ts';
 
@@ -46,6 +46,23 @@ function forgedFrom(desk: LiarDesk, bundle: Bundle): Bundle | undefined {
   };
   const seal = way === 2 ? signature.map((byte, index) => (index === 7 ? byte ^ 1 : byte)) : signature;
   return decodeBundle(hash, domain, encodeBundle(content, seal));
+}
+
+/** A RECOVER of its own that it never needed; undefined where the host key is not at hand. */
+function ownRecover(desk: LiarDesk): RecoverRequest | undefined {
+  const { self, sign, random, hash, domain } = desk;
+  if (sign === undefined) return undefined;
+  const hex = (length: number): string =>
+    Array.from({ length }, () => random.between(0, 15).toString(16)).join('');
+  const content = {
+    replica: self,
+    expectedIncarnation: 0,
+    tcEpoch: hex(16) as TcEpoch,
+    tcId: hex(32),
+    tcPublicKey: hex(64),
+    evidence: new Uint8Array(0),
+  };
+  return { ...content, signature: sign(recoverDigest(hash, domain, content)) };
 }
 
 type Way = readonly [kind: string, make: (content: Content) => Content | undefined];
@@ -99,6 +116,11 @@ export function fabricateRequest(desk: LiarDesk): Strategy {
       desk.lied('no body');
       const batch = batchOf(desk, { proposedInView, time: time + 3, bundles: [] }, forged);
       return { ...draft, batchDigest: batch.digest, recovers: [] };
+    }
+    const recover = honest !== undefined && random.chance(0.1) ? ownRecover(desk) : undefined;
+    if (recover !== undefined) {
+      desk.lied('RECOVER in the header only');
+      return { ...draft, recovers: [recover] };
     }
     const possible = ways.flatMap(([kind, make]) => {
       const content = make({ proposedInView, time, bundles });
