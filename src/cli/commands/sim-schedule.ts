@@ -3,6 +3,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Fidelity } from '../../sim/run-schedule.ts';
 import type { FaultKind, ScenarioOverrides } from '../../sim/scenario.ts';
+import type { Script } from '../../sim/script/script.ts';
 import { usageFailure } from '../failure.ts';
 import { wholeNumber } from '../options.ts';
 
@@ -58,6 +59,11 @@ export async function overridesOf(options: DrawOptions): Promise<ScenarioOverrid
     ...(options.duration === undefined ? {} : { durationMs: options.duration }),
     ...(options.short === true ? { short: true } : {}),
   };
+}
+
+/** What `moiety sim` judges: in the core fidelity only outcomes, unless it is told otherwise. */
+export function judgesOf(fidelity: Fidelity): Script['judges'] {
+  return fidelity === 'core' ? 'outcomes' : 'everything';
 }
 
 /** Adds them. */

@@ -8,6 +8,7 @@ import type { Shrunk, ShrinkProgress } from '../../sim/shrink/shrink.ts';
 import { CommandFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
 import { plural, printJson, printLine, printNote } from '../output.ts';
+import { judgesOf } from './sim-schedule.ts';
 import { save } from './sim-views.ts';
 
 /** Options beside those of a schedule. */
@@ -17,7 +18,7 @@ interface Options {
   readonly out?: string;
   readonly runs: number;
   readonly name?: string;
-  readonly judge: ScriptWords['judges'];
+  readonly judge?: ScriptWords['judges'];
   readonly json?: boolean;
 }
 
@@ -37,7 +38,7 @@ function progressTo(json: boolean): (progress: ShrinkProgress) => void {
 }
 
 function wordsOf({ name, seed, fidelity, judge }: Options): Omit<ScriptWords, 'story' | 'expect'> {
-  return { name: name ?? `shrunk-seed-${seed}`, fidelity, judges: judge };
+  return { name: name ?? `shrunk-seed-${seed}`, fidelity, judges: judge ?? judgesOf(fidelity) };
 }
 
 async function scriptOfShrunk(shrunk: Shrunk, options: Options, command: string): Promise<string> {
@@ -106,9 +107,10 @@ export function addSimShrink<O>(sim: Command, flags: ScheduleFlags<O>): void {
           .argParser(wholeNumber(1, 1_000_000)),
       )
       .addOption(
-        new Option('--judge <what>', 'outcomes: only what is executed, signed and believed is judged')
-          .choices(['everything', 'outcomes'])
-          .default('everything'),
+        new Option(
+          '--judge <what>',
+          'outcomes (default in the core fidelity): only what is executed, signed and believed',
+        ).choices(['everything', 'outcomes']),
       )
       .option('--name <name>', 'name of the script (default: shrunk-seed-SEED)'),
   )

@@ -5,7 +5,7 @@ import type { ScheduleResult } from '../../sim/run-schedule.ts';
 import type { ScriptOptions } from '../../sim/script/run.ts';
 import { addSimCampaign } from './sim-campaign.ts';
 import { addSimRun } from './sim-run.ts';
-import { overridesOf, withDraw } from './sim-schedule.ts';
+import { judgesOf, overridesOf, withDraw } from './sim-schedule.ts';
 import type { DrawOptions } from './sim-schedule.ts';
 import { addSimShrink } from './sim-shrink.ts';
 import { runWithViews, wantsViews, withViews } from './sim-views.ts';
@@ -47,7 +47,13 @@ async function seenSchedule(options: Options, narrate: ScriptOptions): Promise<S
   const { reproduction } = await import('../../sim/run-schedule.ts');
   const { scriptOf } = await import('../../sim/script/of-scenario.ts');
   const { seed, fidelity } = options;
-  const words = { name: `seed ${seed}`, story: [], fidelity, judges: 'everything', expect: [] } as const;
+  const words = {
+    name: `seed ${seed}`,
+    story: [],
+    fidelity,
+    judges: judgesOf(fidelity),
+    expect: [],
+  } as const;
   const script = scriptOf(drawScenario(seed, overrides), words);
   const { result } = await runWithViews(script, narrate, options);
   return { ...result, reproduce: reproduction(seed, { ...overrides, fidelity }) };
