@@ -28,7 +28,7 @@ import { createCoreGenesis } from './genesis.ts';
 import type { CoreGenesis } from './genesis.ts';
 import type { CoreLinks } from './link-lies.ts';
 import { CoreMachine } from './machine.ts';
-import type { CoreMachineOptions } from './machine.ts';
+import type { CoreMachineOptions } from './machine-options.ts';
 import { Double } from '../double.ts';
 import { SealBook } from './seal-book.ts';
 import type { TransferAnswer } from './transfer.ts';
