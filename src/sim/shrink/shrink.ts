@@ -213,6 +213,8 @@ class Shrinker {
       const { atMs, forMs } = this.best.faults[index]!;
       if (!Number.isInteger(atMs)) set({ atMs: Math.round(atMs) });
       if (!Number.isInteger(forMs)) set({ forMs: Math.ceil(forMs) });
+      // Earlier: then the run before it is shorter too.
+      for (let half = Math.floor(atMs / 2); half > 0 && set({ atMs: half }); half = Math.floor(half / 2));
       const shortest = this.best.faults[index]!.forMs;
       least(1, Math.ceil(shortest), (value) => value >= shortest || set({ forMs: value }));
     });
