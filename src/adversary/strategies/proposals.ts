@@ -67,16 +67,10 @@ function ownRecover(desk: LiarDesk): RecoverRequest | undefined {
 
 type Way = readonly [kind: string, make: (content: Content) => Content | undefined];
 
-/** Proposes what no client wants. */
-export function fabricateRequest(desk: LiarDesk): Strategy {
-  const { random, heard } = desk;
-  let patience = desk.eager ? 0 : random.pick([0, 2, 8]);
-  const again = random.pick([1, 5, 20]);
-  const hidden = new Set<Digest>();
-  const forged = new Set<Digest>();
-  const seen: Bundle[] = [];
-
-  const ways: readonly Way[] = [
+/** Every way to make another batch of an honest one; `seen` are bundles of earlier ones. */
+function waysOf(desk: LiarDesk, seen: readonly Bundle[], forged: Set<Digest>): readonly Way[] {
+  const { random } = desk;
+  return [
     [
       'unsigned',
       (c) => {
@@ -106,6 +100,18 @@ export function fabricateRequest(desk: LiarDesk): Strategy {
     ['past', (c) => ({ ...c, time: Math.max(0, c.time - random.pick([1, 10_000, 2 ** 40])) })],
     ['other view', (c) => ({ ...c, proposedInView: c.proposedInView + 1 })],
   ];
+}
+
+/** Proposes what no client wants. */
+export function fabricateRequest(desk: LiarDesk): Strategy {
+  const { random, heard } = desk;
+  let patience = desk.eager ? 0 : random.pick([0, 2, 8]);
+  const again = random.pick([1, 5, 20]);
+  const hidden = new Set<Digest>();
+  const forged = new Set<Digest>();
+  const seen: Bundle[] = [];
+
+  const ways = waysOf(desk, seen, forged);
   const fabricated = (draft: PrepareContent): Draft => {
     const honest = heard.batches.get(draft.batchDigest);
     const { bundles = [], time = 0, proposedInView = draft.view } = honest ?? {};

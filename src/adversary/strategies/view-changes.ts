@@ -127,16 +127,14 @@ function altered(desk: LiarDesk, entry: LogEntry): LogEntry | undefined {
   }
 }
 
-/** Puts into its log what does not belong there. */
-export function forgedLog(desk: LiarDesk): Strategy {
+/** Every way to put something into a log that does not belong there. */
+function forgeries(desk: LiarDesk): readonly Change[] {
   const { random, self, heard, context } = desk;
-  const often = desk.eager ? 1 : random.pick([0.5, 1]);
-  const bogus = new Set<number>();
   const foreign = (): LogEntry | undefined => {
     const entries = heard.entries.filter((entry) => entry.ui.replica !== self);
     return entries.length === 0 ? undefined : random.pick(entries);
   };
-  const changes: readonly Change[] = [
+  return [
     [
       'foreign entry',
       (p) => {
@@ -179,21 +177,35 @@ export function forgedLog(desk: LiarDesk): Strategy {
       (p) => (p.anchor === undefined ? undefined : { ...p, vouchers: heard.checkpoints.slice(-context.f) }),
     ],
   ];
+}
+
+/** A NEW-VIEW of an earlier view of its own, or the next one, that nothing justifies. */
+function unjustified(desk: LiarDesk, draft: ViewChangeContent): NewViewHeaderContent {
+  const { random, self, heard, context } = desk;
+  const ahead = (self - context.primaryOf(draft.view) + context.n) % context.n;
+  const view = draft.view + ahead - context.n;
+  return {
+    kind: 'NEW-VIEW-HEADER',
+    view: view > 0 ? view : draft.view + ahead,
+    configurationVersion: desk.domain.configurationVersion,
+    references: [],
+    low: 0,
+    lowDigest: random.pick(heard.digests),
+    lowRegistryDigest: context.genesisRegistryDigest,
+    end: 0,
+    baseDigest: random.pick(heard.digests),
+  };
+}
+
+/** Puts into its log what does not belong there. */
+export function forgedLog(desk: LiarDesk): Strategy {
+  const { random, self, context } = desk;
+  const often = desk.eager ? 1 : random.pick([0.5, 1]);
+  const bogus = new Set<number>();
+  const changes = forgeries(desk);
   /** A NEW-VIEW that nothing justifies, in the place of the VIEW-CHANGE; the VIEW-CHANGE comes after it. */
   const bogusNewView = (draft: ViewChangeContent, counter: number): Draft => {
-    const ahead = (self - context.primaryOf(draft.view) + context.n) % context.n;
-    const view = draft.view + ahead - context.n;
-    const header: NewViewHeaderContent = {
-      kind: 'NEW-VIEW-HEADER',
-      view: view > 0 ? view : draft.view + ahead,
-      configurationVersion: desk.domain.configurationVersion,
-      references: [],
-      low: 0,
-      lowDigest: random.pick(heard.digests),
-      lowRegistryDigest: context.genesisRegistryDigest,
-      end: 0,
-      baseDigest: random.pick(heard.digests),
-    };
+    const header = unjustified(desk, draft);
     bogus.add(counter);
     const later = (message: StreamMessage): void => {
       if (message.kind !== 'NEW-VIEW') return;
