@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { ScheduleResult } from '../../sim/run-schedule.ts';
 import type { ScriptOptions } from '../../sim/script/run.ts';
 import { addSimCampaign } from './sim-campaign.ts';
+import { addSimExplore } from './sim-explore.ts';
 import { addSimRun } from './sim-run.ts';
 import { judgesOf, overridesOf, withDraw } from './sim-schedule.ts';
 import type { DrawOptions } from './sim-schedule.ts';
@@ -94,6 +95,7 @@ export function addSim(program: Command): void {
   // Its subcommands have options of the same names: what stands after their name is theirs (main.ts says so too).
   const command = program.command('sim').enablePositionalOptions();
   addSimCampaign(command);
+  addSimExplore(command);
   addSimRun(command);
   addSimShrink(command, { add: withDraw, overridesOf });
   command
