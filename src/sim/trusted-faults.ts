@@ -149,8 +149,10 @@ function rolledBackVoice(plan: ForkPlan, stage: VoiceStage): SecondVoice {
       if (!open) return undefined;
       stage.trusted.putBack(stage.trusted.momentBefore(1), plan.fence);
       if (plan.fence) {
+        // The counter is gone: the host starts again and asks to be re-admitted.
         open = false;
         stage.reboot();
+        return undefined;
       }
       return certifyWith(plan.replica, stage.trusted, digest);
     },

@@ -51,8 +51,10 @@ function rolledBackVoice(plan: ForkPlan, stage: CoreVoiceStage): SecondVoice {
       const { trusted } = stage;
       trusted.putBack(trusted.momentBefore(1), plan.fence);
       if (plan.fence) {
+        // The counter is gone: the host starts again and asks to be re-admitted.
         open = false;
         stage.reboot();
+        return undefined;
       }
       return certifyAt(plan.replica, trusted, trusted.counter + 1, digest);
     },
