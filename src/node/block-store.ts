@@ -46,6 +46,8 @@ interface BlockPlace {
   /** Number of the block's first transaction in the ledger, from 1. */
   readonly firstNumber: number;
   readonly transactions: number;
+  /** Whether the whole record was checked; of a finished segment only its head was read. */
+  checked: boolean;
 }
 
 /** What the block store reports and needs. */
@@ -206,7 +208,11 @@ export class BlockStore implements BlockPort {
     const headerHash = bytesToDigest(head.subarray(8, 40));
     const firstNumber = Number(view.getBigUint64(40));
     const transactions = view.getUint32(48);
-    this.#places.push({ segment, position, length, headerHash, firstNumber, transactions });
+    const number = this.#nextNumber(height);
+    if (firstNumber !== number)
+      throw damaged(segment.name, position, `transaction ${number} is expected, ${firstNumber} is there`);
+    const checked = false;
+    this.#places.push({ segment, position, length, headerHash, firstNumber, transactions, checked });
   }
 
   append(block: Block): void {
@@ -215,7 +221,7 @@ export class BlockStore implements BlockPort {
     if (height <= this.#height) {
       if (this.headerHash(height) !== block.headerHash)
         this.#fatal(
-          `The stored block ${height} differs from the one executed now; stop and run \`moiety audit\`.`,
+          `The stored block ${height} differs from the one executed now, or is damaged; stop and run \`moiety audit\`.`,
         );
       return;
     }
@@ -276,15 +282,21 @@ export class BlockStore implements BlockPort {
     if (cached !== undefined) return cached;
     const place = height > this.#height ? undefined : this.#places[height - 1];
     if (place === undefined) return undefined;
-    const frame = place.segment.file.readNow(place.position, FRAME_OVERHEAD_BYTES + place.length);
-    const bytes = readFrame(place.segment.identity, place.position, frame)?.subarray(HEAD_BYTES);
-    if (bytes === undefined) {
-      this.damagedReads += 1;
-      return undefined;
-    }
+    const bytes = this.#payloadAt(place)?.subarray(HEAD_BYTES);
+    if (bytes === undefined) return undefined;
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#remember(height, plain);
     return plain;
+  }
+
+  /** What stands at a place; undefined if its check value is wrong, or it is not what was found at the start. */
+  #payloadAt(place: BlockPlace): Uint8Array | undefined {
+    const frame = place.segment.file.readNow(place.position, FRAME_OVERHEAD_BYTES + place.length);
+    const payload = readFrame(place.segment.identity, place.position, frame);
+    place.checked = payload !== undefined && bytesToDigest(payload.subarray(8, 40)) === place.headerHash;
+    if (place.checked) return payload;
+    this.damagedReads += 1;
+    return undefined;
   }
 
   /** Blocks that could not be read because their check value is wrong. */
@@ -300,10 +312,14 @@ export class BlockStore implements BlockPort {
     }
   }
 
-  /** Header hash of a block. */
+  /** Header hash of a block; undefined if there is none, or if its record is damaged. */
   headerHash(height: Height): Digest | undefined {
     if (height > this.#height) return undefined;
-    return this.#pending.get(height)?.block.headerHash ?? this.#places[height - 1]?.headerHash;
+    const pending = this.#pending.get(height);
+    if (pending !== undefined) return pending.block.headerHash;
+    const place = this.#places[height - 1];
+    if (place === undefined || (!place.checked && this.#payloadAt(place) === undefined)) return undefined;
+    return place.headerHash;
   }
 
   /** Header signatures kept for a block, ascending by replica; those that were learnt are not verified. */
@@ -408,6 +424,7 @@ export class BlockStore implements BlockPort {
         headerHash: block.headerHash,
         firstNumber,
         transactions,
+        checked: true,
       });
       written.push(job);
       end += frame.bytes.length;
