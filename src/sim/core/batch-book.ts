@@ -16,8 +16,8 @@ export class BatchBook<M extends object> {
   readonly #genesis: CoreGenesis;
   readonly #seals: SealBook<M>;
   readonly #batches = new Map<Digest, Batch>();
-  /** What others would decode from the messages of Byzantine machines. */
-  readonly #decoded = new WeakMap<M, { readonly frame: CoreFrame<M> | undefined }>();
+  /** What others would decode from the latest message of a Byzantine machine: often it goes to one after the other. */
+  #latest: { readonly message: M; readonly frame: CoreFrame<M> | undefined } | undefined;
 
   constructor(
     definition: Pick<ProtocolDefinition<M>, 'encode' | 'decode'>,
@@ -76,12 +76,11 @@ export class BatchBook<M extends object> {
   }
 
   #messageAsDecoded(message: M): CoreFrame<M> | undefined {
-    let known = this.#decoded.get(message);
-    if (known === undefined) {
-      const decoded = this.#definition.decode(this.#definition.encode(message), this.#genesis.decoding);
-      known = { frame: decoded === undefined ? undefined : { kind: 'protocol', message: decoded } };
-      this.#decoded.set(message, known);
-    }
-    return known.frame;
+    if (this.#latest?.message === message) return this.#latest.frame;
+    const decoded = this.#definition.decode(this.#definition.encode(message), this.#genesis.decoding);
+    const frame: CoreFrame<M> | undefined =
+      decoded === undefined ? undefined : { kind: 'protocol', message: decoded, isGenuine: false };
+    this.#latest = { message, frame };
+    return frame;
   }
 }

@@ -3,9 +3,17 @@ import type { WireResult } from '../../core/client-wire.ts';
 import type { Batch, Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId, SessionId, View } from '../../core/types.ts';
 
+/** A message of the protocol. All receivers of a broadcast share the frame, and what was found about its seals. */
+export interface CoreMessageFrame<M> {
+  readonly kind: 'protocol';
+  readonly message: M;
+  /** Whether all its seals were seen to hold under keys that everybody knows. */
+  isGenuine: boolean;
+}
+
 /** Between replicas; `bundle` also from a client to a replica. */
 export type CoreFrame<M> =
-  | { readonly kind: 'protocol'; readonly message: M }
+  | CoreMessageFrame<M>
   | { readonly kind: 'body'; readonly batch: Batch }
   | { readonly kind: 'fetchBody'; readonly digest: Digest }
   | { readonly kind: 'bundle'; readonly bundle: Bundle };

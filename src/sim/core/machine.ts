@@ -296,7 +296,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     const { ring, state } = this.#running!;
     switch (frame.kind) {
       case 'protocol': {
-        const verdict = seals.judge(frame.message, ring);
+        const verdict = seals.judge(frame, ring);
         if (verdict === 'valid')
           return this.#receive({ kind: 'message', from, message: markVerified(frame.message) });
         return this.#ignore(verdict === 'invalid' ? 'invalidSeal' : 'unknownKey', from);
@@ -373,9 +373,9 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     const { disk, id, note, batches } = this.#options;
     switch (effect.kind) {
       case 'send':
-        return this.#toPeer(effect.to, { kind: 'protocol', message: effect.message });
+        return this.#toPeer(effect.to, { kind: 'protocol', message: effect.message, isGenuine: false });
       case 'broadcast':
-        return this.#toAll({ kind: 'protocol', message: effect.message });
+        return this.#toAll({ kind: 'protocol', message: effect.message, isGenuine: false });
       case 'seal': {
         const wrong = this.#desk.ask(effect, image);
         return wrong === undefined ? undefined : this.#halt(wrong);

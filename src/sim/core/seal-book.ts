@@ -9,6 +9,7 @@ import { recoverDigest } from '../../core/request.ts';
 import type { CounterValue, Digest, Hash, ReplicaId, TcEpoch } from '../../core/types.ts';
 import type { Domain } from '../../core/domain.ts';
 import { fillBytes } from './fill.ts';
+import type { CoreMessageFrame } from './frame.ts';
 
 /** Bytes of every seal. */
 export const SEAL_BYTES = fillBytes(64, 0x5e);
@@ -46,14 +47,12 @@ export interface SealBookOptions<M> {
 }
 
 /** See the top of this file. */
-export class SealBook<M extends object> {
+export class SealBook<M> {
   readonly #options: SealBookOptions<M>;
   /** By public key of a component, then by counter: what it certified. More than one only if there are two of it. */
   readonly #certified = new Map<string, (Digest | Digest[] | undefined)[]>();
   readonly #hostSealed = new Set<string>();
   readonly #clientSealed = new Set<Digest>();
-  /** Messages whose seals all hold under keys of genesis. */
-  readonly #genuine = new WeakSet<M>();
 
   constructor(options: SealBookOptions<M>) {
     this.#options = options;
@@ -80,19 +79,19 @@ export class SealBook<M extends object> {
     this.#clientSealed.add(digest);
   }
 
-  /** Judges all seals of a message. */
-  judge(message: M, ring: KeyRing): SealVerdict {
-    if (this.#genuine.has(message)) return 'valid';
+  /** Judges all seals of a message; once for all receivers if they hold under keys of genesis. */
+  judge(frame: CoreMessageFrame<M>, ring: KeyRing): SealVerdict {
+    if (frame.isGenuine) return 'valid';
     let verdict: SealVerdict = 'valid';
     let onlyGenesis = true;
-    for (const seal of this.#options.definition.seals(message)) {
+    for (const seal of this.#options.definition.seals(frame.message)) {
       if (seal.kind === 'counter' && !this.#isOfGenesis(seal.ui.replica, seal.ui.tcEpoch))
         onlyGenesis = false;
       const one = this.#judgeSeal(seal, ring);
       if (one === 'invalid') return 'invalid';
       if (one === 'unknownKey') verdict = 'unknownKey';
     }
-    if (onlyGenesis && verdict === 'valid') this.#genuine.add(message);
+    if (onlyGenesis && verdict === 'valid') frame.isGenuine = true;
     return verdict;
   }
 
