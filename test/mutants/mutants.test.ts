@@ -1,43 +1,91 @@
 /**
- * The judges of the simulator against the ten removals: each must be noticed by a judge in its constructed history, the
- * original must stay clean in all of them, and `report.json` must say what is found here.
+ * The judges of the simulator against the catalogue: every mutant that must be noticed is noticed again where the report
+ * says it was, every masked one stays unnoticed in its history, the original is clean in all of them, and every patch
+ * still fits.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { GUIDED } from './guided/all.ts';
-import { GUIDED_SEEDS, MUTANTS } from './mutants.ts';
-import { examine, hunt } from './runner.ts';
-import type { MutantReport } from './runner.ts';
+import type { Hunt } from './hunt.ts';
+import { MUTANTS, mutantOf } from './mutants.ts';
+import { OptionError, readOptions } from './options.ts';
+import { HISTORY_SEEDS, historyHunt, hunt } from './runner.ts';
+import type { MutantReport, Report } from './runner.ts';
+import { mutantSummary, mutantTable, TABLE_END, TABLE_START } from './table.ts';
 
-const report = JSON.parse(readFileSync(new URL('./report.json', import.meta.url), 'utf8')) as {
-  readonly mutants: readonly MutantReport[];
-};
+const report = JSON.parse(
+  readFileSync(new URL('../../mutation-report.json', import.meta.url), 'utf8'),
+) as Report;
 
-describe('mutants', () => {
-  it('the original is clean in every constructed history', async () => {
-    const histories = [...GUIDED.keys()].map(
-      (scenario) => ({ kind: 'guided', scenario, ...GUIDED_SEEDS }) as const,
+/** Where it is quickest to see a mutant noticed again: its history, or the drawn schedule of the report. */
+function replayOf({ id, history, drawn }: MutantReport): Hunt {
+  if (history?.seed !== undefined)
+    return { kind: 'guided', history: history.name, from: history.seed, count: 1 };
+  assert.ok(drawn?.seed !== undefined, `the report knows no schedule that kills ${id}`);
+  return { kind: 'drawn', fidelity: drawn.fidelity, from: drawn.seed, count: 1 };
+}
+
+describe('mutants', { concurrency: 2 }, () => {
+  it('the original is clean in every constructed history, under every seed', async () => {
+    for (const { hunt: where, seed, judge, text } of await hunt('', [...GUIDED.keys()].map(historyHunt)))
+      assert.equal(judge, undefined, `${JSON.stringify(where)} seed ${seed}: ${judge}: ${text}`);
+  });
+
+  it('the report is of this catalogue, and every outcome in it is the expected one', () => {
+    assert.deepEqual(
+      report.mutants.map(({ id, expected, name }) => [id, expected, name]),
+      MUTANTS.map(({ id, expected, name }) => [id, expected, name]),
+      'mutation-report.json is of another catalogue: npm run mutants',
     );
-    for (const { scenario, seed, violation } of await hunt('', histories))
-      assert.equal(violation, undefined, `${scenario} seed ${seed}: ${violation?.judge}: ${violation?.text}`);
+    for (const { id, outcome, expected } of report.mutants)
+      assert.equal(outcome, expected === 'killed' ? 'killed' : 'survived', id);
   });
 
-  it('there are ten removals', () => {
-    const numbers = MUTANTS.filter(({ expected }) => expected === 'killed').map(({ number }) => number);
-    assert.deepEqual(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  it('there are forty, and each of them is killed', () => {
+    const numbered = MUTANTS.filter(({ id }) => /^M[0-9]+$/.test(id));
+    const expected = Array.from({ length: 40 }, (_, index) => `M${String(index + 1).padStart(2, '0')}`);
+    assert.deepEqual(
+      numbered.map(({ id }) => id),
+      expected,
+    );
+    for (const mutant of numbered) assert.equal(mutant.expected, 'killed', mutant.id);
   });
 
-  for (const mutant of MUTANTS) {
-    const noticed = mutant.expected === 'killed';
-    it(`${mutant.number} ${mutant.id}: ${noticed ? 'a judge notices' : 'masked, as documented'}`, async () => {
-      const found = await examine(mutant, 0);
-      assert.equal(found.outcome, noticed ? 'killed' : 'survived');
-      const recorded = report.mutants.find(({ id }) => id === mutant.id);
-      assert.ok(recorded !== undefined, 'report.json is of another list of mutants: npm run mutants');
-      assert.equal(found.judge, recorded.judge, 'report.json names another judge: npm run mutants');
-    });
+  for (const recorded of report.mutants) {
+    const { id, expected, history } = recorded;
+    if (expected === 'killed')
+      it(`${id} ${recorded.name}: noticed`, async () => {
+        const [found] = await hunt(id, [replayOf(recorded)]);
+        assert.ok(
+          found!.judge !== undefined && found!.judge !== 'crash',
+          `${found!.judge ?? 'no judge'} objects where the report says that one does: npm run mutants`,
+        );
+      });
+    else if (history !== undefined)
+      it(`${id} ${recorded.name}: masked, as documented`, async () => {
+        const [found] = await hunt(id, [
+          { kind: 'guided', history: history.name, from: 1, count: HISTORY_SEEDS },
+        ]);
+        assert.equal(found!.judge, undefined, found!.text);
+      });
   }
+
+  it('what is masked has an argument, and a control that is killed', () => {
+    for (const { id, expected, control, remark } of MUTANTS) {
+      if (expected === 'killed') continue;
+      assert.ok(remark !== undefined && remark.length > 40, `${id} has no argument`);
+      assert.equal(mutantOf(control ?? '')?.expected, 'killed', `${id} has no control`);
+    }
+  });
+
+  it('docs/testing.md shows the report', () => {
+    const text = readFileSync(new URL('../../docs/testing.md', import.meta.url), 'utf8');
+    const plain = (part: string): string => part.replaceAll(/[ \n]+/g, ' ').replaceAll(/-{2,}/g, '-');
+    const shown = plain(text.split(TABLE_START)[1]?.split(TABLE_END)[0] ?? '');
+    for (const part of [mutantSummary(report), ...mutantTable(report).split('\n').slice(2)])
+      assert.ok(shown.includes(plain(part)), `docs/testing.md lacks: ${part}`);
+  });
 
   it('every patch fits its file exactly once', () => {
     for (const { id, patches } of MUTANTS)
@@ -47,7 +95,18 @@ describe('mutants', () => {
       }
   });
 
+  it('every history that is named exists, and every one that exists is used', () => {
+    const used = new Set(MUTANTS.flatMap(({ history }) => (history === undefined ? [] : [history])));
+    assert.deepEqual([...used].sort(), [...GUIDED.keys()].sort());
+  });
+
   it('a mutant that does not exist fails loudly', async () => {
-    await assert.rejects(hunt('no-such-mutant', []), /no mutant is called/);
+    await assert.rejects(hunt('no-such-mutant', [historyHunt('late-commit')]), /no mutant is called/);
+  });
+
+  it('options that cannot be are refused in words', () => {
+    assert.equal(readOptions(['--only', 'M07']).only?.size, 2);
+    for (const wrong of [['--drawn', 'many'], ['--only', 'M99'], ['--jobs', '0'], ['--fast']])
+      assert.throws(() => readOptions(wrong), OptionError);
   });
 });

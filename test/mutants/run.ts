@@ -1,58 +1,129 @@
-/**
- * `npm run mutants`: sends the original and every mutant through the constructed histories and through drawn schedules
- * (default 100, or the number given), prints a table and writes `report.json`. Exits 1 if an outcome is not the
- * expected one.
- */
-import { writeFileSync } from 'node:fs';
+/** `npm run mutants`: see `options.ts`. Prints a line for each mutant and writes `mutation-report.json`. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
 import { GUIDED } from './guided/all.ts';
-import { GUIDED_SEEDS, MUTANTS } from './mutants.ts';
-import { examine, hunt } from './runner.ts';
-import type { MutantReport } from './runner.ts';
+import type { Catch, Hunt } from './hunt.ts';
+import { MUTANTS } from './mutants.ts';
+import { HELP, OptionError, readOptions } from './options.ts';
+import type { RunOptions } from './options.ts';
+import { examine, historyHunt, hunt, isExpected } from './runner.ts';
+import type { Found, MutantReport, Report } from './runner.ts';
+import { mutantSummary, mutantTable, TABLE_END, TABLE_START } from './table.ts';
 
-const drawn = Number(process.argv[2] ?? 100);
-let wrong = 0;
-
-const histories = [...GUIDED.keys()].map(
-  (scenario) => ({ kind: 'guided', scenario, ...GUIDED_SEEDS }) as const,
-);
-const random = drawn > 0 ? [{ kind: 'drawn', from: 1, count: drawn } as const] : [];
-const original = await hunt('', [...histories, ...random]);
-for (const { scenario, seed, violation } of original) {
-  if (violation === undefined) continue;
-  wrong += 1;
-  console.log(`original: ${scenario ?? 'drawn'} seed ${seed}: ${violation.judge}: ${violation.text}`);
+function toldOf(what: string, found: Found | undefined): string {
+  if (found === undefined) return '';
+  const { schedules, seed, judge, cpuSeconds } = found;
+  const outcome =
+    judge === undefined ? `nothing in ${schedules}` : `${judge} at seed ${seed}, after ${schedules}`;
+  return `  ${what}: ${outcome} (${cpuSeconds.toFixed(1)} s)`;
 }
-console.log(`original  ${original.reduce((sum, one) => sum + one.schedules, 0)} schedules`);
 
-const mutants: MutantReport[] = [];
-for (const mutant of MUTANTS) {
-  const report = await examine(mutant, drawn);
-  mutants.push(report);
-  const { outcome, expected, judge, schedules, scenario } = report;
-  const isRight = outcome === (expected === 'killed' ? 'killed' : 'survived');
-  if (!isRight) wrong += 1;
-  const drawnText =
-    report.drawn === undefined
-      ? ''
-      : report.drawn.seed === undefined
-        ? `${report.drawn.schedules} drawn: nothing`
-        : `drawn seed ${report.drawn.seed}: ${report.drawn.judge}`;
+function tell(report: MutantReport): void {
+  const right = isExpected(report) ? 'ok   ' : 'WRONG';
+  const { id, name, outcome, drawn, history } = report;
   console.log(
-    `${isRight ? 'ok   ' : 'WRONG'} ${mutant.id.padEnd(26)} ${outcome.padEnd(9)} ${scenario} ` +
-      `after ${schedules}${judge === undefined ? '' : ` by ${judge}`}; ${drawnText}`,
+    `${right} ${id.padEnd(12)} ${name.padEnd(34)} ${outcome.padEnd(9)}` +
+      toldOf('drawn', drawn) +
+      toldOf(history?.name ?? '', history),
   );
 }
 
-const report = {
-  original: original.map(({ scenario, schedules, violation }) => ({
-    scenario: scenario ?? 'drawn',
+/** The same seeds and histories for the original. Everything that a judge objects to. */
+async function examineOriginal(options: RunOptions): Promise<readonly Catch[]> {
+  const wanted = MUTANTS.filter(({ id }) => options.only?.has(id) !== false);
+  const histories = new Set(wanted.flatMap(({ history }) => (history === undefined ? [] : [history])));
+  const hunts: Hunt[] = [...GUIDED.keys()].filter((name) => histories.has(name)).map(historyHunt);
+  for (const fidelity of ['core', 'whole'] as const) {
+    const count = fidelity === 'core' ? options.drawn : options.whole;
+    if (count > 0 && wanted.some(({ drawn }) => drawn === fidelity))
+      hunts.push({ kind: 'drawn', fidelity, from: 1, count });
+  }
+  return hunt('', hunts);
+}
+
+async function inTurns<T>(
+  items: readonly T[],
+  jobs: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const waiting = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+}
+
+async function main(options: RunOptions): Promise<boolean> {
+  let right = true;
+  const original = await examineOriginal(options);
+  for (const { hunt: where, seed, judge, text } of original) {
+    if (judge === undefined) continue;
+    right = false;
+    console.log(
+      `WRONG original: ${where.kind === 'guided' ? where.history : where.fidelity} seed ${seed}: ${judge}: ${text}`,
+    );
+  }
+  console.log(`original: ${original.reduce((sum, { schedules }) => sum + schedules, 0)} schedules`);
+  const reports: MutantReport[] = [];
+  const wanted = MUTANTS.filter(({ id }) => options.only?.has(id) !== false);
+  await inTurns(wanted, options.jobs, async (mutant) => {
+    const report = await examine(mutant, { core: options.drawn, whole: options.whole });
+    reports.push(report);
+    tell(report);
+    right &&= isExpected(report);
+  });
+  if (options.only === undefined || options.write) await write(options, original, reports);
+  return right;
+}
+
+/** What the report says, or the part of it that is renewed. */
+async function write(
+  options: RunOptions,
+  original: readonly Catch[],
+  reports: readonly MutantReport[],
+): Promise<void> {
+  const path = fileURLToPath(new URL('../../mutation-report.json', import.meta.url));
+  const told = original.map(({ hunt: where, schedules, judge, cpuSeconds }) => ({
+    where: where.kind === 'guided' ? where.history : `drawn/${where.fidelity}`,
     schedules,
-    clean: violation === undefined,
-  })),
-  mutants,
-};
-const path = fileURLToPath(new URL('./report.json', import.meta.url));
-writeFileSync(path, await format(JSON.stringify(report), { parser: 'json', printWidth: 110 }));
-process.exitCode = wrong === 0 ? 0 : 1;
+    clean: judge === undefined,
+    cpuSeconds,
+  }));
+  const before = options.only === undefined ? undefined : (JSON.parse(readFileSync(path, 'utf8')) as Report);
+  const report: Report = {
+    original: joined(before?.original ?? [], told, ({ where }) => where),
+    mutants: joined(before?.mutants ?? [], reports, ({ id }) => id),
+  };
+  writeFileSync(path, await format(JSON.stringify(report), { parser: 'json', printWidth: 110 }));
+  await writeTable(report);
+}
+
+/** Renews the table in `docs/testing.md`. */
+async function writeTable(report: Report): Promise<void> {
+  const path = fileURLToPath(new URL('../../docs/testing.md', import.meta.url));
+  const text = readFileSync(path, 'utf8');
+  const [before, rest] = text.split(TABLE_START);
+  const after = rest?.split(TABLE_END)[1];
+  if (before === undefined || after === undefined) throw new Error(`${path} has lost the marks of its table`);
+  const table = `${TABLE_START}\n\n${mutantSummary(report)}\n\n${mutantTable(report)}\n\n${TABLE_END}`;
+  writeFileSync(path, await format(`${before}${table}${after}`, { parser: 'markdown', printWidth: 110 }));
+}
+
+/** Old entries and new ones, the new one where there are both, by name. */
+function joined<T>(old: readonly T[], fresh: readonly T[], nameOf: (one: T) => string): T[] {
+  const byName = new Map([...old, ...fresh].map((one) => [nameOf(one), one]));
+  return [...byName.values()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) console.log(HELP);
+  else if (options.list)
+    for (const { id, name, removes } of MUTANTS) console.log(`${id.padEnd(12)} ${name}: ${removes}`);
+  else process.exitCode = (await main(options)) ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof OptionError)) throw error;
+  console.error(`${error.message}\n\n${HELP}`);
+  process.exitCode = 2;
+}

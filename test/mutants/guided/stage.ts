@@ -3,6 +3,7 @@
  * that loses exactly what the history wants lost, and puppets in place of Byzantine replicas. Nothing here judges:
  * whether a history is harmless is for the ordinary judges of the simulator to say.
  */
+import { bytesToHex } from '../../../src/core/bytes.ts';
 import { decodeClientFrame } from '../../../src/core/client-wire.ts';
 import { decodeBundle } from '../../../src/core/request.ts';
 import type { Bundle } from '../../../src/core/request.ts';
@@ -10,13 +11,16 @@ import type { Domain } from '../../../src/core/domain.ts';
 import type { ReplicaId } from '../../../src/core/types.ts';
 import { modelHash } from '../../../src/crypto/fast-model.ts';
 import { decodeLinkFrame } from '../../../src/host/link-frames.ts';
+import { encodeLinkFrame } from '../../../src/host/link-frames.ts';
 import type { LinkFrame } from '../../../src/host/link-frames.ts';
 import { minbft } from '../../../src/protocols/minbft/definition.ts';
 import type { Violation } from '../../../src/sim/judge.ts';
 import type { Scenario } from '../../../src/sim/scenario.ts';
+import { SimDisk } from '../../../src/sim/disk.ts';
 import { World } from '../../../src/sim/world.ts';
 import type { Narrator } from '../../../src/sim/world.ts';
 import { createSimGenesis } from '../../../src/sim/cluster-settings.ts';
+import type { SimGenesis } from '../../../src/sim/cluster-settings.ts';
 import { decodeMessage } from '../../../src/smr/usig-stream/codec.ts';
 import { createStreamContext } from '../../../src/smr/usig-stream/context.ts';
 import type { StreamContext } from '../../../src/smr/usig-stream/context.ts';
@@ -44,6 +48,8 @@ export interface GuidedScenario {
   readonly story: string;
   readonly f: number;
   readonly puppets: readonly ReplicaId[];
+  /** Byzantine replicas that run the real host, and whose frames the script may alter on their way. */
+  readonly liars?: readonly ReplicaId[];
   /** cp and w. */
   readonly checkpointInterval: number;
   readonly pipelineFactor: number;
@@ -54,6 +60,16 @@ export interface GuidedScenario {
   readonly paceMs?: number;
   /** When the network heals and only correct replicas count. */
   readonly calmMs: number;
+  /** How long after that everything must be finished; 20 s if left out. */
+  readonly settleMs?: number;
+  /** Whether the script goes on after the network has healed. */
+  readonly endless?: boolean;
+  /** How late a frame between replicas is beyond the network's delay, also after it has healed, milliseconds. */
+  readonly late?: (seen: Seen) => number;
+  /** Timers, network and disks that differ from the usual ones. */
+  readonly timers?: Partial<Scenario['timers']>;
+  readonly network?: Partial<Scenario['network']>;
+  readonly disk?: Scenario['disk'];
   readonly script: (stage: Stage) => Generator<Condition, void, void>;
 }
 
@@ -99,6 +115,7 @@ function scenarioOf(guided: GuidedScenario, seed: number): Scenario {
       backoffCapMs: 1_000,
       gapMs: 5,
       idleBatchMs: 20,
+      ...guided.timers,
     },
     network: {
       delayLowMs: 0.9,
@@ -108,11 +125,15 @@ function scenarioOf(guided: GuidedScenario, seed: number): Scenario {
       loss: 0,
       duplication: 0,
       reordering: false,
+      ...guided.network,
     },
-    disk: { syncLowMs: 0.05, syncHighMs: 0.1 },
+    disk: guided.disk ?? { syncLowMs: 0.05, syncHighMs: 0.1 },
     trusted: { lowMs: 0.01, highMs: 0.02 },
     clockOffsetsMs: Array.from({ length: n }, () => 0),
-    byzantine: guided.puppets.map((replica) => ({ replica, behaviour: 'silent' as const })),
+    byzantine: [...guided.puppets, ...(guided.liars ?? [])].map((replica) => ({
+      replica,
+      behaviour: 'silent' as const,
+    })),
     faults: [],
     clients: Array.from({ length: guided.clients }, () => ({
       bundles: guided.bundles ?? 2,
@@ -123,7 +144,7 @@ function scenarioOf(guided: GuidedScenario, seed: number): Scenario {
       toAll: true,
     })),
     calmMs: guided.calmMs,
-    settleMs: 20_000,
+    settleMs: guided.settleMs ?? 20_000,
   };
 }
 
@@ -135,6 +156,9 @@ export class Stage {
   readonly #puppets = new Map<ReplicaId, Puppet>();
   readonly #losses = new Set<(seen: Seen) => boolean>();
   readonly #clientFrames: Uint8Array[] = [];
+  readonly #bodies = new Map<string, Uint8Array>();
+  #bend: ((seen: Seen) => LinkFrame) | undefined;
+  #genesis: SimGenesis | undefined;
   #clientsSpeak = true;
   #finished = false;
   readonly #guided: GuidedScenario;
@@ -150,6 +174,9 @@ export class Stage {
       scenario,
       definition: minbft,
       corrupt: (context) => {
+        this.#genesis = context.genesis;
+        if (guided.liars?.includes(context.replica) === true)
+          return { wrapReplica: (replica) => replica, wrapPorts: (ports) => ports };
         const puppet = new Puppet(context, (from, to, frame) => this.#carry(from, to, frame));
         this.#puppets.set(context.replica, puppet);
         return puppet.corruption;
@@ -163,6 +190,62 @@ export class Stage {
   /** The puppet in place of a replica. */
   puppet(id: ReplicaId): Puppet {
     return this.#puppets.get(id)!;
+  }
+
+  /** Keys and components of the run; only in a history with a Byzantine replica. */
+  get genesis(): SimGenesis {
+    return this.#genesis!;
+  }
+
+  /** Alters what Byzantine replicas with a real host send. */
+  alter(bend: (seen: Seen) => LinkFrame): void {
+    this.#bend = bend;
+  }
+
+  /** Holds when so much virtual time has passed from now on. */
+  after(ms: number): Condition {
+    const until = this.world.queue.now + ms;
+    return () => this.world.queue.now > until;
+  }
+
+  /** Cuts the power of a machine. */
+  crash(id: ReplicaId): void {
+    this.world.nodes[id]!.crash();
+    for (const other of this.world.nodes) if (other.id !== id) other.onPeerDown(id);
+  }
+
+  /** Starts it again. */
+  restart(id: ReplicaId): void {
+    const { nodes, queue } = this.world;
+    nodes[id]!.start();
+    for (const other of nodes) {
+      if (other.id === id) continue;
+      queue.after(5, () => {
+        other.onPeerUp(id);
+        nodes[id]!.onPeerUp(other.id);
+      });
+    }
+  }
+
+  /** Starts it again on a snapshot in which a value has changed unnoticed. */
+  restartOnRottenSnapshot(id: ReplicaId): void {
+    const honest = SimDisk.prototype.image;
+    SimDisk.prototype.image = function (this: SimDisk) {
+      SimDisk.prototype.image = honest;
+      const image = this.image();
+      const { snapshot } = image;
+      // From now on the disk is known to have done something that no check value shows.
+      this.rot('snapshot', true);
+      if (snapshot === undefined) return image;
+      let last = 1_000;
+      while (last > 0 && snapshot.chunk(last).length === 0) last -= 1;
+      const chunk = (index: number): Uint8Array => {
+        const bytes = snapshot.chunk(index);
+        return index === last ? bytes.map((byte, at) => (at === bytes.length - 1 ? byte ^ 1 : byte)) : bytes;
+      };
+      return { ...image, snapshot: { ...snapshot, chunk } };
+    };
+    this.restart(id);
   }
 
   /** What a correct replica has executed. */
@@ -201,6 +284,12 @@ export class Stage {
     return [...found.values()];
   }
 
+  /** Sends a replica every body that was ever on a link. */
+  giveBodies(from: ReplicaId, to: ReplicaId): void {
+    for (const bytes of this.#bodies.values())
+      this.#carry(from, to, encodeLinkFrame({ kind: 'body', bytes }));
+  }
+
   /** Plays the history to its end. */
   play(): GuidedResult {
     const { world } = this;
@@ -224,7 +313,8 @@ export class Stage {
     }
     const look = (): void => {
       if (step.value()) this.#advance(steps);
-      else if (queue.now < this.#guided.calmMs) queue.after(LOOK_EVERY_MS, look);
+      else if (queue.now < this.#guided.calmMs || this.#guided.endless === true)
+        queue.after(LOOK_EVERY_MS, look);
     };
     look();
   }
@@ -243,9 +333,16 @@ export class Stage {
       if (frame === undefined) return;
       const message = frame.kind === 'protocol' ? decodeMessage(this.#context, frame.bytes) : undefined;
       const seen: Seen = { from, to: id, frame, message };
+      if (frame.kind === 'body') this.#bodies.set(bytesToHex(frame.bytes), frame.bytes);
       for (const loses of this.#losses) if (loses(seen)) return;
-      if (puppet === undefined) toHost(from, bytes);
-      else puppet.hear(seen);
+      const bends = this.#bend !== undefined && this.#guided.liars?.includes(from) === true;
+      if (puppet !== undefined) puppet.hear(seen);
+      else {
+        const given = bends ? encodeLinkFrame(this.#bend!(seen)) : bytes;
+        const late = this.#guided.late?.(seen);
+        if (late === undefined) toHost(from, given);
+        else this.world.queue.after(late, () => toHost(from, given));
+      }
     };
     const fromClient = node.onClientFrame.bind(node);
     node.onClientFrame = (client, key, bytes) => {
