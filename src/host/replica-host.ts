@@ -265,7 +265,7 @@ export class ReplicaHost<M> {
   /** Every entry from the world: sets the clock, does the work, then lets the protocol run until nothing is left. */
   #enter(now: Milliseconds, work: () => void): void {
     if (this.#phase === 'halted') return;
-    this.#now = Math.max(this.#now, now);
+    this.#now = now;
     work();
     this.#drain();
   }

@@ -11,7 +11,8 @@ import { viewChangersOf } from './view-change.ts';
 const SILENT_PERIODS = 8;
 
 /** See `Replica.inspect`. */
-export function inspectReplica(s: ReplicaState, now: Milliseconds): ReplicaInspection {
+export function inspectReplica(s: ReplicaState, wallMs: Milliseconds): ReplicaInspection {
+  const now = s.now + Math.max(0, wallMs - s.wallMs);
   const { state, log } = s.own;
   const waitsFor = waiting(s, now);
   return {
@@ -37,7 +38,7 @@ export function inspectReplica(s: ReplicaState, now: Milliseconds): ReplicaInspe
         lacks,
         executed: replica === s.self ? s.executed : (peer.status?.executed ?? 0),
       };
-      return heard === undefined ? base : { ...base, lastHeardMs: heard };
+      return heard === undefined ? base : { ...base, lastHeardMs: heard + wallMs - now };
     }),
     ...(waitsFor === undefined ? {} : { waitsFor }),
   };

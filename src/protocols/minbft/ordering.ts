@@ -134,7 +134,7 @@ function takeBatch(s: ReplicaState, recovers: readonly RecoverRequest[]): Batch 
   const room = { requests: s.limits.batchRequestsMax, bytes: Math.max(0, s.limits.batchBytesMax - used) };
   const bundles = s.pending.take(room, view, s.context.isExecuted);
   const { hash, domain } = s.context;
-  let time = Math.floor(s.now);
+  let time = Math.floor(s.wallMs);
   if (bundles.length === 0 && recovers.length === 0) {
     // Two empty batches must not be one body: what is executed is released by its digest.
     time = Math.max(time, s.lastEmptyBatchTime + 1);
@@ -187,7 +187,7 @@ function bodyAllows(s: ReplicaState, prepare: Prepare): boolean {
     return false;
   }
   s.rule('MinBFT.BACKUP.3', true);
-  const ahead = batch.time - (s.now + TIME_AHEAD_MAX_MS);
+  const ahead = batch.time - (s.wallMs + TIME_AHEAD_MAX_MS);
   if (!s.rule('MinBFT.BACKUP.5', ahead <= 0)) {
     s.wakeAt('batch', s.now + Math.min(ahead, 60_000));
     return false;

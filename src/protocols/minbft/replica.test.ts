@@ -186,6 +186,28 @@ test('power goes between the installed state and the record that it is stable: i
   assert.ok(stable >= 60 && stable <= executed, `stable ${stable}, executed ${executed}`);
 });
 
+test('clocks that jump an hour ahead and back again delay no suspicion', () => {
+  const cluster = new Cluster();
+  cluster.startAll();
+  let jumpMs = 0;
+  for (const member of cluster.members) {
+    const { step, inspect } = member.replica!;
+    member.replica = {
+      step: (input, now) => step(input, now + jumpMs),
+      inspect: (now) => inspect(now + jumpMs),
+    };
+  }
+  order(cluster, 4, 1);
+  jumpMs = 3_600_000;
+  order(cluster, 4, 20);
+  jumpMs = 0;
+  cluster.crash(0);
+  order(cluster, 4, 40);
+  const { view, peers } = cluster.members[1]!.replica!.inspect(cluster.now);
+  assert.ok(view >= 1);
+  assert.ok(peers[2]!.lastHeardMs! <= cluster.now && peers[2]!.lastHeardMs! > cluster.now - 1_000);
+});
+
 test('power cut of all replicas: every keeper goes on where it was, without a view change', () => {
   const cluster = new Cluster();
   cluster.startAll();

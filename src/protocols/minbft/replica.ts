@@ -72,7 +72,7 @@ function step(
   input: Input<MinbftMessage>,
   now: Milliseconds,
 ): readonly Effect<MinbftMessage>[] {
-  s.now = Math.max(s.now, now);
+  s.passTo(now);
   s.effects = [];
   if (s.halted || (!s.started && input.kind !== 'start')) return s.effects;
   takeIn(s, input);

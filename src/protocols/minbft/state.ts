@@ -151,7 +151,10 @@ export class ReplicaState {
   readonly slots: StreamSlot[];
   readonly peers: PeerState[];
 
+  /** Time that has passed here: never goes back. Waiting is measured by it. */
   now: Milliseconds = 0;
+  /** What the host's clock shows; it may jump. Only the times of batches are compared with it (decision D4). */
+  wallMs: Milliseconds = 0;
   started = false;
   startedAtMs: Milliseconds = 0;
   viewEnteredAtMs: Milliseconds = 0;
@@ -319,6 +322,12 @@ export class ReplicaState {
     if (keys.length === 0) return;
     this.knowledge.version += 1;
     this.viewChangesChanged = true;
+  }
+
+  /** The host's clock shows `wallMs` now. A jump back ends no wait and makes none longer: only what passed counts. */
+  passTo(wallMs: Milliseconds): void {
+    this.now += Math.max(0, wallMs - this.wallMs);
+    this.wallMs = wallMs;
   }
 
   /** Records the outcome of a rule; gives it back. */
