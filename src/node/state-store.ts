@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { open } from 'lmdb';
-import type { Database, RootDatabase } from 'lmdb';
+import type { Database, Key, RootDatabase } from 'lmdb';
 import { digestToBytes, equalBytes, hexToBytes } from '../core/bytes.ts';
 import type { Digest, Height, SequenceNumber } from '../core/types.ts';
 import type { SnapshotPort } from '../host/ports.ts';
@@ -51,6 +51,16 @@ function damaged(folder: string, what: string): StoreDamaged {
     `The state store ${folder} is damaged: ${what}. Check the disk; then remove the store with ` +
       '`moiety fault wipe REPLICA` (keys are kept) and start the replica again: it comes back by state transfer.',
   );
+}
+
+/** Reads; what LMDB says of pages that make no sense to it becomes `StoreDamaged`. */
+function readable<T>(folder: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.startsWith('MDB_') ? damaged(folder, message) : error;
+  }
 }
 
 /** Where a transaction stands in the ledger. */
@@ -127,16 +137,23 @@ export class StateStore implements SnapshotPort {
     const { folder, durable } = options;
     // LMDB would make it readable by others.
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#root = open({ path: folder, noSync: !durable, encoding: 'binary', maxDbs: 4 });
-    this.#chunks = this.#root.openDB({ name: 'chunks', encoding: 'binary' });
-    this.#meta = this.#root.openDB({ name: 'meta', encoding: 'binary' });
-    this.#transactions = this.#root.openDB({
-      name: 'transactions',
-      encoding: 'binary',
-      keyEncoding: 'binary',
-    });
-    this.#latest = this.#readLatest();
-    this.#indexTarget = this.#readIndexed();
+    const root = readable(folder, () =>
+      open({ path: folder, noSync: !durable, encoding: 'binary', maxDbs: 4 }),
+    );
+    const table = <V, K extends Key>(name: string, keyEncoding?: 'binary'): Database<V, K> =>
+      readable(folder, () =>
+        root.openDB<V, K>({
+          name,
+          encoding: 'binary',
+          ...(keyEncoding === undefined ? {} : { keyEncoding }),
+        }),
+      );
+    this.#root = root;
+    this.#chunks = table('chunks');
+    this.#meta = table('meta');
+    this.#transactions = table('transactions', 'binary');
+    this.#latest = readable(folder, () => this.#readLatest());
+    this.#indexTarget = readable(folder, () => this.#readIndexed());
   }
 
   #readLatest(): LatestSnapshot | undefined {
@@ -163,7 +180,11 @@ export class StateStore implements SnapshotPort {
   load(): StoredSnapshot | undefined {
     const latest = this.#latest;
     if (latest === undefined) return undefined;
-    return { meta: latest.meta, chunk: (index) => this.#readChunk(index, latest.sequence) };
+    const { folder } = this.#options;
+    return {
+      meta: latest.meta,
+      chunk: (index) => readable(folder, () => this.#readChunk(index, latest.sequence)),
+    };
   }
 
   #readChunk(index: number, sequence: SequenceNumber): Uint8Array {
