@@ -1,0 +1,124 @@
+/**
+ * The formal model: the specification in `spec/` typechecks, its invariants hold on a small budget of random traces, its
+ * witnesses are met, deliberate mistakes are noticed, and its traces are what real replicas do.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { statesOf } from './itf.ts';
+import { replay } from './replay.ts';
+import type { ReplaySummary } from './replay.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const QUINT = join(ROOT, 'node_modules/@informalsystems/quint/dist/src/cli.js');
+const INSTANCES = join(ROOT, 'spec/instances.qnt');
+const TRACES = join(ROOT, 'spec/traces');
+/** As in the instance `correct3`. */
+const LIMITS = { checkpointInterval: 8, pipelineFactor: 2 };
+
+const skip = existsSync(QUINT)
+  ? false
+  : 'quint is not installed (npm install brings it as a development dependency)';
+const folder = mkdtempSync(join(tmpdir(), 'moiety-spec-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function quint(args: readonly string[]): { readonly status: number | null; readonly output: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [QUINT, ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return { status, output: stdout + stderr };
+}
+
+interface Budget {
+  readonly instance: string;
+  readonly step?: string;
+  readonly invariant?: string;
+  readonly samples: number;
+  readonly steps: number;
+  readonly seed: number;
+  readonly witnesses?: readonly string[];
+  readonly extra?: readonly string[];
+}
+
+function simulate(budget: Budget): { readonly status: number | null; readonly output: string } {
+  const {
+    instance,
+    step = 'move',
+    invariant = 'safe',
+    samples,
+    steps,
+    seed,
+    witnesses = [],
+    extra = [],
+  } = budget;
+  return quint([
+    'run',
+    INSTANCES,
+    '--backend=typescript',
+    `--main=${instance}`,
+    `--step=${step}`,
+    `--invariant=${invariant}`,
+    `--max-samples=${samples}`,
+    `--max-steps=${steps}`,
+    `--seed=${seed}`,
+    '--verbosity=1',
+    ...extra,
+    ...(witnesses.length > 0 ? ['--witnesses', ...witnesses] : []),
+  ]);
+}
+
+/** How many traces met each witness. */
+function met(output: string, witness: string): number {
+  return Number(new RegExp(`^${witness} was witnessed in (\\d+) trace`, 'mu').exec(output)?.[1] ?? 0);
+}
+
+test('committed traces of the specification are what replicas do', () => {
+  const names = readdirSync(TRACES).sort();
+  assert.ok(names.length >= 2);
+  const summaries = names.map((name) =>
+    replay(statesOf(gunzipSync(readFileSync(join(TRACES, name))).toString()), LIMITS),
+  );
+  assert.ok(summaries.some(({ views, baseExecuted }) => views >= 1 && baseExecuted));
+  assert.ok(summaries.some(({ views }) => views >= 2));
+});
+
+test('a trace that a replica does not follow is noticed', () => {
+  const [name] = readdirSync(TRACES).sort();
+  const text = gunzipSync(readFileSync(join(TRACES, name!))).toString();
+  const states = statesOf(text);
+  // Without one delivery everything after it is off.
+  const lost = states.findIndex((state) => (state['last'] as { act: string }).act === 'deliver');
+  assert.throws(() => replay([...states.slice(0, lost), ...states.slice(lost + 1)], LIMITS));
+});
+
+test(
+  'fresh traces: invariants hold, witnesses are met, and replicas follow them step by step',
+  { skip },
+  () => {
+    const samples = 12;
+    const { status, output } = simulate({
+      instance: 'correct3',
+      step: 'hasty',
+      invariant: 'agreement',
+      samples,
+      steps: 45,
+      seed: 1,
+      witnesses: ['executes', 'changesView', 'executesBase'],
+      extra: [`--n-traces=${samples}`, `--out-itf=${join(folder, 'trace_{seq}.json')}`],
+    });
+    assert.equal(status, 0, output);
+    for (const witness of ['executes', 'changesView', 'executesBase'])
+      assert.ok(met(output, witness) > 0, `${witness}: ${output}`);
+    const summaries: ReplaySummary[] = [];
+    for (let index = 0; index < samples; index += 1)
+      summaries.push(replay(statesOf(readFileSync(join(folder, `trace_${index}.json`), 'utf8')), LIMITS));
+    assert.ok(summaries.some(({ baseExecuted, views }) => baseExecuted && views > 0));
+  },
+);
