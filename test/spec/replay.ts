@@ -139,6 +139,8 @@ export class Replay {
     assert.equal(member.pendingSeal, undefined);
     member.generation += 1;
     member.replica = undefined;
+    // No power cut is over in no time: a bundle that is proposed again makes another batch.
+    this.#clocks[id]! += 1;
     this.#at(id, () => this.#cluster.start(id));
     for (const batch of this.#bodies.values()) this.#giveBody(id, batch);
   }
