@@ -7,7 +7,7 @@ import { EXIT, usageFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
 import { plural, printJson, printLine, printNote } from '../output.ts';
 
-const STRATEGIES = ['rounds', 'twins'] as const;
+const STRATEGIES = ['rounds', 'twins', 'exhaustive'] as const;
 type Strategy = (typeof STRATEGIES)[number];
 
 interface Options {
@@ -17,12 +17,23 @@ interface Options {
   readonly from?: number;
   readonly replicas?: string;
   readonly rounds?: number;
+  readonly requests?: number;
+  readonly timeouts?: number;
+  readonly order?: 'any' | 'link';
+  readonly depth?: number;
+  readonly equivocate?: boolean;
+  readonly hints?: boolean;
+  readonly sleepSets?: boolean;
+  readonly exact?: boolean;
   readonly keepGoing: boolean;
   readonly json?: boolean;
 }
 
 const DEFAULT_MINUTES = 1;
 const DEFAULT_ROUNDS = 3;
+const DEFAULT_DEPTH = 80;
+/** Global states of an exhaustive search are kept in memory. */
+const STATES_MAX = 15_000_000;
 /** Milliseconds between two breaths, in which signals are heard and progress is shown. */
 const BREATH_MS = 250;
 /** Progress lines where there is no terminal. */
@@ -32,6 +43,15 @@ const LINE_MS = 10_000;
 const KNOWN_TO: Readonly<Record<string, readonly Strategy[]>> = {
   replicas: ['rounds'],
   rounds: ['twins'],
+  from: ['rounds', 'twins'],
+  requests: ['exhaustive'],
+  timeouts: ['exhaustive'],
+  order: ['exhaustive'],
+  depth: ['exhaustive'],
+  equivocate: ['exhaustive'],
+  hints: ['exhaustive'],
+  sleepSets: ['exhaustive'],
+  exact: ['exhaustive'],
 };
 
 function refuseStrangers(options: Options): void {
@@ -43,7 +63,20 @@ function refuseStrangers(options: Options): void {
   }
 }
 
+async function exhaustiveOf(options: Options, budget: number): Promise<Search> {
+  const { ExhaustiveSearch } = await import('../../sim/explore/exhaustive/exhaustive.ts');
+  const { requests = 1, timeouts = 1, order = 'link', depth = DEFAULT_DEPTH } = options;
+  const scope = { requests, timeouts, order, depth, equivocates: options.equivocate === true };
+  const walk = {
+    hints: options.hints === true,
+    reduce: options.sleepSets === true,
+    merge: options.exact !== true,
+  };
+  return new ExhaustiveSearch({ ...scope, ...walk }, Math.min(budget, STATES_MAX));
+}
+
 async function searchOf(options: Options, budget: number): Promise<Search> {
+  if (options.strategy === 'exhaustive') return exhaustiveOf(options, budget);
   const { IndexedSearch } = await import('../../sim/explore/search.ts');
   const from = options.from ?? 0;
   if (options.strategy === 'rounds') {
@@ -118,7 +151,7 @@ async function explore(options: Options): Promise<void> {
   const { user, system } = process.cpuUsage(before);
   const cpuSeconds = Math.round((user + system) / 1e4) / 100;
   const figures = search.figures();
-  const done = figures['schedules'] ?? 0;
+  const done = figures['schedules'] ?? figures['states'] ?? 0;
   const report = {
     strategy,
     ...figures,
@@ -151,7 +184,9 @@ function printReport(
     printLine(`  repeat it: ${reproduce}`);
   }
   printLine(`${strategy}: ${figureText(figures)}`);
-  printLine(`${plural(violations, 'violation')}; ${cpuSeconds} CPU-s, ${perCpuSecond} schedules per CPU-s`);
+  printLine(
+    `${plural(violations, 'violation')}; ${cpuSeconds} CPU-s, ${perCpuSecond} ${strategy === 'exhaustive' ? 'states' : 'schedules'} per CPU-s`,
+  );
   if (goOn !== undefined) printLine(`go on: moiety sim explore --strategy ${strategy} ${goOn}`);
 }
 
@@ -164,7 +199,8 @@ export function addSimExplore(sim: Command): void {
       .description(
         'Goes through schedules of a small scope. rounds: one or two faults of a Byzantine replica and of the network, each ' +
           'in one phase of one view, drawn by index. twins: every partition of every round with a replica that runs twice ' +
-          'under one identity and one trusted component. Exit code 1 if a judge found a violation.',
+          'under one identity and one trusted component. exhaustive: every order of messages and time-outs of three replicas ' +
+          'with one or two requests. Exit code 1 if a judge found a violation.',
       )
       .addOption(new Option('--strategy <name>', 'how to search').choices(STRATEGIES).makeOptionMandatory())
       .addOption(
@@ -174,7 +210,9 @@ export function addSimExplore(sim: Command): void {
         ).argParser(wholeNumber(1, 20_000)),
       )
       .addOption(
-        new Option('--budget <count>', 'how many schedules at most').argParser(wholeNumber(1, 1_000_000_000)),
+        new Option('--budget <count>', 'how many schedules (exhaustive: states) at most').argParser(
+          wholeNumber(1, 1_000_000_000),
+        ),
       )
       .addOption(new Option('--from <index>', 'first index (default: 0)').argParser(wholeNumber(0, 2 ** 48)))
       .addOption(new Option('--replicas <count>', 'rounds: fixed number of replicas').choices(['3', '5']))
@@ -184,12 +222,38 @@ export function addSimExplore(sim: Command): void {
           `twins: rounds with a partition each (default: ${DEFAULT_ROUNDS})`,
         ).argParser(wholeNumber(1, 5)),
       )
+      .addOption(
+        new Option('--requests <count>', 'exhaustive: requests (default: 1)').argParser(wholeNumber(1, 2)),
+      )
+      .addOption(
+        new Option(
+          '--timeouts <count>',
+          'exhaustive: time-outs of each replica, at most (default: 1)',
+        ).argParser(wholeNumber(0, 3)),
+      )
+      .addOption(
+        new Option(
+          '--order <kind>',
+          'exhaustive: messages arrive in any order, or as each link sent them (default: link)',
+        ).choices(['link', 'any']),
+      )
+      .addOption(
+        new Option(
+          '--depth <events>',
+          `exhaustive: events of a path, at most (default: ${DEFAULT_DEPTH})`,
+        ).argParser(wholeNumber(1, 1_000)),
+      )
+      .option('--equivocate', 'exhaustive: the first primary seals two proposals for one sequence number')
+      .option('--hints', 'exhaustive: STATUS and questions arrive too, instead of being lost')
+      .option('--sleep-sets', 'exhaustive: leave out orders that commute')
+      .option('--exact', 'exhaustive: tell states apart by the whole order of events of each replica')
       .option('--no-keep-going', 'end at the first violation'),
   )
     .addHelpText(
       'after',
       '\nExamples:\n  moiety sim explore --strategy rounds --minutes 5\n  moiety sim explore --strategy twins --rounds 2 --json\n' +
-        '  moiety sim explore --strategy twins --rounds 4 --from 50000 --budget 50000\n',
+        '  moiety sim explore --strategy twins --rounds 4 --from 50000 --budget 50000\n' +
+        '  moiety sim explore --strategy exhaustive --equivocate --order any --minutes 5\n',
     )
     .action(explore);
 }
