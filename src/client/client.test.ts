@@ -52,6 +52,22 @@ test('puts, gets, swaps, lists and deletes', async () => {
   });
 });
 
+test('a session opens although block time was carried years ahead, or the own clock is years behind', async () => {
+  for (const years of [30, -30]) {
+    const cluster = new FakeCluster();
+    const farMs = years * 365 * 86_400_000;
+    cluster.aheadMs = Math.max(0, farMs);
+    const now = () => Date.now() + Math.min(0, farMs);
+    await using(
+      cluster,
+      async (client) => {
+        assert.equal((await client.put(bytes('a'), bytes('1'))).existed, false);
+      },
+      years > 0 ? {} : { now },
+    );
+  }
+});
+
 test('one lying, one forging or one mute replica changes no answer', async () => {
   for (const behaviour of ['lying', 'forged', 'mute', 'down'] as const) {
     for (const id of [0, 2]) {

@@ -130,6 +130,7 @@ class NodeClient implements MoietyClient {
       verifyHost,
       state,
       now: this.#now,
+      agreedTime: () => this.#reader.agreedTime(),
       watch,
     });
     this.#reader = new LedgerReader({ settings, hash: nodeHash, verifyHost, channels });

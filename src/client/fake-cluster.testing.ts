@@ -54,6 +54,8 @@ export class FakeCluster {
   readonly received: number[];
   /** Bundles are ordered only while this is true. */
   isOrdering = true;
+  /** How far the clock of the primary is ahead. */
+  aheadMs = 0;
   readonly #ordered = new Set<Digest>();
   readonly #waiting: Bundle[] = [];
   #nextLink = 1;
@@ -203,7 +205,14 @@ export class FakeCluster {
   }
 
   #execute(bundle: Bundle): void {
-    const content = { proposedInView: 0, time: Date.now(), recovers: [], bundles: [bundle.bytes] };
+    // An OPEN that was void leaves no trace: sent again, it is ordered again.
+    if (bundle.session === 0) this.#ordered.delete(bundle.digest);
+    const content = {
+      proposedInView: 0,
+      time: Date.now() + this.aheadMs,
+      recovers: [],
+      bundles: [bundle.bytes],
+    };
     const bytes = encodeBatch(content);
     const batch: Batch = {
       ...content,
@@ -248,6 +257,7 @@ export class FakeCluster {
         sequence: executor.executed,
         height: executor.height,
         headerHash: executor.headerHash,
+        time: executor.time,
         stateDigest: executor.checkpoint.stateDigest,
         tc: { program: 'usig', footprint: 'process', tcEpoch: '00', counter: 1, persistent: true },
         waitsFor: null,

@@ -178,6 +178,16 @@ export class LedgerReader {
     return height;
   }
 
+  /**
+   * Time of the replicated state: at least one correct replica has it, or a later one. Undefined if too few answer.
+   */
+  async agreedTime(): Promise<Milliseconds | undefined> {
+    const times = (await this.status())
+      .flatMap((status) => (status.reachable ? [status.time] : []))
+      .sort((a, b) => b - a);
+    return times[this.#options.settings.f];
+  }
+
   /** Each replica's own word. */
   async status(): Promise<SeenStatus[]> {
     const replies = await Promise.all(
@@ -246,7 +256,9 @@ function evidenceClaims(bytes: Uint8Array): EvidenceClaim[] {
 function checkStatus(id: ReplicaId, reply: QueryReply): ReplicaStatus | undefined {
   const status = reply.found ? parseObject(reply.bytes) : undefined;
   if (status?.['id'] !== id) return undefined;
-  const numbers = ['view', 'sequence', 'height'].every((name) => integerOf(status[name]) !== undefined);
+  const numbers = ['view', 'sequence', 'height', 'time'].every(
+    (name) => integerOf(status[name]) !== undefined,
+  );
   const texts = ['role', 'mode', 'headerHash', 'stateDigest'].every(
     (name) => typeof status[name] === 'string',
   );

@@ -49,6 +49,8 @@ export interface SubmitterOptions {
   readonly window: number;
   readonly state: StateFile | undefined;
   readonly now: () => Milliseconds;
+  /** Time of the replicated state, as f+1 replicas have it or later; undefined if too few answer. */
+  readonly agreedTime: () => Promise<Milliseconds | undefined>;
   /** Finds wrong signed replies. */
   readonly watch: ReplyWatch;
 }
@@ -271,7 +273,28 @@ export class Submitter {
     }
   }
 
+  /**
+   * Opens a session. Where block time is far from the own clock (one of them is wrong, or a liar dated a block ahead) the
+   * OPEN is void; it is asked for once more by the time that the replicas agreed on.
+   */
   async #open(): Promise<Session> {
+    const first = await this.#askToOpen(this.#options.now());
+    const { hash, domain, signer, clientId } = this.#options;
+    let result = decodeResult(first.result);
+    if (result?.ok === false && (result.error === 'openExpired' || result.error === 'openTooFarAhead')) {
+      const agreed = await this.#options.agreedTime();
+      if (agreed !== undefined) result = decodeResult((await this.#askToOpen(agreed)).result);
+    }
+    const opened = result?.ok === true ? decodeOpened(result.payload) : undefined;
+    if (opened === undefined || opened.window < 1)
+      throw openError(result?.ok === false ? result.error : 'malformed');
+    const session: Session = new ClientSession({ hash, domain, signer, clientId, ...opened, nextNumber: 1 });
+    this.#session = session;
+    return session;
+  }
+
+  /** Orders an OPEN that is valid for a while from `time` on. */
+  async #askToOpen(time: Milliseconds): Promise<WireResult> {
     const { hash, domain, signer, clientId, window, now } = this.#options;
     const opener = new ClientSession<Ticket>({
       hash,
@@ -283,8 +306,8 @@ export class Submitter {
       nextNumber: 1,
     });
     const nonce = new Uint8Array(randomBytes(16));
-    const operation = encodeOperation({ kind: 'open', nonce, validUntil: now() + OPEN_VALID_MS, window });
-    const answer = await new Promise<WireResult>((resolve, reject) => {
+    const operation = encodeOperation({ kind: 'open', nonce, validUntil: time + OPEN_VALID_MS, window });
+    return new Promise<WireResult>((resolve, reject) => {
       const ticket: Ticket = { resolve, reject, timer: undefined, txId: undefined };
       opener.submit(ticket, operation, false);
       const packed = opener.flush()[0]!;
@@ -299,13 +322,6 @@ export class Submitter {
       this.#perform(this.#tracker.track(packed.bundle, packed.requests, now(), true));
       this.#keepTicking();
     });
-    const result = decodeResult(answer.result);
-    const opened = result?.ok === true ? decodeOpened(result.payload) : undefined;
-    if (opened === undefined || opened.window < 1)
-      throw openError(result?.ok === false ? result.error : 'malformed');
-    const session: Session = new ClientSession({ hash, domain, signer, clientId, ...opened, nextNumber: 1 });
-    this.#session = session;
-    return session;
   }
 
   #scheduleFlush(): void {

@@ -24,6 +24,8 @@ export interface ReplicaStatus {
   readonly sequence: SequenceNumber;
   readonly height: Height;
   readonly headerHash: Digest;
+  /** Agreed time of the state (decision D4), milliseconds. */
+  readonly time: Milliseconds;
   /** State digest of the latest checkpoint at or below `sequence`. */
   readonly stateDigest: Digest;
   readonly tc: {

@@ -27,6 +27,8 @@ export interface HostStatus {
   readonly sequence: SequenceNumber;
   readonly height: number;
   readonly headerHash: Digest;
+  /** Agreed time of the state (decision D4). */
+  readonly time: Milliseconds;
   /** State digest of the latest checkpoint at or below `sequence`. */
   readonly stateDigest: Digest;
   readonly checkpointSequence: SequenceNumber;
@@ -136,6 +138,7 @@ export function hostStatus(parts: StatusParts): HostStatus {
     sequence: executor.executed,
     height: executor.height,
     headerHash: executor.headerHash,
+    time: executor.time,
     stateDigest: executor.checkpoint.stateDigest,
     checkpointSequence: executor.checkpoint.sequence,
     stable: inspection?.stable ?? 0,

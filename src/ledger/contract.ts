@@ -123,6 +123,8 @@ export interface LedgerExecutor {
   readonly height: Height;
   /** ZERO_DIGEST at height 0. */
   readonly headerHash: Digest;
+  /** Agreed, monotonic time of the state (decision D4), milliseconds. */
+  readonly time: Milliseconds;
   /** Latest checkpoint at or below `executed`. */
   readonly checkpoint: CheckpointState;
   /** `protocolState` of the last execution or install. */

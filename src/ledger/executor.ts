@@ -10,7 +10,7 @@ import type { Domain } from '../core/domain.ts';
 import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
 import type { CheckpointState } from '../core/protocol.ts';
 import type { Batch, Bundle } from '../core/request.ts';
-import type { Digest, Hash, Height, SequenceNumber } from '../core/types.ts';
+import type { Digest, Hash, Height, Milliseconds, SequenceNumber } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
 import { BatchRun } from './batch-run.ts';
 import { makeBlock } from './block.ts';
@@ -100,6 +100,10 @@ class Executor implements LedgerExecutor {
 
   get headerHash(): Digest {
     return this.#state.headerHash;
+  }
+
+  get time(): Milliseconds {
+    return this.#state.time;
   }
 
   get checkpoint(): CheckpointState {

@@ -371,6 +371,9 @@ export class SimNode<M> implements Machine {
       get headerHash() {
         return inner.headerHash;
       },
+      get time() {
+        return inner.time;
+      },
       get checkpoint() {
         return inner.checkpoint;
       },
