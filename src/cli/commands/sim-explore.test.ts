@@ -44,6 +44,7 @@ describe('moiety sim explore', () => {
   for (const [strategy, ...args] of [
     ['rounds', '--budget', '40'],
     ['twins', '--rounds', '1'],
+    ['guided', '--budget', '60', '--share', '50'],
   ] as const) {
     it(`${strategy}: finds a counter gap that nobody minds, and the command that repeats it does`, () => {
       const { code, out } = explore('M01', '--strategy', strategy, ...args, '--no-keep-going', '--json');

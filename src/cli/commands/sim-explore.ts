@@ -2,12 +2,12 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { Search } from '../../sim/explore/search.ts';
+import type { Search, SearchFinding } from '../../sim/explore/search.ts';
 import { EXIT, usageFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
 import { plural, printJson, printLine, printNote } from '../output.ts';
 
-const STRATEGIES = ['rounds', 'twins', 'exhaustive'] as const;
+const STRATEGIES = ['rounds', 'twins', 'guided', 'exhaustive'] as const;
 type Strategy = (typeof STRATEGIES)[number];
 
 interface Options {
@@ -17,6 +17,8 @@ interface Options {
   readonly from?: number;
   readonly replicas?: string;
   readonly rounds?: number;
+  readonly share?: number;
+  readonly lineage?: string;
   readonly requests?: number;
   readonly timeouts?: number;
   readonly order?: 'any' | 'link';
@@ -31,6 +33,7 @@ interface Options {
 
 const DEFAULT_MINUTES = 1;
 const DEFAULT_ROUNDS = 3;
+const DEFAULT_SHARE = 30;
 const DEFAULT_DEPTH = 80;
 /** Global states of an exhaustive search are kept in memory. */
 const STATES_MAX = 15_000_000;
@@ -43,7 +46,9 @@ const LINE_MS = 10_000;
 const KNOWN_TO: Readonly<Record<string, readonly Strategy[]>> = {
   replicas: ['rounds'],
   rounds: ['twins'],
-  from: ['rounds', 'twins'],
+  share: ['guided'],
+  lineage: ['guided'],
+  from: ['rounds', 'twins', 'guided'],
   requests: ['exhaustive'],
   timeouts: ['exhaustive'],
   order: ['exhaustive'],
@@ -63,6 +68,52 @@ function refuseStrangers(options: Options): void {
   }
 }
 
+/** One schedule that was found before. */
+class SingleRun implements Search {
+  readonly findings: SearchFinding[] = [];
+  violating = 0;
+  readonly #play: () => SearchFinding | undefined;
+  #isDone = false;
+
+  constructor(play: () => SearchFinding | undefined) {
+    this.#play = play;
+  }
+
+  advance(): boolean {
+    if (this.#isDone) return false;
+    this.#isDone = true;
+    const finding = this.#play();
+    if (finding === undefined) return true;
+    this.violating = 1;
+    this.findings.push(finding);
+    return true;
+  }
+
+  figures(): Readonly<Record<string, number>> {
+    return { schedules: this.#isDone ? 1 : 0 };
+  }
+
+  goOn(): undefined {
+    return undefined;
+  }
+}
+
+async function guidedOf(options: Options, budget: number): Promise<Search> {
+  const { GuidedSearch, lineageText, parseLineage, runLineage } =
+    await import('../../sim/explore/guided/guided.ts');
+  const { from = 1, share = DEFAULT_SHARE } = options;
+  if (options.lineage === undefined) return new GuidedSearch({ from, budget, share: share / 100 });
+  const lineage = parseLineage(options.lineage);
+  if (lineage === undefined)
+    throw usageFailure(
+      `--lineage takes numbers with points between them, as a finding names them, not "${options.lineage}".`,
+    );
+  const { findingOf } = await import('../../sim/explore/search.ts');
+  return new SingleRun(() =>
+    findingOf({ index: 0, text: `schedule ${lineageText(lineage)}`, result: runLineage(lineage) }),
+  );
+}
+
 async function exhaustiveOf(options: Options, budget: number): Promise<Search> {
   const { ExhaustiveSearch } = await import('../../sim/explore/exhaustive/exhaustive.ts');
   const { requests = 1, timeouts = 1, order = 'link', depth = DEFAULT_DEPTH } = options;
@@ -77,6 +128,7 @@ async function exhaustiveOf(options: Options, budget: number): Promise<Search> {
 
 async function searchOf(options: Options, budget: number): Promise<Search> {
   if (options.strategy === 'exhaustive') return exhaustiveOf(options, budget);
+  if (options.strategy === 'guided') return guidedOf(options, budget);
   const { IndexedSearch } = await import('../../sim/explore/search.ts');
   const from = options.from ?? 0;
   if (options.strategy === 'rounds') {
@@ -190,64 +242,82 @@ function printReport(
   if (goOn !== undefined) printLine(`go on: moiety sim explore --strategy ${strategy} ${goOn}`);
 }
 
+/** Options of the exhaustive search alone. */
+function withScope(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--requests <count>', 'exhaustive: requests (default: 1)').argParser(wholeNumber(1, 2)),
+    )
+    .addOption(
+      new Option(
+        '--timeouts <count>',
+        'exhaustive: time-outs of each replica, at most (default: 1)',
+      ).argParser(wholeNumber(0, 3)),
+    )
+    .addOption(
+      new Option(
+        '--order <kind>',
+        'exhaustive: messages arrive in any order, or as each link sent them (default: link)',
+      ).choices(['link', 'any']),
+    )
+    .addOption(
+      new Option(
+        '--depth <events>',
+        `exhaustive: events of a path, at most (default: ${DEFAULT_DEPTH})`,
+      ).argParser(wholeNumber(1, 1_000)),
+    )
+    .option('--equivocate', 'exhaustive: the first primary seals two proposals for one sequence number')
+    .option('--hints', 'exhaustive: STATUS and questions arrive too, instead of being lost')
+    .option('--sleep-sets', 'exhaustive: leave out orders that commute')
+    .option('--exact', 'exhaustive: tell states apart by the whole order of events of each replica');
+}
+
 /** Adds the command below `sim`. */
 export function addSimExplore(sim: Command): void {
   withJson(
-    sim
-      .command('explore')
-      .summary('search small scopes in order, beside the random swarm')
-      .description(
-        'Goes through schedules of a small scope. rounds: one or two faults of a Byzantine replica and of the network, each ' +
-          'in one phase of one view, drawn by index. twins: every partition of every round with a replica that runs twice ' +
-          'under one identity and one trusted component. exhaustive: every order of messages and time-outs of three replicas ' +
-          'with one or two requests. Exit code 1 if a judge found a violation.',
-      )
-      .addOption(new Option('--strategy <name>', 'how to search').choices(STRATEGIES).makeOptionMandatory())
-      .addOption(
-        new Option(
-          '--minutes <number>',
-          `how long at most (default: ${DEFAULT_MINUTES}, or until --budget)`,
-        ).argParser(wholeNumber(1, 20_000)),
-      )
-      .addOption(
-        new Option('--budget <count>', 'how many schedules (exhaustive: states) at most').argParser(
-          wholeNumber(1, 1_000_000_000),
-        ),
-      )
-      .addOption(new Option('--from <index>', 'first index (default: 0)').argParser(wholeNumber(0, 2 ** 48)))
-      .addOption(new Option('--replicas <count>', 'rounds: fixed number of replicas').choices(['3', '5']))
-      .addOption(
-        new Option(
-          '--rounds <count>',
-          `twins: rounds with a partition each (default: ${DEFAULT_ROUNDS})`,
-        ).argParser(wholeNumber(1, 5)),
-      )
-      .addOption(
-        new Option('--requests <count>', 'exhaustive: requests (default: 1)').argParser(wholeNumber(1, 2)),
-      )
-      .addOption(
-        new Option(
-          '--timeouts <count>',
-          'exhaustive: time-outs of each replica, at most (default: 1)',
-        ).argParser(wholeNumber(0, 3)),
-      )
-      .addOption(
-        new Option(
-          '--order <kind>',
-          'exhaustive: messages arrive in any order, or as each link sent them (default: link)',
-        ).choices(['link', 'any']),
-      )
-      .addOption(
-        new Option(
-          '--depth <events>',
-          `exhaustive: events of a path, at most (default: ${DEFAULT_DEPTH})`,
-        ).argParser(wholeNumber(1, 1_000)),
-      )
-      .option('--equivocate', 'exhaustive: the first primary seals two proposals for one sequence number')
-      .option('--hints', 'exhaustive: STATUS and questions arrive too, instead of being lost')
-      .option('--sleep-sets', 'exhaustive: leave out orders that commute')
-      .option('--exact', 'exhaustive: tell states apart by the whole order of events of each replica')
-      .option('--no-keep-going', 'end at the first violation'),
+    withScope(
+      sim
+        .command('explore')
+        .summary('search small scopes in order, beside the random swarm')
+        .description(
+          'Goes through schedules of a small scope. rounds: one or two faults of a Byzantine replica and of the network, each ' +
+            'in one phase of one view, drawn by index. twins: every partition of every round with a replica that runs twice ' +
+            'under one identity and one trusted component. guided: drawn schedules, and children of those that got to something new. exhaustive: every order of messages and time-outs of three replicas ' +
+            'with one or two requests. Exit code 1 if a judge found a violation.',
+        )
+        .addOption(new Option('--strategy <name>', 'how to search').choices(STRATEGIES).makeOptionMandatory())
+        .addOption(
+          new Option(
+            '--minutes <number>',
+            `how long at most (default: ${DEFAULT_MINUTES}, or until --budget)`,
+          ).argParser(wholeNumber(1, 20_000)),
+        )
+        .addOption(
+          new Option('--budget <count>', 'how many schedules (exhaustive: states) at most').argParser(
+            wholeNumber(1, 1_000_000_000),
+          ),
+        )
+        .addOption(
+          new Option('--from <index>', 'first index (default: 0); guided: first seed (default: 1)').argParser(
+            wholeNumber(0, 2 ** 48),
+          ),
+        )
+        .addOption(new Option('--replicas <count>', 'rounds: fixed number of replicas').choices(['3', '5']))
+        .addOption(
+          new Option(
+            '--rounds <count>',
+            `twins: rounds with a partition each (default: ${DEFAULT_ROUNDS})`,
+          ).argParser(wholeNumber(1, 5)),
+        )
+        .addOption(
+          new Option(
+            '--share <percent>',
+            `guided: schedules that are children of earlier ones (default: ${DEFAULT_SHARE}; 0: plain random)`,
+          ).argParser(wholeNumber(0, 95)),
+        )
+        .option('--lineage <numbers>', 'guided: only the schedule with this lineage, as a finding names it')
+        .option('--no-keep-going', 'end at the first violation'),
+    ),
   )
     .addHelpText(
       'after',

@@ -157,7 +157,7 @@ export class BareMachine {
       this.#now,
     );
     const streams = peers.map((peer) => `${peer.counter}${peer.dead ? '!' : ''}`).join(',');
-    return `${view} ${mode} ${executed} ${stable} ${ownCounter} ${pendingBundles} ${streams} ${this.executed.join(',')}`;
+    return `${view} ${mode} ${executed} ${stable} ${ownCounter} ${pendingBundles} ${streams} ${this.executed.join(',')} ${this.#now} ${[...this.#armed].sort().join(',')}`;
   }
 
   #dueTimers(): string[] {
