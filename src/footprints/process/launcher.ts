@@ -70,10 +70,18 @@ function firstLine(child: ChildProcess): Promise<string> {
     const finish = (line: string | undefined): void => {
       clearTimeout(timer);
       child.stdout?.destroy();
-      child.unref();
-      if (line === undefined)
-        fail(new TrustedProcessError('the trusted process ended at its start; see its log'));
-      else done(line);
+      if (line !== undefined) {
+        child.unref();
+        return done(line);
+      }
+      const ended = (_code: number | null, signal: NodeJS.Signals | null): void => {
+        // Killed from outside, it refused nothing: the next one may well serve.
+        const killed = signal !== null;
+        const how = killed ? `was killed (${signal})` : 'ended';
+        fail(new TrustedProcessError(`the trusted process ${how} at its start; see its log`, killed));
+      };
+      if (child.exitCode !== null || child.signalCode !== null) ended(child.exitCode, child.signalCode);
+      else child.once('exit', ended);
     };
     child.once('error', (error) => {
       clearTimeout(timer);

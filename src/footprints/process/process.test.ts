@@ -14,6 +14,7 @@ import { CONFORMANCE_CHECKS } from '../../trusted/conformance.ts';
 import { RECENT_DEPTH, USIG_OBJECT_ID } from '../../trusted/contract.ts';
 import type { TrustedIdentity, TrustedRequest, TrustedResponse } from '../../trusted/contract.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';
+import { processesOf } from '../../../test/support/local-cluster.ts';
 import { encodeFrame } from './channel.ts';
 import { connectTrustedProcess, openSocket, TrustedProcessError } from './connect.ts';
 import type { TrustedConnection } from './connect.ts';
@@ -78,6 +79,26 @@ async function killAndWait(connection: TrustedConnection): Promise<void> {
   process.kill(connection.pid, 'SIGKILL');
   await gone;
 }
+
+test('a process that is killed while it starts is started again', async () => {
+  const folder = await newFolder();
+  let killed = 0;
+  const watch = setInterval(() => {
+    for (const pid of processesOf(folder)) {
+      if (killed >= 2) return;
+      killed += 1;
+      process.kill(pid, 'SIGKILL');
+    }
+  }, 5);
+  try {
+    const connection = await openTrustedProcess({ folder, lingerMs });
+    assert.equal(killed, 2);
+    await certify(connection, digestOf(1));
+    connection.close();
+  } finally {
+    clearInterval(watch);
+  }
+});
 
 test('conformance over the socket, restarted by SIGKILL', async (t) => {
   const folder = await newFolder();
