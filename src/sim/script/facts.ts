@@ -1,4 +1,5 @@
 /** What has happened in a run so far, as conditions and expectations ask for it. */
+import type { RuleTrace } from '../../core/protocol.ts';
 import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { NoteDetail } from '../listener.ts';
 import type { Condition, LinkFilter, MessageFilter } from './script.ts';
@@ -31,6 +32,7 @@ export class Facts {
   readonly #proven = new Map<ReplicaId, Set<string>>();
   readonly #readmitted = new Set<ReplicaId>();
   readonly #notes = new Set<string>();
+  readonly #refused = new Set<string>();
   readonly #heard = new Map<ReplicaId, Label[]>();
   #requests = 0;
   #believed = 0;
@@ -52,6 +54,15 @@ export class Facts {
     if (name !== 'evidence') return;
     const against = Number(detail['against']);
     this.#proven.set(against, (this.#proven.get(against) ?? new Set()).add(String(detail['rule'])));
+  }
+
+  onRule({ rule, passed }: RuleTrace): void {
+    if (!passed) this.#refused.add(rule);
+  }
+
+  /** Whether anything was refused by this rule. */
+  hasRefused(rule: string): boolean {
+    return this.#refused.has(rule);
   }
 
   onHeard(replica: ReplicaId, label: Label): void {

@@ -7,9 +7,11 @@ import { printScript } from './print.ts';
 import { runScript } from './run.ts';
 
 const folder = new URL('../../../scenarios/', import.meta.url);
-const files = readdirSync(folder)
+/** Those of `guards/` show one rule each: one other seed is enough for them. */
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.txt'))
   .sort();
+const isOfGuards = (file: string): boolean => file.startsWith('guards/');
 const read = (file: string): string => readFileSync(new URL(file, folder), 'utf8');
 
 describe('scenarios', () => {
@@ -17,7 +19,7 @@ describe('scenarios', () => {
     assert.ok(files.length >= 3);
     for (const file of files) {
       const script = parseScript(read(file));
-      assert.equal(`${script.name}.txt`, file);
+      assert.equal(`${script.name}.txt`, file.replace('guards/', ''));
       assert.ok(script.story.join(' ').length > 80, `${file} tells no story`);
       const again = parseScript(printScript(script));
       assert.deepEqual(
@@ -31,13 +33,14 @@ describe('scenarios', () => {
     it(file, () => {
       const script = parseScript(read(file));
       // Steps wait for what happens, so another seed, which moves delays, tells the same story.
-      const others = script.steps.length > 0 ? [1, 2] : [];
-      for (const seed of [script.scenario.seed, ...others.map((more) => script.scenario.seed + more)])
+      const more = isOfGuards(file) ? [1] : [1, 2];
+      const others = script.steps.length > 0 ? more : [];
+      for (const seed of [script.scenario.seed, ...others.map((one) => script.scenario.seed + one)])
         assert.deepEqual(runScript(script, { seed }).unmet, [], `seed ${seed}`);
     });
 
   it('run twice give the same trace', () => {
-    for (const file of files) {
+    for (const file of files.filter((one) => !isOfGuards(one))) {
       const script = parseScript(read(file));
       assert.equal(runScript(script).result.traceHash, runScript(script).result.traceHash, file);
     }

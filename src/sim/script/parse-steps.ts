@@ -1,6 +1,15 @@
 /** Reads the steps of a script: waiting, rules about messages, machines, and what puppets say. */
 import type { ReplicaId } from '../../core/types.ts';
-import type { Condition, LinkFilter, MessageFilter, Reference, Statement, Step } from './script.ts';
+import type {
+  Change,
+  Condition,
+  LinkFilter,
+  MessageFilter,
+  Reference,
+  Statement,
+  Step,
+  Writing,
+} from './script.ts';
 import { readFaultNow } from './plan.ts';
 import type { Words } from './words.ts';
 
@@ -26,8 +35,11 @@ export const STEP_USAGE = {
 
 /** What puppets can be made to do. */
 export const PUPPET_USAGE = {
-  makes: 'P makes NAME from first|last request in view V',
-  seals: 'P seals NAME = STATEMENT',
+  makes: 'P makes NAME from first|last request in view V [with RECOVER-NAME and RECOVER-NAME ...]',
+  seals: 'P seals NAME [anew] = STATEMENT [but FIELD VALUE and FIELD VALUE ...]',
+  renews: 'P renews NAME [but FIELD VALUE ...]',
+  writes:
+    'P writes NAME = STREAM-SYNC to MESSAGE [vouchers MESSAGE and ...] | CHECKPOINT-PROOF of MESSAGE and ... [linked]',
   shows: 'P shows MESSAGE [and MESSAGE ...] to A,B',
   wishes: 'P wishes view V to A,B',
 } as const;
@@ -36,10 +48,10 @@ export const PUPPET_USAGE = {
 export const STATEMENT_USAGE = [
   'PREPARE nN of view V with BODY [after NEW-VIEW-NAME]',
   'COMMIT to MESSAGE',
-  'COMMIT-NEW-VIEW to MESSAGE',
+  'COMMIT-NEW-VIEW to MESSAGE|genesis',
   'CHECKPOINT nN like MESSAGE | CHECKPOINT nN of no state',
-  'VIEW-CHANGE to view V log empty|MESSAGE [and MESSAGE ...] [stable MESSAGE and MESSAGE ...]',
-  'NEW-VIEW of MESSAGE and MESSAGE ...',
+  'VIEW-CHANGE to view V log empty|MESSAGE [and MESSAGE ...] [stable MESSAGE and ...] [anchor MESSAGE] [vouchers MESSAGE and ...]',
+  'NEW-VIEW of MESSAGE and MESSAGE ... [base empty|MESSAGE and ...]',
 ] as const;
 
 /** What a step may wait for and an expectation may name. */
@@ -210,7 +222,7 @@ function readPuppet(words: Words, isPuppet: (replica: ReplicaId) => boolean): St
   words.usage = Object.values(PUPPET_USAGE).join(' | ');
   const puppet = words.replica();
   if (!isPuppet(puppet)) words.fail(`a verb; replica ${puppet} is no puppet (puppet ${puppet})`);
-  const verb = words.one(['makes', 'seals', 'shows', 'wishes']);
+  const verb = words.one(['makes', 'seals', 'renews', 'writes', 'shows', 'wishes']);
   words.usage = PUPPET_USAGE[verb];
   switch (verb) {
     case 'makes': {
@@ -218,13 +230,27 @@ function readPuppet(words: Words, isPuppet: (replica: ReplicaId) => boolean): St
       words.must('from');
       const pick = words.one(['first', 'last']);
       words.must('request', 'in', 'view');
-      return { kind: 'batch', puppet, name, view: words.whole('the number of a view'), pick };
+      const view = words.whole('the number of a view');
+      if (!words.skip('with')) return { kind: 'batch', puppet, name, view, pick };
+      const recovers = [words.name('the name of a RECOVER')];
+      while (words.skip('and')) recovers.push(words.name('the name of a RECOVER'));
+      return { kind: 'batch', puppet, name, view, pick, recovers };
     }
     case 'seals': {
       const name = words.name('a name in lower case');
+      const anew = words.skip('anew') ? ({ anew: true } as const) : {};
       words.must('=');
       words.usage = STATEMENT_USAGE.join(' | ');
-      return { kind: 'seal', puppet, name, statement: readStatement(words) };
+      return { kind: 'seal', puppet, name, statement: readStatement(words), ...anew, ...readChanges(words) };
+    }
+    case 'renews': {
+      const name = words.name('a name in lower case');
+      return { kind: 'renew', puppet, name, ...readChanges(words) };
+    }
+    case 'writes': {
+      const name = words.name('a name in lower case');
+      words.must('=');
+      return { kind: 'write', puppet, name, writing: readWriting(words) };
     }
     case 'shows': {
       const what = readReferences(words);
@@ -251,6 +277,31 @@ function readReferences(words: Words): Reference[] {
   return found;
 }
 
+/** `but FIELD VALUE and FIELD VALUE`: what is said instead of what would be right. */
+function readChanges(words: Words): { readonly but?: readonly Change[] } {
+  if (!words.skip('but')) return {};
+  const but: Change[] = [];
+  do {
+    const field = words.take('the path of a field');
+    const value = words.jsonOf(words.take('a value'));
+    if (typeof value !== 'number' && typeof value !== 'string' && typeof value !== 'boolean')
+      words.fail('a number, a text or a truth value');
+    but.push({ field, value });
+  } while (words.skip('and'));
+  return { but };
+}
+
+function readWriting(words: Words): Writing {
+  if (words.one(['STREAM-SYNC', 'CHECKPOINT-PROOF']) === 'STREAM-SYNC') {
+    words.must('to');
+    const anchor = readReference(words);
+    return { kind: 'STREAM-SYNC', anchor, vouchers: words.skip('vouchers') ? readReferences(words) : [] };
+  }
+  words.must('of');
+  const of = readReferences(words);
+  return { kind: 'CHECKPOINT-PROOF', of, linked: words.skip('linked') };
+}
+
 function readStatement(words: Words): Statement {
   const kind = words.one(['PREPARE', 'COMMIT', 'COMMIT-NEW-VIEW', 'CHECKPOINT', 'VIEW-CHANGE', 'NEW-VIEW']);
   switch (kind) {
@@ -266,9 +317,11 @@ function readStatement(words: Words): Statement {
       return { kind, view, sequence, body, newView };
     }
     case 'COMMIT':
-    case 'COMMIT-NEW-VIEW':
       words.must('to');
       return { kind, of: readReference(words) };
+    case 'COMMIT-NEW-VIEW':
+      words.must('to');
+      return { kind, of: words.skip('genesis') ? undefined : readReference(words) };
     case 'CHECKPOINT': {
       const sequence = words.sequence();
       if (words.skip('like')) return { kind, sequence, like: readReference(words) };
@@ -280,10 +333,16 @@ function readStatement(words: Words): Statement {
       const view = words.whole('the number of a view');
       words.must('log');
       const log = words.skip('empty') ? [] : readReferences(words);
-      return { kind, view, log, stable: words.skip('stable') ? readReferences(words) : [] };
+      const stable = words.skip('stable') ? readReferences(words) : [];
+      const anchor = words.skip('anchor') ? { anchor: readReference(words) } : {};
+      const vouchers = words.skip('vouchers') ? { vouchers: readReferences(words) } : {};
+      return { kind, view, log, stable, ...anchor, ...vouchers };
     }
-    case 'NEW-VIEW':
+    case 'NEW-VIEW': {
       words.must('of');
-      return { kind, of: readReferences(words) };
+      const of = readReferences(words);
+      if (!words.skip('base')) return { kind, of };
+      return { kind, of, base: words.skip('empty') ? [] : readReferences(words) };
+    }
   }
 }

@@ -50,7 +50,7 @@ export const HEAD_USAGE = {
   replicas: 'replicas COUNT (odd; f = (COUNT - 1) / 2)',
   seed: 'seed NUMBER',
   judge: 'judge everything | judge outcomes',
-  expect: 'expect clean | expect violation JUDGE | expect event CONDITION',
+  expect: 'expect clean | expect violation JUDGE | expect event CONDITION | expect refusal RULE',
   with: 'with mistake MUTANT expect violation JUDGE',
   puppet: 'puppet A,B',
   byzantine: 'byzantine A BEHAVIOUR',
@@ -232,13 +232,15 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
 }
 
 function readExpectation(words: Words): Expectation {
-  switch (words.one(['clean', 'violation', 'event'])) {
+  switch (words.one(['clean', 'violation', 'event', 'refusal'])) {
     case 'clean':
       return { kind: 'clean' };
     case 'violation':
       return { kind: 'violation', judge: words.one(JUDGES) };
     case 'event':
       return { kind: 'event', condition: readCondition(words) };
+    case 'refusal':
+      return { kind: 'refusal', rule: words.take('a numbered rule') };
   }
 }
 

@@ -64,6 +64,10 @@ export class Performance {
     this.theatre = openTheatre({
       ...listeners,
       scenario: withPuppets(script),
+      trace: (event) => {
+        this.facts.onRule(event);
+        options.trace?.(event);
+      },
       fidelity: script.fidelity,
       inside: script.judges === 'everything',
       spectator: this.#spectator(),

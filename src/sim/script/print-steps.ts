@@ -1,7 +1,7 @@
 /** Steps, conditions and messages of a script as text; what `parse-steps.ts` reads. */
 import type { ReplicaId } from '../../core/types.ts';
 import { printFault } from './plan.ts';
-import type { Condition, MessageFilter, Reference, Statement, Step } from './script.ts';
+import type { Change, Condition, MessageFilter, Reference, Statement, Step, Writing } from './script.ts';
 
 function list(replicas: readonly ReplicaId[]): string {
   return replicas.join(',');
@@ -61,18 +61,37 @@ function statementText(statement: Statement): string {
     }
     case 'COMMIT':
     case 'COMMIT-NEW-VIEW':
-      return `${statement.kind} to ${referenceText(statement.of)}`;
+      return `${statement.kind} to ${statement.of === undefined ? 'genesis' : referenceText(statement.of)}`;
     case 'CHECKPOINT': {
       const like = statement.like === undefined ? 'of no state' : `like ${referenceText(statement.like)}`;
       return `CHECKPOINT n${statement.sequence} ${like}`;
     }
     case 'VIEW-CHANGE': {
       const stable = statement.stable.length === 0 ? '' : ` stable ${referencesText(statement.stable)}`;
-      return `VIEW-CHANGE to view ${statement.view} log ${referencesText(statement.log) || 'empty'}${stable}`;
+      const anchor = statement.anchor === undefined ? '' : ` anchor ${referenceText(statement.anchor)}`;
+      const vouchers =
+        statement.vouchers === undefined ? '' : ` vouchers ${referencesText(statement.vouchers)}`;
+      const log = referencesText(statement.log) || 'empty';
+      return `VIEW-CHANGE to view ${statement.view} log ${log}${stable}${anchor}${vouchers}`;
     }
-    case 'NEW-VIEW':
-      return `NEW-VIEW of ${referencesText(statement.of)}`;
+    case 'NEW-VIEW': {
+      const { base } = statement;
+      const other = base === undefined ? '' : ` base ${referencesText(base) || 'empty'}`;
+      return `NEW-VIEW of ${referencesText(statement.of)}${other}`;
+    }
   }
+}
+
+function writingText(writing: Writing): string {
+  if (writing.kind === 'CHECKPOINT-PROOF')
+    return `${writing.kind} of ${referencesText(writing.of)}${writing.linked ? ' linked' : ''}`;
+  const vouchers = writing.vouchers.length === 0 ? '' : ` vouchers ${referencesText(writing.vouchers)}`;
+  return `${writing.kind} to ${referenceText(writing.anchor)}${vouchers}`;
+}
+
+function changesText(but: readonly Change[] | undefined): string {
+  if (but === undefined) return '';
+  return ` but ${but.map(({ field, value }) => `${field} ${JSON.stringify(value)}`).join(' and ')}`;
 }
 
 /** One step as a line. */
@@ -108,9 +127,18 @@ export function stepText(step: Step): string {
     case 'machine':
       return `${step.verb} ${step.replica}`;
     case 'batch':
-      return `${step.puppet} makes ${step.name} from ${step.pick} request in view ${step.view}`;
-    case 'seal':
-      return `${step.puppet} seals ${step.name} = ${statementText(step.statement)}`;
+      return (
+        `${step.puppet} makes ${step.name} from ${step.pick} request in view ${step.view}` +
+        (step.recovers === undefined ? '' : ` with ${step.recovers.join(' and ')}`)
+      );
+    case 'seal': {
+      const name = `${step.name}${step.anew === true ? ' anew' : ''}`;
+      return `${step.puppet} seals ${name} = ${statementText(step.statement)}${changesText(step.but)}`;
+    }
+    case 'renew':
+      return `${step.puppet} renews ${step.name}${changesText(step.but)}`;
+    case 'write':
+      return `${step.puppet} writes ${step.name} = ${writingText(step.writing)}`;
     case 'show':
       return `${step.puppet} shows ${referencesText(step.what)} to ${list(step.to)}`;
     case 'wish':

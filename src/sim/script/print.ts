@@ -78,6 +78,8 @@ function expectationText(expected: Expectation): string {
       return `violation ${expected.judge}`;
     case 'event':
       return `event ${conditionText(expected.condition)}`;
+    case 'refusal':
+      return `refusal ${expected.rule}`;
   }
 }
 

@@ -7,6 +7,7 @@ import { decodeBundle, encodeBundle, recoverDigest } from '../../core/request.ts
 import type { Batch, Bundle, RecoverRequest } from '../../core/request.ts';
 import type { Domain } from '../../core/domain.ts';
 import type { UniqueIdentifier } from '../../core/protocol.ts';
+import { ZERO_DIGEST } from '../../core/types.ts';
 import type { Digest, ReplicaId, SessionId, TcEpoch, View } from '../../core/types.ts';
 import { modelHash } from '../../crypto/fast-model.ts';
 import { encodeLinkFrame } from '../../host/link-frames.ts';
@@ -35,14 +36,19 @@ import type {
   LogEntry,
   MinbftMessage,
   NewViewHeader,
+  NewViewHeaderContent,
   NewViewProof,
   Prepare,
+  StreamSummary,
   ViewChange,
 } from '../../smr/usig-stream/messages.ts';
-import { genesisStream, summaryOf } from '../../smr/usig-stream/stream.ts';
-import { newViewContent } from '../../smr/usig-stream/view-change.ts';
+import { baseDigestOf } from '../../smr/usig-stream/base.ts';
+import { genesisStream, newViewReference, summaryOf } from '../../smr/usig-stream/stream.ts';
+import type { StreamState } from '../../smr/usig-stream/stream.ts';
+import { computeBase, newViewContent } from '../../smr/usig-stream/view-change.ts';
 import { USIG_OBJECT_ID } from '../../trusted/contract.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';
+import type { Change } from './script.ts';
 import type { Seen } from './seen.ts';
 
 /** What a puppet puts into a VIEW-CHANGE beside the view; all of it may be a lie. */
@@ -50,6 +56,26 @@ export interface ViewChangeParts {
   readonly log: readonly LogEntry[];
   readonly stable?: CheckpointCertificate;
   readonly newViews?: readonly NewViewProof[];
+  /** Own CHECKPOINT that the log starts at. */
+  readonly anchor?: Checkpoint;
+  readonly vouchers?: readonly Checkpoint[];
+}
+
+/** The same with some fields changed. Throws if a path leads nowhere. */
+function amend<T extends object>(content: T, changes: readonly Change[]): T {
+  const copy = { ...content } as Record<string, unknown>;
+  for (const { field, value } of changes) {
+    const path = field.split('.');
+    const last = path.pop()!;
+    let place = copy;
+    for (const key of path) {
+      place[key] = { ...(place[key] as Record<string, unknown>) };
+      place = place[key] as Record<string, unknown>;
+    }
+    if (!(last in place)) throw new Error(`there is no field ${field}`);
+    place[last] = value;
+  }
+  return copy as T;
 }
 
 /** One stream that a puppet can speak in: a trusted component and its counter. */
@@ -58,12 +84,22 @@ export class Voice {
   readonly #trusted: SimTrusted;
   readonly #owner: ReplicaId;
   readonly tcEpoch: TcEpoch;
+  /** Fields of the next statement that are changed before it is sealed. */
+  changes: readonly Change[] = [];
+  /** Where its stream stands if everything that it sealed was in order. */
+  #state: StreamState;
 
   constructor(context: StreamContext, owner: ReplicaId, trusted: SimTrusted) {
     this.#context = context;
     this.#owner = owner;
     this.#trusted = trusted;
     this.tcEpoch = trusted.registration().tcEpoch;
+    this.#state = genesisStream(context);
+  }
+
+  /** What a true CHECKPOINT would say of the own stream now. */
+  get summary(): StreamSummary {
+    return summaryOf(this.#state);
   }
 
   /** Has the component certify a statement as its next one. */
@@ -78,7 +114,20 @@ export class Voice {
   }
 
   #complete(draft: Draft): Sealed {
-    return completeDraft(this.#context, draft, this.seal(draft));
+    const said = this.#amended(draft);
+    const sealed = completeDraft(this.#context, said, this.seal(said));
+    this.#state = { ...this.#state, ...stepOf(sealed, this.#state) };
+    return sealed;
+  }
+
+  #amended<D extends Draft>(draft: D): D {
+    const said = amend(draft, this.changes);
+    this.changes = [];
+    return said;
+  }
+
+  newView(content: NewViewHeaderContent): NewViewHeader {
+    return this.#complete(content) as NewViewHeader;
   }
 
   prepare(view: View, sequence: number, batch: Batch, newViewCounter = 0): Prepare {
@@ -92,7 +141,7 @@ export class Voice {
   }
 
   /** COMMIT-NV. */
-  enter(header: NewViewHeader): MinbftMessage & LogEntry {
+  enter(header: NewViewHeader | undefined): MinbftMessage & LogEntry {
     return this.#complete({ kind: 'COMMIT-NEW-VIEW', header }) as MinbftMessage & LogEntry;
   }
 
@@ -103,9 +152,30 @@ export class Voice {
   }
 
   viewChange(view: View, parts: ViewChangeParts): ViewChange {
-    const { log, stable, newViews = [] } = parts;
-    const content = viewChangeContent(this.#context, { view, stable, anchor: undefined, vouchers: [], log });
+    const { log, stable, anchor, vouchers = [], newViews = [] } = parts;
+    const content = this.#amended(viewChangeContent(this.#context, { view, stable, anchor, vouchers, log }));
     return completeDraft(this.#context, content, this.seal(content), { newViews, justification: [] });
+  }
+}
+
+/** What changes in a stream with an accepted message; a lie is taken at its word. */
+function stepOf(sealed: Sealed, { view, newView }: StreamState): Partial<StreamState> {
+  switch (sealed.kind) {
+    case 'PREPARE':
+      return { lastSequence: sealed.sequence, lastPrimaryCounter: sealed.ui.counter };
+    case 'COMMIT':
+      return { lastSequence: sealed.prepare.sequence, lastPrimaryCounter: sealed.prepare.ui.counter };
+    case 'CHECKPOINT':
+      return { checkpointSequence: sealed.sequence };
+    case 'NEW-VIEW-HEADER':
+    case 'COMMIT-NEW-VIEW': {
+      const header = sealed.kind === 'NEW-VIEW-HEADER' ? sealed : sealed.header;
+      if (header === undefined) return { view, newView };
+      const entered = newViewReference(header, 0);
+      return { newView: entered, lastSequence: entered.end, lastPrimaryCounter: entered.counter };
+    }
+    case 'VIEW-CHANGE':
+      return { view: sealed.view };
   }
 }
 
@@ -186,48 +256,95 @@ export class Puppet {
     this.say(to, requestViewChange(this.context, this.self, view, signature));
   }
 
-  batch(view: View, bundles: readonly Bundle[], timeMs = 0): Batch {
-    const content = { proposedInView: view, time: EPOCH_MS + timeMs, recovers: [], bundles };
+  batch(view: View, bundles: readonly Bundle[], timeMs = 0, recovers: readonly RecoverRequest[] = []): Batch {
+    const content = { proposedInView: view, time: EPOCH_MS + timeMs, recovers, bundles };
     return buildBatch(modelHash, this.domain, content);
   }
 
-  /** NEW-VIEW from these VIEW-CHANGEs, with the base that follows from them. */
-  newView(viewChanges: readonly ViewChange[]): FullNewView {
-    const { validation } = new Knowledge(this.context);
-    const verdict = newViewContent(this.context, viewChanges, validation);
-    if (verdict.kind !== 'valid') throw new Error(`no NEW-VIEW: ${JSON.stringify(verdict)}`);
-    const { content } = verdict.value;
-    const header = completeDraft(this.context, content, this.voice.seal(content));
+  /**
+   * NEW-VIEW from these VIEW-CHANGEs, with the base that follows from them as far as any does, or with the one that is
+   * given. Whether it may be made of them is not asked.
+   */
+  newView(viewChanges: readonly ViewChange[], base?: readonly Prepare[]): FullNewView {
+    const header = this.voice.newView(this.#newViewContent(viewChanges, base));
     return fullNewView(header, viewChanges);
   }
 
-  /** A CHECKPOINT as the first message of the own stream: what it says of the state and of others is the caller's. */
-  firstCheckpoint(sequence: number, stateDigest: Digest, sees: (replica: ReplicaId) => number): Checkpoint {
-    return this.voice.checkpoint({
+  #newViewContent(
+    viewChanges: readonly ViewChange[],
+    base: readonly Prepare[] | undefined,
+  ): NewViewHeaderContent {
+    const { validation } = new Knowledge(this.context);
+    const right = newViewContent(this.context, viewChanges, validation);
+    if (right.kind === 'valid' && base === undefined) return right.value.content;
+    const computed = computeBase(this.context, viewChanges, validation);
+    const { low, lowDigest, lowRegistryDigest } =
+      computed.kind === 'valid'
+        ? computed.value
+        : { low: 0, lowDigest: ZERO_DIGEST, lowRegistryDigest: this.context.genesisRegistryDigest };
+    const entries = base ?? (computed.kind === 'valid' ? computed.value.base : []);
+    return {
+      kind: 'NEW-VIEW-HEADER',
+      view: viewChanges[0]!.view,
+      configurationVersion: 0,
+      references: viewChanges.map(({ ui, digest }) => ({ replica: ui.replica, ui, digest })),
+      low,
+      lowDigest,
+      lowRegistryDigest,
+      end: low + entries.length,
+      baseDigest: baseDigestOf(this.context, entries),
+    };
+  }
+
+  /**
+   * A CHECKPOINT that is in order if everything before it was. `like`: what it says of the state; of others only as much
+   * as `sees` says.
+   */
+  checkpoint(
+    voice: Voice,
+    sequence: number,
+    like: Pick<Checkpoint, 'stateDigest' | 'last' | 'registryDigest'>,
+    sees: (replica: ReplicaId) => number,
+  ): Checkpoint {
+    const { stateDigest, last, registryDigest } = like;
+    return voice.checkpoint({
       sequence,
       stateDigest,
-      last: { view: 0, primaryCounter: 1 },
+      last,
       configurationVersion: 0,
-      registryDigest: this.context.genesisRegistryDigest,
-      self: summaryOf(genesisStream(this.context)),
+      registryDigest,
+      self: voice.summary,
       seen: Array.from({ length: this.context.n }, (_, id) => ({ incarnation: 0, counter: sees(id) })),
     });
   }
 
-  /** Another trusted component for this replica, beside the first one, and the RECOVER that would register it. */
-  secondVoice(): { readonly voice: Voice; readonly recover: MinbftMessage } {
+  /** The same as one of the first messages of the own stream, while the registry is that of genesis. */
+  firstCheckpoint(sequence: number, stateDigest: Digest, sees: (replica: ReplicaId) => number): Checkpoint {
+    const last = { view: 0, primaryCounter: 1 };
+    const registryDigest = this.context.genesisRegistryDigest;
+    return this.checkpoint(this.voice, sequence, { stateDigest, last, registryDigest }, sees);
+  }
+
+  /**
+   * Another trusted component for this replica, beside the first one, and the RECOVER that would register it, with
+   * fields changed.
+   */
+  secondVoice(changes: readonly Change[] = []): { readonly voice: Voice; readonly recover: MinbftMessage } {
     const { genesis, random } = this.#world;
     const trusted = new SimTrusted(genesis.keys, modelHash, this.self, random.fork());
     trusted.lose();
     const { tcEpoch, tcId, publicKey: tcPublicKey } = trusted.registration();
-    const content = {
-      replica: this.self,
-      expectedIncarnation: 0,
-      tcEpoch,
-      tcId,
-      tcPublicKey,
-      evidence: new Uint8Array(32),
-    };
+    const content = amend(
+      {
+        replica: this.self,
+        expectedIncarnation: 0,
+        tcEpoch,
+        tcId,
+        tcPublicKey,
+        evidence: new Uint8Array(32),
+      },
+      changes,
+    );
     const digest = recoverDigest(modelHash, this.domain, content);
     const request: RecoverRequest = { ...content, signature: genesis.hostSigners[this.self]!.sign(digest) };
     return {

@@ -74,5 +74,7 @@ function check(
       return facts.holds(expected.condition, nowMs)
         ? []
         : [`never happened: ${conditionText(expected.condition)}`];
+    case 'refusal':
+      return facts.hasRefused(expected.rule) ? [] : [`nothing was refused by ${expected.rule}`];
   }
 }

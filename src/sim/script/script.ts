@@ -59,6 +59,12 @@ export type Reference =
   | { readonly kind: 'named'; readonly name: string }
   | { readonly kind: 'heard'; readonly message: MessageFilter };
 
+/** One field of what a puppet says, by its path with dots, and what it is made to say instead. */
+export interface Change {
+  readonly field: string;
+  readonly value: number | string | boolean;
+}
+
 /** What a puppet has its trusted component certify. */
 export type Statement =
   | {
@@ -71,7 +77,8 @@ export type Statement =
       readonly newView: string | undefined;
     }
   | { readonly kind: 'COMMIT'; readonly of: Reference }
-  | { readonly kind: 'COMMIT-NEW-VIEW'; readonly of: Reference }
+  /** Undefined: to the beginning of view 0. */
+  | { readonly kind: 'COMMIT-NEW-VIEW'; readonly of: Reference | undefined }
   | {
       readonly kind: 'CHECKPOINT';
       readonly sequence: SequenceNumber;
@@ -83,8 +90,18 @@ export type Statement =
       readonly view: View;
       readonly log: readonly Reference[];
       readonly stable: readonly Reference[];
+      /** The own CHECKPOINT that the log starts at. */
+      readonly anchor?: Reference;
+      readonly vouchers?: readonly Reference[];
     }
-  | { readonly kind: 'NEW-VIEW'; readonly of: readonly Reference[] };
+  /** `base`: instead of the one that follows from what it quotes. */
+  | { readonly kind: 'NEW-VIEW'; readonly of: readonly Reference[]; readonly base?: readonly Reference[] };
+
+/** What a puppet says that no trusted component certifies. */
+export type Writing =
+  | { readonly kind: 'STREAM-SYNC'; readonly anchor: Reference; readonly vouchers: readonly Reference[] }
+  /** `linked`: said to certify the registry of genesis as a link of the chain of incarnations. */
+  | { readonly kind: 'CHECKPOINT-PROOF'; readonly of: readonly Reference[]; readonly linked: boolean };
 
 /** One step; the next one is taken at once, unless this one waits. */
 export type Step =
@@ -122,13 +139,26 @@ export type Step =
       readonly name: string;
       readonly view: View;
       readonly pick: 'first' | 'last';
+      /** RECOVERs in it, by name. */
+      readonly recovers?: readonly string[];
     }
   | {
       readonly kind: 'seal';
       readonly puppet: ReplicaId;
       readonly name: string;
       readonly statement: Statement;
+      /** Certified by the second component, that of `renew`. */
+      readonly anew?: true;
+      readonly but?: readonly Change[];
     }
+  /** It takes another trusted component beside the first one; the RECOVER that registers it has this name. */
+  | {
+      readonly kind: 'renew';
+      readonly puppet: ReplicaId;
+      readonly name: string;
+      readonly but?: readonly Change[];
+    }
+  | { readonly kind: 'write'; readonly puppet: ReplicaId; readonly name: string; readonly writing: Writing }
   | {
       readonly kind: 'show';
       readonly puppet: ReplicaId;
@@ -146,7 +176,9 @@ export type Step =
 export type Expectation =
   | { readonly kind: 'clean' }
   | { readonly kind: 'violation'; readonly judge: JudgeName }
-  | { readonly kind: 'event'; readonly condition: Condition };
+  | { readonly kind: 'event'; readonly condition: Condition }
+  /** A correct replica refused something by this numbered rule. */
+  | { readonly kind: 'refusal'; readonly rule: string };
 
 /** See the top of this file. */
 export interface Script {

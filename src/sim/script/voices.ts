@@ -1,5 +1,5 @@
 /** What puppets of a script made and heard, by the names that the script gave: bodies and certified messages. */
-import type { Batch, Bundle } from '../../core/request.ts';
+import type { Batch, Bundle, RecoverRequest } from '../../core/request.ts';
 import type { ReplicaId } from '../../core/types.ts';
 import type {
   CommitNewView,
@@ -12,10 +12,12 @@ import type {
   Prepare,
   ViewChange,
 } from '../../smr/usig-stream/messages.ts';
+import { encodeRegistry } from '../../smr/registry.ts';
+import { stubOf } from '../../smr/usig-stream/builders.ts';
 import { fits } from './facts.ts';
-import type { Puppet } from './puppet.ts';
+import type { Puppet, Voice } from './puppet.ts';
 import { ScriptError } from './script.ts';
-import type { Reference, Statement, Step } from './script.ts';
+import type { Reference, Statement, Step, Writing } from './script.ts';
 import { labelOfMessage } from './seen.ts';
 
 type Made =
@@ -26,6 +28,7 @@ type Made =
 export class Voices {
   readonly #puppets = new Map<ReplicaId, Puppet>();
   readonly #made = new Map<string, Made>();
+  readonly #second = new Map<ReplicaId, Voice>();
   /** The line that is played; complaints name it. */
   line = 0;
 
@@ -45,12 +48,22 @@ export class Voices {
       case 'batch': {
         const bundle = step.pick === 'first' ? bundles[0] : bundles.at(-1);
         if (bundle === undefined) this.#fail('no client has sent a request yet (wait until a request)');
-        const batch = puppet.batch(step.view, [bundle], Math.floor(nowMs));
+        const recovers = (step.recovers ?? []).map((name) => this.#recover(puppet, name));
+        const batch = puppet.batch(step.view, [bundle], Math.floor(nowMs), recovers);
         this.#made.set(step.name, { kind: 'body', batch });
         return;
       }
       case 'seal':
-        this.#made.set(step.name, { kind: 'message', message: this.#seal(puppet, step.statement) });
+        this.#made.set(step.name, { kind: 'message', message: this.#certified(puppet, step) });
+        return;
+      case 'renew': {
+        const { voice, recover } = puppet.secondVoice(step.but);
+        this.#second.set(puppet.self, voice);
+        this.#made.set(step.name, { kind: 'message', message: recover });
+        return;
+      }
+      case 'write':
+        this.#made.set(step.name, { kind: 'message', message: this.#write(puppet, step.writing) });
         return;
       case 'wish':
         return puppet.wish(step.to, step.view);
@@ -63,8 +76,29 @@ export class Voices {
     }
   }
 
-  #seal(puppet: Puppet, statement: Statement): MinbftMessage {
-    const { voice } = puppet;
+  #certified(puppet: Puppet, step: Step & { readonly kind: 'seal' }): MinbftMessage {
+    const voice = step.anew === true ? this.#second.get(puppet.self) : puppet.voice;
+    if (voice === undefined) this.#fail(`replica ${puppet.self} has no second component (renews)`);
+    voice.changes = step.but ?? [];
+    return this.#seal(puppet, voice, step.statement);
+  }
+
+  #write(puppet: Puppet, writing: Writing): MinbftMessage {
+    if (writing.kind === 'STREAM-SYNC') {
+      const anchor = this.#checkpoint(puppet, writing.anchor);
+      const vouchers = writing.vouchers.map((one) => this.#checkpoint(puppet, one));
+      return { kind: 'STREAM-SYNC', author: anchor.ui.replica, anchor, vouchers };
+    }
+    const certificate = { checkpoints: writing.of.map((one) => this.#checkpoint(puppet, one)) };
+    const registry = encodeRegistry(puppet.context.genesis);
+    return {
+      kind: 'CHECKPOINT-PROOF',
+      certificate,
+      links: writing.linked ? [{ certificate, registry }] : [],
+    };
+  }
+
+  #seal(puppet: Puppet, voice: Voice, statement: Statement): MinbftMessage {
     switch (statement.kind) {
       case 'PREPARE': {
         const body = this.#find(puppet, { kind: 'named', name: statement.body });
@@ -79,21 +113,27 @@ export class Voices {
       case 'COMMIT':
         return voice.commit(this.#proposal(puppet, statement.of));
       case 'COMMIT-NEW-VIEW':
-        return voice.enter(this.#header(puppet, statement.of));
+        return voice.enter(statement.of === undefined ? undefined : this.#header(puppet, statement.of));
       case 'CHECKPOINT': {
         const like = statement.like === undefined ? undefined : this.#checkpoint(puppet, statement.like);
         const stateDigest = like?.stateDigest ?? puppet.heard('PREPARE')?.batchDigest;
         if (stateDigest === undefined) this.#fail('no digest was heard yet that could stand for a state');
         const sees = (replica: ReplicaId): number => (replica === like?.ui.replica ? like.ui.counter : 0);
-        return puppet.firstCheckpoint(statement.sequence, stateDigest, sees);
+        const {
+          last = { view: 0, primaryCounter: 1 },
+          registryDigest = puppet.context.genesisRegistryDigest,
+        } = like ?? {};
+        return puppet.checkpoint(voice, statement.sequence, { stateDigest, last, registryDigest }, sees);
       }
       case 'VIEW-CHANGE': {
-        const log = statement.log.map((one) => this.#message(puppet, one) as MinbftMessage & LogEntry);
+        const log = statement.log.map((one) => entryOf(this.#message(puppet, one)));
         const checkpoints = statement.stable.map((one) => this.#checkpoint(puppet, one));
         const newViews = log.flatMap((entry) => this.#proofOf(puppet, entry));
         return voice.viewChange(statement.view, {
           log,
           newViews,
+          ...(statement.anchor === undefined ? {} : { anchor: this.#checkpoint(puppet, statement.anchor) }),
+          vouchers: (statement.vouchers ?? []).map((one) => this.#checkpoint(puppet, one)),
           ...(checkpoints.length === 0 ? {} : { stable: { checkpoints } }),
         });
       }
@@ -102,12 +142,13 @@ export class Voices {
           statement.of
             .map((one) => this.#viewChange(puppet, one))
             .sort((a, b) => a.ui.replica - b.ui.replica),
+          statement.base?.map((one) => this.#proposal(puppet, one)),
         );
     }
   }
 
   /** A log that shows a COMMIT-NEW-VIEW must show the NEW-VIEW itself beside it. */
-  #proofOf(puppet: Puppet, entry: MinbftMessage): NewViewProof[] {
+  #proofOf(puppet: Puppet, entry: LogEntry): NewViewProof[] {
     if (entry.kind !== 'COMMIT-NEW-VIEW') return [];
     const proof = puppet.heard('NEW-VIEW', ({ header }) => header.digest === entry.header?.digest);
     return proof === undefined ? [] : [proof];
@@ -136,6 +177,11 @@ export class Voices {
     return message.kind === 'PREPARE' ? message : this.#fail(`${show(reference)} is no PREPARE`);
   }
 
+  #recover(puppet: Puppet, name: string): RecoverRequest {
+    const message = this.#message(puppet, { kind: 'named', name });
+    return message.kind === 'RECOVER' ? message.request : this.#fail(`${name} is no RECOVER`);
+  }
+
   #checkpoint(puppet: Puppet, reference: Reference): Checkpoint {
     const message = this.#message(puppet, reference);
     return message.kind === 'CHECKPOINT' ? message : this.#fail(`${show(reference)} is no CHECKPOINT`);
@@ -156,6 +202,12 @@ export class Voices {
   #fail(text: string): never {
     throw new ScriptError(this.line, text);
   }
+}
+
+/** A message as it stands in a log. */
+function entryOf(message: MinbftMessage): LogEntry {
+  if (message.kind === 'VIEW-CHANGE') return stubOf(message);
+  return message.kind === 'NEW-VIEW' ? message.header : (message as MinbftMessage & LogEntry);
 }
 
 function show(reference: Reference): string {
