@@ -119,7 +119,10 @@ async function once(settings: Settings, seed: number): Promise<{ kills: number; 
     await site.dispose(keep);
   }
   for (const failure of failures) console.log(`FAILED seed ${seed}: ${failure}`);
-  if (keep) console.log(`kept: ${site.root}`);
+  if (keep)
+    console.log(
+      `kept: ${site.root}${site.fragile === undefined ? '' : ` (umount ${site.folder(site.fragile)}/store before you remove it)`}`,
+    );
   return { kills: nemesis.kills, failures };
 }
 
