@@ -16,7 +16,7 @@ import type { ReplaySummary } from './replay.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const QUINT = join(ROOT, 'node_modules/@informalsystems/quint/dist/src/cli.js');
-const INSTANCES = join(ROOT, 'spec/instances.qnt');
+const INSTANCES = join(ROOT, 'spec/instances');
 const TRACES = join(ROOT, 'spec/traces');
 /** As in the instance `correct3`. */
 const LIMITS = { checkpointInterval: 8, pipelineFactor: 2 };
@@ -60,7 +60,7 @@ function simulate(budget: Budget): { readonly status: number | null; readonly ou
   } = budget;
   return quint([
     'run',
-    INSTANCES,
+    join(INSTANCES, `${instance}.qnt`),
     '--backend=typescript',
     `--main=${instance}`,
     `--step=${step}`,
@@ -122,3 +122,57 @@ test(
     assert.ok(summaries.some(({ baseExecuted, views }) => baseExecuted && views > 0));
   },
 );
+
+test('no invariant is violated with a Byzantine primary, which is convicted now and then', { skip }, () => {
+  const { status, output } = simulate({
+    instance: 'byzantine3',
+    step: 'deceitful',
+    samples: 12,
+    steps: 30,
+    seed: 1,
+    witnesses: ['executes', 'changesView', 'convicts'],
+  });
+  assert.equal(status, 0, output);
+  for (const witness of ['executes', 'changesView', 'convicts'])
+    assert.ok(met(output, witness) > 0, `${witness}: ${output}`);
+});
+
+test('no invariant is violated when a replica loses its counter and comes back', { skip }, () => {
+  const { status, output } = simulate({
+    instance: 'recover3',
+    samples: 5,
+    steps: 55,
+    seed: 5,
+    witnesses: ['stabilizes', 'registers', 'returns'],
+  });
+  assert.equal(status, 0, output);
+  for (const witness of ['stabilizes', 'registers', 'returns'])
+    assert.ok(met(output, witness) > 0, `${witness}: ${output}`);
+});
+
+/** Deliberate mistakes: which invariant notices them, from which seed on, within how many traces. */
+const MISTAKES = [
+  { instance: 'unpinned3', invariant: 'agreement', samples: 20, steps: 25, seed: 1 },
+  { instance: 'noFloor3', invariant: 'hypotheticalViewChange', samples: 20, steps: 30, seed: 1 },
+  { instance: 'holes3', invariant: 'hypotheticalViewChange', samples: 1, steps: 30, seed: 0x3542 },
+];
+
+for (const mistake of MISTAKES)
+  test(`the mistake of ${mistake.instance} is noticed by ${mistake.invariant}`, { skip }, () => {
+    const { status, output } = simulate({ ...mistake, step: 'deceitful' });
+    assert.notEqual(status, 0, output);
+    assert.match(output, /Invariant violated/u);
+  });
+
+test('a base that is executed on arrival leads to disagreement in a constructed history', { skip }, () => {
+  const { status, output } = quint([
+    'test',
+    join(INSTANCES, 'arrival5.qnt'),
+    '--backend=typescript',
+    '--main=arrival5',
+    '--match=baseOnArrivalTest',
+    '--max-samples=1',
+    '--verbosity=1',
+  ]);
+  assert.equal(status, 0, output);
+});
