@@ -273,7 +273,9 @@ export function intakeCheckpointProof(s: ReplicaState, from: ReplicaId, message:
 function takeLink(s: ReplicaState, link: RegistryLink): void {
   const verdict = validCheckpointCertificate(s.streamContext, link.certificate, s.knowledge.validation);
   if (verdict.kind !== 'valid') return;
-  const keys = s.knowledge.book.addLink(link);
+  const keys = s.knowledge.book.addLink(link, (rule) =>
+    s.context.trace?.({ rule, passed: false, about: 'registry link', state: s.mode }),
+  );
   if (keys === undefined) return;
   s.trust(keys);
   s.checkpointsChanged = true;

@@ -73,7 +73,10 @@ function decidedEntry(s: ReplicaState, n: SequenceNumber): Prepare | undefined {
     if (content?.base === undefined || n <= content.header.low) return undefined;
     return content.base[n - content.header.low - 1];
   }
-  if (!group.votes.hasVoters(n, s.quorum)) return undefined;
+  if (!group.votes.hasVoters(n, s.quorum)) {
+    if (group.votes.hasVoters(n, 1)) s.rule('MinBFT.EXEC.1', false);
+    return undefined;
+  }
   return decidedByVotes(s, group, n);
 }
 

@@ -8,6 +8,7 @@ import type { IncarnationEntry, Registry } from '../../smr/registry.ts';
 import { currentEntry, entryOf, trustedKeyOf } from '../../smr/registry.ts';
 import type { StreamContext } from '../../smr/usig-stream/context.ts';
 import { validRegistryLink } from '../../smr/usig-stream/links.ts';
+import type { UsigStreamRule } from '../../smr/usig-stream/rules.ts';
 import { registryDigest } from '../../smr/usig-stream/context.ts';
 import { makeFullNewView } from '../../smr/usig-stream/nested.ts';
 import type {
@@ -92,13 +93,17 @@ export class IncarnationBook {
 
   /**
    * Adds a link whose certificate holds: its keys were known before it (LINK.1) and its registry only adds to the one
-   * before (LINK.2). Undefined if it does not fit; otherwise the keys that are new.
+   * before (LINK.2). Undefined if it does not fit; otherwise the keys that are new. `onRefused` is told by which rule it
+   * does not.
    */
-  addLink(link: RegistryLink): TrustedKey[] | undefined {
+  addLink(link: RegistryLink, onRefused?: (rule: UsigStreamRule) => void): TrustedKey[] | undefined {
     const sequence = link.certificate.checkpoints[0]?.sequence ?? 0;
     if (this.#links.some((other) => other.sequence >= sequence)) return undefined;
     const judged = validRegistryLink(this.#context, this.linked, link);
-    if (judged.kind !== 'valid') return undefined;
+    if (judged.kind !== 'valid') {
+      if (judged.kind === 'invalid') onRefused?.(judged.rule);
+      return undefined;
+    }
     this.#links.push({ link, sequence, registry: judged.value });
     return this.learn(judged.value);
   }

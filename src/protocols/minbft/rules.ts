@@ -24,7 +24,8 @@ export const MINBFT_OWN_RULES = [
   guard('MinBFT.LEADER.4', 'pads to the next checkpoint boundary while a RECOVER is not covered'),
   guard('MinBFT.LEADER.5', 'holds a RECOVER that comes within 2cp orders of the previous one'),
   defence('MinBFT.BACKUP.1', 'commits only in the view of its own stream'),
-  guard('MinBFT.BACKUP.2', 'commits to the next order, skipping only what own and stable checkpoint cover'),
+  // Proposals come out of the primary's stream: PREPARE.5 gives them ascending numbers, the counter ascending values.
+  defence('MinBFT.BACKUP.2', 'commits to the next order, skipping only what own and stable checkpoint cover'),
   guard('MinBFT.BACKUP.3', 'commits only with the body at hand and every seal in it valid'),
   guard('MinBFT.BACKUP.4', 'commits only inside the window of its own and the stable checkpoint'),
   guard('MinBFT.BACKUP.5', 'defers the COMMIT while the time of the batch is more than 5 s ahead (D4)'),
@@ -33,7 +34,7 @@ export const MINBFT_OWN_RULES = [
   guard('MinBFT.EXEC.2', 'executes nothing of a base before f+1 replicas committed to its NEW-VIEW'),
   guard('MinBFT.EXEC.3', 'counts a vote only under the incarnation that the registry names before the order'),
   guard('MinBFT.EXEC.4', 'does not count a replica for the order that holds its own RECOVER'),
-  defence('MinBFT.EXEC.5', 'executes nothing in a view below that of the checkpoint it was installed from'),
+  guard('MinBFT.EXEC.5', 'executes nothing in a view below that of the checkpoint it was installed from'),
   guard(
     'MinBFT.EXEC.6',
     'executes only what its own incarnation of the view allows (COMMIT-NV by incarnation)',

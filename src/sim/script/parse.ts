@@ -50,7 +50,7 @@ export const HEAD_USAGE = {
   replicas: 'replicas COUNT (odd; f = (COUNT - 1) / 2)',
   seed: 'seed NUMBER',
   judge: 'judge everything | judge outcomes',
-  expect: 'expect clean | expect violation JUDGE | expect event CONDITION | expect refusal RULE',
+  expect: 'expect clean | expect violation JUDGE | expect event CONDITION | expect refusal RULE [for RULE]',
   with: 'with mistake MUTANT expect violation JUDGE',
   puppet: 'puppet A,B',
   byzantine: 'byzantine A BEHAVIOUR',
@@ -239,8 +239,12 @@ function readExpectation(words: Words): Expectation {
       return { kind: 'violation', judge: words.one(JUDGES) };
     case 'event':
       return { kind: 'event', condition: readCondition(words) };
-    case 'refusal':
-      return { kind: 'refusal', rule: words.take('a numbered rule') };
+    case 'refusal': {
+      const rule = words.take('a numbered rule');
+      return words.skip('for')
+        ? { kind: 'refusal', rule, for: words.take('a numbered rule') }
+        : { kind: 'refusal', rule };
+    }
   }
 }
 

@@ -79,7 +79,7 @@ function expectationText(expected: Expectation): string {
     case 'event':
       return `event ${conditionText(expected.condition)}`;
     case 'refusal':
-      return `refusal ${expected.rule}`;
+      return `refusal ${expected.rule}${expected.for === undefined ? '' : ` for ${expected.for}`}`;
   }
 }
 

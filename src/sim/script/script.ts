@@ -177,8 +177,11 @@ export type Expectation =
   | { readonly kind: 'clean' }
   | { readonly kind: 'violation'; readonly judge: JudgeName }
   | { readonly kind: 'event'; readonly condition: Condition }
-  /** A correct replica refused something by this numbered rule. */
-  | { readonly kind: 'refusal'; readonly rule: string };
+  /**
+   * Something was refused by this numbered rule. `for`: a rule that is a part of it, and that alone was broken (what a base
+   * is made of is compared as a whole).
+   */
+  | { readonly kind: 'refusal'; readonly rule: string; readonly for?: string };
 
 /** See the top of this file. */
 export interface Script {

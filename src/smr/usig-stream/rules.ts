@@ -12,7 +12,8 @@ export interface RuleDescription {
 
 /** Every rule of streams, VIEW-CHANGE, NEW-VIEW, base and anchors. */
 export const USIG_STREAM_RULES = [
-  { id: 'MinBFT.STEP.PRE.1', kind: 'guard', text: 'a dead stream accepts nothing' },
+  // Replicas take nothing in for a dead stream, and a log is replayed from a start that is alive.
+  { id: 'MinBFT.STEP.PRE.1', kind: 'defence', text: 'a dead stream accepts nothing' },
   {
     id: 'MinBFT.STEP.PRE.2',
     kind: 'guard',
