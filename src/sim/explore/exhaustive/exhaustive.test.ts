@@ -36,8 +36,12 @@ describe('exhaustive search', () => {
   });
 
   it('sleep sets leave out transitions and no states', () => {
-    for (const merge of [true, false]) {
-      const scope = { requests: 2, order: 'link', merge } as const;
+    const scopes = [
+      { requests: 2, order: 'link', merge: true },
+      { requests: 2, order: 'link', merge: false },
+      { timeouts: 1, order: 'link' },
+    ] as const;
+    for (const scope of scopes) {
       const plain = walk(scope);
       const reduced = walk({ ...scope, reduce: true });
       assert.equal(reduced['complete'], 1);

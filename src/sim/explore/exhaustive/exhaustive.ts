@@ -15,7 +15,7 @@ import type { Configuration, ExhaustiveOptions } from './configuration.ts';
 import { judgePath } from './judged-replay.ts';
 import type { PathStep } from './judged-replay.ts';
 import { LocalStates, TIMEOUT } from './local-states.ts';
-import type { EventId, LocalState, MessageId } from './local-states.ts';
+import type { EventId, LocalState, MessageId, Said } from './local-states.ts';
 
 /** Something that may happen next: a replica and its event, as one number. */
 type Choice = number;
@@ -73,9 +73,12 @@ export class ExhaustiveSearch implements Search {
     const { n } = this.#configuration;
     const roots = Array.from({ length: n }, (_, id) => this.#local.root(id));
     let links: Links = Array.from({ length: n * n }, () => []);
-    for (const root of roots) links = this.#withSaid(links, root);
-    this.#visited.set(this.#nameOf(roots), NOTHING);
-    this.#push(roots, links, new Set(), undefined, undefined);
+    roots.forEach(({ said }, id) => {
+      links = this.#withSaid(links, id, said);
+    });
+    const states = roots.map(({ state }) => state);
+    this.#visited.set(this.#nameOf(states), NOTHING);
+    this.#push(states, links, new Set(), undefined, undefined);
   }
 
   advance(): boolean {
@@ -129,10 +132,10 @@ export class ExhaustiveSearch implements Search {
     const replica = choice % REPLICAS_MAX;
     const event = Math.floor(choice / REPLICAS_MAX) + TIMEOUT;
     const before = frame.states[replica]!;
-    const after = this.#local.after(before, event);
+    const { state: after, said } = this.#local.after(before, event);
     this.#transitions += 1;
     const states = frame.states.map((state, id) => (id === replica ? after : state));
-    const links = this.#withSaid(this.#without(frame.links, replica, event), after);
+    const links = this.#withSaid(this.#without(frame.links, replica, event), replica, said);
     // What sleeps goes on sleeping unless it is about the replica that moved.
     const sleep = new Set<Choice>();
     for (const one of frame.sleep) if (one % REPLICAS_MAX !== replica) sleep.add(one);
@@ -151,11 +154,10 @@ export class ExhaustiveSearch implements Search {
       if (this.#options.reduce) frame.sleep.add(choice);
       return;
     }
-    this.#visited.set(
-      name,
-      known.filter((one) => sleep.has(one)),
-    );
-    this.#push(states, links, sleep, choice, left);
+    // Only what slept both times is explored elsewhere for certain.
+    const both = known.filter((one) => sleep.has(one));
+    this.#visited.set(name, both);
+    this.#push(states, links, new Set(both), choice, left);
   }
 
   #push(
@@ -204,7 +206,7 @@ export class ExhaustiveSearch implements Search {
     return states.reduce((name, { id }) => name * LOCAL_MAX + id, 0);
   }
 
-  #withSaid(links: Links, { replica, said }: LocalState): Links {
+  #withSaid(links: Links, replica: ReplicaId, said: Said): Links {
     if (said.length === 0) return links;
     const n = this.#configuration.n;
     const more = [...links];

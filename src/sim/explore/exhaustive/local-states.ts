@@ -19,6 +19,9 @@ export type EventId = number;
 /** The event id of a time-out. */
 export const TIMEOUT: EventId = -1;
 
+/** Messages with their receivers, in the order of sending. */
+export type Said = readonly { readonly to: ReplicaId; readonly message: MessageId }[];
+
 /** One local state. */
 export interface LocalState {
   readonly id: number;
@@ -29,8 +32,8 @@ export interface LocalState {
   /** Events so far. */
   readonly length: number;
   readonly timeouts: number;
-  /** What is said on the way from the parent to here, in order. */
-  readonly said: readonly { readonly to: ReplicaId; readonly message: MessageId }[];
+  /** What is said on the way from the parent to here. Other ways may say it at other steps. */
+  readonly said: Said;
   /** Digest of sequence number i+1 at i. */
   readonly executed: readonly Digest[];
   readonly canTimeOut: boolean;
@@ -38,7 +41,13 @@ export interface LocalState {
   readonly accused: readonly ReplicaId[];
   /** All that was seen of it: equal for states that are taken for one. */
   readonly signature: string;
-  readonly next: Map<EventId, LocalState>;
+  readonly next: Map<EventId, Step>;
+}
+
+/** What one event leads to. */
+export interface Step {
+  readonly state: LocalState;
+  readonly said: Said;
 }
 
 /** Machines that stand at a state and are kept to go on from there. */
@@ -73,13 +82,13 @@ export class LocalStates {
   }
 
   /** The state of a replica before its first event. */
-  root(replica: ReplicaId): LocalState {
+  root(replica: ReplicaId): Step {
     const machine = new BareMachine(replica, this.#around);
     return this.#enter(machine, undefined, TIMEOUT, machine.begin());
   }
 
-  /** The state after one more event. */
-  after(state: LocalState, event: EventId): LocalState {
+  /** What one more event leads to. */
+  after(state: LocalState, event: EventId): Step {
     const known = state.next.get(event);
     if (known !== undefined) return known;
     const machine = this.#machineAt(state);
@@ -115,11 +124,11 @@ export class LocalStates {
     parent: LocalState | undefined,
     event: EventId,
     outputs: readonly Output[],
-  ): LocalState {
+  ): Step {
     const said = outputs.map(({ to, message }) => ({ to, message: this.#idFor(message) }));
     const signature = this.#merges ? this.#signatureOf(machine, parent, event, said) : '';
     const known = this.#merges ? this.#bySignature.get(signature) : undefined;
-    if (known !== undefined) return known;
+    if (known !== undefined) return { state: known, said };
     const state: LocalState = {
       id: this.#states.length,
       replica: machine.self,
@@ -140,16 +149,11 @@ export class LocalStates {
     if (this.#merges) this.#bySignature.set(signature, state);
     if (this.#live.size >= LIVE_MAX) this.#live.clear();
     this.#live.set(state.id, machine);
-    return state;
+    return { state, said };
   }
 
   /** The events without their order, everything said on the way, and what can be seen. */
-  #signatureOf(
-    machine: BareMachine,
-    parent: LocalState | undefined,
-    event: EventId,
-    said: LocalState['said'],
-  ): string {
+  #signatureOf(machine: BareMachine, parent: LocalState | undefined, event: EventId, said: Said): string {
     const events: EventId[] = parent === undefined ? [] : [event];
     const words = [said];
     for (let state = parent; state !== undefined; state = state.parent) {
