@@ -6,13 +6,15 @@ import type { Logger } from 'pino';
 import { writeFileAtomically } from './disk.ts';
 import { foldersOf } from './data-folder.ts';
 import type { NodeConfig } from './node-config.ts';
+import { PipeLog } from './pipe-log.ts';
 
 /** A structured log (JSON lines) to standard error or a file. Nothing secret is ever given to it. */
 export function createLogger(config: NodeConfig): Logger {
   const { logFile, logLevel, replica } = config;
   if (logFile !== undefined) fs.mkdirSync(path.dirname(logFile), { recursive: true, mode: 0o700 });
-  // Written at once: what a process said before it died is what one wants to read.
-  const destination = pino.destination({ dest: logFile ?? 2, sync: true });
+  // To a file it is written at once: what a process said before it died is what one wants to read.
+  const isFile = logFile !== undefined || fs.fstatSync(2).isFile();
+  const destination = isFile ? pino.destination({ dest: logFile ?? 2, sync: true }) : new PipeLog(2);
   return pino({ level: logLevel, base: { replica }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }
 
