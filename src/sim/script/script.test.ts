@@ -89,6 +89,24 @@ describe('scripts', () => {
     assert.throws(() => runScript(parseScript(`${HEAD}release late`)), /line 5: no rule is called late/);
   });
 
+  it('have puppets say things with one field changed, and see by which rule they are refused', () => {
+    const head = `${HEAD}puppet 2\nexpect refusal MinBFT.STEP.COMMIT-NEW-VIEW.1\n`;
+    const seal = '2 seals bad = COMMIT-NEW-VIEW to genesis';
+    assert.deepEqual(runScript(parseScript(`${head}${seal}\n2 shows bad to 0,1\nwait 20`)).unmet, []);
+    assert.deepEqual(runScript(parseScript(`${head}${seal}\nwait 20`)).unmet, [
+      'nothing was refused by MinBFT.STEP.COMMIT-NEW-VIEW.1',
+    ]);
+    assert.throws(
+      () => runScript(parseScript(`${head}${seal} but sequence 4`)),
+      /there is no field sequence/,
+    );
+    assert.match(complaint(`${head}${seal} but header {}`), /expected a number, a text or a truth value/);
+    assert.throws(
+      () => runScript(parseScript(`${head}2 seals bad anew = COMMIT-NEW-VIEW to genesis`)),
+      /replica 2 has no second component/,
+    );
+  });
+
   it('report a step that is never reached, and an event that never happens', () => {
     const stuck = runScript(parseScript(`${HEAD}calm after 50\nwait until 1 executed n99\ncrash 1`));
     assert.match(stuck.unmet.join(), /still waiting at line 6/);
