@@ -18,8 +18,11 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const QUINT = join(ROOT, 'node_modules/@informalsystems/quint/dist/src/cli.js');
 const INSTANCES = join(ROOT, 'spec/instances');
 const TRACES = join(ROOT, 'spec/traces');
-/** As in the instance `correct3`. */
-const LIMITS = { checkpointInterval: 8, pipelineFactor: 2 };
+/** Limits of the instances whose traces are replayed, as in `spec/instances`. */
+const LIMITS = {
+  correct3: { checkpointInterval: 8, pipelineFactor: 2 },
+  checkpoint3: { checkpointInterval: 2, pipelineFactor: 2 },
+} as const;
 
 const skip = existsSync(QUINT)
   ? false
@@ -79,46 +82,50 @@ function met(output: string, witness: string): number {
   return Number(new RegExp(`^${witness} was witnessed in (\\d+) trace`, 'mu').exec(output)?.[1] ?? 0);
 }
 
+/** Committed traces: file names start with the instance. */
+const COMMITTED = readdirSync(TRACES)
+  .sort()
+  .map((name) => ({
+    states: statesOf(gunzipSync(readFileSync(join(TRACES, name))).toString()),
+    limits: LIMITS[name.split('-')[0] as keyof typeof LIMITS],
+  }));
+
 test('committed traces of the specification are what replicas do', () => {
-  const names = readdirSync(TRACES).sort();
-  assert.ok(names.length >= 2);
-  const summaries = names.map((name) =>
-    replay(statesOf(gunzipSync(readFileSync(join(TRACES, name))).toString()), LIMITS),
-  );
+  const summaries = COMMITTED.map(({ states, limits }) => replay(states, limits));
   assert.ok(summaries.some(({ views, baseExecuted }) => views >= 1 && baseExecuted));
   assert.ok(summaries.some(({ views }) => views >= 2));
+  assert.ok(summaries.some(({ views, restarts }) => views >= 1 && restarts >= 3));
 });
 
 test('a trace that a replica does not follow is noticed', () => {
-  const [name] = readdirSync(TRACES).sort();
-  const text = gunzipSync(readFileSync(join(TRACES, name!))).toString();
-  const states = statesOf(text);
+  const { states, limits } = COMMITTED[0]!;
   // Without one delivery everything after it is off.
   const lost = states.findIndex((state) => (state['last'] as { act: string }).act === 'deliver');
-  assert.throws(() => replay([...states.slice(0, lost), ...states.slice(lost + 1)], LIMITS));
+  assert.throws(() => replay([...states.slice(0, lost), ...states.slice(lost + 1)], limits));
 });
 
 test(
   'fresh traces: invariants hold, witnesses are met, and replicas follow them step by step',
   { skip },
   () => {
-    const samples = 12;
+    const samples = 10;
     const { status, output } = simulate({
-      instance: 'correct3',
+      instance: 'checkpoint3',
       step: 'hasty',
-      invariant: 'agreement',
       samples,
-      steps: 45,
-      seed: 1,
-      witnesses: ['executes', 'changesView', 'executesBase'],
+      steps: 55,
+      seed: 2,
+      witnesses: ['executes', 'changesView', 'executesBase', 'stabilizes'],
       extra: [`--n-traces=${samples}`, `--out-itf=${join(folder, 'trace_{seq}.json')}`],
     });
     assert.equal(status, 0, output);
-    for (const witness of ['executes', 'changesView', 'executesBase'])
+    for (const witness of ['executes', 'changesView', 'executesBase', 'stabilizes'])
       assert.ok(met(output, witness) > 0, `${witness}: ${output}`);
     const summaries: ReplaySummary[] = [];
     for (let index = 0; index < samples; index += 1)
-      summaries.push(replay(statesOf(readFileSync(join(folder, `trace_${index}.json`), 'utf8')), LIMITS));
+      summaries.push(
+        replay(statesOf(readFileSync(join(folder, `trace_${index}.json`), 'utf8')), LIMITS.checkpoint3),
+      );
     assert.ok(summaries.some(({ baseExecuted, views }) => baseExecuted && views > 0));
   },
 );
