@@ -332,3 +332,39 @@ describe('D-16: files of a real disk', () => {
     }
   });
 });
+
+describe('D-08: a system that writes and reads a few bytes at a time', () => {
+  it('gets everything all the same', async (t) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'moiety-short-'));
+    t.after(() => fs.rmSync(folder, { recursive: true }));
+    const { write, readSync } = fs;
+    let calls = 0;
+    const shortWrite = (
+      ...[descriptor, bytes, from, length, at, done]: [number, Uint8Array, number, number, number, () => void]
+    ): void => {
+      calls += 1;
+      write(descriptor, bytes, from, Math.min(length, 7), at, done);
+    };
+    const shortRead = (
+      ...[descriptor, bytes, from, length, at]: [number, Uint8Array, number, number, number]
+    ): number => readSync(descriptor, bytes, from, Math.min(length, 5), at);
+    t.mock.method(fs, 'write', shortWrite as unknown as typeof fs.write);
+    t.mock.method(fs, 'readSync', shortRead as unknown as typeof fs.readSync);
+    const opened = await Opened.at(systemDisk, folder);
+    for (let index = 1; index <= 3; index += 1) await opened.write(recordAt(index), index);
+    await opened.journal.close();
+    assert.deepEqual((await Opened.at(systemDisk, folder)).records, [1, 2, 3].map(recordAt));
+    const blocks = path.join(folder, 'blocks');
+    const onFatal = (sentence: string): void => assert.fail(sentence);
+    const options = { disk: systemDisk, folder: blocks, replicas: 3, durable: true, onFatal };
+    const store = await openBlockStore(options);
+    for (let height = 1; height <= HEIGHT; height += 1) store.append(blockAt(height));
+    assert.ok(await store.flush());
+    await store.close();
+    const again = await openBlockStore(options);
+    assert.equal(again.height, HEIGHT);
+    checkBlocks(again, 'short writes');
+    await again.close();
+    assert.ok(calls > 50);
+  });
+});
