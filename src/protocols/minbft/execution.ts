@@ -73,10 +73,7 @@ function decidedEntry(s: ReplicaState, n: SequenceNumber): Prepare | undefined {
     if (content?.base === undefined || n <= content.header.low) return undefined;
     return content.base[n - content.header.low - 1];
   }
-  if (!group.votes.hasVoters(n, s.quorum)) {
-    if (group.votes.hasVoters(n, 1)) s.rule('MinBFT.EXEC.1', false);
-    return undefined;
-  }
+  if (!group.votes.hasVoters(n, s.quorum)) return undefined;
   return decidedByVotes(s, group, n);
 }
 
@@ -100,7 +97,11 @@ export function advanceExecution(s: ReplicaState): boolean {
   updateExecutingView(s);
   const n = s.executed + 1;
   const entry = decidedEntry(s, n);
-  if (entry === undefined) return false;
+  if (entry === undefined) {
+    const { votes } = s.groups.executing;
+    if (votes.hasVoters(n, 1) && !votes.hasVoters(n, s.quorum)) s.rule('MinBFT.EXEC.1', false);
+    return false;
+  }
   const batch = s.bodies.get(entry.batchDigest);
   if (batch === undefined) {
     wantBody(s, entry, n);
