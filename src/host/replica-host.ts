@@ -133,7 +133,7 @@ export class ReplicaHost<M> {
       onSealed: (ui) => this.#give({ kind: 'sealed', ui }),
       onStart: (result) => this.#onTriaged(result),
       halt: (reason) => this.#halt(reason),
-      isTaken: (identity) => isTakenByAnother(self, settings.members.length, executor, identity),
+      isTaken: (identity) => isTakenByAnother(self, settings, executor, identity),
       recoverRequest: (identity) => recoverRequestFor(self, crypto, domain, identity),
       note: (name, detail) => ports.observer.note(name, detail),
     });

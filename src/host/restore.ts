@@ -97,12 +97,14 @@ function trustKeys(parts: RestoreParts): boolean {
 /** Whether the executed registry binds this component to another replica. */
 export function isTakenByAnother(
   self: ReplicaId,
-  n: number,
+  settings: ClusterSettings,
   executor: Pick<LedgerExecutor, 'protocolState'>,
   identity: TrustedIdentity,
 ): boolean {
-  const registry = decodeRegistry(executor.protocolState, n);
-  return (registry?.members ?? []).some(
+  // Before anything was executed the registry is that of genesis: folders mixed up at the first start are found, too.
+  const registry =
+    decodeRegistry(executor.protocolState, settings.members.length) ?? genesisRegistry(settings);
+  return registry.members.some(
     (entries, replica) =>
       replica !== self &&
       entries.some(

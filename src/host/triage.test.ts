@@ -4,6 +4,9 @@ import type { Digest, TcEpoch } from '../core/types.ts';
 import type { RecentCertificate, TrustedIdentity } from '../trusted/contract.ts';
 import { JournalImage } from './image.ts';
 import { encodeRecord } from './records.ts';
+import { createSimGenesis } from '../sim/cluster-settings.ts';
+import { drawScenario } from '../sim/scenario.ts';
+import { isTakenByAnother } from './restore.ts';
 import { triageStart } from './triage.ts';
 
 const EPOCH = '00000000000000aa' as TcEpoch;
@@ -146,4 +149,14 @@ describe('journal image', () => {
   it('refuses bytes that it did not write', () => {
     assert.equal(new JournalImage(EPOCH).apply(new Uint8Array([250, 1])), false);
   });
+});
+
+test('a component of another replica is found before anything was executed, too', () => {
+  const { settings } = createSimGenesis(drawScenario(1, { replicas: 3 }), 'minbft');
+  const nothing = { protocolState: new Uint8Array(0) };
+  for (const { id, trusted } of settings.members) {
+    const identity = { ...trusted, persistent: true, counter: 0 } as TrustedIdentity;
+    for (const self of [0, 1, 2])
+      assert.equal(isTakenByAnother(self, settings, nothing, identity), self !== id);
+  }
 });

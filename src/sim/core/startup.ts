@@ -76,7 +76,7 @@ export function triageMachine(
   service: CoreService,
 ): CoreTriage {
   const identity = trusted.identity();
-  const isTaken = isTakenByAnother(id, genesis.settings.members.length, service, identity);
+  const isTaken = isTakenByAnother(id, genesis.settings, service, identity);
   const first = triageStart(identity, image, undefined, isTaken);
   const triage =
     first.kind === 'askRecent' ? triageStart(identity, image, trusted.recent(first.count)) : first;
