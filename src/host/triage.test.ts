@@ -151,7 +151,7 @@ describe('journal image', () => {
   });
 });
 
-test('a component of another replica is found before anything was executed, too', () => {
+it('a component of another replica is found before anything was executed, too', () => {
   const { settings } = createSimGenesis(drawScenario(1, { replicas: 3 }), 'minbft');
   const nothing = { protocolState: new Uint8Array(0) };
   for (const { id, trusted } of settings.members) {
