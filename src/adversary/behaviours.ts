@@ -116,6 +116,13 @@ const TABLE = [
     where: 'anywhere',
   },
   {
+    name: 'run-ahead',
+    text: 'Hides one statement and seals hundreds behind it, which all have to wait for it.',
+    seenAs: 'suspected',
+    where: 'simulator',
+    drawn: false,
+  },
+  {
     name: 'fabricate-request',
     text: 'Proposes batches with requests that no client signed, with requests twice or executed long ago, with wrong times, or without ever showing the body.',
     seenAs: 'suspected',

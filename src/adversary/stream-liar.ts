@@ -16,7 +16,7 @@ import { adaptive, coalition, shun } from './strategies/company.ts';
 import { equivocate, lieCheckpoint } from './strategies/equivocation.ts';
 import { mutate, relabel } from './strategies/mutation.ts';
 import { doubleNewView, wrongBase } from './strategies/new-views.ts';
-import { burn, skipCommit, staleView, usurp } from './strategies/order.ts';
+import { burn, runAhead, skipCommit, staleView, usurp } from './strategies/order.ts';
 import { censor, fabricateRequest, misdate } from './strategies/proposals.ts';
 import { provoking } from './strategies/provoke.ts';
 import type { LiarDesk, Strategy, StrategyFactory } from './strategies/strategy.ts';
@@ -38,6 +38,7 @@ const FACTORIES: Readonly<Partial<Record<Behaviour, StrategyFactory>>> = {
   'skip-commit': skipCommit,
   usurp,
   burn,
+  'run-ahead': runAhead,
   'fabricate-request': fabricateRequest,
   misdate,
   'lie-transfer': lieTransfer,

@@ -29,6 +29,8 @@ export type ComponentFault = PlannedFault & { readonly kind: 'component' };
 /** A component as troubles see it; what it does not know of is left out. */
 export interface TroubledComponent {
   lose(): void;
+  /** Power fails with that of its host: what it goes on from is what it had recorded. */
+  restart?(): void;
   mood?: TrustedMood;
   isSuspect?: boolean;
   /** Puts back its folder without the last records; it notices. */

@@ -335,7 +335,7 @@ export class FaultDriver {
       this.#stage.trusted[id]!.lose();
       machine.amnesic = true;
       this.#count('volatile');
-    }
+    } else this.#stage.trusted[id]!.restart?.();
     for (const other of machines) if (other !== machine) other.onPeerDown(id);
   }
 

@@ -84,6 +84,7 @@ const SHOWS: Readonly<Record<ClientLie, (told: Told) => boolean>> = {
   'open-storm': (told) => new Set(bundlesOf(told).filter((one) => one.session === 0)).size > 5,
   garbage: ({ sent }) => sent.some(({ bundle }) => bundle === undefined),
   flood: (told) => Math.max(...timesSent(told)) > 5,
+  'other-cluster': (told) => bundlesOf(told).length > 3 && !told.liar.heard.has('clientRevoked'),
 };
 
 describe('Byzantine clients', () => {

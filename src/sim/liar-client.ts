@@ -36,6 +36,8 @@ export interface ClientLieEntry {
   readonly name: string;
   /** One sentence for documents and `--help`. */
   readonly text: string;
+  /** False: seeds do not draw it unless it is asked for, so that they keep what they drew before it was there. */
+  readonly drawn?: false;
 }
 
 const TABLE = [
@@ -61,12 +63,21 @@ const TABLE = [
   { name: 'open-storm', text: 'Opens session after session, each with several numbers and times.' },
   { name: 'garbage', text: 'Sends noise, cut and altered frames, and questions that make no sense.' },
   { name: 'flood', text: 'Sends the same bundles again and again, as fast as it can.' },
+  {
+    name: 'other-cluster',
+    text: 'Sends bundles that it signed for another cluster, as anybody could who heard them there.',
+    drawn: false,
+  },
 ] as const satisfies readonly ClientLieEntry[];
 
 /** All of them, in the order in which they are shown. */
 export const CLIENT_LIES: readonly (ClientLieEntry & { readonly name: ClientLie })[] = TABLE;
 /** Name of one. */
 export type ClientLie = (typeof TABLE)[number]['name'];
+
+const DRAWN_LIES: readonly ClientLie[] = CLIENT_LIES.filter(({ drawn }) => drawn !== false).map(
+  ({ name }) => name,
+);
 
 /** The lie of that name, or undefined. */
 export function clientLieOf(name: string): ClientLie | undefined {
@@ -91,7 +102,7 @@ export function withLiarClients(scenario: Scenario, lie?: ClientLie): Scenario {
   const liarClients = Array.from({ length: count }, (): LiarClientPlan => {
     const actions = random.pick([8, 16, 30]);
     const paceMs = (scenario.calmMs / actions) * (0.3 + random.unit());
-    return { lie: lie ?? random.pick(CLIENT_LIES).name, actions, paceMs };
+    return { lie: lie ?? random.pick(DRAWN_LIES), actions, paceMs };
   });
   return { ...scenario, liarClients };
 }
@@ -247,6 +258,8 @@ export class LiarClient {
         return this.#garbage();
       case 'flood':
         return this.#flood();
+      case 'other-cluster':
+        return this.#send(random.chance(0.3) ? this.#next1() : this.#elsewhere(), this.#some());
     }
   }
 
@@ -453,6 +466,18 @@ export class LiarClient {
     if (this.#sent.length < MEMORY) this.#sent.push(frame);
     else this.#sent[this.#options.random.between(0, MEMORY - 1)] = frame;
     return frame;
+  }
+
+  /** A bundle that is sent nowhere but in another cluster, where the session has the same number. */
+  #elsewhere(): Uint8Array {
+    const { signer } = this.#options;
+    const content: BundleContent = {
+      clientKey: signer.publicKey,
+      session: this.#session,
+      requests: [{ number: this.#next, operation: this.#put(this.#next).operation }],
+    };
+    const domain = { ...this.#domain, clusterId: '5a'.repeat(32) as Digest };
+    return this.#framed(encodeBundle(content, signer.sign(bundleDigest(modelHash, domain, content))));
   }
 
   #framed(bytes: Uint8Array): Uint8Array {

@@ -47,6 +47,8 @@ export interface ScheduleOptions extends ScenarioOverrides {
   readonly listener?: WorldListener;
   /** Told every decision of chance that was answered yes. */
   readonly onFired?: (fired: Fired) => void;
+  /** How much is judged; by default the insides of replicas are in the whole fidelity, and are not in the core one. */
+  readonly judging?: { readonly inside: boolean };
 }
 
 /** Figures of one run. */
@@ -103,6 +105,7 @@ export function runScenario(scenario: Scenario, options: ScheduleOptions = {}): 
     ...(options.trace === undefined ? {} : { trace: options.trace }),
     ...(options.listener === undefined ? {} : { listener: options.listener }),
     ...(options.onFired === undefined ? {} : { onFired: options.onFired }),
+    ...(options.judging === undefined ? {} : { judging: options.judging }),
   });
   world.run();
   return resultOf(world, scenario, options);

@@ -214,3 +214,34 @@ export function burn(desk: LiarDesk): Strategy {
     },
   };
 }
+
+/** Statements that one who runs ahead seals behind the hidden one. */
+const AHEAD = 400;
+
+/** Hides one statement and seals as many behind it as its trusted component gives in the time. */
+export function runAhead(desk: LiarDesk): Strategy {
+  const { random, self } = desk;
+  let patience = desk.eager ? 0 : random.pick([0, 2, 8]);
+  let left = AHEAD;
+  let hidden: CounterValue | undefined;
+
+  const goOn = (message: StreamMessage): void => {
+    for (let to = 0; to < desk.n; to += 1) if (to !== self) desk.send(to, message);
+    left -= 1;
+    if (left > 0 && message.kind !== 'NEW-VIEW') desk.insert(message, {}, goOn);
+  };
+  return {
+    sealed: (message) => {
+      if (message.kind !== 'PREPARE' && message.kind !== 'COMMIT' && message.kind !== 'CHECKPOINT') return;
+      patience -= 1;
+      if (patience >= 0 || hidden !== undefined) return;
+      desk.lied('hundreds behind a hidden one');
+      desk.insert(message, {}, (first) => {
+        hidden = first.kind === 'NEW-VIEW' ? undefined : first.ui.counter;
+        desk.insert(message, {}, goOn);
+      });
+    },
+    tells: (message) =>
+      'ui' in message && message.ui.replica === self && message.ui.counter === hidden ? [] : [message],
+  };
+}

@@ -21,11 +21,13 @@ export interface CoreRunListeners {
   readonly onFired?: (fired: Fired) => void;
   /** Told every lie in a stream, as `behaviour/kind`. */
   readonly onLie?: LieListener;
+  /** Whether the insides of correct replicas are judged, too; by default they are not. */
+  readonly judging?: { readonly inside: boolean };
 }
 
 /** Makes the world of a scenario and runs it to its end. */
 export function runCoreWorld(scenario: Scenario, listeners: CoreRunListeners = {}): CoreWorld<MinbftMessage> {
-  const { narrate, watch, trace, onFired, onLie } = listeners;
+  const { narrate, watch, trace, onFired, onLie, judging } = listeners;
   const conspiracy = scenario.byzantine.length === 0 ? undefined : conspiracyFor(scenario, onLie);
   const world = new CoreWorld<MinbftMessage>({
     scenario,
@@ -35,6 +37,7 @@ export function runCoreWorld(scenario: Scenario, listeners: CoreRunListeners = {
     ...(watch === undefined ? {} : { watch }),
     ...(trace === undefined ? {} : { trace }),
     ...(onFired === undefined ? {} : { onFired }),
+    ...(judging === undefined ? {} : { judging }),
   });
   world.run();
   return world;
