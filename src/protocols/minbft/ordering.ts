@@ -14,7 +14,10 @@ import { requestViewChangeTo } from './suspicion.ts';
 /** How far ahead of the own clock the time of a batch may be (decision D4). */
 export const TIME_AHEAD_MAX_MS = 5_000;
 
-/** B7: whether the own log has room for more PREPAREs and COMMITs. */
+/**
+ * B7: whether the own log has room for more PREPAREs, COMMITs and CHECKPOINTs. It fills up while nobody vouches for this
+ * stream; what is left then is for view changes.
+ */
 export function logHasRoom(s: ReplicaState): boolean {
   return s.own.log.length < s.limits.logEntriesMax - 2 * s.window;
 }

@@ -17,9 +17,9 @@ function defence<const I extends string>(id: I, text: string): { id: I; text: st
 export const MINBFT_OWN_RULES = [
   guard('MinBFT.LEADER.1', 'proposes only inside the window of its own and the stable checkpoint'),
   guard('MinBFT.LEADER.2', 'proposes at most min(32, L) orders beyond execution'),
-  defence(
+  guard(
     'MinBFT.LEADER.3',
-    'stops creating PREPARE and COMMIT two windows before the bound of the log (B7)',
+    'stops creating PREPARE, COMMIT and CHECKPOINT two windows before the bound of the log (B7)',
   ),
   guard('MinBFT.LEADER.4', 'pads to the next checkpoint boundary while a RECOVER is not covered'),
   guard('MinBFT.LEADER.5', 'holds a RECOVER that comes within 2cp orders of the previous one'),

@@ -10,7 +10,7 @@ import { completeDraft, encodeDraft, previewDraft } from '../../smr/usig-stream/
 import type { CheckpointContent, Draft, ViewChange } from '../../smr/usig-stream/messages.ts';
 import { stepStream, summaryOf } from '../../smr/usig-stream/stream.ts';
 import { encodeViewChanges, STORE_KEY } from './durable.ts';
-import { nextCommit, nextPrepare } from './ordering.ts';
+import { logHasRoom, nextCommit, nextPrepare } from './ordering.ts';
 import type { ReplicaState, Sealing, StreamItem } from './state.ts';
 import { acceptItem, noteCheckpoint } from './streams.ts';
 import { nextCommitNewView, nextNewView, nextViewChange, onViewEntered, storeBase } from './view-change.ts';
@@ -110,6 +110,8 @@ function nextCheckpoint(s: ReplicaState): CheckpointContent | undefined {
   const { boundary } = s;
   const { state } = s.own;
   if (boundary === undefined || boundary.checkpoint.sequence <= state.checkpointSequence) return undefined;
+  // While nobody vouches for this stream, boundaries that others decide would fill the log beyond what V4 allows.
+  if (!s.rule('MinBFT.LEADER.3', logHasRoom(s))) return undefined;
   return {
     kind: 'CHECKPOINT',
     sequence: boundary.checkpoint.sequence,
