@@ -5,11 +5,18 @@
 import type { Fidelity } from './catalogue/mutant.ts';
 import { GUIDED } from './guided/all.ts';
 import type { Objection } from './guided/history.ts';
+import { playTheme, THEMES } from './themes.ts';
 
-/** What finds a mutant: a constructed history under several seeds, or drawn schedules. */
+/** What finds a mutant: a constructed history under several seeds, or drawn schedules, with a theme or without. */
 export type Hunt =
   | { readonly kind: 'guided'; readonly history: string; readonly from: number; readonly count: number }
-  | { readonly kind: 'drawn'; readonly fidelity: Fidelity; readonly from: number; readonly count: number };
+  | { readonly kind: 'drawn'; readonly fidelity: Fidelity; readonly from: number; readonly count: number }
+  | {
+      readonly kind: 'themed';
+      readonly theme: string;
+      readonly from: number;
+      readonly count: number;
+    };
 
 /** What a hunt found. */
 export interface Catch {
@@ -28,6 +35,11 @@ async function playerOf(hunt: Hunt): Promise<(seed: number) => readonly Objectio
     const history = GUIDED.get(hunt.history);
     if (history === undefined) throw new Error(`no constructed history is called ${hunt.history}`);
     return history.play;
+  }
+  if (hunt.kind === 'themed') {
+    const theme = THEMES.get(hunt.theme);
+    if (theme === undefined) throw new Error(`no theme is called ${hunt.theme}`);
+    return (seed) => playTheme(theme, seed);
   }
   const { runSchedule } = await import('../../src/sim/run-schedule.ts');
   return (seed) => runSchedule(seed, { fidelity: hunt.fidelity, short: true }).violations;

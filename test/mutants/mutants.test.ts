@@ -12,18 +12,24 @@ import { MUTANTS, mutantOf } from './mutants.ts';
 import { OptionError, readOptions } from './options.ts';
 import { HISTORY_SEEDS, historyHunt, hunt } from './runner.ts';
 import type { MutantReport, Report } from './runner.ts';
+import { THEMES } from './themes.ts';
 import { mutantSummary, mutantTable, TABLE_END, TABLE_START } from './table.ts';
 
 const report = JSON.parse(
   readFileSync(new URL('../../mutation-report.json', import.meta.url), 'utf8'),
 ) as Report;
 
-/** Where it is quickest to see a mutant noticed again: its history, or the drawn schedule of the report. */
-function replayOf({ id, history, drawn }: MutantReport): Hunt {
+/** Where to see a mutant noticed again: its history, or the drawn schedule of the report; and the one of its theme. */
+function replaysOf({ id, history, drawn, themed }: MutantReport): Hunt[] {
+  const replays: Hunt[] = [];
   if (history?.seed !== undefined)
-    return { kind: 'guided', history: history.name, from: history.seed, count: 1 };
-  assert.ok(drawn?.seed !== undefined, `the report knows no schedule that kills ${id}`);
-  return { kind: 'drawn', fidelity: drawn.fidelity, from: drawn.seed, count: 1 };
+    replays.push({ kind: 'guided', history: history.name, from: history.seed, count: 1 });
+  else if (drawn?.seed !== undefined)
+    replays.push({ kind: 'drawn', fidelity: drawn.fidelity, from: drawn.seed, count: 1 });
+  if (themed?.seed !== undefined)
+    replays.push({ kind: 'themed', theme: themed.theme, from: themed.seed, count: 1 });
+  assert.ok(replays.length > 0, `the report knows no schedule that kills ${id}`);
+  return replays;
 }
 
 describe('mutants', { concurrency: 2 }, () => {
@@ -56,11 +62,11 @@ describe('mutants', { concurrency: 2 }, () => {
     const { id, expected, history } = recorded;
     if (expected === 'killed')
       it(`${id} ${recorded.name}: noticed`, async () => {
-        const [found] = await hunt(id, [replayOf(recorded)]);
-        assert.ok(
-          found!.judge !== undefined && found!.judge !== 'crash',
-          `${found!.judge ?? 'no judge'} objects where the report says that one does: npm run mutants`,
-        );
+        for (const { hunt: where, judge } of await hunt(id, replaysOf(recorded)))
+          assert.ok(
+            judge !== undefined && judge !== 'crash',
+            `${judge ?? 'no judge'} objects in ${JSON.stringify(where)}, where the report says that one does`,
+          );
       });
     else if (history !== undefined)
       it(`${id} ${recorded.name}: masked, as documented`, async () => {
@@ -98,6 +104,11 @@ describe('mutants', { concurrency: 2 }, () => {
   it('every history that is named exists, and every one that exists is used', () => {
     const used = new Set(MUTANTS.flatMap(({ history }) => (history === undefined ? [] : [history])));
     assert.deepEqual([...used].sort(), [...GUIDED.keys()].sort());
+  });
+
+  it('every theme that is named exists, and every one that exists is used', () => {
+    const used = new Set(MUTANTS.flatMap(({ theme }) => (theme === undefined ? [] : [theme])));
+    assert.deepEqual([...used].sort(), [...THEMES.keys()].sort());
   });
 
   it('a mutant that does not exist fails loudly', async () => {

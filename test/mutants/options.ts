@@ -6,13 +6,15 @@ import { MUTANTS } from './mutants.ts';
 export const HELP = `npm run mutants -- [options]
 
 Takes one rule after the other out of the product, in memory, and asks whether a judge of the simulator objects: in drawn
-schedules, and in a constructed history. Before that the original goes through the same seeds and histories and must be
+schedules, plain ones and those of a theme, and in a constructed history. After that the original goes through the same seeds and histories and must be
 clean. Without --only the result is written to mutation-report.json.
 
   --only M07,S02   just these mutants, with their parts (M07/alone); the report stays as it is
   --write          with --only: renews the entries of these mutants in the report
-  --drawn N        drawn schedules of the bare protocol for each mutant (default 20000; 0: none)
+  --drawn N        drawn schedules of the bare protocol for each mutant (default 2000; 0: none, the report keeps
+                   what it has)
   --whole N        drawn schedules of whole replicas, for what the bare protocol leaves out (default 100; 0: none)
+  --themed N       drawn schedules of the theme of a mutant (default 2000; 0: none)
   --jobs J         processes at once (default 2)
   --list           prints the catalogue
   --help           this text
@@ -25,6 +27,7 @@ export interface RunOptions {
   readonly only: ReadonlySet<string> | undefined;
   readonly drawn: number;
   readonly whole: number;
+  readonly themed: number;
   readonly jobs: number;
   readonly write: boolean;
   readonly list: boolean;
@@ -59,8 +62,9 @@ export function readOptions(given: readonly string[]): RunOptions {
       args: [...given],
       options: {
         only: { type: 'string' },
-        drawn: { type: 'string', default: '20000' },
+        drawn: { type: 'string', default: '2000' },
         whole: { type: 'string', default: '100' },
+        themed: { type: 'string', default: '2000' },
         jobs: { type: 'string', default: '2' },
         write: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
@@ -74,6 +78,7 @@ export function readOptions(given: readonly string[]): RunOptions {
     only: values.only === undefined ? undefined : chosen(values.only),
     drawn: whole('drawn', values.drawn, 0),
     whole: whole('whole', values.whole, 0),
+    themed: whole('themed', values.themed, 0),
     jobs: whole('jobs', values.jobs, 1),
     write: values.write,
     list: values.list,

@@ -21,16 +21,23 @@ function toldOf(what: string, found: Found | undefined): string {
 
 function tell(report: MutantReport): void {
   const right = isExpected(report) ? 'ok   ' : 'WRONG';
-  const { id, name, outcome, drawn, history } = report;
+  const { id, name, outcome, drawn, themed, history } = report;
   console.log(
     `${right} ${id.padEnd(12)} ${name.padEnd(34)} ${outcome.padEnd(9)}` +
       toldOf('drawn', drawn) +
+      toldOf(`theme ${themed?.theme}`, themed) +
       toldOf(history?.name ?? '', history),
   );
 }
 
-/** The same seeds and histories for the original. Everything that a judge objects to. */
-async function examineOriginal(options: RunOptions): Promise<readonly Catch[]> {
+/** Schedules of each theme that the original goes through at least. */
+const ORIGINAL_MIN = 40;
+
+/** The same seeds and histories for the original, of themes as far as a mutant needed. Everything that a judge objects to. */
+async function examineOriginal(
+  options: RunOptions,
+  reports: readonly MutantReport[],
+): Promise<readonly Catch[]> {
   const wanted = MUTANTS.filter(({ id }) => options.only?.has(id) !== false);
   const histories = new Set(wanted.flatMap(({ history }) => (history === undefined ? [] : [history])));
   const hunts: Hunt[] = [...GUIDED.keys()].filter((name) => histories.has(name)).map(historyHunt);
@@ -39,7 +46,23 @@ async function examineOriginal(options: RunOptions): Promise<readonly Catch[]> {
     if (count > 0 && wanted.some(({ drawn }) => drawn === fidelity))
       hunts.push({ kind: 'drawn', fidelity, from: 1, count });
   }
+  const themes = new Set(wanted.flatMap(({ theme }) => (theme === undefined ? [] : [theme])));
+  if (options.themed > 0)
+    for (const theme of themes)
+      hunts.push({ kind: 'themed', theme, from: 1, count: originalCount(theme, options, reports) });
   return hunt('', hunts);
+}
+
+/** Schedules of a theme that any mutant in it needed; at least a few. */
+function originalCount(theme: string, { themed }: RunOptions, reports: readonly MutantReport[]): number {
+  const needed = reports.flatMap((one) => (one.themed?.theme === theme ? [one.themed.schedules] : []));
+  return Math.min(themed, Math.max(ORIGINAL_MIN, ...needed));
+}
+
+/** Where a hunt was, in words. */
+function placeOf(where: Hunt): string {
+  if (where.kind === 'guided') return where.history;
+  return where.kind === 'themed' ? `theme/${where.theme}` : `drawn/${where.fidelity}`;
 }
 
 async function inTurns<T>(
@@ -56,23 +79,25 @@ async function inTurns<T>(
 
 async function main(options: RunOptions): Promise<boolean> {
   let right = true;
-  const original = await examineOriginal(options);
-  for (const { hunt: where, seed, judge, text } of original) {
-    if (judge === undefined) continue;
-    right = false;
-    console.log(
-      `WRONG original: ${where.kind === 'guided' ? where.history : where.fidelity} seed ${seed}: ${judge}: ${text}`,
-    );
-  }
-  console.log(`original: ${original.reduce((sum, { schedules }) => sum + schedules, 0)} schedules`);
   const reports: MutantReport[] = [];
   const wanted = MUTANTS.filter(({ id }) => options.only?.has(id) !== false);
   await inTurns(wanted, options.jobs, async (mutant) => {
-    const report = await examine(mutant, { core: options.drawn, whole: options.whole });
+    const report = await examine(mutant, {
+      core: options.drawn,
+      whole: options.whole,
+      themed: options.themed,
+    });
     reports.push(report);
     tell(report);
     right &&= isExpected(report);
   });
+  const original = await examineOriginal(options, reports);
+  for (const { hunt: where, seed, judge, text } of original) {
+    if (judge === undefined) continue;
+    right = false;
+    console.log(`WRONG original: ${placeOf(where)} seed ${seed}: ${judge}: ${text}`);
+  }
+  console.log(`original: ${original.reduce((sum, { schedules }) => sum + schedules, 0)} schedules`);
   if (options.only === undefined || options.write) await write(options, original, reports);
   return right;
 }
@@ -85,7 +110,7 @@ async function write(
 ): Promise<void> {
   const path = fileURLToPath(new URL('../../mutation-report.json', import.meta.url));
   const told = original.map(({ hunt: where, schedules, judge, cpuSeconds }) => ({
-    where: where.kind === 'guided' ? where.history : `drawn/${where.fidelity}`,
+    where: placeOf(where),
     schedules,
     clean: judge === undefined,
     cpuSeconds,
@@ -93,10 +118,19 @@ async function write(
   const before = options.only === undefined ? undefined : (JSON.parse(readFileSync(path, 'utf8')) as Report);
   const report: Report = {
     original: joined(before?.original ?? [], told, ({ where }) => where),
-    mutants: joined(before?.mutants ?? [], reports, ({ id }) => id),
+    mutants: joined(before?.mutants ?? [], reports.map(kept(before)), ({ id }) => id),
   };
   writeFileSync(path, await format(JSON.stringify(report), { parser: 'json', printWidth: 110 }));
   await writeTable(report);
+}
+
+/** With what the report had of plain draws where none were made now. */
+function kept(before: Report | undefined): (report: MutantReport) => MutantReport {
+  return (report) => {
+    const old = before?.mutants.find(({ id }) => id === report.id);
+    if (report.drawn !== undefined || old?.drawn === undefined) return report;
+    return { ...report, drawn: old.drawn, ...(old.by === 'drawn' ? { by: 'drawn' as const } : {}) };
+  };
 }
 
 /** Renews the table in `docs/testing.md`. */

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Fidelity, Mutant } from './catalogue/mutant.ts';
 import type { Catch, Hunt } from './hunt.ts';
+import { THEMES } from './themes.ts';
+import type { ThemeFidelity } from './themes.ts';
 
 const run = promisify(execFile);
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
@@ -12,7 +14,7 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 export const HISTORY_SEEDS = 5;
 
 /** How many schedules are drawn. */
-export type Budget = Readonly<Record<Fidelity, number>>;
+export type Budget = Readonly<Record<Fidelity | 'themed', number>>;
 
 /** A history under all its seeds. */
 export function historyHunt(history: string): Hunt {
@@ -56,10 +58,12 @@ export interface MutantReport {
   /** `crashed`: a replica stopped on an assertion or an error; that is no judgement, so it does not count. */
   readonly outcome: 'killed' | 'survived' | 'crashed';
   readonly expected: Mutant['expected'];
-  /** What killed it: drawn schedules, or the constructed history where they did not. */
-  readonly by?: 'drawn' | 'history';
+  /** What killed it: plain draws, else those of its theme, else its constructed history. */
+  readonly by?: 'drawn' | 'theme' | 'history';
   /** Drawn schedules; absent if none can show the difference, or none were run. */
   readonly drawn?: Found & { readonly fidelity: Fidelity };
+  /** Drawn schedules of its theme. */
+  readonly themed?: Found & { readonly theme: string; readonly fidelity: ThemeFidelity };
   /** Its constructed history. */
   readonly history?: Found & { readonly name: string };
   readonly control?: string;
@@ -99,13 +103,18 @@ export async function examine(mutant: Mutant, budget: Budget): Promise<MutantRep
   if (mutant.history !== undefined) hunts.push(historyHunt(mutant.history));
   const count = mutant.drawn === undefined ? 0 : budget[mutant.drawn];
   if (count > 0) hunts.push({ kind: 'drawn', fidelity: mutant.drawn!, from: 1, count });
+  const { theme } = mutant;
+  if (theme !== undefined && budget.themed > 0)
+    hunts.push({ kind: 'themed', theme, from: 1, count: budget.themed });
   const catches = await hunt(id, hunts);
+  const biased = catches.find((one) => one.hunt.kind === 'themed');
+  const themed = biased && { theme: theme!, fidelity: THEMES.get(theme!)!.fidelity, ...foundOf(biased) };
   const played = catches.find((one) => one.hunt.kind === 'guided');
   const random = catches.find((one) => one.hunt.kind === 'drawn');
   const history = played && { name: mutant.history!, ...foundOf(played) };
   const drawn = random && { fidelity: mutant.drawn!, ...foundOf(random) };
-  const by = isKill(drawn) ? 'drawn' : isKill(history) ? 'history' : undefined;
-  const crashed = [drawn, history].some((found) => found?.judge === 'crash');
+  const by = isKill(drawn) ? 'drawn' : isKill(themed) ? 'theme' : isKill(history) ? 'history' : undefined;
+  const crashed = [drawn, themed, history].some((found) => found?.judge === 'crash');
   return {
     id,
     name,
@@ -116,6 +125,7 @@ export async function examine(mutant: Mutant, budget: Budget): Promise<MutantRep
     expected,
     ...(by === undefined ? {} : { by }),
     ...(drawn === undefined ? {} : { drawn }),
+    ...(themed === undefined ? {} : { themed }),
     ...(history === undefined ? {} : { history }),
     ...(control === undefined ? {} : { control }),
     ...(remark === undefined ? {} : { remark }),

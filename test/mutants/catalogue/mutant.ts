@@ -29,6 +29,8 @@ export interface Mutant {
   readonly judges: readonly string[];
   /** Drawn schedules that can show the difference; undefined: none can (the code is not part of the simulator). */
   readonly drawn: Fidelity | undefined;
+  /** Theme (`themes.ts`) whose drawn schedules are likelier to show it. */
+  readonly theme?: string;
   /** Constructed history that shows it. */
   readonly history?: string;
   /**
