@@ -79,13 +79,13 @@ it('a behaviour that needs the simulator is refused for a process, with a senten
   assert.match(refusalForProcess('burn+usurp') ?? '', /one behaviour/);
 });
 
-it('a proposal dated decades ahead moves the block time once a base takes it over (decision D4)', () => {
-  // Not promised: a base is not judged by its times. If this test fails, the protocol has learnt to refuse it.
-  const objections = [1, 2, 3, 4, 5, 6].flatMap((seed) => {
+it('a proposal dated decades ahead, taken over by a base (decision D4), keeps no client out', () => {
+  // Block time does move, for a base is not judged by its times: clients go by what the replicas agreed on.
+  for (let seed = 1; seed <= 12; seed += 1) {
     const byzantine = [{ replica: 0, behaviour: 'misdate' as const }];
-    return runSchedule(seed, { replicas: 3, faults: [], byzantine }).violations.map(({ text }) => text);
-  });
-  assert.ok(objections.includes('a correct client was refused: openFailed'), objections.join('; '));
+    const { violations } = runSchedule(seed, { replicas: 3, faults: [], byzantine });
+    assert.deepEqual(violations, [], `seed ${seed}`);
+  }
 });
 
 it('what contradicts itself under seal is accused', () => {

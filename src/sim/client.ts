@@ -25,6 +25,8 @@ import type { ClientPlan } from './scenario.ts';
 
 /** Window of request numbers that a client asks for; more than it ever has in flight. */
 const WINDOW = 48;
+/** Why an OPEN is void although nothing is wrong with it. */
+const VOID_OPENS: ReadonlySet<string> = new Set(['openExpired', 'openTooFarAhead']);
 /** How long an OPEN may wait before it is void, milliseconds. */
 const OPEN_VALIDITY_MS = 120_000;
 
@@ -46,6 +48,8 @@ export interface SimClientOptions {
   readonly queue: EventQueue;
   /** What clocks show when virtual time is 0. */
   readonly epochMs: number;
+  /** Time of the replicated state as `status` of f+1 replicas has it or later; undefined if too few are up. */
+  readonly agreedTime: () => number | undefined;
   readonly send: (to: ReplicaId, frame: Uint8Array) => void;
   /** Called before a request leaves: from now on it may be executed. */
   readonly onIssued: (txId: Digest, operation: Uint8Array) => void;
@@ -70,6 +74,7 @@ export class SimClient {
   readonly #hostKeys: readonly Uint8Array[];
   readonly #flights = new Set<Flight>();
   #session: SessionId = 0;
+  #agreedTime: number | undefined;
   #nextNumber = 1;
   #sentBundles = 0;
   #primaryHint: ReplicaId = 0;
@@ -103,7 +108,8 @@ export class SimClient {
     const { random, queue, epochMs } = this.#options;
     const nonce = new Uint8Array(16);
     for (let index = 0; index < 16; index += 1) nonce[index] = random.between(0, 255);
-    const validUntil = Math.floor(epochMs + queue.now + OPEN_VALIDITY_MS);
+    const time = this.#agreedTime ?? epochMs + queue.now;
+    const validUntil = Math.floor(time + OPEN_VALIDITY_MS);
     const operation = encodeOperation({ kind: 'open', nonce, validUntil, window: WINDOW });
     this.#launch(0, [{ number: 1, operation }]);
   }
@@ -136,8 +142,12 @@ export class SimClient {
     if (this.#session !== 0) return;
     const outcome = decodeResult(result.result);
     const opened = outcome?.ok === true ? decodeOpened(outcome.payload) : undefined;
-    if (opened === undefined) this.refused.push('openFailed');
-    else this.#session = opened.session;
+    if (opened !== undefined) this.#session = opened.session;
+    else if (outcome?.ok === false && VOID_OPENS.has(outcome.error) && this.#agreedTime === undefined) {
+      // A liar carried block time away, or the own clock is wrong: once more, by the time that the replicas agreed on.
+      this.#agreedTime = this.#options.agreedTime();
+      if (this.#agreedTime !== undefined) this.start();
+    } else this.refused.push('openFailed');
   }
 
   #land(flight: Flight): void {

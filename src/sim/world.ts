@@ -2,6 +2,7 @@
  * One run: a cluster of simulated machines with their clients, the planned faults, and the judges. Everything happens
  * in one thread of virtual time; the same scenario gives the same run, event for event.
  */
+import { sumOfBytes } from './trace-sum.ts';
 import type { HostPorts } from '../host/ports.ts';
 import { decodeReplicaFrame } from '../core/client-wire.ts';
 import type { ProtocolDefinition, Replica, RuleTrace } from '../core/protocol.ts';
@@ -326,6 +327,7 @@ export class World<M> {
       random,
       queue: this.queue,
       epochMs: EPOCH_MS,
+      agreedTime: () => this.#agreedTime(),
       send: (to, frame) => this.#fromClient(index, to, frame),
       onIssued: (txId, operation) => {
         this.#listener.onIssued?.(index, txId);
@@ -357,7 +359,7 @@ export class World<M> {
   // ---- links ------------------------------------------------------------------------------------------------------
 
   #deliver(from: ReplicaId, to: ReplicaId, frame: Uint8Array): void {
-    this.#mix(1, from, to, frame.length);
+    this.#mix(1, from, to, sumOfBytes(frame));
     if (this.#listener.onArrival?.(from, to, frame) === false) return;
     this.deliver(from, to, frame);
   }
@@ -380,7 +382,7 @@ export class World<M> {
     if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
     const distance = clientDistanceMs?.[client]?.[to] ?? 0;
     this.queue.after(distance + this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
-      this.#mix(2, client, to, frame.length);
+      this.#mix(2, client, to, sumOfBytes(frame));
       if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
       this.nodes[to]!.onClientFrame(client, this.#clientKeys[client]!, frame);
       this.#doubles[to]!.second?.onClientFrame(client, this.#clientKeys[client]!, frame);
@@ -394,7 +396,7 @@ export class World<M> {
     if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
     const distance = clientDistanceMs?.[client]?.[from] ?? 0;
     this.queue.after(distance + this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
-      this.#mix(3, from, client, frame.length);
+      this.#mix(3, from, client, sumOfBytes(frame));
       const { clients, liarClients } = this;
       (clients[client] ?? liarClients[client - clients.length])?.onFrame(from, frame);
     });
@@ -405,10 +407,15 @@ export class World<M> {
     if (reply?.kind === 'reply') this.judge.onSigned(from, reply.session, reply.results);
   }
 
-  #mix(kind: number, a: number, b: number, length: number): void {
+  #agreedTime(): number | undefined {
+    const times = this.nodes.flatMap((node) => node.host?.status(node.clock).time ?? []);
+    return times.sort((a, b) => b - a)[this.scenario.f];
+  }
+
+  #mix(kind: number, a: number, b: number, content: number): void {
     let trace = this.#trace;
     trace = Math.imul(trace ^ (kind * 65536 + a * 256 + b), 0x01000193);
-    trace = Math.imul(trace ^ length, 0x01000193);
+    trace = Math.imul(trace ^ content, 0x01000193);
     trace = Math.imul(trace ^ Math.floor(this.queue.now * 1000), 0x01000193);
     this.#trace = trace ^ (trace >>> 13);
   }

@@ -18,8 +18,8 @@ export const TIME_AHEAD_MAX_MS = 5_000;
  * B7: whether the own log has room for more PREPAREs, COMMITs and CHECKPOINTs. It fills up while nobody vouches for this
  * stream; what is left then is for view changes.
  */
-export function logHasRoom(s: ReplicaState): boolean {
-  return s.own.log.length < s.limits.logEntriesMax - 2 * s.window;
+export function logHasRoom(s: ReplicaState, windowsLeft = 2): boolean {
+  return s.own.log.length < s.limits.logEntriesMax - windowsLeft * s.window;
 }
 
 // ---- Primary

@@ -110,8 +110,9 @@ function nextCheckpoint(s: ReplicaState): CheckpointContent | undefined {
   const { boundary } = s;
   const { state } = s.own;
   if (boundary === undefined || boundary.checkpoint.sequence <= state.checkpointSequence) return undefined;
-  // While nobody vouches for this stream, boundaries that others decide would fill the log beyond what V4 allows.
-  if (!s.rule('MinBFT.LEADER.3', logHasRoom(s))) return undefined;
+  // While nobody vouches for this stream, boundaries that others decide would fill the log beyond what V4 allows. Its bound
+  // is a window later than that of PREPARE and COMMIT: where all logs are full, it is CHECKPOINTs that empty them.
+  if (!s.rule('MinBFT.LEADER.3', logHasRoom(s, 1))) return undefined;
   return {
     kind: 'CHECKPOINT',
     sequence: boundary.checkpoint.sequence,

@@ -2,6 +2,7 @@
  * One run in the core fidelity: the protocol's replicas as objects, their modelled surroundings, the planned faults
  * and the same judges as everywhere. The same scenario gives the same run, event for event.
  */
+import { sumOfDigest, sumOfFrame, sumOfReply } from '../trace-sum.ts';
 import type { CheckpointState, ProtocolDefinition, Replica, RuleTrace } from '../../core/protocol.ts';
 import { Prng } from '../../core/prng.ts';
 import type { Bundle } from '../../core/request.ts';
@@ -320,7 +321,7 @@ export class CoreWorld<M extends object> {
   // ---- links ------------------------------------------------------------------------------------------------------
 
   #arrive(from: ReplicaId, to: ReplicaId, frame: CoreFrame<M>): void {
-    this.#mix(1, from, to, frame.kind.length);
+    this.#mix(1, from, to, sumOfFrame(frame));
     if (this.#listener.onArrival?.(from, to, frame) === false) return;
     this.deliver(from, to, frame);
   }
@@ -343,7 +344,7 @@ export class CoreWorld<M extends object> {
     if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
     const distance = clientDistanceMs?.[client]?.[to] ?? 0;
     this.queue.after(distance + this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
-      this.#mix(2, client, to, bundle.bytes.length);
+      this.#mix(2, client, to, sumOfDigest(bundle.digest));
       const frame: CoreFrame<M> = { kind: 'bundle', bundle };
       if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
       this.nodes[to]!.onClientFrame(client, NO_KEY, frame);
@@ -358,7 +359,7 @@ export class CoreWorld<M extends object> {
     if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
     const distance = clientDistanceMs?.[client]?.[from] ?? 0;
     this.queue.after(distance + this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
-      this.#mix(3, from, client, reply.results.length);
+      this.#mix(3, from, client, sumOfReply(reply));
       this.clients[client]?.onReply(reply);
     });
   }
@@ -374,10 +375,10 @@ export class CoreWorld<M extends object> {
     return state === undefined ? { kind: 'gone', roundTripMs } : { kind: 'state', state, roundTripMs };
   }
 
-  #mix(kind: number, a: number, b: number, length: number): void {
+  #mix(kind: number, a: number, b: number, content: number): void {
     let trace = this.#trace;
     trace = Math.imul(trace ^ (kind * 65536 + a * 256 + b), 0x01000193);
-    trace = Math.imul(trace ^ length, 0x01000193);
+    trace = Math.imul(trace ^ content, 0x01000193);
     trace = Math.imul(trace ^ Math.floor(this.queue.now * 1000), 0x01000193);
     this.#trace = trace ^ (trace >>> 13);
   }
