@@ -183,7 +183,7 @@ export class LedgerReader {
    */
   async agreedTime(): Promise<Milliseconds | undefined> {
     const times = (await this.status())
-      .flatMap((status) => (status.reachable ? [status.time] : []))
+      .flatMap((status) => (status.reachable && integerOf(status.time) !== undefined ? [status.time] : []))
       .sort((a, b) => b - a);
     return times[this.#options.settings.f];
   }
@@ -256,9 +256,7 @@ function evidenceClaims(bytes: Uint8Array): EvidenceClaim[] {
 function checkStatus(id: ReplicaId, reply: QueryReply): ReplicaStatus | undefined {
   const status = reply.found ? parseObject(reply.bytes) : undefined;
   if (status?.['id'] !== id) return undefined;
-  const numbers = ['view', 'sequence', 'height', 'time'].every(
-    (name) => integerOf(status[name]) !== undefined,
-  );
+  const numbers = ['view', 'sequence', 'height'].every((name) => integerOf(status[name]) !== undefined);
   const texts = ['role', 'mode', 'headerHash', 'stateDigest'].every(
     (name) => typeof status[name] === 'string',
   );

@@ -25,7 +25,9 @@ describe('hostile bytes', () => {
       assert.ok(target.seeds.length > 0, `${target.name} has no valid input`);
       // A value of the protocol's durable map is only one of several kinds.
       const isMixed = target.name === 'durable boundary';
-      const accepted = target.seeds.filter((seed) => ask(target, seed) === 'accepted');
+      const accepted = target.seeds.filter(
+        (seed) => typeof ask(target, seed) === 'string' && ask(target, seed) !== 'refused',
+      );
       assert.ok(isMixed ? accepted.length > 0 : accepted.length === target.seeds.length, target.name);
     }
   });

@@ -22,6 +22,8 @@ export interface Escape {
 export interface FuzzCounts {
   readonly inputs: number;
   readonly accepted: number;
+  /** Accepted by a decoder that has an encoder, and byte for byte what that makes of the value. */
+  readonly canonical: number;
   readonly escapes: readonly Escape[];
 }
 
@@ -31,7 +33,7 @@ const MEMORY_EVERY = 64;
 const ESCAPES_MAX = 20;
 
 /** Asks a decoder about one input; what went wrong, if something did, and whether it was accepted. */
-export function ask(target: Target, input: Uint8Array): Escape | 'accepted' | 'refused' {
+export function ask(target: Target, input: Uint8Array): Escape | 'accepted' | 'canonical' | 'refused' {
   const escape = (what: Escape['what'], detail: string): Escape => ({
     target: target.name,
     what,
@@ -41,7 +43,8 @@ export function ask(target: Target, input: Uint8Array): Escape | 'accepted' | 'r
   try {
     const verdict = target.decode(input);
     if (verdict === undefined) return 'refused';
-    if (verdict === 'accepted' || equalBytes(verdict, input)) return 'accepted';
+    if (verdict === 'accepted') return 'accepted';
+    if (equalBytes(verdict, input)) return 'canonical';
     return escape('not canonical', `is written again as ${shown(verdict)}`);
   } catch (error) {
     return escape('threw', String((error as Error).stack ?? error).slice(0, 600));
@@ -75,6 +78,7 @@ export function fuzz(
   const all = targets.flatMap((target) => target.seeds);
   const escapes: Escape[] = [];
   let accepted = 0;
+  let canonical = 0;
   let inputs = 0;
   let before = memoryNow();
   while (inputs < count && escapes.length < ESCAPES_MAX) {
@@ -86,8 +90,9 @@ export function fuzz(
       // From time to time the input of another target: every kind is shown to every decoder.
       const base = random.pick(random.chance(0.05) ? all : target.seeds);
       const outcome = ask(target, applySteps(base, drawSteps(random), target.seeds));
-      if (outcome === 'accepted') accepted += 1;
+      if (outcome === 'accepted' || outcome === 'canonical') accepted += 1;
       else if (outcome !== 'refused') escapes.push(outcome);
+      if (outcome === 'canonical') canonical += 1;
     }
     const after = memoryNow();
     if (after - before > MEMORY_BYTES_MAX)
@@ -100,5 +105,5 @@ export function fuzz(
     before = after;
     onProgress?.(inputs);
   }
-  return { inputs, accepted, escapes };
+  return { inputs, accepted, canonical, escapes };
 }

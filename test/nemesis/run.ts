@@ -96,6 +96,7 @@ async function once(settings: Settings, seed: number): Promise<{ kills: number; 
     await workload.stop();
     await workload.readAll();
     await converged(workload, site.n);
+    if (workload.acknowledged.length === 0) failures.push('no write was acknowledged: nothing was tested');
     failures.push(
       ...site.offences,
       ...workload.offences.slice(0, 10),
@@ -130,6 +131,7 @@ const settings = settingsOf();
 {
   const site = new Site(3);
   const skipped = [
+    ...(site.canMount() ? [] : ['a failing disk (needs the right to mount)']),
     ...(site.network.canCut ? [] : ['cut links (needs root and iproute2)']),
     ...(site.network.hasNetem ? [] : ['delay and loss by netem (not in this kernel, or no right to)']),
   ];

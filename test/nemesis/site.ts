@@ -103,6 +103,15 @@ export class Site {
     return this.#fragile;
   }
 
+  /** Whether small file systems can be made here. */
+  canMount(): boolean {
+    const place = join(this.root, 'mount');
+    mkdirSync(place);
+    const mounted = run('mount', '-t', 'tmpfs', '-o', 'size=1m', 'moiety-test', place);
+    if (mounted) run('umount', place);
+    return mounted;
+  }
+
   #mountStore(id: number): boolean {
     const store = join(this.#members[id]!.folder, 'store');
     mkdirSync(store, { recursive: true, mode: 0o700 });

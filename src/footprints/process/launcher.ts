@@ -47,6 +47,9 @@ const FENCES = [
   '--max-old-space-size=64',
 ];
 
+/** How long a process that closed its output may take to end. */
+const GOODBYE_MS = 1_000;
+
 function launch(
   options: TrustedProcessOptions,
   more: readonly string[],
@@ -80,8 +83,15 @@ function firstLine(child: ChildProcess): Promise<string> {
         const how = killed ? `was killed (${signal})` : 'ended';
         fail(new TrustedProcessError(`the trusted process ${how} at its start; see its log`, killed));
       };
-      if (child.exitCode !== null || child.signalCode !== null) ended(child.exitCode, child.signalCode);
-      else child.once('exit', ended);
+      if (child.exitCode !== null || child.signalCode !== null)
+        return ended(child.exitCode, child.signalCode);
+      child.once('exit', ended);
+      // One that says nothing sensible and lives on is ended here; that is no kill from outside.
+      setTimeout(() => {
+        child.off('exit', ended);
+        child.kill('SIGKILL');
+        ended(null, null);
+      }, GOODBYE_MS).unref();
     };
     child.once('error', (error) => {
       clearTimeout(timer);
