@@ -26,6 +26,8 @@ const CHUNK_MS = 700;
 const CHUNK_MAX = 5_000;
 /** One chunk in so many has its rules traced. */
 const TRACED_EVERY = 4;
+/** One chunk in so many of the core fidelity is judged from the inside as well. */
+const INSIDE_EVERY = 12;
 /** How long workers may finish what they have when a campaign ends. */
 const FINISH_MS = 30_000;
 const SAVE_EVERY_MS = 5_000;
@@ -150,7 +152,13 @@ export class CampaignRunner {
     this.#chunks += 1;
     const order: Order = {
       chunk,
-      overrides: { ...this.#plan.overrides, fidelity: chunk.fidelity, short: chunk.fidelity === 'core' },
+      overrides: {
+        ...this.#plan.overrides,
+        fidelity: chunk.fidelity,
+        short: chunk.fidelity === 'core',
+        // The judges that look inside cost more than a short schedule itself: they see a part of those.
+        ...(chunk.fidelity === 'core' ? { judging: { inside: this.#chunks % INSIDE_EVERY === 2 } } : {}),
+      },
       traced: this.#chunks % TRACED_EVERY === 1,
     };
     worker.send(order);
