@@ -27,6 +27,8 @@ export const STORE_KEY = {
   /** Certificate of the state that is being fetched: without it an installed state could be served to nobody. */
   fetched: 'fetched',
   last: 'last',
+  /** What `last` will say when the boundary that is being executed is: it may survive where `last` does not. */
+  next: 'next',
   link: 'link/',
 } as const;
 

@@ -5,15 +5,17 @@
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { Batch, RecoverRequest } from '../../core/request.ts';
 import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import { ZERO_DIGEST } from '../../core/types.ts';
 import type { Registry } from '../../smr/registry.ts';
 import { applyRecover, currentEntry, encodeRegistry, isEffectiveRecover } from '../../smr/registry.ts';
+import { registryDigest } from '../../smr/usig-stream/context.ts';
 import type { Prepare } from '../../smr/usig-stream/messages.ts';
 import type { ValidNewView } from '../../smr/usig-stream/view-change.ts';
 import { distinctReplicas } from '../../smr/vote-keeper.ts';
 import { dropKnownRecovers, onBoundary, setRegistry } from './checkpoints.ts';
-import { encodeFlags, STORE_KEY } from './durable.ts';
+import { encodeFlags, encodeLast, STORE_KEY } from './durable.ts';
 import { registryAfter } from './knowledge.ts';
-import type { ReplicaState } from './state.ts';
+import type { Executing, ReplicaState } from './state.ts';
 import { renewStreams } from './streams.ts';
 import type { ViewGroup } from './view-groups.ts';
 
@@ -112,9 +114,23 @@ export function advanceExecution(s: ReplicaState): boolean {
   makeBodyDurable(s, batch, n);
   s.rule('MinBFT.EXEC.1', true);
   s.executing = { sequence: n, entry, batch, registry };
+  if (n % s.limits.checkpointInterval === 0) announceBoundary(s, s.executing);
   const protocolState = registry === s.registry ? s.registryBytes : encodeRegistry(registry);
   s.emit({ kind: 'execute', sequence: n, batch, protocolState });
   return true;
+}
+
+/**
+ * What the CHECKPOINT of this boundary must name is durable before its execution is. Power may go between the two, and
+ * nobody could seal that CHECKPOINT any more: with a narrow window the cluster would wait for it for ever.
+ */
+function announceBoundary(s: ReplicaState, { sequence, entry, registry }: Executing): void {
+  const boundary = {
+    checkpoint: { sequence, stateDigest: ZERO_DIGEST },
+    last: { view: entry.view, primaryCounter: entry.ui.counter },
+    registryDigest: registry === s.registry ? s.registryDigest : registryDigest(s.streamContext, registry),
+  };
+  s.store([{ key: STORE_KEY.next, value: encodeLast(sequence, boundary) }]);
 }
 
 /** W1: the body is in the durable map before anything that rests on it is sealed or executed. */

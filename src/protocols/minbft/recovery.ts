@@ -86,9 +86,11 @@ function restoreState(s: ReplicaState, recovery: Recovery): void {
     s.slots[replica] = s.freshSlot(state);
   }
   if (recovery.checkpoint.sequence === 0) return;
-  const stored = recovery.stored.get(STORE_KEY.last);
-  const last = stored === undefined ? undefined : decodeLast(stored);
-  if (last?.checkpoint.sequence !== recovery.checkpoint.sequence) return;
+  const last = [STORE_KEY.last, STORE_KEY.next]
+    .map((key) => recovery.stored.get(key))
+    .map((stored) => (stored === undefined ? undefined : decodeLast(stored)))
+    .find((found) => found?.checkpoint.sequence === recovery.checkpoint.sequence);
+  if (last === undefined) return;
   s.boundary = { ...last, checkpoint: recovery.checkpoint };
   s.boundaries.set(recovery.checkpoint.sequence, s.boundary);
 }

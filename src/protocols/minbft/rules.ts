@@ -45,7 +45,10 @@ export const MINBFT_OWN_RULES = [
   guard('MinBFT.CKPT.4', 'a certificate is made only of keys known before it'),
   guard('MinBFT.VC.1', 'leaves a view when f+1 replicas ask for a higher one'),
   guard('MinBFT.VC.2', 'suspects the primary when a request is overdue'),
-  guard('MinBFT.VC.3', 'suspects the primary when its stream is dead or its proposal is not authentic'),
+  guard(
+    'MinBFT.VC.3',
+    'suspects the primary when its stream is dead or cannot be shown again, or its proposal is not authentic',
+  ),
   guard('MinBFT.VC.4', 'runs the new-view timer once f+1 replicas asked for the view or a higher one'),
   guard('MinBFT.VC.5', 'joins a view whose NEW-VIEW is valid'),
   guard('MinBFT.VC.6', 'commits to a NEW-VIEW only with all bodies of its base above execution'),

@@ -205,6 +205,8 @@ export class ReplicaState {
   /** An attempt to build a NEW-VIEW is worthwhile again. */
   viewChangesChanged = false;
   coverageDeadline: Milliseconds | undefined;
+  /** Since when own COMMITs quote more of the primary's stream than anybody has shown since the start. */
+  lostSince: Milliseconds | undefined;
   coverageExecuted: SequenceNumber = -1;
   /** Latest RECOVER of each replica that is not in the registry yet. */
   readonly recovers: (RecoverRequest | undefined)[];

@@ -41,12 +41,32 @@ export function considerViewChange(s: ReplicaState): void {
   runNewViewTimer(s);
 }
 
+/**
+ * After a power cut a stream has to be shown again. If nobody shows what the own COMMITs quote, the votes in it are never
+ * counted again, and whoever executed that far owes its client nothing any more: it has to ask for another view all the
+ * same, or those who are behind stay alone with their wish.
+ */
+function isLost(s: ReplicaState, primary: ReplicaId): boolean {
+  const { mode, newView, lastPrimaryCounter } = s.own.state;
+  const shown = s.slots[primary]!.state;
+  const lacks =
+    mode === 'active' && shown.incarnation === newView.incarnation && shown.counter < lastPrimaryCounter;
+  if (!lacks) {
+    s.lostSince = undefined;
+    return false;
+  }
+  s.lostSince ??= s.now;
+  const due = s.lostSince + requestDelay(s);
+  if (due > s.now) s.wakeAt('request', due);
+  return due <= s.now;
+}
+
 /** Triggers 2 and rule 5 of "Reboot": a dead stream or a retired incarnation leads nobody. */
 function suspectPrimary(s: ReplicaState): void {
   if (!s.maySeal || s.view < 0) return;
   const primary = s.primaryOf(s.view);
   if (primary === s.self) return;
-  const alive = s.rule('MinBFT.VC.3', !s.slots[primary]!.state.dead);
+  const alive = s.rule('MinBFT.VC.3', !s.slots[primary]!.state.dead && !isLost(s, primary));
   const { mode, newView } = s.own.state;
   const current =
     mode === 'active'
