@@ -18,6 +18,6 @@ function perform({ chunk, overrides, traced }: Order): Done {
 process.on('message', (order: Order) => {
   process.send?.(perform(order));
 });
-// The runner decides when a campaign ends; Ctrl-C reaches the whole group of processes.
-process.on('SIGINT', () => {});
+// The runner decides when a campaign ends; Ctrl-C, and what ends a service, reach the whole group of processes.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 process.on('disconnect', () => process.exit(0));

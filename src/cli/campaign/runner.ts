@@ -134,12 +134,20 @@ export class CampaignRunner {
   #onDone(worker: ChildProcess, { tally }: Done): void {
     this.#outstanding.delete(worker);
     this.#tally = joinTallies(this.#tally, tally);
+    try {
+      this.#keep(tally);
+    } catch (error) {
+      return this.#reject?.(error as Error);
+    }
+    this.#feed(worker);
+  }
+
+  #keep(tally: Tally): void {
     if (this.#limits.stopAtFirst && tally.findings.length > 0) this.stop();
     if (this.sessionMs - this.#savedAt > SAVE_EVERY_MS) {
       this.#savedAt = this.sessionMs;
       this.#save(this.state);
     }
-    this.#feed(worker);
   }
 
   #feed(worker: ChildProcess): void {

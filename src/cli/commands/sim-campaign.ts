@@ -8,6 +8,7 @@ import type { Fidelity } from '../../sim/run-schedule.ts';
 import {
   campaignPath,
   holdsCampaign,
+  lockFolder,
   readCampaign,
   saveCampaign,
   writeWhole,
@@ -135,6 +136,8 @@ async function campaign(options: Options): Promise<void> {
   const plan = before?.plan ?? (await planOf(options));
   const minutes = options.minutes ?? (options.schedules === undefined ? DEFAULT_MINUTES : Infinity);
   const forMs = Math.min(minutes * 60_000, 2 ** 31 - 1);
+  // Before anything runs: a folder that cannot be written would lose all of it.
+  const release = lockFolder(options.out);
   const runner = new CampaignRunner(
     plan,
     {
@@ -157,6 +160,7 @@ async function campaign(options: Options): Promise<void> {
     await runner.run();
   } finally {
     hide();
+    release();
   }
   publish(options.out, runner.state, options.json === true);
 }
@@ -166,20 +170,27 @@ interface MergeOptions {
   readonly json?: boolean;
 }
 
+/** Whether two plans may have run the same schedule. */
+function mayOverlap(a: CampaignPlan, b: CampaignPlan): boolean {
+  const sameDraw = JSON.stringify(a.overrides) === JSON.stringify(b.overrides);
+  const sameWorld = a.fidelities.some((fidelity) => b.fidelities.includes(fidelity));
+  const apart = a.seed === b.seed && a.of === b.of && a.index !== b.index;
+  return sameDraw && sameWorld && !apart;
+}
+
 function merge(folders: readonly string[], options: MergeOptions): void {
   const parts = folders.map((folder) =>
     readCampaign(folder.endsWith('.json') ? folder : campaignPath(folder)),
   );
   const [first, ...others] = parts;
   if (first === undefined) throw usageFailure('Name the folders of the campaigns to merge.');
-  const taken = new Set<string>();
   for (const [place, { plan }] of parts.entries()) {
-    const part = `${plan.seed} ${plan.index}/${plan.of} ${JSON.stringify(plan.overrides)}`;
-    if (taken.has(part))
+    const twin = parts.slice(0, place).findIndex((other) => mayOverlap(other.plan, plan));
+    if (twin >= 0)
       throw usageFailure(
-        `${folders[place]} is the same part (seed ${plan.seed}, index ${plan.index} of ${plan.of}) as one before it: its schedules would count twice.`,
+        `${folders[place]} (seed ${plan.seed}, part ${plan.index} of ${plan.of}) may hold schedules that ${folders[twin]} holds too, ` +
+          'which would count twice: parts to merge have one --seed, one --of, and an --index each.',
       );
-    taken.add(part);
   }
   const merged = others.reduce<CampaignState>(
     (sum, part) => ({
