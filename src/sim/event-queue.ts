@@ -3,6 +3,9 @@
  * the same instant always run in the order in which they were made, on every machine.
  */
 
+/** Events of one run, at most: no schedule that is of use has more, and one that never ends must be ended. */
+export const EVENTS_MAX = 3_000_000;
+
 /** What an event does when its time has come. */
 export type Action = () => void;
 

@@ -23,7 +23,7 @@ import { modelHash } from '../crypto/fast-model.ts';
 import { trustOf } from '../ledger/trust.ts';
 import type { VerifierCrypto } from '../ledger/verify.ts';
 import { describeFrame } from './describe-frame.ts';
-import { EventQueue } from './event-queue.ts';
+import { EVENTS_MAX, EventQueue } from './event-queue.ts';
 import { FaultDriver } from './fault-driver.ts';
 import { Judge } from './judge.ts';
 import type { JudgeOptions } from './judge.ts';
@@ -222,6 +222,10 @@ export class World<M> {
     this.course.begin();
     while (this.judge.violations.length === 0 && this.queue.runNext()) {
       this.events += 1;
+      if (this.events > EVENTS_MAX) {
+        this.judge.report('liveness', `more than ${EVENTS_MAX} events: ${this.#look.unsettled()}`);
+        break;
+      }
       if (this.course.isOver()) break;
     }
     if (this.judge.violations.length === 0) this.judge.finish(this.#storedChains());

@@ -75,6 +75,7 @@ async function converged(workload: Workload, n: number): Promise<number> {
 
 async function once(settings: Settings, seed: number): Promise<{ kills: number; failures: string[] }> {
   const site = new Site(settings.replicas);
+  current = site;
   const workload = new Workload(
     site.clusterFile,
     Array.from({ length: settings.clients }, (_, index) => site.clientKey(index)),
@@ -128,6 +129,12 @@ async function once(settings: Settings, seed: number): Promise<{ kills: number; 
 }
 
 const settings = settingsOf();
+let current: Site | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    console.error(`\n${signal}: ending processes, networks and file systems of this run`);
+    void (current?.dispose(false) ?? Promise.resolve()).finally(() => process.exit(130));
+  });
 {
   const site = new Site(3);
   const skipped = [

@@ -11,7 +11,7 @@ import { Chance, SITE } from '../chance.ts';
 import type { Fired } from '../chance.ts';
 import { SimClock } from '../clock.ts';
 import { Course } from '../course.ts';
-import { EventQueue } from '../event-queue.ts';
+import { EVENTS_MAX, EventQueue } from '../event-queue.ts';
 import { FaultDriver } from '../fault-driver.ts';
 import { Judge } from '../judge.ts';
 import type { JudgeOptions } from '../judge.ts';
@@ -189,6 +189,10 @@ export class CoreWorld<M extends object> {
     const { violations } = this.judge;
     while (violations.length === 0 && this.queue.runNext()) {
       this.events += 1;
+      if (this.events > EVENTS_MAX) {
+        this.judge.report('liveness', `more than ${EVENTS_MAX} events: ${this.#look.unsettled()}`);
+        break;
+      }
       if (this.course.isOver()) break;
     }
     if (violations.length === 0) this.judge.finish();

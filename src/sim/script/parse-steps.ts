@@ -75,7 +75,7 @@ type Verb = keyof typeof STEP_USAGE;
 
 /** Whether a line with this first word is a step. */
 export function isStep(word: string): boolean {
-  return word in STEP_USAGE || /^\d+$/.test(word);
+  return Object.hasOwn(STEP_USAGE, word) || /^\d+$/.test(word);
 }
 
 /** Reads one step. `isPuppet` says who may speak. */

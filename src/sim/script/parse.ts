@@ -142,7 +142,7 @@ function readLine(words: Words, into: Reading): void {
   }
   words.take('a verb');
   if (setting !== undefined) return readSetting(setting, words, into.scenario);
-  if (!(verb in HEAD_USAGE)) {
+  if (!Object.hasOwn(HEAD_USAGE, verb)) {
     const known = [
       ...Object.keys(HEAD_USAGE),
       ...SETTINGS.map((one) => one.verb),

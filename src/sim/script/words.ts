@@ -3,6 +3,9 @@ import type { ReplicaId } from '../../core/types.ts';
 import { ScriptError } from './script.ts';
 import type { Json } from './settings.ts';
 
+/** Largest number in a script: years of milliseconds. */
+const NUMBER_MAX = 1e12;
+
 /** See the top of this file. */
 export class Words {
   readonly line: number;
@@ -66,6 +69,7 @@ export class Words {
   /** A number, fractions allowed. */
   number(expected: string): number {
     if (!/^-?\d+(\.\d+)?(e-?\d+)?$/.test(this.peek)) this.fail(expected);
+    if (Math.abs(Number(this.peek)) > NUMBER_MAX) this.fail(`${expected}, at most ${NUMBER_MAX}`);
     return Number(this.take(expected));
   }
 
