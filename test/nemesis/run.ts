@@ -130,8 +130,11 @@ async function once(settings: Settings, seed: number): Promise<{ kills: number; 
 
 const settings = settingsOf();
 let current: Site | undefined;
+let ending = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => {
+  process.on(signal, () => {
+    if (ending) return;
+    ending = true;
     console.error(`\n${signal}: ending processes, networks and file systems of this run`);
     void (current?.dispose(false) ?? Promise.resolve()).finally(() => process.exit(130));
   });

@@ -46,6 +46,7 @@ export class Site {
   readonly network: Network;
   readonly clusterFile = join(this.root, 'cluster.json');
   readonly #members: Member[] = [];
+  #disposed = false;
   /** Replica whose store lies on a file system of its own; undefined if that is not possible here. */
   #fragile: number | undefined;
   /** Ends of processes that nobody asked for, in words. */
@@ -123,7 +124,7 @@ export class Site {
   /** Starts a replica; `ready` is not waited for. */
   start(id: number): void {
     const member = this.#members[id]!;
-    if (member.child !== undefined) return;
+    if (member.child !== undefined || this.#disposed) return;
     this.starts += 1;
     member.wanted = true;
     const config = join(member.folder, 'node.json');
@@ -226,6 +227,8 @@ export class Site {
 
   /** Ends every process, gives networks and file systems back; the folder goes unless it is kept. */
   async dispose(keep: boolean): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
     for (const member of this.#members) member.wanted = false;
     for (let round = 0; round < 50 && processesOf(this.root).length > 0; round += 1) {
       for (const pid of processesOf(this.root)) {
