@@ -1,4 +1,5 @@
 /** Reads a scenario script. */
+import { MINBFT_RULES } from '../../protocols/minbft/rules.ts';
 import { behaviourOf, BEHAVIOURS } from '../../adversary/behaviours.ts';
 import type { JudgeName } from '../judge.ts';
 import { FIDELITIES } from '../run-schedule.ts';
@@ -231,6 +232,8 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
   }
 }
 
+const RULES = MINBFT_RULES.map(({ id }) => id);
+
 function readExpectation(words: Words): Expectation {
   switch (words.one(['clean', 'violation', 'event', 'refusal'])) {
     case 'clean':
@@ -240,16 +243,19 @@ function readExpectation(words: Words): Expectation {
     case 'event':
       return { kind: 'event', condition: readCondition(words) };
     case 'refusal': {
-      const rule = words.take('a numbered rule');
-      return words.skip('for')
-        ? { kind: 'refusal', rule, for: words.take('a numbered rule') }
-        : { kind: 'refusal', rule };
+      const rule = words.one(RULES);
+      return words.skip('for') ? { kind: 'refusal', rule, for: words.one(RULES) } : { kind: 'refusal', rule };
     }
   }
 }
 
 /** Replicas that do not exist, and lies beyond the fault budget of a puppet. */
 function checkReplicas(scenario: Scenario, puppets: readonly number[]): void {
+  const hit = scenario.faults.flatMap((fault) =>
+    'target' in fault && fault.target.kind === 'replica' ? [fault.target.id] : [],
+  );
+  for (const replica of [...hit, ...(scenario.forker === undefined ? [] : [scenario.forker.replica])])
+    if (replica >= scenario.n) throw new ScriptError(0, `there is no replica ${replica} among ${scenario.n}`);
   const named = [...puppets, ...scenario.byzantine.map((entry) => entry.replica)];
   for (const replica of named)
     if (replica >= scenario.n) throw new ScriptError(0, `there is no replica ${replica} among ${scenario.n}`);
