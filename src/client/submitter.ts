@@ -27,6 +27,8 @@ import type { StateFile } from './state-file.ts';
 
 /** How long an OPEN may take effect, by the client's clock. */
 const OPEN_VALID_MS: Milliseconds = 5 * 60_000;
+/** OPENs that are tried while block time moves (a liar may lead when the first ones are ordered). */
+const OPENS_MAX = 5;
 /** How often what is due is re-sent. */
 const TICK_MS: Milliseconds = 50;
 /** Foreign bundles in flight, at most. */
@@ -275,15 +277,16 @@ export class Submitter {
 
   /**
    * Opens a session. Where block time is far from the own clock (one of them is wrong, or a liar dated a block ahead) the
-   * OPEN is void; it is asked for once more by the time that the replicas agreed on.
+   * OPEN is void; it is asked for again by the time that the replicas agreed on.
    */
   async #open(): Promise<Session> {
-    const first = await this.#askToOpen(this.#options.now());
-    const { hash, domain, signer, clientId } = this.#options;
-    let result = decodeResult(first.result);
-    if (result?.ok === false && (result.error === 'openExpired' || result.error === 'openTooFarAhead')) {
-      const agreed = await this.#options.agreedTime();
-      if (agreed !== undefined) result = decodeResult((await this.#askToOpen(agreed)).result);
+    const { hash, domain, signer, clientId, now, agreedTime } = this.#options;
+    let result = decodeResult((await this.#askToOpen(now())).result);
+    for (let tried = 1; tried < OPENS_MAX && result?.ok === false; tried += 1) {
+      if (result.error !== 'openExpired' && result.error !== 'openTooFarAhead') break;
+      const agreed = await agreedTime();
+      const time = result.error === 'openExpired' ? Math.max(agreed ?? 0, now()) : (agreed ?? now());
+      result = decodeResult((await this.#askToOpen(time)).result);
     }
     const opened = result?.ok === true ? decodeOpened(result.payload) : undefined;
     if (opened === undefined || opened.window < 1)

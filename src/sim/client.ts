@@ -27,6 +27,8 @@ import type { ClientPlan } from './scenario.ts';
 const WINDOW = 48;
 /** Why an OPEN is void although nothing is wrong with it. */
 const VOID_OPENS: ReadonlySet<string> = new Set(['openExpired', 'openTooFarAhead']);
+/** OPENs that are tried while block time moves. */
+const OPENS_MAX = 5;
 /** How long an OPEN may wait before it is void, milliseconds. */
 const OPEN_VALIDITY_MS = 120_000;
 
@@ -74,7 +76,8 @@ export class SimClient {
   readonly #hostKeys: readonly Uint8Array[];
   readonly #flights = new Set<Flight>();
   #session: SessionId = 0;
-  #agreedTime: number | undefined;
+  #openTime: number | undefined;
+  #opens = 0;
   #nextNumber = 1;
   #sentBundles = 0;
   #primaryHint: ReplicaId = 0;
@@ -108,7 +111,8 @@ export class SimClient {
     const { random, queue, epochMs } = this.#options;
     const nonce = new Uint8Array(16);
     for (let index = 0; index < 16; index += 1) nonce[index] = random.between(0, 255);
-    const time = this.#agreedTime ?? epochMs + queue.now;
+    this.#opens += 1;
+    const time = this.#openTime ?? epochMs + queue.now;
     const validUntil = Math.floor(time + OPEN_VALIDITY_MS);
     const operation = encodeOperation({ kind: 'open', nonce, validUntil, window: WINDOW });
     this.#launch(0, [{ number: 1, operation }]);
@@ -143,10 +147,12 @@ export class SimClient {
     const outcome = decodeResult(result.result);
     const opened = outcome?.ok === true ? decodeOpened(outcome.payload) : undefined;
     if (opened !== undefined) this.#session = opened.session;
-    else if (outcome?.ok === false && VOID_OPENS.has(outcome.error) && this.#agreedTime === undefined) {
-      // A liar carried block time away, or the own clock is wrong: once more, by the time that the replicas agreed on.
-      this.#agreedTime = this.#options.agreedTime();
-      if (this.#agreedTime !== undefined) this.start();
+    else if (outcome?.ok === false && VOID_OPENS.has(outcome.error) && this.#opens < OPENS_MAX) {
+      // A liar carried block time away, or the own clock is wrong: again, by the time that the replicas agreed on.
+      const agreed = this.#options.agreedTime();
+      const own = this.#options.epochMs + this.#options.queue.now;
+      this.#openTime = outcome.error === 'openExpired' ? Math.max(agreed ?? 0, own) : agreed;
+      this.start();
     } else this.refused.push('openFailed');
   }
 
