@@ -12,6 +12,7 @@ import type { Signer } from '../crypto/port.ts';
 import { replyDigest } from '../host/client-desk.ts';
 import { decodeLinkFrame } from '../host/link-frames.ts';
 import type { HostPorts, NetworkPort } from '../host/ports.ts';
+import { delayed, drawnDelay, silenced, withheld } from './quiet-links.ts';
 import type { Behaviour, Lie } from './behaviours.ts';
 import { partsOf } from './behaviours.ts';
 import { alteredBytes, lieInTransfer, spoilChunks } from './transfer-liar.ts';
@@ -53,11 +54,11 @@ function wrapNetwork(
 ): NetworkPort | undefined {
   switch (behaviour) {
     case 'silent':
-      return silence(options, network);
+      return silenced(options.random, network);
     case 'delay':
       return delays(options, network);
     case 'withhold':
-      return withholding(options, network);
+      return withheld(options.random, options.n, (frame) => decodeLinkFrame(frame)?.kind === 'body', network);
     case 'replay':
       return replays(options, network);
     case 'corrupt-reply':
@@ -87,55 +88,12 @@ function passing(network: NetworkPort): NetworkPort {
   };
 }
 
-/** Speaks for a while, so that others depend on it, and then never again. */
-function silence(options: WireLiarOptions, network: NetworkPort): NetworkPort {
-  let left = options.random.pick([0, 20, 100, 400]);
-  const speaks = (): boolean => {
-    left -= 1;
-    return left >= 0;
-  };
-  return {
-    toPeer: (to, frame) => {
-      if (speaks()) network.toPeer(to, frame);
-    },
-    toClient: (link, frame) => {
-      if (speaks()) network.toClient(link, frame);
-    },
-  };
-}
-
+/** Timers of processes count whole milliseconds. */
 function delays(options: WireLiarOptions, network: NetworkPort): NetworkPort {
   const { random, after, patienceMs } = options;
-  const drawn = random.pick([0.3, 0.9, 1.5, 4]);
-  const high = patienceMs * (options.eager === true ? 1.5 : drawn);
-  const hold = (action: () => void): void => after(Math.floor(high * (0.5 + random.unit() / 2)), action);
-  return {
-    toPeer: (to, frame) => hold(() => network.toPeer(to, frame)),
-    toClient: (link, frame) => hold(() => network.toClient(link, frame)),
-  };
-}
-
-/** Keeps its messages, or only the bodies they name, from some; whom it cheats changes from time to time. */
-function withholding(options: WireLiarOptions, network: NetworkPort): NetworkPort {
-  const { random, n } = options;
-  const onlyBodies = random.chance(0.4);
-  let victims = new Set<ReplicaId>();
-  let left = 0;
-  const isCheated = (to: ReplicaId): boolean => {
-    if (left === 0) {
-      left = random.pick([50, 300, 2000]);
-      victims = new Set(Array.from({ length: n }, (_, id) => id).filter(() => random.chance(0.5)));
-    }
-    left -= 1;
-    return victims.has(to);
-  };
-  return {
-    ...passing(network),
-    toPeer: (to, frame) => {
-      const cheated = isCheated(to) && (!onlyBodies || decodeLinkFrame(frame)?.kind === 'body');
-      if (!cheated) network.toPeer(to, frame);
-    },
-  };
+  const drawn = drawnDelay(random, patienceMs);
+  const high = options.eager === true ? patienceMs * 1.5 : drawn;
+  return delayed(random, high, (delayMs, action) => after(Math.floor(delayMs), action), network);
 }
 
 function replays(options: WireLiarOptions, network: NetworkPort): NetworkPort {

@@ -3,6 +3,8 @@
  * answers to clients. Lies of bytes have no counterpart here; lies before the seal are those of `adversary/`.
  */
 import { partsOf } from '../../adversary/behaviours.ts';
+import { delayed, drawnDelay, silenced, withheld } from '../../adversary/quiet-links.ts';
+import type { Links } from '../../adversary/quiet-links.ts';
 import type { Behaviour, Lie } from '../../adversary/behaviours.ts';
 import type { WireResult } from '../../core/client-wire.ts';
 import type { Prng } from '../../core/prng.ts';
@@ -10,10 +12,7 @@ import type { Milliseconds, ReplicaId } from '../../core/types.ts';
 import type { CoreFrame, CoreReply } from './frame.ts';
 
 /** Where a machine sends. */
-export interface CoreLinks<M> {
-  readonly toPeer: (to: ReplicaId, frame: CoreFrame<M>) => void;
-  readonly toClient: (client: number, reply: CoreReply) => void;
-}
+export type CoreLinks<M> = Links<CoreFrame<M>, CoreReply>;
 
 /** What lies on links are made of. */
 export interface LinkLiarOptions {
@@ -36,11 +35,11 @@ export function wrapLinks<M>(lie: Lie, options: LinkLiarOptions, links: CoreLink
 function wrapOnce<M>(behaviour: Behaviour, options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
   switch (behaviour) {
     case 'silent':
-      return silence(options, links);
+      return silenced(options.random, links);
     case 'delay':
-      return delays(options, links);
+      return delayed(options.random, drawnDelay(options.random, options.patienceMs), options.after, links);
     case 'withhold':
-      return withholding(options, links);
+      return withheld(options.random, options.n, (frame) => frame.kind === 'body', links);
     case 'replay':
       return replays(options, links);
     case 'corrupt-reply':
@@ -51,52 +50,6 @@ function wrapOnce<M>(behaviour: Behaviour, options: LinkLiarOptions, links: Core
     default:
       return links;
   }
-}
-
-/** Speaks for a while, so that others depend on it, and then never again. */
-function silence<M>(options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
-  let left = options.random.pick([0, 20, 100, 400]);
-  const speaks = (): boolean => {
-    left -= 1;
-    return left >= 0;
-  };
-  return {
-    toPeer: (to, frame) => {
-      if (speaks()) links.toPeer(to, frame);
-    },
-    toClient: (client, reply) => {
-      if (speaks()) links.toClient(client, reply);
-    },
-  };
-}
-
-function delays<M>(options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
-  const { random, after, patienceMs } = options;
-  const high = patienceMs * random.pick([0.3, 0.9, 1.5, 4]);
-  const hold = (action: () => void): void => after(high * (0.5 + random.unit() / 2), action);
-  return {
-    toPeer: (to, frame) => hold(() => links.toPeer(to, frame)),
-    toClient: (client, reply) => hold(() => links.toClient(client, reply)),
-  };
-}
-
-/** Keeps its messages, or only the bodies they name, from some; whom it cheats changes from time to time. */
-function withholding<M>(options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {
-  const { random, n } = options;
-  const onlyBodies = random.chance(0.4);
-  let victims: boolean[] = [];
-  let left = 0;
-  return {
-    ...links,
-    toPeer: (to, frame) => {
-      if (left === 0) {
-        left = random.pick([50, 300, 2000]);
-        victims = Array.from({ length: n }, () => random.chance(0.5));
-      }
-      left -= 1;
-      if (victims[to] !== true || (onlyBodies && frame.kind !== 'body')) links.toPeer(to, frame);
-    },
-  };
 }
 
 function replays<M>(options: LinkLiarOptions, links: CoreLinks<M>): CoreLinks<M> {

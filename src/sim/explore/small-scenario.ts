@@ -1,6 +1,8 @@
 /** The scenario that explorers of rounds put their faults into: a small cluster with a handful of requests. */
 import type { Lie } from '../../adversary/behaviours.ts';
 import type { ReplicaId } from '../../core/types.ts';
+import { baseScenario } from '../base-scenario.ts';
+import { CALM_NETWORK } from '../network.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** What differs between schedules. */
@@ -16,20 +18,9 @@ export interface SmallScope {
 
 /** The scenario. Orders are cut into batches of one request and checkpoints come at every second one. */
 export function smallScenario({ seed, f, requests, byzantine, faultsMs }: SmallScope): Scenario {
-  const n = 2 * f + 1;
   return {
+    ...baseScenario(f),
     seed,
-    f,
-    n,
-    limits: {
-      checkpointInterval: 2,
-      pipelineFactor: 2,
-      batchRequestsMax: 1,
-      batchBytesMax: 96 * 1024,
-      logEntriesMax: 4096,
-      sessionsMax: 64,
-      sessionWindowMax: 64,
-    },
     timers: {
       batchDelayMs: 1,
       statusMs: 40,
@@ -39,20 +30,10 @@ export function smallScenario({ seed, f, requests, byzantine, faultsMs }: SmallS
       gapMs: 8,
       idleBatchMs: 25,
     },
-    network: {
-      delayLowMs: 0.2,
-      delayHighMs: 2,
-      tailProbability: 0,
-      tailFactor: 1,
-      loss: 0,
-      duplication: 0,
-      reordering: true,
-    },
+    network: CALM_NETWORK,
     disk: { syncLowMs: 0.05, syncHighMs: 0.3 },
     trusted: { lowMs: 0.01, highMs: 0.1 },
-    clockOffsetsMs: Array.from({ length: n }, () => 0),
     byzantine,
-    faults: [],
     clients: [
       { bundles: requests, requestsPerBundle: 1, inFlight: 2, paceMs: 3, retransmitMs: 45, toAll: true },
     ],

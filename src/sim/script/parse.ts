@@ -5,7 +5,7 @@ import type { JudgeName } from '../judge.ts';
 import { FIDELITIES } from '../run-schedule.ts';
 import type { Fidelity } from '../run-schedule.ts';
 import type { Scenario } from '../scenario.ts';
-import { baseScenario } from './base-scenario.ts';
+import { baseScenario } from '../base-scenario.ts';
 import { isStep, readCondition, readStep, STEP_USAGE } from './parse-steps.ts';
 import { CLIENT_DEFAULT, readClients, readFault, readFires, readForker, readRest } from './plan.ts';
 import { ScriptError } from './script.ts';

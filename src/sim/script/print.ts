@@ -1,6 +1,6 @@
 /** A script as text: what `parse.ts` reads back to the same script. Any scenario can be printed. */
 import type { Scenario } from '../scenario.ts';
-import { baseScenario } from './base-scenario.ts';
+import { baseScenario } from '../base-scenario.ts';
 import { parseScript } from './parse.ts';
 import { printClients, printFault, printFires, printForker, restText } from './plan.ts';
 import { conditionText, stepText } from './print-steps.ts';

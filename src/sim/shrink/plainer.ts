@@ -1,6 +1,6 @@
 /** Plainer settings of a schedule: those of a quiet cluster, whole groups or single values, and round numbers. */
 import type { ClientPlan, Scenario } from '../scenario.ts';
-import { baseScenario } from '../script/base-scenario.ts';
+import { baseScenario } from '../base-scenario.ts';
 import { CLIENT_DEFAULT } from '../script/plan.ts';
 import { equalJson, getAt, isObject, putAt } from '../script/settings.ts';
 import type { Json, JsonObject } from '../script/settings.ts';

@@ -18,7 +18,7 @@ import type {
 import { newViewContent } from '../../../src/smr/usig-stream/view-change.ts';
 import { buildBatch } from '../../../src/smr/batcher.ts';
 import { EPOCH_MS } from '../../../src/sim/world.ts';
-import type { Puppet } from './puppet.ts';
+import type { Puppet } from '../../../src/sim/script/puppet.ts';
 import type { Stage } from './stage.ts';
 
 /** Content of a PREPARE of view 0. */

@@ -3,6 +3,7 @@
  * that loses exactly what the history wants lost, and puppets in place of Byzantine replicas. Nothing here judges:
  * whether a history is harmless is for the ordinary judges of the simulator to say.
  */
+import { baseScenario } from '../../../src/sim/base-scenario.ts';
 import { bytesToHex } from '../../../src/core/bytes.ts';
 import { decodeClientFrame } from '../../../src/core/client-wire.ts';
 import { decodeBundle } from '../../../src/core/request.ts';
@@ -25,7 +26,7 @@ import { decodeMessage } from '../../../src/smr/usig-stream/codec.ts';
 import { createStreamContext } from '../../../src/smr/usig-stream/context.ts';
 import type { StreamContext } from '../../../src/smr/usig-stream/context.ts';
 import type { MinbftMessage } from '../../../src/smr/usig-stream/messages.ts';
-import { Puppet } from './puppet.ts';
+import { Puppet } from '../../../src/sim/script/puppet.ts';
 
 /** How often a script looks whether it may go on, milliseconds of virtual time. */
 const LOOK_EVERY_MS = 0.25;
@@ -93,43 +94,18 @@ export interface GuidedResult {
 }
 
 function scenarioOf(guided: GuidedScenario, seed: number): Scenario {
-  const n = 2 * guided.f + 1;
+  const base = baseScenario(guided.f);
   return {
+    ...base,
     seed,
-    f: guided.f,
-    n,
     limits: {
+      ...base.limits,
       checkpointInterval: guided.checkpointInterval,
       pipelineFactor: guided.pipelineFactor,
-      batchRequestsMax: 1,
-      batchBytesMax: 96 * 1024,
-      logEntriesMax: 4096,
-      sessionsMax: 64,
-      sessionWindowMax: 64,
     },
-    timers: {
-      batchDelayMs: 1,
-      statusMs: 20,
-      requestMs: 60,
-      newViewMs: 100,
-      backoffCapMs: 1_000,
-      gapMs: 5,
-      idleBatchMs: 20,
-      ...guided.timers,
-    },
-    network: {
-      delayLowMs: 0.9,
-      delayHighMs: 1,
-      tailProbability: 0,
-      tailFactor: 1,
-      loss: 0,
-      duplication: 0,
-      reordering: false,
-      ...guided.network,
-    },
-    disk: guided.disk ?? { syncLowMs: 0.05, syncHighMs: 0.1 },
-    trusted: { lowMs: 0.01, highMs: 0.02 },
-    clockOffsetsMs: Array.from({ length: n }, () => 0),
+    timers: { ...base.timers, ...guided.timers },
+    network: { ...base.network, ...guided.network },
+    disk: guided.disk ?? base.disk,
     byzantine: [...guided.puppets, ...(guided.liars ?? [])].map((replica) => ({
       replica,
       behaviour: 'silent' as const,
@@ -144,7 +120,7 @@ function scenarioOf(guided: GuidedScenario, seed: number): Scenario {
       toAll: true,
     })),
     calmMs: guided.calmMs,
-    settleMs: guided.settleMs ?? 20_000,
+    settleMs: guided.settleMs ?? base.settleMs,
   };
 }
 

@@ -1,5 +1,5 @@
-/** What a script's scenario is before its lines say otherwise: a small calm cluster, in which nothing goes wrong. */
-import type { Scenario } from '../scenario.ts';
+/** What scripts, explorers and constructed histories start from: a small calm cluster, in which nothing goes wrong. */
+import type { Scenario } from './scenario.ts';
 
 /** A quiet scenario of `2f+1` replicas without clients. */
 export function baseScenario(f: number): Scenario {
