@@ -1,7 +1,7 @@
 // Builds the trusted programs into trusted/ and writes their measurements. Same sources, same bytes: a test builds them
 // again and compares. `node scripts/build-trusted.mjs [FOLDER]` writes elsewhere.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -28,31 +28,40 @@ export async function buildUsigProcess() {
   return result.outputFiles[0].contents;
 }
 
-/** The Wasm module of the wasm footprint: AssemblyScript without runtime. */
-export async function buildUsigWasm() {
+/** Sources of the trusted programs; each file at the top of this folder is one module. */
+const PROGRAMS = 'src/trusted/programs/assembly';
+
+/** One trusted program as a Wasm module: AssemblyScript without runtime. */
+export async function buildModule(name) {
   const { default: asc } = await import('assemblyscript/asc');
-  const folder = 'src/trusted/programs/usig-wasm/assembly';
   let bytes;
-  const { error, stderr } = await asc.main(
-    [`${folder}/usig.ts`, '-O3', '--converge', '--runtime', 'stub', '--noAssert', '--outFile', 'usig.wasm'],
-    {
-      readFile: (name, base) => {
-        const path = join(base === '.' || base === undefined ? root : join(root, base), name);
-        return existsSync(path) ? readFileSync(path, 'utf8') : null;
-      },
-      writeFile: (_name, contents) => {
-        bytes = contents;
-      },
-      listFiles: () => [],
+  const options = ['-O3', '--converge', '--runtime', 'stub', '--noAssert', '--outFile', `${name}.wasm`];
+  const { error, stderr } = await asc.main([`${PROGRAMS}/${name}.ts`, ...options], {
+    readFile: (file, base) => {
+      const path = join(base === '.' || base === undefined ? root : join(root, base), file);
+      return existsSync(path) ? readFileSync(path, 'utf8') : null;
     },
-  );
+    writeFile: (_name, contents) => {
+      bytes = contents;
+    },
+    listFiles: () => [],
+  });
   if (error !== null && error !== undefined) throw new Error(`${error.message}\n${stderr.toString()}`);
   return bytes;
 }
 
+/** Names of all trusted programs. */
+export function programNames() {
+  return readdirSync(join(root, PROGRAMS))
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
+    .map((file) => file.slice(0, -3))
+    .sort();
+}
+
 /** Every artifact by its name in trusted/. */
 export async function buildTrusted() {
-  const programs = { 'usig-process.mjs': await buildUsigProcess(), 'usig.wasm': await buildUsigWasm() };
+  const programs = { 'usig-process.mjs': await buildUsigProcess() };
+  for (const name of programNames()) programs[`${name}.wasm`] = await buildModule(name);
   const measurements = {};
   for (const [name, bytes] of Object.entries(programs))
     measurements[name] = { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };

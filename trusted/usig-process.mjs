@@ -81,7 +81,25 @@ function asciiBytes(text) {
 // src/trusted/contract.ts
 var STATEMENT_BYTES = 136;
 var USIG_OBJECT_ID = "0101000000000000";
-var STATEMENT_KIND = { advance: 1, status: 2, advanceNoPrevious: 3, plain: 4, closed: 14 };
+var STATEMENT_KIND = {
+  advance: 1,
+  status: 2,
+  advanceNoPrevious: 3,
+  plain: 4,
+  logEntry: 5,
+  logGap: 6,
+  logUnassigned: 7,
+  logForgotten: 8,
+  logEnd: 9,
+  ordered: 10,
+  wait: 11,
+  shareSet: 12,
+  shareOpen: 13,
+  closed: 14
+};
+var OBJECT_MODE = { step: 1, jump: 2, strict: 3 };
+var MOVES_MAX = 16;
+var EXTENSION_BYTES_MAX = 4 * 1024;
 var COUNTER_SENTINEL = -1;
 var RECENT_DEPTH = 64;
 var CORE_BYTES_MAX = 4 * 1024;
@@ -430,7 +448,32 @@ var RESPONSE_BYTES_MAX = RECENT_DEPTH * (CORE_BYTES_MAX + 256) + 256;
 var AUTHENTICATOR_BYTES_MAX = 64;
 var EVIDENCE_BYTES_MAX = 64 * 1024;
 var MESSAGE_BYTES_MAX = 256;
-var OP = { identify: 1, certify: 2, recent: 3, renew: 4, verify: 5, attest: 6, error: 255 };
+var OP = {
+  identify: 1,
+  certify: 2,
+  recent: 3,
+  renew: 4,
+  verify: 5,
+  attest: 6,
+  create: 7,
+  advance: 8,
+  status: 9,
+  close: 10,
+  plain: 11,
+  advanceMany: 12,
+  replay: 13,
+  append: 20,
+  advanceLog: 21,
+  lookup: 22,
+  end: 23,
+  truncate: 24,
+  extension: 64,
+  certificates: 128,
+  done: 129,
+  error: 255
+};
+var MODES = Object.keys(OBJECT_MODE);
+var NONCE_BYTES = 16;
 var ERROR_CODES = [
   "NO_OBJECT",
   "EXISTS",
@@ -446,6 +489,112 @@ var ERROR_CODES = [
 ];
 function copyOf(view) {
   return new Uint8Array(view);
+}
+function writeValue(writer, value) {
+  return value === COUNTER_SENTINEL ? writer.u32(4294967295).u32(4294967295) : writer.u64(value);
+}
+function readValue(reader) {
+  const high = reader.u32();
+  const low = reader.u32();
+  if (high === 4294967295 && low === 4294967295) return COUNTER_SENTINEL;
+  if (high >= 2 ** 21) reader.fail();
+  return high * 2 ** 32 + low;
+}
+function writeMove(writer, move) {
+  writeValue(writer.hex(move.objectId), move.value);
+}
+function readMove(reader) {
+  return { objectId: bytesToHex(reader.raw(8)), value: readValue(reader) };
+}
+function writeObjectRequest(writer, request) {
+  switch (request.op) {
+    case "create":
+      writer.hex(request.objectId).u8(OBJECT_MODE[request.mode]);
+      break;
+    case "advance":
+      writeValue(writer.hex(request.objectId), request.value).bool(request.independent).digest(request.digest);
+      break;
+    case "status":
+      writer.hex(request.objectId).hex(request.nonce).digest(request.digest);
+      break;
+    case "close":
+      writer.hex(request.objectId).digest(request.digest);
+      break;
+    case "plain":
+      writer.digest(request.digest);
+      break;
+    case "advanceMany":
+      writer.list(request.moves, writeMove).digest(request.digest);
+      break;
+    case "replay":
+      writer.hex(request.objectId).u32(request.count);
+      break;
+    case "append":
+      writer.hex(request.objectId).digest(request.entry);
+      break;
+    case "advanceLog":
+      writer.hex(request.objectId).u64(request.slot).digest(request.base).digest(request.entry);
+      break;
+    case "lookup":
+      writer.hex(request.objectId).u64(request.slot).hex(request.nonce);
+      break;
+    case "end":
+      writer.hex(request.objectId).hex(request.nonce);
+      break;
+    case "truncate":
+      writer.hex(request.objectId).u64(request.slot);
+      break;
+    case "extension":
+      writer.u8(request.code).bytes(request.body);
+      break;
+  }
+}
+function readObjectRequest(op, reader) {
+  const objectId = () => bytesToHex(reader.raw(8));
+  const nonce = () => bytesToHex(reader.raw(NONCE_BYTES));
+  switch (op) {
+    case OP.create: {
+      const id = objectId();
+      const mode = MODES[reader.u8() - 1];
+      if (mode !== void 0) return { op: "create", objectId: id, mode };
+      break;
+    }
+    case OP.advance: {
+      const id = objectId();
+      const value = readValue(reader);
+      const independent = reader.bool();
+      return { op: "advance", objectId: id, value, independent, digest: reader.digest() };
+    }
+    case OP.status:
+      return { op: "status", objectId: objectId(), nonce: nonce(), digest: reader.digest() };
+    case OP.close:
+      return { op: "close", objectId: objectId(), digest: reader.digest() };
+    case OP.plain:
+      return { op: "plain", digest: reader.digest() };
+    case OP.advanceMany:
+      return { op: "advanceMany", moves: reader.list(MOVES_MAX, readMove), digest: reader.digest() };
+    case OP.replay:
+      return { op: "replay", objectId: objectId(), count: reader.u32() };
+    case OP.append:
+      return { op: "append", objectId: objectId(), entry: reader.digest() };
+    case OP.advanceLog: {
+      const id = objectId();
+      const slot = reader.u64();
+      return { op: "advanceLog", objectId: id, slot, base: reader.digest(), entry: reader.digest() };
+    }
+    case OP.lookup:
+      return { op: "lookup", objectId: objectId(), slot: reader.u64(), nonce: nonce() };
+    case OP.end:
+      return { op: "end", objectId: objectId(), nonce: nonce() };
+    case OP.truncate:
+      return { op: "truncate", objectId: objectId(), slot: reader.u64() };
+    case OP.extension: {
+      const code = reader.u8();
+      return { op: "extension", code, body: copyOf(reader.bytes(EXTENSION_BYTES_MAX)) };
+    }
+  }
+  reader.fail();
+  return void 0;
 }
 function encodeTrustedRequest(request) {
   const writer = new Writer(request.op === "certify" ? 48 + request.core.length : 256).u8(OP[request.op]);
@@ -465,11 +614,14 @@ function encodeTrustedRequest(request) {
     case "attest":
       writer.digest(request.challenge);
       break;
+    default:
+      writeObjectRequest(writer, request);
   }
   return writer.finish();
 }
 function readRequest(reader) {
-  switch (reader.u8()) {
+  const op = reader.u8();
+  switch (op) {
     case OP.identify:
       return { op: "identify" };
     case OP.certify: {
@@ -490,8 +642,7 @@ function readRequest(reader) {
     case OP.attest:
       return { op: "attest", challenge: reader.digest() };
     default:
-      reader.fail();
-      return void 0;
+      return readObjectRequest(op, reader);
   }
 }
 function decodeTrustedRequest(bytes) {
@@ -506,6 +657,9 @@ function writeIdentity(writer, identity) {
 function writeRecent(writer, certificate) {
   writer.u64(certificate.counter).digest(certificate.digest).bytes(certificate.authenticator);
   writer.bytes(certificate.core);
+}
+function writeTrustedCertificate(writer, certificate) {
+  writer.raw(certificate.statement).bytes(certificate.authenticator);
 }
 function encodeTrustedResponse(response) {
   const writer = new Writer(256).u8(OP[response.op]);
@@ -527,6 +681,14 @@ function encodeTrustedResponse(response) {
     case "attest":
       writer.bytes(response.evidence);
       break;
+    case "certificates":
+      writer.list(response.certificates, writeTrustedCertificate);
+      break;
+    case "done":
+      break;
+    case "extension":
+      writer.u8(response.code).bytes(response.body);
+      break;
     case "error":
       writer.u8(ERROR_CODES.indexOf(response.code)).ascii(response.message.slice(0, MESSAGE_BYTES_MAX));
       break;
@@ -541,6 +703,7 @@ function encodeEvidence(evidence) {
 
 // src/trusted/programs/usig/program.ts
 var USIG_PROGRAM = "usig";
+var NOT_CANONICAL = "not a canonical TCS1 request";
 function encodeUsigRecord(record) {
   return new Writer(52 + record.core.length).tcEpoch(record.tcEpoch).u64(record.counter).digest(record.digest).bytes(record.core).finish();
 }
@@ -582,7 +745,7 @@ var Usig = class {
   }
   handle(bytes) {
     const request = decodeTrustedRequest(bytes);
-    const response = request === void 0 ? refuse("BAD_REQUEST", "not a canonical TCS1 request") : this.#answer(request);
+    const response = request === void 0 ? refuse("BAD_REQUEST", NOT_CANONICAL) : this.#answer(request);
     return encodeTrustedResponse(response);
   }
   #answer(request) {
@@ -599,6 +762,8 @@ var Usig = class {
         return this.#verify(request.statement, request.authenticator);
       case "attest":
         return this.#attest(request.challenge);
+      default:
+        return refuse("BAD_REQUEST", NOT_CANONICAL);
     }
   }
   #identity() {

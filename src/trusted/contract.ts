@@ -10,8 +10,33 @@ import type { CounterValue, Digest, Hash, TcEpoch } from '../core/types.ts';
 export const STATEMENT_BYTES = 136;
 /** Object id of USIG's only counter: class 1 (counter), purpose 1, lane 0, instance 0. */
 export const USIG_OBJECT_ID = '0101000000000000';
-/** Statement kinds used so far. */
-export const STATEMENT_KIND = { advance: 1, status: 2, advanceNoPrevious: 3, plain: 4, closed: 14 } as const;
+/** Statement kinds (2.2 of the sheet). */
+export const STATEMENT_KIND = {
+  advance: 1,
+  status: 2,
+  advanceNoPrevious: 3,
+  plain: 4,
+  logEntry: 5,
+  logGap: 6,
+  logUnassigned: 7,
+  logForgotten: 8,
+  logEnd: 9,
+  ordered: 10,
+  wait: 11,
+  shareSet: 12,
+  shareOpen: 13,
+  closed: 14,
+} as const;
+/** Modes of a counter or log: +1 only; any greater value; a log without `advanceLog`. */
+export const OBJECT_MODE = { step: 1, jump: 2, strict: 3 } as const;
+/** How an object moves. */
+export type ObjectMode = keyof typeof OBJECT_MODE;
+/** Counters that one `advanceMany` moves, at most. */
+export const MOVES_MAX = 16;
+/** Certificates of one answer, at most. */
+export const CERTIFICATES_MAX = 64;
+/** Body of an `extension`, at most: what only one program understands (secret sharing, waiting). */
+export const EXTENSION_BYTES_MAX = 4 * 1024;
 /** In memory: the integer 2^64-1 of the wire, "no value" (`previous` of ADVANCE_NOPREV, `value` of CLOSED). */
 export const COUNTER_SENTINEL = -1;
 /** Depth of `recent`: how many of its last certificates a component keeps (decision A7). */
@@ -75,7 +100,60 @@ export type TrustedRequest =
   /** HMAC suite: whether the statement's authenticator is right. */
   | { readonly op: 'verify'; readonly statement: Uint8Array; readonly authenticator: Uint8Array }
   /** Evidence that binds key and code to a challenge. */
-  | { readonly op: 'attest'; readonly challenge: Digest };
+  | { readonly op: 'attest'; readonly challenge: Digest }
+  /** Makes a counter or log; once per tcEpoch, also after it was closed. */
+  | { readonly op: 'create'; readonly objectId: string; readonly mode: ObjectMode }
+  /**
+   * Moves a counter to `value` for a digest; COUNTER_SENTINEL: to the next value. `independent`: the certificate does
+   * not disclose the value before (ADVANCE_NOPREV). Answered by one certificate.
+   */
+  | {
+      readonly op: 'advance';
+      readonly objectId: string;
+      readonly value: CounterValue;
+      readonly independent: boolean;
+      readonly digest: Digest;
+    }
+  /** Says where an object stands, changing nothing: kind STATUS, with the caller's nonce (16 bytes) and digest. */
+  | { readonly op: 'status'; readonly objectId: string; readonly nonce: string; readonly digest: Digest }
+  /** Ends an object for ever: kind CLOSED. */
+  | { readonly op: 'close'; readonly objectId: string; readonly digest: Digest }
+  /** Authenticates a digest without any counter: kind PLAIN. */
+  | { readonly op: 'plain'; readonly digest: Digest }
+  /** Moves several counters for one digest, all or none; one certificate each, aux = digest of all moves. */
+  | { readonly op: 'advanceMany'; readonly moves: readonly CounterMove[]; readonly digest: Digest }
+  /** The last `count` certificates of an object, oldest first. */
+  | { readonly op: 'replay'; readonly objectId: string; readonly count: number }
+  /** A2M append: `entry` (a digest) goes to the next slot. */
+  | { readonly op: 'append'; readonly objectId: string; readonly entry: Digest }
+  /** A2M advance: skips to `slot`, whose history digest continues from `base`. */
+  | {
+      readonly op: 'advanceLog';
+      readonly objectId: string;
+      readonly slot: CounterValue;
+      readonly base: Digest;
+      readonly entry: Digest;
+    }
+  /** A2M lookup of a slot, fresh by the caller's nonce (16 bytes). */
+  | { readonly op: 'lookup'; readonly objectId: string; readonly slot: CounterValue; readonly nonce: string }
+  /** A2M end: the last slot, fresh by the caller's nonce (16 bytes). */
+  | { readonly op: 'end'; readonly objectId: string; readonly nonce: string }
+  /** A2M truncate: forgets slots below `slot`. */
+  | { readonly op: 'truncate'; readonly objectId: string; readonly slot: CounterValue }
+  /** What only one program understands; `code` and `body` are its own (see its page). */
+  | { readonly op: 'extension'; readonly code: number; readonly body: Uint8Array };
+
+/** One move of `advanceMany`. */
+export interface CounterMove {
+  readonly objectId: string;
+  readonly value: CounterValue;
+}
+
+/** A certificate as it travels: the 136 bytes of its statement and the authenticator over them. */
+export interface TrustedCertificate {
+  readonly statement: Uint8Array;
+  readonly authenticator: Uint8Array;
+}
 
 /** Error codes; an error changes nothing. */
 export type TrustedErrorCode =
@@ -105,6 +183,9 @@ export type TrustedResponse =
   | { readonly op: 'recent'; readonly certificates: readonly RecentCertificate[] }
   | { readonly op: 'verify'; readonly valid: boolean }
   | { readonly op: 'attest'; readonly evidence: Uint8Array }
+  | { readonly op: 'certificates'; readonly certificates: readonly TrustedCertificate[] }
+  | { readonly op: 'done' }
+  | { readonly op: 'extension'; readonly code: number; readonly body: Uint8Array }
   | { readonly op: 'error'; readonly code: TrustedErrorCode; readonly message: string };
 
 /**
@@ -114,6 +195,11 @@ export type TrustedResponse =
 export interface TrustedProgram {
   /** Answers one request. Never throws on any bytes. */
   handle(request: Uint8Array): Uint8Array;
+  /**
+   * Everything that the records so far amount to, as one record: a footprint may keep it in place of them. Undefined or
+   * absent where the last RECENT_DEPTH records are enough.
+   */
+  image?(): Uint8Array | undefined;
 }
 
 /** A key inside a footprint. The program uses it and never sees it. */
@@ -126,6 +212,8 @@ export interface ProgramKey {
   readonly publicKey: string;
   /** Signature or MAC over these bytes. */
   authenticate(bytes: Uint8Array): Uint8Array;
+  /** HMAC suite, for modules that make the MACs themselves: the key of all statements, 32 bytes. */
+  readonly statementKey?: Uint8Array;
   /** HMAC suite: whether `authenticator` is right, compared in constant time. Absent where anybody can check. */
   verify?(bytes: Uint8Array, authenticator: Uint8Array): boolean;
 }
@@ -138,7 +226,9 @@ export interface ProgramEnvironment {
   readonly hash: Hash;
   /** The key that is in force when the program starts. */
   readonly key: ProgramKey;
-  /** Records persisted under that key, oldest first: at least the last RECENT_DEPTH of them, or all. */
+  /** False: a volatile footprint that drops every record, so a program need not make any. */
+  readonly keepsRecords?: boolean;
+  /** Records persisted under that key, oldest first: an image and all after it, or at least the last RECENT_DEPTH. */
   readonly records: readonly Uint8Array[];
   /**
    * Keeps a record. Either it is durable when this returns, or the footprint releases no answer given from now on
@@ -150,4 +240,12 @@ export interface ProgramEnvironment {
    * returns. Undefined: not possible; nothing changed.
    */
   replaceKey(): ProgramKey | undefined;
+  /** Unpredictable bytes. Programs that draw secrets need it. */
+  random?(length: number): Uint8Array;
+  /** Milliseconds of a clock that the host cannot set. Programs that wait need it. */
+  now?(): number;
+  /** Whether `authenticator` is the Ed25519 signature of `publicKey` over the bytes. */
+  check?(publicKey: Uint8Array, bytes: Uint8Array, authenticator: Uint8Array): boolean;
+  /** Opens an envelope that was encrypted to this component; undefined if it is none. */
+  unseal?(envelope: Uint8Array): Uint8Array | undefined;
 }

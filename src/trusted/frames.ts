@@ -5,9 +5,21 @@
 import { bytesToHex } from '../core/bytes.ts';
 import { decodeWhole, Writer } from '../core/codec.ts';
 import type { Reader } from '../core/codec.ts';
-import { CORE_BYTES_MAX, RECENT_DEPTH, STATEMENT_BYTES } from './contract.ts';
+import {
+  CERTIFICATES_MAX,
+  CORE_BYTES_MAX,
+  COUNTER_SENTINEL,
+  EXTENSION_BYTES_MAX,
+  MOVES_MAX,
+  OBJECT_MODE,
+  RECENT_DEPTH,
+  STATEMENT_BYTES,
+} from './contract.ts';
 import type {
+  CounterMove,
+  ObjectMode,
   RecentCertificate,
+  TrustedCertificate,
   TrustedErrorCode,
   TrustedIdentity,
   TrustedRequest,
@@ -25,7 +37,32 @@ const EVIDENCE_BYTES_MAX = 64 * 1024;
 const NAME_BYTES_MAX = 32;
 const MESSAGE_BYTES_MAX = 256;
 
-const OP = { identify: 1, certify: 2, recent: 3, renew: 4, verify: 5, attest: 6, error: 255 } as const;
+const OP = {
+  identify: 1,
+  certify: 2,
+  recent: 3,
+  renew: 4,
+  verify: 5,
+  attest: 6,
+  create: 7,
+  advance: 8,
+  status: 9,
+  close: 10,
+  plain: 11,
+  advanceMany: 12,
+  replay: 13,
+  append: 20,
+  advanceLog: 21,
+  lookup: 22,
+  end: 23,
+  truncate: 24,
+  extension: 64,
+  certificates: 128,
+  done: 129,
+  error: 255,
+} as const;
+const MODES = Object.keys(OBJECT_MODE) as ObjectMode[];
+const NONCE_BYTES = 16;
 
 const ERROR_CODES: readonly TrustedErrorCode[] = [
   'NO_OBJECT',
@@ -44,6 +81,125 @@ const ERROR_CODES: readonly TrustedErrorCode[] = [
 /** A copy also where the view is one of a Buffer, whose own `slice` copies nothing. */
 function copyOf(view: Uint8Array): Uint8Array {
   return new Uint8Array(view);
+}
+
+/** A value, or 2^64-1 for "none". */
+function writeValue(writer: Writer, value: number): Writer {
+  return value === COUNTER_SENTINEL ? writer.u32(0xffffffff).u32(0xffffffff) : writer.u64(value);
+}
+
+function readValue(reader: Reader): number {
+  const high = reader.u32();
+  const low = reader.u32();
+  if (high === 0xffffffff && low === 0xffffffff) return COUNTER_SENTINEL;
+  if (high >= 2 ** 21) reader.fail();
+  return high * 2 ** 32 + low;
+}
+
+function writeMove(writer: Writer, move: CounterMove): void {
+  writeValue(writer.hex(move.objectId), move.value);
+}
+
+function readMove(reader: Reader): CounterMove {
+  return { objectId: bytesToHex(reader.raw(8)), value: readValue(reader) };
+}
+
+type ObjectRequest = Exclude<
+  TrustedRequest,
+  { op: 'identify' | 'renew' | 'certify' | 'recent' | 'verify' | 'attest' }
+>;
+
+function writeObjectRequest(writer: Writer, request: ObjectRequest): void {
+  switch (request.op) {
+    case 'create':
+      writer.hex(request.objectId).u8(OBJECT_MODE[request.mode]);
+      break;
+    case 'advance':
+      writeValue(writer.hex(request.objectId), request.value).bool(request.independent).digest(request.digest);
+      break;
+    case 'status':
+      writer.hex(request.objectId).hex(request.nonce).digest(request.digest);
+      break;
+    case 'close':
+      writer.hex(request.objectId).digest(request.digest);
+      break;
+    case 'plain':
+      writer.digest(request.digest);
+      break;
+    case 'advanceMany':
+      writer.list(request.moves, writeMove).digest(request.digest);
+      break;
+    case 'replay':
+      writer.hex(request.objectId).u32(request.count);
+      break;
+    case 'append':
+      writer.hex(request.objectId).digest(request.entry);
+      break;
+    case 'advanceLog':
+      writer.hex(request.objectId).u64(request.slot).digest(request.base).digest(request.entry);
+      break;
+    case 'lookup':
+      writer.hex(request.objectId).u64(request.slot).hex(request.nonce);
+      break;
+    case 'end':
+      writer.hex(request.objectId).hex(request.nonce);
+      break;
+    case 'truncate':
+      writer.hex(request.objectId).u64(request.slot);
+      break;
+    case 'extension':
+      writer.u8(request.code).bytes(request.body);
+      break;
+  }
+}
+
+/** Requests about objects, which a USIG does not have more than one of. */
+function readObjectRequest(op: number, reader: Reader): TrustedRequest | undefined {
+  const objectId = (): string => bytesToHex(reader.raw(8));
+  const nonce = (): string => bytesToHex(reader.raw(NONCE_BYTES));
+  switch (op) {
+    case OP.create: {
+      const id = objectId();
+      const mode = MODES[reader.u8() - 1];
+      if (mode !== undefined) return { op: 'create', objectId: id, mode };
+      break;
+    }
+    case OP.advance: {
+      const id = objectId();
+      const value = readValue(reader);
+      const independent = reader.bool();
+      return { op: 'advance', objectId: id, value, independent, digest: reader.digest() };
+    }
+    case OP.status:
+      return { op: 'status', objectId: objectId(), nonce: nonce(), digest: reader.digest() };
+    case OP.close:
+      return { op: 'close', objectId: objectId(), digest: reader.digest() };
+    case OP.plain:
+      return { op: 'plain', digest: reader.digest() };
+    case OP.advanceMany:
+      return { op: 'advanceMany', moves: reader.list(MOVES_MAX, readMove), digest: reader.digest() };
+    case OP.replay:
+      return { op: 'replay', objectId: objectId(), count: reader.u32() };
+    case OP.append:
+      return { op: 'append', objectId: objectId(), entry: reader.digest() };
+    case OP.advanceLog: {
+      const id = objectId();
+      const slot = reader.u64();
+      return { op: 'advanceLog', objectId: id, slot, base: reader.digest(), entry: reader.digest() };
+    }
+    case OP.lookup:
+      return { op: 'lookup', objectId: objectId(), slot: reader.u64(), nonce: nonce() };
+    case OP.end:
+      return { op: 'end', objectId: objectId(), nonce: nonce() };
+    case OP.truncate:
+      return { op: 'truncate', objectId: objectId(), slot: reader.u64() };
+    case OP.extension: {
+      const code = reader.u8();
+      return { op: 'extension', code, body: copyOf(reader.bytes(EXTENSION_BYTES_MAX)) };
+    }
+  }
+  reader.fail();
+  return undefined;
 }
 
 /** Bytes of a request. A core above CORE_BYTES_MAX is refused by every component (BAD_REQUEST). */
@@ -65,12 +221,15 @@ export function encodeTrustedRequest(request: TrustedRequest): Uint8Array {
     case 'attest':
       writer.digest(request.challenge);
       break;
+    default:
+      writeObjectRequest(writer, request);
   }
   return writer.finish();
 }
 
 function readRequest(reader: Reader): TrustedRequest | undefined {
-  switch (reader.u8()) {
+  const op = reader.u8();
+  switch (op) {
     case OP.identify:
       return { op: 'identify' };
     case OP.certify: {
@@ -91,8 +250,7 @@ function readRequest(reader: Reader): TrustedRequest | undefined {
     case OP.attest:
       return { op: 'attest', challenge: reader.digest() };
     default:
-      reader.fail();
-      return undefined;
+      return readObjectRequest(op, reader);
   }
 }
 
@@ -134,6 +292,15 @@ function readRecent(reader: Reader): RecentCertificate {
   return { counter, digest, authenticator, core: copyOf(reader.bytes(CORE_BYTES_MAX)) };
 }
 
+function writeTrustedCertificate(writer: Writer, certificate: TrustedCertificate): void {
+  writer.raw(certificate.statement).bytes(certificate.authenticator);
+}
+
+function readTrustedCertificate(reader: Reader): TrustedCertificate {
+  const statement = copyOf(reader.raw(STATEMENT_BYTES));
+  return { statement, authenticator: copyOf(reader.bytes(AUTHENTICATOR_BYTES_MAX)) };
+}
+
 /** Bytes of an answer. */
 export function encodeTrustedResponse(response: TrustedResponse): Uint8Array {
   const writer = new Writer(256).u8(OP[response.op]);
@@ -154,6 +321,14 @@ export function encodeTrustedResponse(response: TrustedResponse): Uint8Array {
       break;
     case 'attest':
       writer.bytes(response.evidence);
+      break;
+    case 'certificates':
+      writer.list(response.certificates, writeTrustedCertificate);
+      break;
+    case 'done':
+      break;
+    case 'extension':
+      writer.u8(response.code).bytes(response.body);
       break;
     case 'error':
       writer.u8(ERROR_CODES.indexOf(response.code)).ascii(response.message.slice(0, MESSAGE_BYTES_MAX));
@@ -182,6 +357,14 @@ function readResponse(reader: Reader): TrustedResponse | undefined {
       return { op: 'verify', valid: reader.bool() };
     case OP.attest:
       return { op: 'attest', evidence: copyOf(reader.bytes(EVIDENCE_BYTES_MAX)) };
+    case OP.certificates:
+      return { op: 'certificates', certificates: reader.list(CERTIFICATES_MAX, readTrustedCertificate) };
+    case OP.done:
+      return { op: 'done' };
+    case OP.extension: {
+      const code = reader.u8();
+      return { op: 'extension', code, body: copyOf(reader.bytes(EXTENSION_BYTES_MAX)) };
+    }
     case OP.error: {
       const code = ERROR_CODES[reader.u8()];
       const message = reader.ascii(MESSAGE_BYTES_MAX);

@@ -20,7 +20,7 @@ import {
 } from '../../trusted/frames.ts';
 import type { Hmac } from '../../trusted/statement.ts';
 import { statementKeyOf } from '../../trusted/statement.ts';
-import { instantiateUsigWasm, WASM_FOOTPRINT } from './loader.ts';
+import { startGroupComponent, WASM_FOOTPRINT } from './loader.ts';
 
 /** Holds the group key; mode 0600. */
 const COMPONENT_FILE = 'component.json';
@@ -69,13 +69,14 @@ function writeOnce(folder: string, name: string, content: string): void {
 
 function instantiate(file: ComponentFile, tcEpoch: TcEpoch): TrustedProgram {
   const module = fileURLToPath(new URL('../../../trusted/usig.wasm', import.meta.url));
-  return instantiateUsigWasm(new Uint8Array(readFileSync(module)), {
+  return startGroupComponent(new Uint8Array(readFileSync(module)), {
     groupKey: hexToBytes(file.groupKey)!,
     groupId: hexToBytes(file.groupId)!,
     replica: file.replica,
     tcEpoch,
     newTcEpoch,
     hash,
+    hmac,
   });
 }
 

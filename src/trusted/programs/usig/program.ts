@@ -25,6 +25,8 @@ import { bindDigestOf, statementForUi } from '../../statement.ts';
 /** Name of this program in identities and registrations. */
 export const USIG_PROGRAM = 'usig';
 
+const NOT_CANONICAL = 'not a canonical TCS1 request';
+
 /** One value that was used up: what the program persists, and all that it needs to make the certificate again. */
 export interface UsigRecord {
   readonly tcEpoch: TcEpoch;
@@ -88,7 +90,7 @@ class Usig implements TrustedProgram {
   handle(bytes: Uint8Array): Uint8Array {
     const request = decodeTrustedRequest(bytes);
     const response =
-      request === undefined ? refuse('BAD_REQUEST', 'not a canonical TCS1 request') : this.#answer(request);
+      request === undefined ? refuse('BAD_REQUEST', NOT_CANONICAL) : this.#answer(request);
     return encodeTrustedResponse(response);
   }
 
@@ -106,6 +108,8 @@ class Usig implements TrustedProgram {
         return this.#verify(request.statement, request.authenticator);
       case 'attest':
         return this.#attest(request.challenge);
+      default:
+        return refuse('BAD_REQUEST', NOT_CANONICAL);
     }
   }
 
