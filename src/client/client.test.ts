@@ -68,6 +68,14 @@ test('a session opens although block time was carried years ahead, or the own cl
   }
 });
 
+test('a session opens although block time was carried to its very end', async () => {
+  const cluster = new FakeCluster();
+  cluster.aheadMs = Number.MAX_SAFE_INTEGER - Date.now() - 60_000;
+  await using(cluster, async (client) => {
+    assert.equal((await client.put(bytes('a'), bytes('1'))).existed, false);
+  });
+});
+
 test('one lying, one forging or one mute replica changes no answer', async () => {
   for (const behaviour of ['lying', 'forged', 'mute', 'down'] as const) {
     for (const id of [0, 2]) {

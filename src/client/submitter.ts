@@ -309,7 +309,9 @@ export class Submitter {
       nextNumber: 1,
     });
     const nonce = new Uint8Array(randomBytes(16));
-    const operation = encodeOperation({ kind: 'open', nonce, validUntil: time + OPEN_VALID_MS, window });
+    // A liar may have carried block time to the last value that there is.
+    const validUntil = Math.min(time + OPEN_VALID_MS, Number.MAX_SAFE_INTEGER);
+    const operation = encodeOperation({ kind: 'open', nonce, validUntil, window });
     return new Promise<WireResult>((resolve, reject) => {
       const ticket: Ticket = { resolve, reject, timer: undefined, txId: undefined };
       opener.submit(ticket, operation, false);

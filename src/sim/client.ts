@@ -113,7 +113,7 @@ export class SimClient {
     for (let index = 0; index < 16; index += 1) nonce[index] = random.between(0, 255);
     this.#opens += 1;
     const time = this.#openTime ?? epochMs + queue.now;
-    const validUntil = Math.floor(time + OPEN_VALIDITY_MS);
+    const validUntil = Math.min(Math.floor(time + OPEN_VALIDITY_MS), Number.MAX_SAFE_INTEGER);
     const operation = encodeOperation({ kind: 'open', nonce, validUntil, window: WINDOW });
     this.#launch(0, [{ number: 1, operation }]);
   }
