@@ -10,7 +10,7 @@ import { Prng } from '../../core/prng.ts';
 import type { Digest } from '../../core/types.ts';
 import { checkEvidence, isRegistered, statementForUi } from '../../trusted/client.ts';
 import type { CertifyResponse, CheckSignature } from '../../trusted/client.ts';
-import { CONFORMANCE_CHECKS } from '../../trusted/conformance.ts';
+import { CONFORMANCE_CHECKS } from '../../trusted/conformance/usig.ts';
 import { RECENT_DEPTH, USIG_OBJECT_ID } from '../../trusted/contract.ts';
 import type { TrustedIdentity, TrustedRequest, TrustedResponse } from '../../trusted/contract.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';

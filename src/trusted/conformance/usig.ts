@@ -1,58 +1,21 @@
-/**
- * What every USIG must do on every footprint that claims to hold one (test list of the sheet, section 7). The checks
- * are generators: they yield steps and get the answers, so that one driver runs them in this process and another over
- * a socket. A broken component ends a check with an AssertionFailure that says what was expected.
- */
-import { assert } from '../core/assert.ts';
-import { bytesToDigest, equalBytes } from '../core/bytes.ts';
-import { Writer } from '../core/codec.ts';
-import type { Prng } from '../core/prng.ts';
-import type { CounterValue, Digest } from '../core/types.ts';
-import type { CertifyResponse, CheckSignature } from './client.ts';
-import { checkCertificate } from './client.ts';
-import { CORE_BYTES_MAX, RECENT_DEPTH, STATEMENT_KIND, USIG_OBJECT_ID } from './contract.ts';
-import type { RecentCertificate, TrustedIdentity, TrustedRequest, TrustedResponse } from './contract.ts';
+/** What every USIG must do on every footprint that claims to hold one (test list of the sheet, section 7). */
+import { assert } from '../../core/assert.ts';
+import { equalBytes } from '../../core/bytes.ts';
+import { Writer } from '../../core/codec.ts';
+import type { CounterValue, Digest } from '../../core/types.ts';
+import type { CertifyResponse } from '../client.ts';
+import { checkCertificate } from '../client.ts';
+import { CORE_BYTES_MAX, RECENT_DEPTH, STATEMENT_KIND, USIG_OBJECT_ID } from '../contract.ts';
+import type { RecentCertificate, TrustedIdentity, TrustedRequest } from '../contract.ts';
 import {
   decodeTrustedRequest,
   decodeTrustedResponse,
   encodeTrustedRequest,
   REQUEST_BYTES_MAX,
-} from './frames.ts';
-import { encodeStatement, statementForUi } from './statement.ts';
-
-/** What a check wants done: requests that are under way together, or a restart of the component (not its renewal). */
-export type ConformanceStep =
-  { readonly kind: 'call'; readonly requests: readonly Uint8Array[] } | { readonly kind: 'restart' };
-
-/** A check; each `call` is answered by as many responses, a restart by none. */
-export type ConformanceCheck = Generator<ConformanceStep, void, readonly Uint8Array[]>;
-
-/** What the checks need to know. */
-export interface ConformanceContext {
-  readonly prng: Prng;
-  /** Certificates of the long run. */
-  readonly calls: number;
-  /** Ed25519 suite; HMAC statements are checked by the component. */
-  readonly checkSignature?: CheckSignature;
-}
-
-type Part<T> = Generator<ConformanceStep, T, readonly Uint8Array[]>;
-
-function* ask(requests: readonly TrustedRequest[]): Part<TrustedResponse[]> {
-  const answers = yield { kind: 'call', requests: requests.map(encodeTrustedRequest) };
-  assert(answers.length === requests.length, 'one answer for each request');
-  return answers.map((bytes) => {
-    const response = decodeTrustedResponse(bytes);
-    assert(response !== undefined, 'a canonical answer');
-    return response;
-  });
-}
-
-function* identify(): Part<TrustedIdentity> {
-  const [response] = yield* ask([{ op: 'identify' }]);
-  assert(response?.op === 'identify', 'identify is answered');
-  return response.identity;
-}
+} from '../frames.ts';
+import { encodeStatement, statementForUi } from '../statement.ts';
+import { ask, identify, isValid, randomBytes, randomDigest } from './harness.ts';
+import type { ConformanceCheck, ConformanceContext, NamedCheck, Part } from './harness.ts';
 
 function* recent(count: number): Part<readonly RecentCertificate[]> {
   const [response] = yield* ask([{ op: 'recent', objectId: USIG_OBJECT_ID, count }]);
@@ -68,27 +31,6 @@ function* certify(digest: Digest, core: Uint8Array = new Uint8Array(0)): Part<Ce
   const [response] = yield* ask([certifyRequest(digest, core)]);
   assert(response?.op === 'certify', 'certify is answered');
   return response;
-}
-
-function randomBytes(prng: Prng, length: number): Uint8Array {
-  return Uint8Array.from({ length }, () => prng.u32() & 255);
-}
-
-function randomDigest(prng: Prng): Digest {
-  return bytesToDigest(randomBytes(prng, 32));
-}
-
-function* isValid(
-  context: ConformanceContext,
-  identity: TrustedIdentity,
-  seal: { readonly statement: Uint8Array; readonly authenticator: Uint8Array },
-): Part<boolean> {
-  const { statement, authenticator } = seal;
-  if (context.checkSignature !== undefined)
-    return context.checkSignature(identity.publicKey, statement, authenticator);
-  const [response] = yield* ask([{ op: 'verify', statement, authenticator }]);
-  assert(response?.op === 'verify', 'the HMAC suite verifies');
-  return response.valid;
 }
 
 function statementOf(identity: TrustedIdentity, counter: CounterValue, digest: Digest): Uint8Array {
@@ -241,11 +183,8 @@ function* restart({ prng }: ConformanceContext): ConformanceCheck {
   assert(next.value === before.counter + 1, 'persistent: the next value follows');
 }
 
-/** Every check by its name, in an order in which they can be run on one component. */
-export const CONFORMANCE_CHECKS: readonly {
-  readonly name: string;
-  readonly run: (context: ConformanceContext) => ConformanceCheck;
-}[] = [
+/** Every check of a USIG. */
+export const CONFORMANCE_CHECKS: readonly NamedCheck[] = [
   { name: 'values are unique and contiguous', run: longRun },
   { name: 'errors change nothing', run: errorsChangeNothing },
   { name: 'no bit of a certificate can change', run: bitFlips },
@@ -253,20 +192,3 @@ export const CONFORMANCE_CHECKS: readonly {
   { name: 'restart continues or starts anew', run: restart },
   { name: 'renew makes a new component', run: renewal },
 ];
-
-/** Runs a check on a program in this process; `onRestart` gives the program as it is after a restart. */
-export function runCheck(
-  check: ConformanceCheck,
-  start: { handle(request: Uint8Array): Uint8Array },
-  onRestart: () => { handle(request: Uint8Array): Uint8Array },
-): void {
-  let program = start;
-  for (let step = check.next(); step.done !== true;) {
-    if (step.value.kind === 'restart') {
-      program = onRestart();
-      step = check.next([]);
-    } else {
-      step = check.next(step.value.requests.map((request) => program.handle(request)));
-    }
-  }
-}

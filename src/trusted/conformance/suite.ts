@@ -1,0 +1,18 @@
+/**
+ * The conformance suite: for every trusted program the checks that it must pass on every footprint. A driver starts a
+ * component, runs the checks in their order and restarts the component where a check says so (`harness.ts`).
+ */
+import type { NamedCheck } from './harness.ts';
+import { CONFORMANCE_CHECKS } from './usig.ts';
+
+const CHECKS: Readonly<Record<string, readonly NamedCheck[]>> = {
+  usig: CONFORMANCE_CHECKS,
+};
+
+/** Names of the programs that have checks. */
+export const CHECKED_PROGRAMS: readonly string[] = Object.keys(CHECKS);
+
+/** The checks of a program, in an order in which they can be run on one component; none for an unknown name. */
+export function conformanceOf(program: string): readonly NamedCheck[] {
+  return Object.hasOwn(CHECKS, program) ? CHECKS[program]! : [];
+}
