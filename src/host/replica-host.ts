@@ -229,6 +229,11 @@ export class ReplicaHost<M> {
     this.#enter(now, () => this.#seals.onBack());
   }
 
+  /** Who the trusted component said it is; undefined before it answered. */
+  get trustedIdentity(): TrustedIdentity | undefined {
+    return this.#seals.identity;
+  }
+
   /** Plain data for `status`, metrics and judges. */
   status(now: Milliseconds): HostStatus {
     const { self, settings, executor } = this.#options;
@@ -250,12 +255,7 @@ export class ReplicaHost<M> {
   }
 
   /** Sizes that must stay bounded: for judges. */
-  sizes(): {
-    readonly stored: number;
-    readonly retained: number;
-    readonly own: number;
-    readonly executed: number;
-  } {
+  sizes(): Readonly<Record<'stored' | 'retained' | 'own' | 'executed', number>> {
     const { stored, retained, own, executed } = this.#image;
     return { stored: stored.size, retained: retained.size, own: own.size, executed: executed.length };
   }

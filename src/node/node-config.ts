@@ -12,7 +12,7 @@ import type { Durability } from './journal.ts';
 import { parseAddress } from './peer-hello.ts';
 
 /** Exit codes of a replica process; documented in docs/operations.md. */
-export const EXIT = { stopped: 0, badConfig: 2, storeRefused: 3, failed: 4 } as const;
+export const EXIT = { stopped: 0, badConfig: 2, storeRefused: 3, failed: 4, startAgain: 5 } as const;
 
 /** A replica that cannot start; `message` is a sentence for the operator. */
 export class StartRefused extends Error {

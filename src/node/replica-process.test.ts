@@ -16,10 +16,10 @@ import { readClusterFile, readNodeConfig } from './node-config.ts';
 import { readStopNote } from './process-log.ts';
 import { ReplicaProcess } from './replica-process.ts';
 import type { ReplicaProcessOptions } from './replica-process.ts';
-import type { TrustedChannel } from './trusted-link.ts';
+import type { TrustedConnection } from '../footprints/contract.ts';
 
 /** A trusted component that never answers: enough for everything around a replica. */
-const MUTE: TrustedChannel = { send: () => undefined, onClose: () => undefined, close: () => undefined };
+const MUTE: TrustedConnection = { send: () => undefined, onClose: () => undefined, close: () => undefined };
 const OPTIONS: ReplicaProcessOptions = { openTrusted: async () => MUTE };
 
 let folder: string;

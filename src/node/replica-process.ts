@@ -12,7 +12,8 @@ import type { ClusterSettings } from '../core/config.ts';
 import type { Replica, TimerName } from '../core/protocol.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import { isPrimeOrderKey } from '../crypto/ed25519-rule.ts';
-import { openTrustedProcess } from '../footprints/process/launcher.ts';
+import type { TrustedConnection } from '../footprints/contract.ts';
+import { openComponent } from '../footprints/registry.ts';
 import type { BlockPort, ClientLink, HostPorts, ObserverPort, TimerPort } from '../host/ports.ts';
 import { createReplicaHost } from '../host/replica-host.ts';
 import type { ReplicaHost } from '../host/replica-host.ts';
@@ -38,7 +39,6 @@ import { clearStopNote, createLogger, writeStopNote } from './process-log.ts';
 import { Queries } from './queries.ts';
 import { causeOf, StateStore } from './state-store.ts';
 import { Transport } from './transport.ts';
-import type { TrustedChannel } from './trusted-link.ts';
 import { TrustedLink } from './trusted-link.ts';
 
 /** What a development cluster may put between the parts of a replica; production passes nothing. */
@@ -56,8 +56,8 @@ export interface DevelopmentContext {
 /** Parts that tests and development clusters replace. */
 export interface ReplicaProcessOptions {
   readonly development?: (context: DevelopmentContext) => DevelopmentHooks;
-  /** Default: the trusted process of the config's folder. */
-  readonly openTrusted?: () => Promise<TrustedChannel>;
+  /** Default: the component of the config's folder, whatever its footprint is. */
+  readonly openTrusted?: () => Promise<TrustedConnection>;
   /** Key of the HMAC suite, for volatile components of development clusters. */
   readonly developmentStatementKey?: Uint8Array;
   readonly logger?: Logger;
@@ -90,6 +90,7 @@ export class ReplicaProcess {
   readonly #log: Logger;
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
   readonly #startedAt = Date.now();
+  /** Undefined until the stores are open. */
   #host!: ReplicaHost<MinbftMessage>;
   #executor!: LedgerExecutor;
   #journal!: Journal;
@@ -210,9 +211,8 @@ export class ReplicaProcess {
   async #openTrusted(): Promise<void> {
     const { trustedFolder: folder, durability } = this.#config;
     const trustedDurability = durability === 'fsync' ? 'fsync' : 'os';
-    const open =
-      this.#options.openTrusted ?? (() => openTrustedProcess({ folder, durability: trustedDurability }));
-    let channel: TrustedChannel;
+    const open = this.#options.openTrusted ?? (() => openComponent(folder, trustedDurability));
+    let channel: TrustedConnection;
     try {
       channel = await open();
     } catch (error) {
@@ -221,20 +221,30 @@ export class ReplicaProcess {
         EXIT.storeRefused,
       );
     }
-    this.#trusted = new TrustedLink(channel, open, {
-      onResponse: (id, response) => this.#host.onTrustedResponse(id, response, Date.now()),
-      onLost: (reason) => {
-        this.#log.error(
-          { reason },
-          'the trusted component does not answer; this replica is mute until it does',
-        );
-        this.#host.onTrustedLost(Date.now());
+    this.#trusted = new TrustedLink({
+      channel,
+      open,
+      tcEpoch: () => this.#host?.trustedIdentity?.tcEpoch,
+      events: {
+        onResponse: (id, response) => this.#host.onTrustedResponse(id, response, Date.now()),
+        onLost: (reason) => {
+          this.#log.error(
+            { reason },
+            'the trusted component does not answer; this replica is mute until it does',
+          );
+          this.#host?.onTrustedLost(Date.now());
+        },
+        onBack: () => {
+          this.#log.info('the trusted component answers again');
+          this.#host.onTrustedBack(Date.now());
+        },
+        onProblem: (problem) => this.#log.warn({ problem }, 'the trusted component cannot be reached'),
+        onReplaced: (before, now) =>
+          this.#startAgain(
+            `The trusted component ended and is another one now (tcEpoch ${now} instead of ${before}): ` +
+              'the replica ends and, started again, is re-admitted by RECOVER.',
+          ),
       },
-      onBack: () => {
-        this.#log.info('the trusted component answers again');
-        this.#host.onTrustedBack(Date.now());
-      },
-      onProblem: (problem) => this.#log.warn({ problem }, 'the trusted component cannot be reached'),
     });
   }
 
@@ -426,6 +436,13 @@ export class ReplicaProcess {
     writeStopNote(this.#config.folder, reason, EXIT.failed);
     // Not from inside the host.
     setImmediate(() => void this.stop(EXIT.failed));
+  }
+
+  /** The next start of this replica decides how it goes on; whoever supervises it starts it. */
+  #startAgain(reason: string): void {
+    if (this.#stopping !== undefined) return;
+    this.#log.error(reason);
+    setImmediate(() => void this.stop(EXIT.startAgain));
   }
 
   /** Stops in order: nothing new is taken, everything appended is written and synced. */
