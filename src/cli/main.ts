@@ -17,6 +17,7 @@ import { addReceipts } from './commands/receipts.ts';
 import { addSalvage } from './commands/salvage.ts';
 import { addSim } from './commands/sim.ts';
 import { addStatus } from './commands/status.ts';
+import { addTrusted } from './commands/trusted.ts';
 import { addUp } from './commands/up.ts';
 import { CommandFailure, EXIT, messageOf } from './failure.ts';
 import { printNote } from './output.ts';
@@ -52,6 +53,7 @@ Begin with:
   addEvidence(program);
   addFault(program);
   addMembers(program);
+  addTrusted(program);
   addBackup(program);
   addAudit(program);
   addSalvage(program);
