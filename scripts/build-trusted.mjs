@@ -7,8 +7,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** The single-file program of the process footprint: esbuild, nothing minified, so that it can be read. */
-export async function buildUsigProcess() {
+/** The single-file carrier of the process footprint: esbuild, nothing minified, so that it can be read. */
+export async function buildTrustedProcess() {
   const { build } = await import('esbuild');
   const result = await build({
     absWorkingDir: root,
@@ -22,7 +22,7 @@ export async function buildUsigProcess() {
     legalComments: 'none',
     logLevel: 'silent',
     banner: {
-      js: '// Built by scripts/build-trusted.mjs. Its SHA-256 is its measurement (trusted/measurements.json).',
+      js: '// Built by scripts/build-trusted.mjs. Its SHA-256 is the carrier measurement (trusted/measurements.json).',
     },
   });
   return result.outputFiles[0].contents;
@@ -60,7 +60,7 @@ export function programNames() {
 
 /** Every artifact by its name in trusted/. */
 export async function buildTrusted() {
-  const programs = { 'usig-process.mjs': await buildUsigProcess() };
+  const programs = { 'trusted-process.mjs': await buildTrustedProcess() };
   for (const name of programNames()) programs[`${name}.wasm`] = await buildModule(name);
   const measurements = {};
   for (const [name, bytes] of Object.entries(programs))

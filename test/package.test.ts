@@ -130,7 +130,7 @@ describe('the published package', { timeout: 240_000 }, () => {
         (path.endsWith('.ts') && !path.endsWith('.d.ts')),
     );
     assert.deepEqual(strangers, [], 'tests and sources stay at home');
-    for (const name of ['usig-process.mjs', 'usig.wasm', 'measurements.json'])
+    for (const name of ['trusted-process.mjs', 'usig.wasm', 'measurements.json'])
       assert.ok(packed.includes(`trusted/${name}`), name);
   });
 

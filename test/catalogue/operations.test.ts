@@ -185,6 +185,7 @@ describe('T-21: the state file of a trusted component', () => {
   fs.mkdirSync(folder);
   StateLog.create(folder);
   const log = StateLog.open(folder, 'fsync', KEEP);
+  log.begin();
   const file = path.join(folder, 'state');
   const USED = 128 + 3 * 64;
   for (const value of [1, 2, 3]) {

@@ -9,12 +9,14 @@ import {
   CHANNEL_ID,
   CHANNEL_KIND,
   CHANNEL_VERSION,
+  decodeWelcome,
   encodeFrame,
   FOLDER_FILES,
   FrameReader,
   TOKEN_BYTES,
 } from './channel.ts';
-import type { Frame } from './channel.ts';
+import type { Frame, HardeningState } from './channel.ts';
+import type { OnResponse, TrustedConnection } from '../contract.ts';
 import { DURABILITIES } from './state-log.ts';
 import type { Durability } from './state-log.ts';
 
@@ -37,22 +39,17 @@ export class TrustedProcessError extends Error {
   }
 }
 
-/** Gets the answer to one request; undefined if the connection was lost before it came. */
-export type OnResponse = (response: Uint8Array | undefined) => void;
-
 /** A connection to a trusted process; the only one, as a newer one takes its place. */
-export interface TrustedConnection {
+export interface ProcessConnection extends TrustedConnection {
+  /** Process id as it is seen from here. */
   readonly pid: number;
   readonly durability: Durability;
-  /** Sends a TCS1 request; answers come in the order of the requests, never before `send` returns. */
-  send(request: Uint8Array, onResponse: OnResponse): void;
+  /** What keeps the process inside. */
+  readonly hardening: HardeningState;
   /** As `send`; rejects with TrustedProcessError if the connection is lost. */
   call(request: Uint8Array): Promise<Uint8Array>;
-  /** Called once, when the connection is lost or closed. */
-  onClose(listener: (reason: string) => void): void;
   /** Asks the process to end in order and closes. */
   stop(): void;
-  close(): void;
 }
 
 /** A path to the socket that is short enough, and what to do when it is not needed any more. */
@@ -94,9 +91,10 @@ export function openSocket(folder: string): Promise<Socket | undefined> {
   });
 }
 
-class Connection implements TrustedConnection {
+class Connection implements ProcessConnection {
   readonly pid: number;
   readonly durability: Durability;
+  readonly hardening: HardeningState;
   readonly #socket: Socket;
   readonly #reader: FrameReader;
   /** In the order of the requests. */
@@ -107,11 +105,16 @@ class Connection implements TrustedConnection {
   #closed: string | undefined;
   #listeners: ((reason: string) => void)[] = [];
 
-  constructor(socket: Socket, reader: FrameReader, welcome: { pid: number; durability: Durability }) {
+  constructor(
+    socket: Socket,
+    reader: FrameReader,
+    self: { pid: number; durability: Durability; hardening: HardeningState },
+  ) {
     this.#socket = socket;
     this.#reader = reader;
-    this.pid = welcome.pid;
-    this.durability = welcome.durability;
+    this.pid = self.pid;
+    this.durability = self.durability;
+    this.hardening = self.hardening;
     socket.on('data', (chunk: Buffer) => {
       reader.push(chunk);
       this.#drain();
@@ -195,23 +198,23 @@ class Connection implements TrustedConnection {
   }
 }
 
-function connectionOf(socket: Socket, reader: FrameReader, first: Frame): TrustedConnection | string {
+function connectionOf(socket: Socket, reader: FrameReader, first: Frame): ProcessConnection | string {
   const body = Buffer.from(first.body);
   if (first.id !== CHANNEL_ID || body.length === 0) return 'what answers there is no trusted process';
   if (body[0] === CHANNEL_KIND.refusal) return `refused: ${body.subarray(1).toString('latin1')}`;
-  const durability = DURABILITIES[body[2] ?? -1];
-  if (body.length !== 7 || body[0] !== CHANNEL_KIND.welcome || durability === undefined)
-    return 'what answers there is no trusted process';
+  const welcome = decodeWelcome(body);
+  const durability = DURABILITIES[welcome?.durability ?? -1];
+  if (welcome === undefined || durability === undefined) return 'what answers there is no trusted process';
   if (body[1] !== CHANNEL_VERSION)
     return 'the trusted process is of another version; stop it and start again';
-  return new Connection(socket, reader, { pid: body.readUInt32BE(3), durability });
+  return new Connection(socket, reader, { ...welcome, durability });
 }
 
 /**
  * Connects to the process that serves `folder`. Rejects with TrustedProcessError if none does, if it refuses the token
  * of the folder, or if it does not answer.
  */
-export async function connectTrustedProcess(folder: string): Promise<TrustedConnection> {
+export async function connectTrustedProcess(folder: string): Promise<ProcessConnection> {
   const token = readFileSync(join(folder, FOLDER_FILES.access));
   const socket = await openSocket(folder);
   if (socket === undefined) throw new TrustedProcessError(`no trusted process serves ${folder}`, true);

@@ -1,5 +1,5 @@
 /** What a program in a trusted process lives on: an Ed25519 key of OpenSSL and the state log of its folder. */
-import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, hash, randomBytes, sign, verify } from 'node:crypto';
 import { bytesToHex, bytesToTcEpoch } from '../../core/bytes.ts';
 import type { Digest, Hash } from '../../core/types.ts';
 import type { ProgramEnvironment, ProgramKey } from '../../trusted/contract.ts';
@@ -9,7 +9,20 @@ import type { Durability, StateKey, StateLog } from './state-log.ts';
 /** PKCS #8 of an Ed25519 private key, up to its seed. */
 const PRIVATE_KEY_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest();
+/** Ed25519 public key in SPKI, up to its 32 bytes. */
+const PUBLIC_KEY_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+
+const sha256: Hash = (bytes) => hash('sha256', bytes, 'buffer');
+
+/** Whether `authenticator` is the Ed25519 signature of a raw public key over the bytes; false for anything else. */
+function checkSignature(publicKey: Uint8Array, bytes: Uint8Array, authenticator: Uint8Array): boolean {
+  try {
+    const der = Buffer.concat([PUBLIC_KEY_PREFIX, publicKey]);
+    return verify(null, bytes, createPublicKey({ key: der, format: 'der', type: 'spki' }), authenticator);
+  } catch {
+    return false;
+  }
+}
 
 /** The program's view of a stored key. */
 export function programKeyOf(stored: StateKey): ProgramKey {
@@ -44,5 +57,9 @@ export function createEnvironment(
       return true;
     },
     replaceKey: () => programKeyOf(log.renew()),
+    random: (length) => randomBytes(length),
+    // Since the machine was started: nobody but root can turn it.
+    now: () => Number(process.hrtime.bigint() / 1_000_000n),
+    check: checkSignature,
   };
 }

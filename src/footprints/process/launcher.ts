@@ -6,10 +6,13 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hexToBytes } from '../../core/bytes.ts';
 import type { TrustedRegistration } from '../../core/config.ts';
+import type { Digest } from '../../core/types.ts';
+import { registrationOf } from '../../trusted/client.ts';
 import { decodeTrustedResponse } from '../../trusted/frames.ts';
 import { FOLDER_FILES } from './channel.ts';
 import { connectTrustedProcess, openSocket, TrustedProcessError } from './connect.ts';
-import type { TrustedConnection } from './connect.ts';
+import type { ProcessConnection } from './connect.ts';
+import { FIRST_PROGRAM, measureFile } from './program-file.ts';
 import type { Durability } from './state-log.ts';
 
 /** Name of this footprint in registrations. */
@@ -28,13 +31,21 @@ export interface TrustedProcessOptions {
   readonly durability?: Durability;
   /** Ends after this time without a caller, its state being durable; 0 = never. Default ten minutes. */
   readonly lingerMs?: number;
-  /** Default: the built program that belongs to this package. */
-  readonly programPath?: string;
+  /** Default: the built carrier that belongs to this package. Modules lie beside it. */
+  readonly carrierPath?: string;
 }
 
-/** Path of the built program. */
-export function trustedProgramPath(): string {
-  return fileURLToPath(new URL('../../../trusted/usig-process.mjs', import.meta.url));
+/** File name of the built carrier, as it is seen in the list of processes. */
+const CARRIER_FILE = 'trusted-process.mjs';
+
+/** Path of the built carrier. */
+export function trustedCarrierPath(): string {
+  return fileURLToPath(new URL(`../../../trusted/${CARRIER_FILE}`, import.meta.url));
+}
+
+/** SHA-256 of what carries the trusted programs in this footprint. */
+export function carrierMeasurement(): Digest {
+  return measureFile(trustedCarrierPath());
 }
 
 /**
@@ -42,6 +53,8 @@ export function trustedProgramPath(): string {
  * which there is no persistent component.
  */
 const FENCES = [
+  // That node:sqlite, of which only the file lock is used, may still change.
+  '--disable-warning=ExperimentalWarning',
   '--disable-proto=delete',
   '--disallow-code-generation-from-strings',
   '--max-old-space-size=64',
@@ -56,8 +69,8 @@ function launch(
   log: number | 'ignore',
 ): ChildProcess {
   const folder = resolve(options.folder);
-  const program = resolve(options.programPath ?? trustedProgramPath());
-  const args = [...FENCES, program, '--folder', folder, ...more];
+  const carrier = resolve(options.carrierPath ?? trustedCarrierPath());
+  const args = [...FENCES, carrier, '--folder', folder, ...more];
   // An empty environment: NODE_OPTIONS of the caller must not reach into the trusted process.
   return spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', log], env: {} });
 }
@@ -116,15 +129,13 @@ function firstLine(child: ChildProcess): Promise<string> {
  */
 export async function createTrustedFolder(
   folder: string,
-  programPath?: string,
+  program: string = FIRST_PROGRAM,
 ): Promise<TrustedRegistration> {
-  const options = { folder, ...(programPath === undefined ? {} : { programPath }) };
-  const line = await firstLine(launch(options, ['--create'], 'ignore'));
+  const line = await firstLine(launch({ folder }, ['--create', '--program', program], 'ignore'));
   const bytes = hexToBytes(line);
   const response = bytes === undefined ? undefined : decodeTrustedResponse(bytes);
   if (response?.op !== 'identify') throw new TrustedProcessError(line);
-  const { program, measurement, suite, tcId, tcEpoch, publicKey } = response.identity;
-  return { program, footprint: PROCESS_FOOTPRINT, measurement, suite, tcId, tcEpoch, publicKey };
+  return registrationOf(response.identity, PROCESS_FOOTPRINT);
 }
 
 /** Whether a process serves this folder. Disturbs nobody. */
@@ -163,7 +174,7 @@ export async function spawnTrustedProcess(options: TrustedProcessOptions): Promi
  * Starts the process if none runs and connects. One that was just killed may still hold its socket for a moment: then
  * again.
  */
-async function startAndConnect(options: TrustedProcessOptions): Promise<TrustedConnection> {
+async function startAndConnect(options: TrustedProcessOptions): Promise<ProcessConnection> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     try {
@@ -177,7 +188,7 @@ async function startAndConnect(options: TrustedProcessOptions): Promise<TrustedC
 }
 
 /** Connects to the process of a folder; starts it if none runs, and again if it runs in another durability mode. */
-export async function openTrustedProcess(options: TrustedProcessOptions): Promise<TrustedConnection> {
+export async function openTrustedProcess(options: TrustedProcessOptions): Promise<ProcessConnection> {
   const connection = await startAndConnect(options);
   if (connection.durability === (options.durability ?? 'fsync')) return connection;
   connection.close();
@@ -185,10 +196,13 @@ export async function openTrustedProcess(options: TrustedProcessOptions): Promis
   return startAndConnect(options);
 }
 
+/** `usig-process.mjs`: a process of before that still runs. */
+const CARRIER_NAMES = /[\\/](trusted|usig)-process\.mjs$/;
+
 function isServing(pid: number, folder: string): boolean {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words.includes(resolve(folder)) && words.some((word) => word.endsWith('usig-process.mjs'));
+    return words.includes(resolve(folder)) && words.some((word) => CARRIER_NAMES.test(word));
   } catch {
     return false;
   }
@@ -207,7 +221,7 @@ function killSilent(folder: string): boolean {
 /** Ends the process of `folder` in order; its state is durable afterwards. False if none ran. */
 export async function stopTrustedProcess(folder: string): Promise<boolean> {
   if (!(await isTrustedProcessRunning(folder))) return false;
-  let connection: TrustedConnection;
+  let connection: ProcessConnection;
   try {
     connection = await connectTrustedProcess(folder);
   } catch (error) {

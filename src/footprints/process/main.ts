@@ -1,8 +1,9 @@
 /**
- * The trusted process: USIG with an own folder. Built into one file, trusted/usig-process.mjs, whose SHA-256 is its
- * measurement. `--create --folder F` makes a new component and prints who it is; `--folder F` serves it.
+ * The trusted process: carries one trusted program, a Wasm module, with an own folder. Built into one file,
+ * trusted/trusted-process.mjs; the modules lie beside it. `--create --program P --folder F` makes a new component and
+ * prints who it is; `--folder F` serves it.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -16,16 +17,18 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bytesToDigest, bytesToHex } from '../../core/bytes.ts';
-import type { Digest } from '../../core/types.ts';
+import { bytesToHex } from '../../core/bytes.ts';
 import { RECENT_DEPTH } from '../../trusted/contract.ts';
+import type { TrustedProgram } from '../../trusted/contract.ts';
 import { encodeTrustedRequest } from '../../trusted/frames.ts';
-import { createUsig } from '../../trusted/programs/usig/program.ts';
-import { FOLDER_FILES, TOKEN_BYTES } from './channel.ts';
+import { startModule } from '../../trusted/module.ts';
+import { FOLDER_FILES, HARDENINGS, TOKEN_BYTES } from './channel.ts';
+import type { HardeningState } from './channel.ts';
 import { createEnvironment } from './environment.ts';
-import { takeLock } from './lock.ts';
+import { takeFileLock } from './file-lock.ts';
+import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
+import type { MeasuredModule } from './program-file.ts';
 import { serveProgram } from './server.ts';
 import { DURABILITIES, StateLog } from './state-log.ts';
 import type { Durability } from './state-log.ts';
@@ -39,10 +42,8 @@ class Refusal extends Error {
   override readonly name = 'Refusal';
 }
 
-function measureSelf(): Digest {
-  const bytes = readFileSync(fileURLToPath(import.meta.url));
-  return bytesToDigest(createHash('sha256').update(bytes).digest());
-}
+/** The modules lie beside this file. */
+const MODULES = new URL('./', import.meta.url);
 
 function assertPrivate(folder: string): void {
   if (!existsSync(folder))
@@ -53,7 +54,15 @@ function assertPrivate(folder: string): void {
     throw new Refusal(`${folder} belongs to another user`);
 }
 
-function create(folder: string): void {
+/** The program of a folder, continued after its records. */
+function startProgram(log: StateLog, durability: Durability, found: MeasuredModule): TrustedProgram {
+  const program = startModule(found.module, createEnvironment(log, durability, found.measurement));
+  log.begin(() => program.image?.());
+  return program;
+}
+
+function create(folder: string, name: string): void {
+  const found = loadModule(MODULES, name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
   if (readdirSync(folder).length > 0)
@@ -63,9 +72,10 @@ function create(folder: string): void {
   writeFileSync(access, randomBytes(TOKEN_BYTES));
   fsyncSync(access);
   closeSync(access);
+  writeProgramFile(found);
   StateLog.create('.');
   const log = StateLog.open('.', 'fsync', RECENT_DEPTH);
-  const program = createUsig(createEnvironment(log, 'fsync', measureSelf()));
+  const program = startProgram(log, 'fsync', found);
   process.stdout.write(`${bytesToHex(program.handle(encodeTrustedRequest({ op: 'identify' })))}\n`);
   log.close();
 }
@@ -88,14 +98,32 @@ function say(text: string): void {
   process.stderr.write(`${new Date().toISOString()} ${text}\n`);
 }
 
-async function serve(folder: string, durability: Durability, lingerMs: number): Promise<void> {
+/** How a folder is to be served. */
+interface ServeOptions {
+  readonly folder: string;
+  readonly durability: Durability;
+  readonly lingerMs: number;
+  readonly hardening: HardeningState;
+}
+
+/** The own process id as it is seen from outside; in a namespace of its own it is told by whoever started it. */
+function outerPid(hardening: HardeningState): number {
+  if (hardening === 'none') return process.pid;
+  const pid = Number.parseInt(readFileSync(0, 'latin1'), 10);
+  if (!Number.isSafeInteger(pid) || pid <= 1) throw new Refusal('it was not told its process id');
+  return pid;
+}
+
+async function serve({ folder, durability, lingerMs, hardening }: ServeOptions): Promise<void> {
+  const pid = outerPid(hardening);
   assertPrivate(folder);
   process.chdir(folder);
   const token = readToken();
-  if (!(await takeLock('.', token, LOCK_PATIENCE_MS)))
+  if (!(await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS)))
     throw new Refusal('another process serves this trusted component already');
+  const found = moduleOfFolder(MODULES);
   const log = StateLog.open('.', durability, RECENT_DEPTH);
-  const program = createUsig(createEnvironment(log, durability, measureSelf()));
+  const program = startProgram(log, durability, found);
   rmSync(FOLDER_FILES.socket, { force: true });
 
   const stop = (reason: string): never => {
@@ -118,14 +146,14 @@ async function serve(folder: string, durability: Durability, lingerMs: number): 
   await serveProgram(FOLDER_FILES.socket, {
     program,
     token,
-    durability: DURABILITIES.indexOf(durability),
+    welcome: { durability: DURABILITIES.indexOf(durability), hardening, pid },
     flush: () => log.flush(),
     onStop: () => stop('asked by the caller'),
     onFatal: fail,
     onCaller,
   });
   onCaller(false);
-  writeFileSync(FOLDER_FILES.pid, `${process.pid}\n`, { mode: 0o600 });
+  writeFileSync(FOLDER_FILES.pid, `${pid}\n`, { mode: 0o600 });
   process.on('SIGTERM', () => stop('SIGTERM'));
   // A terminal's Ctrl-C is meant for the replica, not for this process.
   process.on('SIGINT', () => undefined);
@@ -133,7 +161,7 @@ async function serve(folder: string, durability: Durability, lingerMs: number): 
   setInterval(() => {
     if (!existsSync(FOLDER_FILES.access)) process.exit(0);
   }, FOLDER_CHECK_MS);
-  say(`serving, pid ${process.pid}, durability ${durability}`);
+  say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);
   process.stdout.write('ready\n');
 }
 
@@ -143,19 +171,23 @@ async function main(): Promise<void> {
     options: {
       folder: { type: 'string' },
       create: { type: 'boolean', default: false },
+      program: { type: 'string', default: FIRST_PROGRAM },
       durability: { type: 'string', default: 'fsync' },
+      hardening: { type: 'string', default: 'none' },
       'linger-ms': { type: 'string', default: String(LINGER_MS) },
     },
   });
-  const { folder, durability: mode } = values;
+  const { folder } = values;
   if (folder === undefined) throw new Refusal('--folder is missing');
-  const durability = DURABILITIES.find((known) => known === mode);
+  const durability = DURABILITIES.find((known) => known === values.durability);
   if (durability === undefined) throw new Refusal('--durability is fsync, os or memory');
+  const hardening = HARDENINGS.find((known) => known === values.hardening);
+  if (hardening === undefined) throw new Refusal('--hardening says what this process runs in');
   const lingerMs = Number(values['linger-ms']);
   if (!Number.isSafeInteger(lingerMs) || lingerMs < 0 || lingerMs > 2 ** 31 - 1)
     throw new Refusal('--linger-ms is a number of milliseconds, 0 for ever');
-  if (values.create) create(folder);
-  else await serve(folder, durability, lingerMs);
+  if (values.create) create(folder, values.program);
+  else await serve({ folder, durability, lingerMs, hardening });
 }
 
 main().catch((error: unknown) => {

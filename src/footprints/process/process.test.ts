@@ -17,14 +17,14 @@ import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frame
 import { processesOf } from '../../../test/support/local-cluster.ts';
 import { encodeFrame } from './channel.ts';
 import { connectTrustedProcess, openSocket, TrustedProcessError } from './connect.ts';
-import type { TrustedConnection } from './connect.ts';
+import type { ProcessConnection } from './connect.ts';
 import {
   createTrustedFolder,
   isTrustedProcessRunning,
   openTrustedProcess,
   spawnTrustedProcess,
   stopTrustedProcess,
-  trustedProgramPath,
+  trustedCarrierPath,
 } from './launcher.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'moiety-tc-'));
@@ -50,11 +50,11 @@ const checkSignature: CheckSignature = (publicKey, bytes, authenticator) => {
   return verify(null, bytes, key, authenticator);
 };
 
-async function ask(connection: TrustedConnection, request: TrustedRequest): Promise<TrustedResponse> {
+async function ask(connection: ProcessConnection, request: TrustedRequest): Promise<TrustedResponse> {
   return decodeTrustedResponse(await connection.call(encodeTrustedRequest(request)))!;
 }
 
-async function identify(connection: TrustedConnection): Promise<TrustedIdentity> {
+async function identify(connection: ProcessConnection): Promise<TrustedIdentity> {
   const response = await ask(connection, { op: 'identify' });
   assert.ok(response.op === 'identify');
   return response.identity;
@@ -68,13 +68,13 @@ function certifyRequest(digest: Digest): TrustedRequest {
   return { op: 'certify', objectId: USIG_OBJECT_ID, digest, core: digestToBytes(digest) };
 }
 
-async function certify(connection: TrustedConnection, digest: Digest): Promise<CertifyResponse> {
+async function certify(connection: ProcessConnection, digest: Digest): Promise<CertifyResponse> {
   const response = await ask(connection, certifyRequest(digest));
   assert.ok(response.op === 'certify');
   return response;
 }
 
-async function killAndWait(connection: TrustedConnection): Promise<void> {
+async function killAndWait(connection: ProcessConnection): Promise<void> {
   const gone = new Promise((resolve) => connection.onClose(resolve));
   process.kill(connection.pid, 'SIGKILL');
   await gone;
@@ -130,7 +130,8 @@ test('the registration of a new folder is what the process shows, with evidence'
   const identity = await identify(connection);
   assert.ok(isRegistered(identity, registration));
   assert.equal(identity.persistent, true);
-  const program = createHash('sha256').update(readFileSync(trustedProgramPath())).digest('hex');
+  const module = readFileSync(new URL('../../../trusted/usig.wasm', import.meta.url));
+  const program = createHash('sha256').update(module).digest('hex');
   assert.equal(registration.measurement, program);
   const challenge = digestOf(1);
   const response = await ask(connection, { op: 'attest', challenge });
@@ -300,7 +301,7 @@ test('what is wrong is said: damaged state, open folder, no component, folder in
 
 test('no room for the state: the start is refused with the reason, the component is unharmed', async () => {
   const folder = await newFolder();
-  const program = [process.execPath, trustedProgramPath(), '--folder', folder];
+  const program = [process.execPath, trustedCarrierPath(), '--folder', folder];
   // The shell's limit on the size of files (in blocks of 512 or 1024 bytes) stands for a full disk.
   const { stdout, status } = spawnSync('sh', ['-c', 'ulimit -f 200; exec "$@"', 'sh', ...program], {
     encoding: 'utf8',

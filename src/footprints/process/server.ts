@@ -13,9 +13,11 @@ import {
   CHANNEL_KIND,
   CHANNEL_VERSION,
   encodeFrame,
+  encodeWelcome,
   FrameReader,
   TOKEN_BYTES,
 } from './channel.ts';
+import type { Welcome } from './channel.ts';
 
 const GREETING_TIMEOUT_MS = 2_000;
 /** Connections that have not shown the token, at most. */
@@ -29,8 +31,8 @@ const GROUP_ANSWER_BYTES = 512 * 1024;
 export interface ServerOptions {
   readonly program: TrustedProgram;
   readonly token: Uint8Array;
-  /** Number of the durability mode, shown in the welcome. */
-  readonly durability: number;
+  /** What the process says of itself. */
+  readonly welcome: Welcome;
   /** Makes durable what the program persisted; throws if it cannot, which must end the process. */
   readonly flush: () => void;
   /** The caller asked the process to end. */
@@ -126,10 +128,7 @@ export function serveProgram(path: string, options: ServerOptions): Promise<Serv
     pinned = socket;
     socket.setTimeout(0);
     options.onCaller(true);
-    const welcome = Buffer.alloc(7);
-    welcome.set([CHANNEL_KIND.welcome, CHANNEL_VERSION, options.durability]);
-    welcome.writeUInt32BE(process.pid, 3);
-    socket.write(encodeFrame(CHANNEL_ID, welcome));
+    socket.write(encodeFrame(CHANNEL_ID, encodeWelcome(options.welcome)));
     return new Caller(socket, reader, options);
   };
 

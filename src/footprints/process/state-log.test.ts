@@ -30,7 +30,9 @@ function values(log: StateLog): number[] {
 }
 
 function open(folder: string, durability: Durability = 'fsync'): StateLog {
-  return StateLog.open(folder, durability, KEEP);
+  const log = StateLog.open(folder, durability, KEEP);
+  log.begin();
+  return log;
 }
 
 /** Appends values in groups, each made durable on its own; leaves the file as a crash would. */

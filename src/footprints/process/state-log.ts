@@ -2,9 +2,10 @@
  * State of one trusted process on disk: one file, `state`, that holds the key and every value that was used up under
  * it. A checksummed header (tcEpoch, seed of the key, how it is written), then checksummed and chained records. The
  * file is filled with zeros beforehand, so a sync writes data only. It is always replaced as a whole (write aside,
- * sync, rename, sync the folder): at a start, when it is full, and when the key is renewed.
+ * sync, rename, sync the folder): at a start, when it is full, and when the key is renewed. A new file begins with the
+ * program's image of itself, or with the last records where these are enough.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -30,7 +31,7 @@ const RECORD_OVERHEAD = 56;
 const CHECK_BYTES = 16;
 
 function checkOf(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest().subarray(0, CHECK_BYTES);
+  return hash('sha256', bytes, 'buffer').subarray(0, CHECK_BYTES);
 }
 
 /** Key material of a state file. */
@@ -163,17 +164,22 @@ function readRecords(file: Buffer): Buffer[] {
   return payloads;
 }
 
+/** Everything that the records so far amount to, as one record; undefined where the last records are enough. */
+export type ProgramImage = () => Uint8Array | undefined;
+
 /** The open state of one trusted process. Every storage error is thrown and must end the process. */
 export class StateLog {
   readonly #folder: string;
   readonly #durability: Durability;
   readonly #keep: number;
   #key: StateKey;
-  /** The last `keep` records: all that the program needs to go on. */
+  /** Before `begin` all records of the file, later the last `keep`. */
   #kept: Uint8Array[];
+  #image: ProgramImage = () => undefined;
   #pending: Uint8Array[] = [];
   #file = -1;
   #at = 0;
+  #end = 0;
   /** Index of the next record in this file; all before it are durable once `flush` returned. */
   #index = 0;
   #link: Buffer = Buffer.alloc(CHECK_BYTES);
@@ -200,8 +206,8 @@ export class StateLog {
   }
 
   /**
-   * Opens the state in `folder`. Throws StateDamage if it is damaged. If values may be missing at its end (written
-   * without sync and not closed in order), the key is renewed first.
+   * Reads the state in `folder`. Throws StateDamage if it is damaged. If values may be missing at its end (written
+   * without sync and not closed in order), the key is renewed first. `begin` must come before the first `append`.
    */
   static open(folder: string, durability: Durability, keep: number): StateLog {
     const file = readFileSync(join(folder, 'state'));
@@ -216,10 +222,15 @@ export class StateLog {
     const lostWithSystem =
       header.written === 'os' && (bootId.every((byte) => byte === 0) || !bootId.equals(header.bootId));
     const mayLack = header.written === 'memory' || lostWithSystem;
-    const log = new StateLog(folder, durability, keep, header, records.slice(-keep));
+    const log = new StateLog(folder, durability, keep, header, records);
     if (mayLack) log.renew();
-    else log.#replaceFile(durability);
     return log;
+  }
+
+  /** Starts a file for new records; the program has taken those of before, and `image` is what it makes of them. */
+  begin(image: ProgramImage = () => undefined): void {
+    this.#image = image;
+    this.#replaceFile(this.#durability);
   }
 
   /** The key in force. */
@@ -227,7 +238,7 @@ export class StateLog {
     return this.#key;
   }
 
-  /** The last records, oldest first. */
+  /** Before `begin`: all records of the file; later: the last ones. Oldest first. */
   get records(): readonly Uint8Array[] {
     return this.#kept;
   }
@@ -244,11 +255,12 @@ export class StateLog {
     if (this.#pending.length === 0) return;
     const pending = this.#pending;
     this.#pending = [];
+    // A crash renews the key, and a stop in order writes the kept records.
     if (this.#durability === 'memory') return;
     const synced = this.#index;
     const parts = pending.map((payload) => this.#nextRecord(payload, synced));
     const group = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-    if (this.#at + group.length > FILE_BYTES) {
+    if (this.#at + group.length > this.#end) {
       this.#replaceFile(this.#durability);
       return;
     }
@@ -259,7 +271,8 @@ export class StateLog {
 
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew(): StateKey {
-    this.flush();
+    // What waits was certified under the key that is destroyed now: nothing of it can be repeated.
+    this.#pending = [];
     const oldFile = openSync(join(this.#folder, 'state'), 'r+');
     this.#key = freshKey();
     this.#kept = [];
@@ -286,20 +299,25 @@ export class StateLog {
     return record;
   }
 
-  /** Writes a new file with the kept records and puts it in the place of the old one. */
+  /** Writes a new file with the image or the kept records and puts it in the place of the old one. */
   #replaceFile(written: Durability): void {
     this.#kept = this.#kept.slice(-this.#keep);
+    const image = this.#kept.length === 0 ? undefined : this.#image();
+    const first = image === undefined ? this.#kept : [image];
     const header = encodeHeader({ ...this.#key, written, bootId: currentBootId() });
-    const content = Buffer.alloc(FILE_BYTES);
-    header.copy(content, 0);
     this.#index = 0;
     this.#link = header.subarray(HEADER_BYTES - CHECK_BYTES);
-    let at = HEADER_BYTES;
     // The whole file is synced before it gets its name: each record counts as durable before the next one.
-    for (const payload of this.#kept) at += this.#nextRecord(payload, this.#index).copy(content, at);
+    const content = Buffer.concat([
+      header,
+      ...first.map((payload) => this.#nextRecord(payload, this.#index)),
+    ]);
+    this.#at = content.length;
+    this.#end = Math.max(FILE_BYTES, content.length + FILE_BYTES / 2);
     const aside = join(this.#folder, 'state.new');
     const file = openSync(aside, 'w', 0o600);
     writeAll(file, content, 0);
+    writeAll(file, Buffer.alloc(this.#end - this.#at), this.#at);
     fsyncSync(file);
     renameSync(aside, join(this.#folder, 'state'));
     const folder = openSync(this.#folder, 'r');
@@ -307,6 +325,5 @@ export class StateLog {
     closeSync(folder);
     if (this.#file >= 0) closeSync(this.#file);
     this.#file = file;
-    this.#at = at;
   }
 }

@@ -1,21 +1,20 @@
-// Built by scripts/build-trusted.mjs. Its SHA-256 is its measurement (trusted/measurements.json).
+// Built by scripts/build-trusted.mjs. Its SHA-256 is the carrier measurement (trusted/measurements.json).
 
 // src/footprints/process/main.ts
-import { createHash as createHash4, randomBytes as randomBytes2 } from "node:crypto";
+import { randomBytes as randomBytes3 } from "node:crypto";
 import {
   chmodSync,
   closeSync as closeSync3,
-  existsSync,
-  fsyncSync as fsyncSync2,
+  existsSync as existsSync2,
+  fsyncSync as fsyncSync3,
   mkdirSync,
   openSync as openSync3,
   readdirSync,
   readFileSync as readFileSync3,
   rmSync,
-  statSync as statSync2,
-  writeFileSync
+  statSync,
+  writeFileSync as writeFileSync2
 } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 // src/core/bytes.ts
@@ -79,8 +78,6 @@ function asciiBytes(text) {
 }
 
 // src/trusted/contract.ts
-var STATEMENT_BYTES = 136;
-var USIG_OBJECT_ID = "0101000000000000";
 var STATEMENT_KIND = {
   advance: 1,
   status: 2,
@@ -98,7 +95,6 @@ var STATEMENT_KIND = {
   closed: 14
 };
 var OBJECT_MODE = { step: 1, jump: 2, strict: 3 };
-var MOVES_MAX = 16;
 var EXTENSION_BYTES_MAX = 4 * 1024;
 var COUNTER_SENTINEL = -1;
 var RECENT_DEPTH = 64;
@@ -232,133 +228,6 @@ var Writer = class {
   }
 };
 var EMPTY_LIST = new Writer().u32(0).finish();
-var Reader = class {
-  #bytes;
-  #at;
-  #end;
-  #failed = false;
-  constructor(bytes) {
-    const { buffer, byteOffset, length } = bytes;
-    this.#bytes = bytes.constructor === Uint8Array ? bytes : new Uint8Array(buffer, byteOffset, length);
-    this.#at = 0;
-    this.#end = bytes.length;
-  }
-  /** True once anything was wrong. */
-  get failed() {
-    return this.#failed;
-  }
-  /** Offset of the next byte: with `since` it gives back the exact bytes of what was read. */
-  get position() {
-    return this.#at;
-  }
-  /** Bytes that are left. */
-  get remaining() {
-    return this.#end - this.#at;
-  }
-  /** Makes the reader fail: for decoders that find a value which is well-formed but not allowed. */
-  fail() {
-    this.#failed = true;
-    this.#at = this.#end;
-  }
-  /** True if nothing was wrong and no byte is left. */
-  done() {
-    return !this.#failed && this.#at === this.#end;
-  }
-  /** The bytes read since `start` (a former `position`); a view, not a copy. */
-  since(start) {
-    return this.#failed ? EMPTY : this.#bytes.subarray(start, this.#at);
-  }
-  #take(count) {
-    const at = this.#at;
-    if (this.#failed || count > this.#end - at) {
-      this.fail();
-      return -1;
-    }
-    this.#at = at + count;
-    return at;
-  }
-  /** The next byte without taking it; 0 at the end. For decoders that choose by a first byte. */
-  peek() {
-    return this.#at < this.#end ? this.#bytes[this.#at] : 0;
-  }
-  u8() {
-    const at = this.#take(1);
-    return at < 0 ? 0 : this.#bytes[at];
-  }
-  u16() {
-    const at = this.#take(2);
-    return at < 0 ? 0 : this.#bytes[at] * 256 + this.#bytes[at + 1];
-  }
-  u32() {
-    const at = this.#take(4);
-    if (at < 0) return 0;
-    const bytes = this.#bytes;
-    return bytes[at] * 16777216 + (bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3]);
-  }
-  /** Eight bytes below 2^53 (decision E2); anything larger fails. */
-  u64() {
-    const value = this.u32() * TWO_32 + this.u32();
-    if (value >= SAFE_INTEGER_END) {
-      this.fail();
-      return 0;
-    }
-    return value;
-  }
-  bool() {
-    const value = this.u8();
-    if (value > 1) this.fail();
-    return value === 1;
-  }
-  /** `count` bytes; a view, not a copy. */
-  raw(count) {
-    const at = this.#take(count);
-    return at < 0 ? EMPTY : this.#bytes.subarray(at, at + count);
-  }
-  /** Length-prefixed bytes of at most `max`; a view, not a copy. */
-  bytes(max) {
-    const length = this.u32();
-    if (length > max) {
-      this.fail();
-      return EMPTY;
-    }
-    return this.raw(length);
-  }
-  ascii(max) {
-    let text = "";
-    for (const code of this.bytes(max)) {
-      if (code > 127) this.fail();
-      text += String.fromCharCode(code);
-    }
-    return text;
-  }
-  digest() {
-    const at = this.#take(32);
-    return at < 0 ? ZERO_DIGEST : partToHex(this.#bytes, at, at + 32);
-  }
-  tcEpoch() {
-    const at = this.#take(8);
-    return at < 0 ? "0000000000000000" : partToHex(this.#bytes, at, at + 8);
-  }
-  /** At most `max` items. Memory is bounded by the bytes that are really there, not by the claimed count. */
-  list(max, read) {
-    const count = this.u32();
-    const items = [];
-    if (count > max) {
-      this.fail();
-      return items;
-    }
-    for (let index = 0; index < count && !this.#failed; index += 1) items.push(read(this));
-    return items;
-  }
-  option(read) {
-    return this.bool() ? read(this) : void 0;
-  }
-};
-function decodeWhole(bytes, read) {
-  const reader = new Reader(bytes);
-  const value = read(reader);
-  return reader.done() ? value : void 0;
-}
 
 // src/core/assert.ts
 var AssertionFailure = class extends Error {
@@ -371,83 +240,19 @@ function assert(condition, claim) {
 // src/trusted/statement.ts
 var SUITE_BYTE = { "hmac-sha256": 1, ed25519: 2 };
 var ZERO_NONCE = "0".repeat(32);
-var OFFSET = {
-  kind: 4,
-  suite: 5,
-  flags: 6,
-  tcId: 8,
-  tcEpoch: 24,
-  objectId: 32,
-  previous: 40,
-  value: 48,
-  digest: 56,
-  aux: 88,
-  nonce: 120
-};
 var KNOWN_KINDS = new Set(Object.values(STATEMENT_KIND));
 var TWO_322 = 2 ** 32;
-function putHex2(bytes, at, text, length) {
-  const value = hexToBytes(text);
-  assert(value !== void 0 && value.length === length, `statement field of ${length} bytes`);
-  bytes.set(value, at);
-}
-function putInteger(bytes, at, value) {
-  if (value === COUNTER_SENTINEL) {
-    bytes.fill(255, at, at + 8);
-    return;
-  }
-  assert(value >= 0 && value < SAFE_INTEGER_END && Number.isInteger(value), "counter is a safe integer");
-  const high = Math.floor(value / TWO_322);
-  const low = value >>> 0;
-  for (let index = 0; index < 4; index += 1) {
-    bytes[at + index] = high >>> 24 - 8 * index;
-    bytes[at + 4 + index] = low >>> 24 - 8 * index;
-  }
-}
-function encodeStatement(statement) {
-  const bytes = new Uint8Array(STATEMENT_BYTES);
-  bytes.set([84, 67, 83, 49, statement.kind, SUITE_BYTE[statement.suite], statement.flags, 0]);
-  putHex2(bytes, OFFSET.tcId, statement.tcId, 16);
-  putHex2(bytes, OFFSET.tcEpoch, statement.tcEpoch, 8);
-  putHex2(bytes, OFFSET.objectId, statement.objectId, 8);
-  putInteger(bytes, OFFSET.previous, statement.previous);
-  putInteger(bytes, OFFSET.value, statement.value);
-  putHex2(bytes, OFFSET.digest, statement.digest, 32);
-  if (statement.aux !== void 0) putHex2(bytes, OFFSET.aux, statement.aux, 32);
-  if (statement.nonce !== void 0) putHex2(bytes, OFFSET.nonce, statement.nonce, 16);
-  return bytes;
-}
-function statementForUi(parts) {
-  const { tcId, suite, tcEpoch, counter, digest } = parts;
-  return encodeStatement({
-    kind: STATEMENT_KIND.advance,
-    suite,
-    flags: 0,
-    tcId,
-    tcEpoch,
-    objectId: USIG_OBJECT_ID,
-    previous: counter - 1,
-    value: counter,
-    digest
-  });
-}
-function tcIdOf(hash, source) {
+function tcIdOf(hash4, source) {
   const writer = new Writer(64).raw(asciiBytes("tc-id-v1")).u8(SUITE_BYTE[source.suite]);
   if (source.suite === "hmac-sha256") writer.raw(source.groupId).u32(source.replica);
   else writer.raw(source.publicKey);
-  return bytesToHex(hash(writer.finish()).subarray(0, 16));
-}
-function bindDigestOf(hash, parts) {
-  const writer = new Writer(128).raw(asciiBytes("tc-bind-v1")).u8(SUITE_BYTE[parts.suite]).hex(parts.tcId).tcEpoch(parts.tcEpoch).u16(parts.publicKey.length / 2).hex(parts.publicKey).digest(parts.challenge);
-  return bytesToDigest(hash(writer.finish()));
+  return bytesToHex(hash4(writer.finish()).subarray(0, 16));
 }
 
 // src/trusted/frames.ts
 var REQUEST_BYTES_MAX = CORE_BYTES_MAX + 256;
 var RESPONSE_BYTES_MAX = RECENT_DEPTH * (CORE_BYTES_MAX + 256) + 256;
-var AUTHENTICATOR_BYTES_MAX = 64;
 var EVIDENCE_BYTES_MAX = 64 * 1024;
-var MESSAGE_BYTES_MAX = 256;
 var OP = {
   identify: 1,
   certify: 2,
@@ -473,38 +278,11 @@ var OP = {
   error: 255
 };
 var MODES = Object.keys(OBJECT_MODE);
-var NONCE_BYTES = 16;
-var ERROR_CODES = [
-  "NO_OBJECT",
-  "EXISTS",
-  "MODE",
-  "NOT_MONOTONIC",
-  "CLOSED",
-  "OVERFLOW",
-  "QUOTA",
-  "NOT_READY",
-  "BAD_AUTH",
-  "BAD_REQUEST",
-  "STORAGE"
-];
-function copyOf(view) {
-  return new Uint8Array(view);
-}
 function writeValue(writer, value) {
   return value === COUNTER_SENTINEL ? writer.u32(4294967295).u32(4294967295) : writer.u64(value);
 }
-function readValue(reader) {
-  const high = reader.u32();
-  const low = reader.u32();
-  if (high === 4294967295 && low === 4294967295) return COUNTER_SENTINEL;
-  if (high >= 2 ** 21) reader.fail();
-  return high * 2 ** 32 + low;
-}
 function writeMove(writer, move) {
   writeValue(writer.hex(move.objectId), move.value);
-}
-function readMove(reader) {
-  return { objectId: bytesToHex(reader.raw(8)), value: readValue(reader) };
 }
 function writeObjectRequest(writer, request) {
   switch (request.op) {
@@ -549,53 +327,6 @@ function writeObjectRequest(writer, request) {
       break;
   }
 }
-function readObjectRequest(op, reader) {
-  const objectId = () => bytesToHex(reader.raw(8));
-  const nonce = () => bytesToHex(reader.raw(NONCE_BYTES));
-  switch (op) {
-    case OP.create: {
-      const id = objectId();
-      const mode = MODES[reader.u8() - 1];
-      if (mode !== void 0) return { op: "create", objectId: id, mode };
-      break;
-    }
-    case OP.advance: {
-      const id = objectId();
-      const value = readValue(reader);
-      const independent = reader.bool();
-      return { op: "advance", objectId: id, value, independent, digest: reader.digest() };
-    }
-    case OP.status:
-      return { op: "status", objectId: objectId(), nonce: nonce(), digest: reader.digest() };
-    case OP.close:
-      return { op: "close", objectId: objectId(), digest: reader.digest() };
-    case OP.plain:
-      return { op: "plain", digest: reader.digest() };
-    case OP.advanceMany:
-      return { op: "advanceMany", moves: reader.list(MOVES_MAX, readMove), digest: reader.digest() };
-    case OP.replay:
-      return { op: "replay", objectId: objectId(), count: reader.u32() };
-    case OP.append:
-      return { op: "append", objectId: objectId(), entry: reader.digest() };
-    case OP.advanceLog: {
-      const id = objectId();
-      const slot = reader.u64();
-      return { op: "advanceLog", objectId: id, slot, base: reader.digest(), entry: reader.digest() };
-    }
-    case OP.lookup:
-      return { op: "lookup", objectId: objectId(), slot: reader.u64(), nonce: nonce() };
-    case OP.end:
-      return { op: "end", objectId: objectId(), nonce: nonce() };
-    case OP.truncate:
-      return { op: "truncate", objectId: objectId(), slot: reader.u64() };
-    case OP.extension: {
-      const code = reader.u8();
-      return { op: "extension", code, body: copyOf(reader.bytes(EXTENSION_BYTES_MAX)) };
-    }
-  }
-  reader.fail();
-  return void 0;
-}
 function encodeTrustedRequest(request) {
   const writer = new Writer(request.op === "certify" ? 48 + request.core.length : 256).u8(OP[request.op]);
   switch (request.op) {
@@ -619,239 +350,83 @@ function encodeTrustedRequest(request) {
   }
   return writer.finish();
 }
-function readRequest(reader) {
-  const op = reader.u8();
-  switch (op) {
-    case OP.identify:
-      return { op: "identify" };
-    case OP.certify: {
-      const objectId = bytesToHex(reader.raw(8));
-      const digest = reader.digest();
-      return { op: "certify", objectId, digest, core: copyOf(reader.bytes(CORE_BYTES_MAX)) };
-    }
-    case OP.recent: {
-      const objectId = bytesToHex(reader.raw(8));
-      return { op: "recent", objectId, count: reader.u32() };
-    }
-    case OP.renew:
-      return { op: "renew" };
-    case OP.verify: {
-      const statement = copyOf(reader.bytes(STATEMENT_BYTES));
-      return { op: "verify", statement, authenticator: copyOf(reader.bytes(AUTHENTICATOR_BYTES_MAX)) };
-    }
-    case OP.attest:
-      return { op: "attest", challenge: reader.digest() };
-    default:
-      return readObjectRequest(op, reader);
-  }
-}
-function decodeTrustedRequest(bytes) {
-  if (bytes.length > REQUEST_BYTES_MAX) return void 0;
-  return decodeWhole(bytes, readRequest);
-}
-function writeIdentity(writer, identity) {
-  writer.ascii(identity.program).digest(identity.measurement).u8(SUITE_BYTE[identity.suite]);
-  writer.hex(identity.tcId).tcEpoch(identity.tcEpoch).ascii(identity.publicKey);
-  writer.bool(identity.persistent).u64(identity.counter);
-}
-function writeRecent(writer, certificate) {
-  writer.u64(certificate.counter).digest(certificate.digest).bytes(certificate.authenticator);
-  writer.bytes(certificate.core);
-}
-function writeTrustedCertificate(writer, certificate) {
-  writer.raw(certificate.statement).bytes(certificate.authenticator);
-}
-function encodeTrustedResponse(response) {
-  const writer = new Writer(256).u8(OP[response.op]);
-  switch (response.op) {
-    case "identify":
-    case "renew":
-      writeIdentity(writer, response.identity);
-      break;
-    case "certify":
-      writer.tcEpoch(response.tcEpoch).u64(response.previous).u64(response.value).digest(response.digest);
-      writer.bytes(response.authenticator);
-      break;
-    case "recent":
-      writer.list(response.certificates, writeRecent);
-      break;
-    case "verify":
-      writer.bool(response.valid);
-      break;
-    case "attest":
-      writer.bytes(response.evidence);
-      break;
-    case "certificates":
-      writer.list(response.certificates, writeTrustedCertificate);
-      break;
-    case "done":
-      break;
-    case "extension":
-      writer.u8(response.code).bytes(response.body);
-      break;
-    case "error":
-      writer.u8(ERROR_CODES.indexOf(response.code)).ascii(response.message.slice(0, MESSAGE_BYTES_MAX));
-      break;
-  }
-  return writer.finish();
-}
 
-// src/trusted/evidence.ts
-function encodeEvidence(evidence) {
-  return new Writer(256).ascii(evidence.platform).digest(evidence.measurement).u8(SUITE_BYTE[evidence.suite]).hex(evidence.tcId).tcEpoch(evidence.tcEpoch).ascii(evidence.publicKey).digest(evidence.challenge).bytes(evidence.authenticator).finish();
+// src/trusted/module.ts
+var FLAG_PERSISTENT = 1;
+var FLAG_KEEPS_RECORDS = 2;
+function keyBlockOf(environment, key) {
+  const flags = (environment.persistent ? FLAG_PERSISTENT : 0) | (environment.keepsRecords === false ? 0 : FLAG_KEEPS_RECORDS);
+  const publicKey = hexToBytes(key.publicKey);
+  return new Writer(160).u8(SUITE_BYTE[key.suite]).u8(flags).u16(0).hex(key.tcId).tcEpoch(key.tcEpoch).raw(digestToBytes(environment.measurement)).raw(key.statementKey ?? new Uint8Array(32)).u16(publicKey.length).raw(publicKey).finish();
 }
-
-// src/trusted/programs/usig/program.ts
-var USIG_PROGRAM = "usig";
-var NOT_CANONICAL = "not a canonical TCS1 request";
-function encodeUsigRecord(record) {
-  return new Writer(52 + record.core.length).tcEpoch(record.tcEpoch).u64(record.counter).digest(record.digest).bytes(record.core).finish();
-}
-function decodeUsigRecord(bytes) {
-  return decodeWhole(bytes, (reader) => {
-    const tcEpoch = reader.tcEpoch();
-    const counter = reader.u64();
-    const digest = reader.digest();
-    return { tcEpoch, counter, digest, core: new Uint8Array(reader.bytes(CORE_BYTES_MAX)) };
-  });
-}
-function restoreRecords(environment) {
-  const restored = [];
-  for (const bytes of environment.records) {
-    const record = decodeUsigRecord(bytes);
-    const last = restored.at(-1);
-    if (record === void 0 || record.tcEpoch !== environment.key.tcEpoch) return void 0;
-    if (last !== void 0 && record.counter !== last.counter + 1) return void 0;
-    restored.push(record);
-  }
-  const complete = restored.length === 0 || restored[0].counter === 1 || restored.length >= RECENT_DEPTH;
-  return complete ? restored.slice(-RECENT_DEPTH) : void 0;
-}
-var Usig = class {
-  #environment;
-  #key;
-  #counter = 0;
-  /** Ascending by counter, at most RECENT_DEPTH; the last one has the value of the counter. */
-  #recent;
-  /** False if the records it was started with are not its own: then it only says who it is and can be renewed. */
-  #ready;
-  constructor(environment) {
-    this.#environment = environment;
-    this.#key = environment.key;
-    const restored = restoreRecords(environment);
-    this.#ready = restored !== void 0;
-    this.#recent = restored ?? [];
-    this.#counter = this.#recent.at(-1)?.counter ?? 0;
-  }
-  handle(bytes) {
-    const request = decodeTrustedRequest(bytes);
-    const response = request === void 0 ? refuse("BAD_REQUEST", NOT_CANONICAL) : this.#answer(request);
-    return encodeTrustedResponse(response);
-  }
-  #answer(request) {
-    switch (request.op) {
-      case "identify":
-        return { op: "identify", identity: this.#identity() };
-      case "certify":
-        return this.#certify(request.objectId, request.digest, request.core);
-      case "recent":
-        return this.#lastCertificates(request.objectId, request.count);
-      case "renew":
-        return this.#renew();
-      case "verify":
-        return this.#verify(request.statement, request.authenticator);
-      case "attest":
-        return this.#attest(request.challenge);
-      default:
-        return refuse("BAD_REQUEST", NOT_CANONICAL);
+var ModuleProgram = class {
+  #exports;
+  #memory;
+  #input;
+  #inputBytes;
+  #output;
+  constructor(module, environment) {
+    const { WebAssembly: wasm } = globalThis;
+    let { key } = environment;
+    const view = (at, length) => this.#memory.slice(at, at + length);
+    const put = (at, bytes) => {
+      this.#memory.set(bytes, at);
+      return bytes.length;
+    };
+    const env = {
+      persist: (at, length) => environment.persist(view(at, length)) ? 1 : 0,
+      authenticate: (at, length, out) => put(out, key.authenticate(view(at, length))),
+      replaceKey: (out) => {
+        const next = environment.replaceKey();
+        if (next === void 0) return 0;
+        key = next;
+        return put(out, keyBlockOf(environment, key));
+      },
+      random: (at, length) => void put(at, environment.random(length)),
+      now: () => environment.now(),
+      check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0,
+      unseal: (at, length, out) => {
+        const content = environment.unseal?.(view(at, length));
+        return content === void 0 ? -1 : put(out, content);
+      }
+    };
+    const instance = new wasm.Instance(module, { env });
+    this.#exports = instance.exports;
+    this.#memory = new Uint8Array(this.#exports.memory.buffer);
+    this.#input = this.#exports.input();
+    this.#inputBytes = this.#exports.inputBytes();
+    this.#output = this.#exports.output();
+    const started = this.#exports.start(put(this.#input, keyBlockOf(environment, key)));
+    assert(started === 1, "a module takes the key block of its footprint");
+    for (const record of environment.records) {
+      const bytes = record.length > this.#inputBytes ? new Uint8Array(0) : record;
+      this.#exports.restore(put(this.#input, bytes));
     }
   }
-  #identity() {
-    const { measurement, persistent } = this.#environment;
-    const { suite, tcId, tcEpoch, publicKey } = this.#key;
-    return {
-      program: USIG_PROGRAM,
-      measurement,
-      suite,
-      tcId,
-      tcEpoch,
-      publicKey,
-      persistent,
-      counter: this.#counter
-    };
+  handle(request) {
+    const fits = request.length <= this.#inputBytes;
+    if (fits) this.#memory.set(request, this.#input);
+    const length = this.#exports.handle(fits ? request.length : 0);
+    return this.#memory.slice(this.#output, this.#output + length);
   }
-  #authenticate(counter, digest) {
-    const { tcId, suite, tcEpoch } = this.#key;
-    return this.#key.authenticate(statementForUi({ tcId, suite, tcEpoch, counter, digest }));
-  }
-  #certify(objectId, digest, core) {
-    if (!this.#ready) return refuse("NOT_READY", "the stored records are not of this component");
-    if (objectId !== USIG_OBJECT_ID) return refuse("NO_OBJECT", "a USIG has one counter only");
-    const previous = this.#counter;
-    const value = previous + 1;
-    if (value >= SAFE_INTEGER_END) return refuse("OVERFLOW", "the counter is used up");
-    const record = { tcEpoch: this.#key.tcEpoch, counter: value, digest, core };
-    if (!this.#environment.persist(encodeUsigRecord(record)))
-      return refuse("STORAGE", "cannot keep a record");
-    this.#counter = value;
-    this.#recent.push(record);
-    if (this.#recent.length > RECENT_DEPTH) this.#recent.shift();
-    const authenticator = this.#authenticate(value, digest);
-    return { op: "certify", tcEpoch: this.#key.tcEpoch, previous, value, digest, authenticator };
-  }
-  #lastCertificates(objectId, count) {
-    if (objectId !== USIG_OBJECT_ID) return refuse("NO_OBJECT", "a USIG has one counter only");
-    const chosen = count === 0 ? [] : this.#recent.slice(-Math.min(count, RECENT_DEPTH));
-    const certificates = chosen.map(({ counter, digest, core }) => ({
-      counter,
-      digest,
-      authenticator: this.#authenticate(counter, digest),
-      core
-    }));
-    return { op: "recent", certificates };
-  }
-  #renew() {
-    const key = this.#environment.replaceKey();
-    if (key === void 0) return refuse("STORAGE", "cannot store a new key");
-    this.#key = key;
-    this.#counter = 0;
-    this.#recent = [];
-    this.#ready = true;
-    return { op: "renew", identity: this.#identity() };
-  }
-  #verify(statement, authenticator) {
-    if (this.#key.verify === void 0) return refuse("MODE", "check signatures with the public key");
-    const valid = statement.length === STATEMENT_BYTES && this.#key.verify(statement, authenticator);
-    return { op: "verify", valid };
-  }
-  #attest(challenge) {
-    const { suite, tcId, tcEpoch, publicKey } = this.#key;
-    const bind = bindDigestOf(this.#environment.hash, { suite, tcId, tcEpoch, publicKey, challenge });
-    const { measurement } = this.#environment;
-    const authenticator = this.#key.authenticate(digestToBytes(bind));
-    const parts = {
-      platform: "none",
-      measurement,
-      suite,
-      tcId,
-      tcEpoch,
-      publicKey,
-      challenge,
-      authenticator
-    };
-    return { op: "attest", evidence: encodeEvidence(parts) };
+  image() {
+    const length = this.#exports.image?.();
+    return length === void 0 ? void 0 : this.#memory.slice(this.#output, this.#output + length);
   }
 };
-function refuse(code, message) {
-  return { op: "error", code, message };
+function compileModule(bytes) {
+  const { WebAssembly: wasm } = globalThis;
+  return new wasm.Module(bytes);
 }
-function createUsig(environment) {
-  return new Usig(environment);
+function startModule(module, environment) {
+  return new ModuleProgram(module, environment);
 }
 
 // src/footprints/process/channel.ts
 var FOLDER_FILES = {
   state: "state",
+  program: "program.json",
+  lock: "lock",
   access: "access",
   pid: "pid",
   socket: "socket",
@@ -861,7 +436,15 @@ var TOKEN_BYTES = 32;
 var CHANNEL_ID = 0;
 var CHANNEL_VERSION = 1;
 var CHANNEL_KIND = { greeting: 1, welcome: 2, refusal: 3, stop: 4 };
+var HARDENINGS = ["none", "bubblewrap"];
 var HEAD_BYTES = 8;
+function encodeWelcome({ durability, hardening, pid }) {
+  const body = Buffer.alloc(8);
+  body.set([CHANNEL_KIND.welcome, CHANNEL_VERSION, durability]);
+  body.writeUInt32BE(pid, 3);
+  body[7] = HARDENINGS.indexOf(hardening);
+  return body;
+}
 function encodeFrame(id, body) {
   const frame = Buffer.allocUnsafe(HEAD_BYTES + body.length);
   frame.writeUInt32BE(4 + body.length, 0);
@@ -871,7 +454,8 @@ function encodeFrame(id, body) {
 }
 var FrameReader = class {
   #bodyBytesMax;
-  #chunks = Buffer.alloc(0);
+  #bytes = Buffer.alloc(0);
+  #at = 0;
   #broken = false;
   constructor(bodyBytesMax) {
     this.#bodyBytesMax = bodyBytesMax;
@@ -882,27 +466,40 @@ var FrameReader = class {
   }
   /** Takes what was read. */
   push(chunk) {
-    this.#chunks = this.#chunks.length === 0 ? chunk : Buffer.concat([this.#chunks, chunk]);
+    const left = this.#bytes.length - this.#at;
+    this.#bytes = left === 0 ? chunk : Buffer.concat([this.#bytes.subarray(this.#at), chunk]);
+    this.#at = 0;
   }
   /** The next complete frame; undefined if there is none yet. */
   next() {
-    const bytes = this.#chunks;
-    if (this.#broken || bytes.length < 4) return void 0;
-    const length = bytes.readUInt32BE(0);
+    const bytes = this.#bytes;
+    const at = this.#at;
+    const left = bytes.length - at;
+    if (this.#broken || left < 4) return void 0;
+    const length = bytes.readUInt32BE(at);
     if (length < 4 || length > 4 + this.#bodyBytesMax) {
       this.#broken = true;
       return void 0;
     }
-    if (bytes.length < 4 + length) return void 0;
-    this.#chunks = bytes.subarray(4 + length);
-    return { id: bytes.readUInt32BE(4), body: bytes.subarray(HEAD_BYTES, 4 + length) };
+    if (left < 4 + length) return void 0;
+    this.#at = at + 4 + length;
+    return { id: bytes.readUInt32BE(at + 4), body: bytes.subarray(at + HEAD_BYTES, this.#at) };
   }
 };
 
 // src/footprints/process/environment.ts
-import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
+import { createPrivateKey, createPublicKey, hash, randomBytes, sign, verify } from "node:crypto";
 var PRIVATE_KEY_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
-var sha256 = (bytes) => createHash("sha256").update(bytes).digest();
+var PUBLIC_KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+var sha256 = (bytes) => hash("sha256", bytes, "buffer");
+function checkSignature(publicKey, bytes, authenticator) {
+  try {
+    const der = Buffer.concat([PUBLIC_KEY_PREFIX, publicKey]);
+    return verify(null, bytes, createPublicKey({ key: der, format: "der", type: "spki" }), authenticator);
+  } catch {
+    return false;
+  }
+}
 function programKeyOf(stored) {
   const der = Buffer.concat([PRIVATE_KEY_PREFIX, stored.seed]);
   const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
@@ -928,68 +525,86 @@ function createEnvironment(log, durability, measurement) {
       log.append(record);
       return true;
     },
-    replaceKey: () => programKeyOf(log.renew())
+    replaceKey: () => programKeyOf(log.renew()),
+    random: (length) => randomBytes(length),
+    // Since the machine was started: nobody but root can turn it.
+    now: () => Number(process.hrtime.bigint() / 1000000n),
+    check: checkSignature
   };
 }
 
-// src/footprints/process/lock.ts
-import { createHash as createHash2 } from "node:crypto";
-import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
-import { createServer } from "node:net";
-import { join } from "node:path";
+// src/footprints/process/file-lock.ts
+import { DatabaseSync } from "node:sqlite";
 var RETRY_MS = 20;
-function lockName(folder, token) {
-  const { dev, ino } = statSync(folder, { bigint: true });
-  const digest = createHash2("sha256").update(token).update(`${dev}:${ino}`).digest("hex");
-  return `\0moiety-tc-${digest.slice(0, 40)}`;
-}
-function bindName(name) {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once("error", (error) => {
-      if (error.code === "EADDRINUSE") resolve(false);
-      else reject(error);
-    });
-    server.listen(name, () => resolve(true)).unref();
-  });
-}
-function isAlive(pid) {
+var BUSY = 5;
+var held = [];
+function tryLock(path) {
+  const file = new DatabaseSync(path, { allowExtension: false });
   try {
-    process.kill(pid, 0);
-    return true;
+    file.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
-    return error.code === "EPERM";
+    file.close();
+    if (error.errcode === BUSY) return false;
+    throw error;
   }
+  held.push(file);
+  return true;
 }
-function takeFile(path) {
-  try {
-    const file = openSync(path, "wx", 384);
-    writeSync(file, `${process.pid}
-`);
-    closeSync(file);
-    process.once("exit", () => unlinkSync(path));
-    return true;
-  } catch (error) {
-    if (error.code !== "EEXIST") throw error;
-  }
-  const holder = Number.parseInt(readFileSync(path, "utf8"), 10);
-  if (!Number.isInteger(holder) || !isAlive(holder)) unlinkSync(path);
-  return false;
-}
-async function takeLock(folder, token, patienceMs) {
+async function takeFileLock(path, patienceMs) {
   const deadline = Date.now() + patienceMs;
-  const name = lockName(folder, token);
   for (; ; ) {
-    const taken = process.platform === "linux" ? await bindName(name) : takeFile(join(folder, "lock"));
-    if (taken) return true;
+    if (tryLock(path)) return true;
     if (Date.now() >= deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 }
 
+// src/footprints/process/program-file.ts
+import { hash as hash2 } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs";
+var FIRST_PROGRAM = "usig";
+var NAME = /^[a-z][a-z0-9-]{0,31}$/;
+function loadModule(modules, program) {
+  const file = new URL(`${program}.wasm`, modules);
+  if (!NAME.test(program) || !existsSync(file))
+    throw new Error(`there is no trusted program "${program}" in this installation`);
+  const bytes = readFileSync(file);
+  return {
+    program,
+    measurement: bytesToDigest(hash2("sha256", bytes, "buffer")),
+    module: compileModule(bytes)
+  };
+}
+function writeProgramFile({ program, measurement }) {
+  const file = openSync(FOLDER_FILES.program, "w", 384);
+  writeFileSync(file, `${JSON.stringify({ program, measurement })}
+`);
+  fsyncSync(file);
+  closeSync(file);
+}
+function moduleOfFolder(modules) {
+  if (!existsSync(FOLDER_FILES.program)) {
+    const first = loadModule(modules, FIRST_PROGRAM);
+    writeProgramFile(first);
+    return first;
+  }
+  let expected;
+  try {
+    expected = JSON.parse(readFileSync(FOLDER_FILES.program, "utf8"));
+  } catch {
+    throw new Error(`${FOLDER_FILES.program} of the trusted component is damaged`);
+  }
+  const found = loadModule(modules, String(expected.program));
+  if (found.measurement !== expected.measurement)
+    throw new Error(
+      `the trusted program "${found.program}" is not the one that this component was made for: its module has the measurement ${found.measurement}, expected ${String(expected.measurement)}; install the version of before, or give the replica a new component and re-admit it by RECOVER`
+    );
+  return found;
+}
+
 // src/footprints/process/server.ts
 import { timingSafeEqual } from "node:crypto";
-import { createServer as createServer2 } from "node:net";
+import { createServer } from "node:net";
 var GREETING_TIMEOUT_MS = 2e3;
 var STRANGERS_MAX = 8;
 var GROUP_REQUESTS_MAX = 64;
@@ -1069,10 +684,7 @@ function serveProgram(path, options) {
     pinned = socket;
     socket.setTimeout(0);
     options.onCaller(true);
-    const welcome = Buffer.alloc(7);
-    welcome.set([CHANNEL_KIND.welcome, CHANNEL_VERSION, options.durability]);
-    welcome.writeUInt32BE(process.pid, 3);
-    socket.write(encodeFrame(CHANNEL_ID, welcome));
+    socket.write(encodeFrame(CHANNEL_ID, encodeWelcome(options.welcome)));
     return new Caller(socket, reader, options);
   };
   const onConnection = (socket) => {
@@ -1115,7 +727,7 @@ function serveProgram(path, options) {
     });
   };
   return new Promise((resolve, reject) => {
-    const server = createServer2(onConnection);
+    const server = createServer(onConnection);
     server.once("error", reject);
     server.listen(path, () => resolve(server));
   });
@@ -1127,9 +739,9 @@ function isGreeting(id, body, token) {
 }
 
 // src/footprints/process/state-log.ts
-import { createHash as createHash3, randomBytes } from "node:crypto";
-import { closeSync as closeSync2, fdatasyncSync, fsyncSync, openSync as openSync2, readFileSync as readFileSync2, renameSync, writeSync as writeSync2 } from "node:fs";
-import { join as join2 } from "node:path";
+import { hash as hash3, randomBytes as randomBytes2 } from "node:crypto";
+import { closeSync as closeSync2, fdatasyncSync, fsyncSync as fsyncSync2, openSync as openSync2, readFileSync as readFileSync2, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
 var DURABILITIES = ["fsync", "os", "memory"];
 var StateDamage = class extends Error {
   name = "StateDamage";
@@ -1141,10 +753,10 @@ var RECORD_MAGIC = 1413698097;
 var RECORD_OVERHEAD = 56;
 var CHECK_BYTES = 16;
 function checkOf(bytes) {
-  return createHash3("sha256").update(bytes).digest().subarray(0, CHECK_BYTES);
+  return hash3("sha256", bytes, "buffer").subarray(0, CHECK_BYTES);
 }
 function freshKey() {
-  return { tcEpoch: randomBytes(8), seed: randomBytes(32) };
+  return { tcEpoch: randomBytes2(8), seed: randomBytes2(32) };
 }
 function currentBootId() {
   try {
@@ -1155,7 +767,7 @@ function currentBootId() {
 }
 function writeAll(file, bytes, at) {
   let done = 0;
-  while (done < bytes.length) done += writeSync2(file, bytes, done, bytes.length - done, at + done);
+  while (done < bytes.length) done += writeSync(file, bytes, done, bytes.length - done, at + done);
 }
 function encodeHeader(header) {
   const bytes = Buffer.alloc(HEADER_BYTES);
@@ -1237,11 +849,13 @@ var StateLog = class _StateLog {
   #durability;
   #keep;
   #key;
-  /** The last `keep` records: all that the program needs to go on. */
+  /** Before `begin` all records of the file, later the last `keep`. */
   #kept;
+  #image = () => void 0;
   #pending = [];
   #file = -1;
   #at = 0;
+  #end = 0;
   /** Index of the next record in this file; all before it are durable once `flush` returned. */
   #index = 0;
   #link = Buffer.alloc(CHECK_BYTES);
@@ -1259,11 +873,11 @@ var StateLog = class _StateLog {
     closeSync2(log.#file);
   }
   /**
-   * Opens the state in `folder`. Throws StateDamage if it is damaged. If values may be missing at its end (written
-   * without sync and not closed in order), the key is renewed first.
+   * Reads the state in `folder`. Throws StateDamage if it is damaged. If values may be missing at its end (written
+   * without sync and not closed in order), the key is renewed first. `begin` must come before the first `append`.
    */
   static open(folder, durability, keep) {
-    const file = readFileSync2(join2(folder, "state"));
+    const file = readFileSync2(join(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
       throw new StateDamage(
@@ -1273,16 +887,20 @@ var StateLog = class _StateLog {
     const bootId = currentBootId();
     const lostWithSystem = header.written === "os" && (bootId.every((byte) => byte === 0) || !bootId.equals(header.bootId));
     const mayLack = header.written === "memory" || lostWithSystem;
-    const log = new _StateLog(folder, durability, keep, header, records.slice(-keep));
+    const log = new _StateLog(folder, durability, keep, header, records);
     if (mayLack) log.renew();
-    else log.#replaceFile(durability);
     return log;
+  }
+  /** Starts a file for new records; the program has taken those of before, and `image` is what it makes of them. */
+  begin(image = () => void 0) {
+    this.#image = image;
+    this.#replaceFile(this.#durability);
   }
   /** The key in force. */
   get key() {
     return this.#key;
   }
-  /** The last records, oldest first. */
+  /** Before `begin`: all records of the file; later: the last ones. Oldest first. */
   get records() {
     return this.#kept;
   }
@@ -1301,7 +919,7 @@ var StateLog = class _StateLog {
     const synced = this.#index;
     const parts = pending.map((payload) => this.#nextRecord(payload, synced));
     const group = parts.length === 1 ? parts[0] : Buffer.concat(parts);
-    if (this.#at + group.length > FILE_BYTES) {
+    if (this.#at + group.length > this.#end) {
       this.#replaceFile(this.#durability);
       return;
     }
@@ -1311,13 +929,13 @@ var StateLog = class _StateLog {
   }
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew() {
-    this.flush();
-    const oldFile = openSync2(join2(this.#folder, "state"), "r+");
+    this.#pending = [];
+    const oldFile = openSync2(join(this.#folder, "state"), "r+");
     this.#key = freshKey();
     this.#kept = [];
     this.#replaceFile(this.#durability);
     writeAll(oldFile, Buffer.alloc(HEADER_BYTES), 0);
-    fsyncSync(oldFile);
+    fsyncSync2(oldFile);
     closeSync2(oldFile);
     return this.#key;
   }
@@ -1334,27 +952,31 @@ var StateLog = class _StateLog {
     this.#index += 1;
     return record;
   }
-  /** Writes a new file with the kept records and puts it in the place of the old one. */
+  /** Writes a new file with the image or the kept records and puts it in the place of the old one. */
   #replaceFile(written) {
     this.#kept = this.#kept.slice(-this.#keep);
+    const image = this.#kept.length === 0 ? void 0 : this.#image();
+    const first = image === void 0 ? this.#kept : [image];
     const header = encodeHeader({ ...this.#key, written, bootId: currentBootId() });
-    const content = Buffer.alloc(FILE_BYTES);
-    header.copy(content, 0);
     this.#index = 0;
     this.#link = header.subarray(HEADER_BYTES - CHECK_BYTES);
-    let at = HEADER_BYTES;
-    for (const payload of this.#kept) at += this.#nextRecord(payload, this.#index).copy(content, at);
-    const aside = join2(this.#folder, "state.new");
+    const content = Buffer.concat([
+      header,
+      ...first.map((payload) => this.#nextRecord(payload, this.#index))
+    ]);
+    this.#at = content.length;
+    this.#end = Math.max(FILE_BYTES, content.length + FILE_BYTES / 2);
+    const aside = join(this.#folder, "state.new");
     const file = openSync2(aside, "w", 384);
     writeAll(file, content, 0);
-    fsyncSync(file);
-    renameSync(aside, join2(this.#folder, "state"));
+    writeAll(file, Buffer.alloc(this.#end - this.#at), this.#at);
+    fsyncSync2(file);
+    renameSync(aside, join(this.#folder, "state"));
     const folder = openSync2(this.#folder, "r");
-    fsyncSync(folder);
+    fsyncSync2(folder);
     closeSync2(folder);
     if (this.#file >= 0) closeSync2(this.#file);
     this.#file = file;
-    this.#at = at;
   }
 };
 
@@ -1365,31 +987,35 @@ var LINGER_MS = 10 * 6e4;
 var Refusal = class extends Error {
   name = "Refusal";
 };
-function measureSelf() {
-  const bytes = readFileSync3(fileURLToPath(import.meta.url));
-  return bytesToDigest(createHash4("sha256").update(bytes).digest());
-}
+var MODULES = new URL("./", import.meta.url);
 function assertPrivate(folder) {
-  if (!existsSync(folder))
+  if (!existsSync2(folder))
     throw new Refusal(`there is no folder ${folder}; make the component with --create`);
-  const { mode, uid } = statSync2(folder);
+  const { mode, uid } = statSync(folder);
   if ((mode & 63) !== 0) throw new Refusal(`${folder} is open to others; run: chmod 700 ${folder}`);
   if (process.getuid !== void 0 && uid !== process.getuid())
     throw new Refusal(`${folder} belongs to another user`);
 }
-function create(folder) {
+function startProgram(log, durability, found) {
+  const program = startModule(found.module, createEnvironment(log, durability, found.measurement));
+  log.begin(() => program.image?.());
+  return program;
+}
+function create(folder, name) {
+  const found = loadModule(MODULES, name);
   mkdirSync(folder, { recursive: true, mode: 448 });
   chmodSync(folder, 448);
   if (readdirSync(folder).length > 0)
     throw new Refusal(`${folder} is not empty; a trusted component is never overwritten`);
   process.chdir(folder);
   const access = openSync3(FOLDER_FILES.access, "wx", 384);
-  writeFileSync(access, randomBytes2(TOKEN_BYTES));
-  fsyncSync2(access);
+  writeFileSync2(access, randomBytes3(TOKEN_BYTES));
+  fsyncSync3(access);
   closeSync3(access);
+  writeProgramFile(found);
   StateLog.create(".");
   const log = StateLog.open(".", "fsync", RECENT_DEPTH);
-  const program = createUsig(createEnvironment(log, "fsync", measureSelf()));
+  const program = startProgram(log, "fsync", found);
   process.stdout.write(`${bytesToHex(program.handle(encodeTrustedRequest({ op: "identify" })))}
 `);
   log.close();
@@ -1409,14 +1035,22 @@ function say(text) {
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} ${text}
 `);
 }
-async function serve(folder, durability, lingerMs) {
+function outerPid(hardening) {
+  if (hardening === "none") return process.pid;
+  const pid = Number.parseInt(readFileSync3(0, "latin1"), 10);
+  if (!Number.isSafeInteger(pid) || pid <= 1) throw new Refusal("it was not told its process id");
+  return pid;
+}
+async function serve({ folder, durability, lingerMs, hardening }) {
+  const pid = outerPid(hardening);
   assertPrivate(folder);
   process.chdir(folder);
   const token = readToken();
-  if (!await takeLock(".", token, LOCK_PATIENCE_MS))
+  if (!await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS))
     throw new Refusal("another process serves this trusted component already");
+  const found = moduleOfFolder(MODULES);
   const log = StateLog.open(".", durability, RECENT_DEPTH);
-  const program = createUsig(createEnvironment(log, durability, measureSelf()));
+  const program = startProgram(log, durability, found);
   rmSync(FOLDER_FILES.socket, { force: true });
   const stop = (reason) => {
     log.close();
@@ -1437,22 +1071,22 @@ async function serve(folder, durability, lingerMs) {
   await serveProgram(FOLDER_FILES.socket, {
     program,
     token,
-    durability: DURABILITIES.indexOf(durability),
+    welcome: { durability: DURABILITIES.indexOf(durability), hardening, pid },
     flush: () => log.flush(),
     onStop: () => stop("asked by the caller"),
     onFatal: fail,
     onCaller
   });
   onCaller(false);
-  writeFileSync(FOLDER_FILES.pid, `${process.pid}
+  writeFileSync2(FOLDER_FILES.pid, `${pid}
 `, { mode: 384 });
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => void 0);
   process.on("SIGHUP", () => void 0);
   setInterval(() => {
-    if (!existsSync(FOLDER_FILES.access)) process.exit(0);
+    if (!existsSync2(FOLDER_FILES.access)) process.exit(0);
   }, FOLDER_CHECK_MS);
-  say(`serving, pid ${process.pid}, durability ${durability}`);
+  say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);
   process.stdout.write("ready\n");
 }
 async function main() {
@@ -1461,19 +1095,23 @@ async function main() {
     options: {
       folder: { type: "string" },
       create: { type: "boolean", default: false },
+      program: { type: "string", default: FIRST_PROGRAM },
       durability: { type: "string", default: "fsync" },
+      hardening: { type: "string", default: "none" },
       "linger-ms": { type: "string", default: String(LINGER_MS) }
     }
   });
-  const { folder, durability: mode } = values;
+  const { folder } = values;
   if (folder === void 0) throw new Refusal("--folder is missing");
-  const durability = DURABILITIES.find((known) => known === mode);
+  const durability = DURABILITIES.find((known) => known === values.durability);
   if (durability === void 0) throw new Refusal("--durability is fsync, os or memory");
+  const hardening = HARDENINGS.find((known) => known === values.hardening);
+  if (hardening === void 0) throw new Refusal("--hardening says what this process runs in");
   const lingerMs = Number(values["linger-ms"]);
   if (!Number.isSafeInteger(lingerMs) || lingerMs < 0 || lingerMs > 2 ** 31 - 1)
     throw new Refusal("--linger-ms is a number of milliseconds, 0 for ever");
-  if (values.create) create(folder);
-  else await serve(folder, durability, lingerMs);
+  if (values.create) create(folder, values.program);
+  else await serve({ folder, durability, lingerMs, hardening });
 }
 main().catch((error) => {
   const text = explain(error);
