@@ -34,7 +34,7 @@ export interface FaultPort {
 }
 
 /** What `moiety fault` can do. */
-export const FAULT_ACTIONS = ['kill', 'pause', 'resume', 'restart', 'wipe', 'byzantine'] as const;
+export const FAULT_ACTIONS = ['kill', 'kill-tc', 'pause', 'resume', 'restart', 'wipe', 'byzantine'] as const;
 
 /** A fault to be made. */
 export interface FaultOrder {

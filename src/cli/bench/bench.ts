@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Durability } from '../../node/journal.ts';
+import { componentsFor } from '../component-choice.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure } from '../failure.ts';
 import { writeConfigs } from '../supervisor/configs.ts';
@@ -104,7 +105,7 @@ async function measureCluster(
 ): Promise<{ figures: Figures; cpu: readonly ProcessShare[] }> {
   const { replicas, clients, durability } = settings;
   const port = await freeRange(replicas);
-  await createCluster(folder, { replicas, port, development: false });
+  await createCluster(folder, { components: componentsFor(undefined, replicas), port, development: false });
   writeConfigs(folder, { replicas, port, durability });
   const supervisor = new Supervisor({
     folder,

@@ -5,7 +5,7 @@ import { CommandFailure, usageFailure } from '../failure.ts';
 import { dataOption, portOption, withJson } from '../options.ts';
 import { printJson, printLine } from '../output.ts';
 import { liveRun, stopSupervisor } from '../supervisor/control.ts';
-import { endOrphans, stopTrustedProcesses } from '../supervisor/orphans.ts';
+import { endOrphans, stopComponents } from '../supervisor/orphans.ts';
 import { removeRunFile } from '../supervisor/run-file.ts';
 
 interface Options {
@@ -25,7 +25,7 @@ async function down(options: Options): Promise<void> {
     );
   const wasRunning = await stopSupervisor(folder);
   const left = await endOrphans(folder, replicas);
-  const problems = await stopTrustedProcesses(folder, replicas);
+  const problems = await stopComponents(folder, replicas);
   removeRunFile(folder);
   if (problems.length > 0) throw new CommandFailure(problems.join('\n'));
   if (options.wipe === true) folder.removeCluster();
@@ -40,7 +40,7 @@ export function addDown(program: Command): void {
     program
       .command('down')
       .summary('stop a local cluster')
-      .description('Stops every process of a local cluster, trusted processes included.')
+      .description('Stops every process of a local cluster, trusted components included.')
       .addOption(dataOption())
       .addOption(portOption())
       .option('--wipe', 'also delete its data, with all keys: the cluster is gone for ever'),

@@ -22,6 +22,7 @@ const POLL_MS = 200;
 
 const TEXTS: Readonly<Record<FaultAction, string>> = {
   kill: 'ends the process at once (SIGKILL); it stays down',
+  'kill-tc': 'ends the processes of its trusted component at once (SIGKILL)',
   pause: 'freezes the process (SIGSTOP)',
   resume: 'lets a paused process go on (SIGCONT)',
   restart: 'stops the process if it runs, and starts it',
@@ -98,7 +99,7 @@ export function addFault(program: Command): void {
   )
     .addHelpText(
       'after',
-      `\nActions:\n${actions}\n\nBehaviours:\n${behaviours}\n\nExamples:\n  moiety fault kill 0\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n`,
+      `\nActions:\n${actions}\n\nBehaviours:\n${behaviours}\n\nExamples:\n  moiety fault kill 0\n  moiety fault kill-tc 1\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n`,
     )
     .action(fault);
 }

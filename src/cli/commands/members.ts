@@ -7,13 +7,16 @@ import type { MoietyClient } from '../../client/contract.ts';
 import { bytesToHex, hexToBytes } from '../../core/bytes.ts';
 import type { PolicyRule } from '../../core/config.ts';
 import { isOrganisationName } from '../../ledger/transaction.ts';
+import { formatComponentSpec } from '../../footprints/contract.ts';
+import type { ComponentSpec } from '../../footprints/contract.ts';
 import { composeCluster, readClusterFile, writeClusterFiles } from '../cluster-file.ts';
+import { DEFAULT_COMPONENT, readComponentSpec, requireUsable } from '../component-choice.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, usageFailure } from '../failure.ts';
 import { CLIENT_FORMAT, MEMBER_FORMAT, readClientFile, readMemberFile } from '../member-file.ts';
 import type { ClientFile, MemberFile } from '../member-file.ts';
 import { dataOption, withJson } from '../options.ts';
-import { printJson, printLine } from '../output.ts';
+import { printJson, printLine, printNote } from '../output.ts';
 
 interface KeygenOptions {
   readonly name: string;
@@ -22,6 +25,7 @@ interface KeygenOptions {
   readonly out?: string;
   readonly client?: boolean;
   readonly admin?: boolean;
+  readonly tc?: ComponentSpec;
 }
 
 function writePublicFile(path: string, content: MemberFile | ClientFile): void {
@@ -52,13 +56,20 @@ async function keygenMember(options: KeygenOptions, folder: string): Promise<voi
     throw usageFailure(
       'A member needs --address host:port, where its replica listens, for example alpha.example:4601.',
     );
+  const spec = options.tc ?? DEFAULT_COMPONENT;
+  await requireUsable([spec]);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const { createTrustedFolder } = await import('../../footprints/process/launcher.ts');
-  const trusted = await createTrustedFolder(join(folder, 'trusted'));
+  const { createComponent, footprintNamed } = await import('../../footprints/registry.ts');
+  const trusted = await createComponent(join(folder, 'trusted'), spec);
   const hostKey = await newKey(join(folder, 'keys', 'host.pem'));
   const linkKey = await newKey(join(folder, 'keys', 'link.pem'));
   const path = join(folder, `${name}.json`);
   writePublicFile(path, { format: MEMBER_FORMAT, name, organisation, address, hostKey, linkKey, trusted });
+  if (!(await footprintNamed(spec.footprint)).persistent)
+    printNote(
+      `${formatComponentSpec(spec)} is volatile: once it has ended, the others must re-admit it as a new one (RECOVER). If more ` +
+        'members than f have such components and end at once, the cluster ends for good.',
+    );
   printLine(`Keys and trusted component made in ${folder}. Hand out ${path}; everything else stays here.`);
 }
 
@@ -216,6 +227,12 @@ export function addMembers(program: Command): void {
     .requiredOption('--name <name>', 'name of the member or client')
     .requiredOption('--organisation <name>', 'organisation that it belongs to')
     .option('--address <host:port>', 'where the replica of the member listens')
+    .addOption(
+      new Option(
+        '--tc <component>',
+        'trusted component of the member, program@footprint[:argument] (default: usig@process)',
+      ).argParser(readComponentSpec),
+    )
     .option('--out <folder>', 'folder to make (default: the name)')
     .option('--client', 'make the key of a client')
     .option('--admin', 'make the key of a client that may register others')

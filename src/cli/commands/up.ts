@@ -7,7 +7,19 @@ import { asciiBytes } from '../../core/bytes.ts';
 import { takeLock } from '../../footprints/process/lock.ts';
 import { isGenesisEpochSpent } from '../../footprints/wasm/component-folder.ts';
 import type { Durability } from '../../node/journal.ts';
+import type { ClusterSettings } from '../../core/config.ts';
+import { formatComponentSpec } from '../../footprints/contract.ts';
+import { readComponentFolder } from '../../footprints/component-note.ts';
 import { readClusterFile } from '../cluster-file.ts';
+import {
+  addComponentChoice,
+  componentsFor,
+  formatMember,
+  requireUsable,
+  volatileMembers,
+  volatileWarning,
+} from '../component-choice.ts';
+import type { ComponentChoice } from '../component-choice.ts';
 import { DataFolder, DEFAULT_PORT } from '../data-folder.ts';
 import type { DataMarker } from '../data-folder.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
@@ -16,10 +28,11 @@ import { printLine, printNote, tableLines } from '../output.ts';
 import { programName } from '../program-name.ts';
 import { writeConfigs } from '../supervisor/configs.ts';
 import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
-import { endOrphans, stopTrustedProcesses } from '../supervisor/orphans.ts';
+import { endOrphans, stopComponents } from '../supervisor/orphans.ts';
 import { requireFreePorts } from '../supervisor/ports.ts';
 import { readRunFile, removeRunFile } from '../supervisor/run-file.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
+import type { StatusOfReplica } from '../status-words.ts';
 
 /** Options of `up`. */
 export interface UpOptions {
@@ -28,12 +41,15 @@ export interface UpOptions {
   readonly replicas?: string;
   readonly fresh?: boolean;
   readonly dev?: boolean;
+  readonly tc?: ComponentChoice;
   readonly byzantine?: ReadonlyMap<number, string>;
   readonly durability: Durability;
 }
 
 const READY_MS = 60_000;
 const POLL_MS = 50;
+/** Pause between two questions whether the cluster can go on at all. */
+const HALT_POLL_MS = 500;
 /** An `up` that is just ending is waited for. */
 const LOCK_PATIENCE_MS = 3_000;
 
@@ -74,6 +90,25 @@ function requireSameKind(folder: DataFolder, marker: DataMarker, development: bo
     );
 }
 
+/** The component of a replica is part of genesis: it cannot be chosen again later. */
+function requireSameComponents(
+  folder: DataFolder,
+  settings: ClusterSettings,
+  choice: ComponentChoice | undefined,
+): void {
+  if (choice === undefined) return;
+  const chosen = componentsFor(choice, settings.members.length);
+  for (const { id } of settings.members) {
+    const has = formatComponentSpec(readComponentFolder(folder.replica(id).trusted));
+    const wanted = formatComponentSpec(chosen[id]!);
+    if (has !== wanted && (choice.all !== undefined || choice.single.has(id)))
+      throw new CommandFailure(
+        `Replica ${id} in ${folder.path} was made with ${has}, not ${wanted}, and that is part of the cluster. Leave --tc out to ` +
+          'go on with it, use another --data folder, or add --fresh to delete it and begin anew.',
+      );
+  }
+}
+
 /** What is in the folder after this: a cluster that fits the options. */
 async function prepareFolder(
   folder: DataFolder,
@@ -84,9 +119,11 @@ async function prepareFolder(
   if (marker === undefined) {
     const replicas = asked ?? 3;
     const port = options.port ?? DEFAULT_PORT;
+    const components = componentsFor(options.tc, replicas);
+    if (options.dev !== true) await requireUsable(components);
     await requirePorts(port, port, replicas, false);
     printNote(`Making a cluster of ${replicas} replicas in ${folder.path} …`);
-    await createCluster(folder, { replicas, port, development: options.dev === true });
+    await createCluster(folder, { components, port, development: options.dev === true });
     return { replicas, port };
   }
   if (asked !== undefined && asked !== marker.replicas)
@@ -100,6 +137,11 @@ async function prepareFolder(
     throw new CommandFailure(
       `${folder.cluster} belongs to another cluster than the rest of the folder: restore it from the backup, ` +
         'or use another --data folder.',
+    );
+  requireSameComponents(folder, settings, options.tc);
+  if (options.dev !== true)
+    await requireUsable(
+      settings.members.map(({ trusted: { program, footprint } }) => ({ program, footprint, argument: '' })),
     );
   const port = options.port ?? marker.port;
   await requirePorts(port, marker.port, marker.replicas, true);
@@ -149,14 +191,28 @@ function printDevelopmentWarning(replicas: number): void {
   );
 }
 
-function printCluster(folder: DataFolder, port: number, supervisor: Supervisor): void {
-  const settings = readClusterFile(folder.cluster);
+/** What Ctrl-C does to this cluster. */
+function lastLine(settings: ClusterSettings, volatile: number): string {
+  if (settings.suite === 'hmac-sha256')
+    return 'Ctrl-C stops this development cluster for good; "moiety up --dev --fresh" begins anew.';
+  return volatile > settings.f
+    ? 'Ctrl-C stops this cluster for good; "moiety up --fresh" begins anew.'
+    : 'Ctrl-C stops the cluster; "moiety up" goes on with its data.';
+}
+
+function printCluster(
+  folder: DataFolder,
+  settings: ClusterSettings,
+  port: number,
+  supervisor: Supervisor,
+  volatile: number,
+): void {
   const reports = supervisor.processes();
   const rows = settings.members.map(({ id, address, trusted }) => [
     id,
     reports[id]?.pid ?? '-',
     address,
-    `${trusted.program}@${trusted.footprint}`,
+    formatMember(trusted),
     reports[id]?.byzantine ?? 'correct',
   ]);
   const lines = tableLines(['replica', 'pid', 'address', 'trusted component', 'behaviour'], rows);
@@ -177,17 +233,32 @@ function printCluster(folder: DataFolder, port: number, supervisor: Supervisor):
       `  curl http://127.0.0.1:${port}/v1/kv/hello`,
       `  ${moiety} status${data}`,
       `  ${moiety} fault kill 0${data}`,
-      settings.suite === 'hmac-sha256'
-        ? 'Ctrl-C stops this development cluster for good; "moiety up --dev --fresh" begins anew.'
-        : 'Ctrl-C stops the cluster; "moiety up" goes on with its data.',
+      lastLine(settings, volatile),
       '',
     ].join('\n'),
   );
 }
 
-/** Polls `/health`. False if it was not well in time. */
-async function waitUntilReady(port: number, stopped: AbortSignal): Promise<boolean> {
+/** Why nothing can ever be ordered again, if all replicas that answer say so. */
+async function finalHalt(port: number): Promise<string | undefined> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/v1/status`, {
+      signal: AbortSignal.timeout(6_000),
+    });
+    const { replicas } = (await response.json()) as { replicas: readonly StatusOfReplica[] };
+    const words = replicas
+      .filter(({ reachable }) => reachable !== false)
+      .map(({ waitsFor }) => waitsFor ?? '');
+    return words.length > 0 && words.every((word) => word.startsWith('final halt')) ? words[0] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Polls `/health`. False if it was not well in time; a sentence if it can never be. */
+async function waitUntilReady(port: number, stopped: AbortSignal): Promise<boolean | string> {
   const deadline = performance.now() + READY_MS;
+  let askAtMs = performance.now() + HALT_POLL_MS;
   while (performance.now() < deadline && !stopped.aborted) {
     try {
       const signal = AbortSignal.any([stopped, AbortSignal.timeout(6_000)]);
@@ -197,19 +268,28 @@ async function waitUntilReady(port: number, stopped: AbortSignal): Promise<boole
     } catch {
       // Not up yet.
     }
+    if (performance.now() > askAtMs) {
+      const halt = await finalHalt(port);
+      if (halt !== undefined) return halt;
+      askAtMs = performance.now() + HALT_POLL_MS;
+    }
     await new Promise((done) => setTimeout(done, POLL_MS));
   }
   return false;
 }
 
-async function stopAll(supervisor: Supervisor): Promise<never> {
+async function stopAll(supervisor: Supervisor, failed = false): Promise<never> {
   printNote('Stopping …');
   const problems = await supervisor.stop();
   for (const problem of problems) printNote(`  ${problem}`);
-  process.exit(problems.length === 0 ? EXIT.ok : EXIT.failed);
+  process.exit(problems.length === 0 && !failed ? EXIT.ok : EXIT.failed);
 }
 
 async function up(options: UpOptions): Promise<void> {
+  if (options.dev === true && options.tc !== undefined)
+    throw usageFailure(
+      '--dev chooses the trusted components by itself (usig@wasm): leave --tc or --dev out.',
+    );
   const folder = new DataFolder(options.data);
   await takeFolder(folder);
   const before = folder.marker();
@@ -217,11 +297,15 @@ async function up(options: UpOptions): Promise<void> {
     const left = await endOrphans(folder, before.replicas);
     if (left > 0) printNote(`Ended ${left} processes that an earlier run had left behind.`);
     removeRunFile(folder);
-    if (options.fresh === true) await stopTrustedProcesses(folder, before.replicas);
+    if (options.fresh === true) await stopComponents(folder, before.replicas);
   }
   if (options.fresh === true) folder.removeCluster();
   const { replicas, port } = await prepareFolder(folder, options);
+  const settings = readClusterFile(folder.cluster);
+  const volatile = options.dev === true ? [] : await volatileMembers(settings);
+  const warning = volatileWarning(settings, volatile);
   if (options.dev === true) printDevelopmentWarning(replicas);
+  else if (warning !== undefined) printNote(warning);
   const byzantine = options.byzantine ?? new Map<number, string>();
   for (const id of byzantine.keys())
     if (id >= replicas)
@@ -248,12 +332,32 @@ async function up(options: UpOptions): Promise<void> {
   // The launcher is gone: nobody is left who could stop this cluster.
   if (process.connected) process.once('disconnect', stop);
   await supervisor.start();
-  printCluster(folder, port, supervisor);
-  if (await waitUntilReady(port, stopped.signal)) printLine('ready');
-  else if (!stopped.signal.aborted)
+  printCluster(folder, settings, port, supervisor, volatile.length);
+  const ready = await waitUntilReady(port, stopped.signal);
+  if (ready === true) printLine('ready');
+  else if (stopped.signal.aborted) return;
+  else if (ready === false)
     printNote(
       `The cluster is not ready: no quorum commits yet. "moiety status${shown(folder)}" says what is wrong.`,
     );
+  else {
+    printNote(haltSentence(settings, volatile, ready));
+    stopped.abort();
+    await stopAll(supervisor, true);
+  }
+}
+
+/** Why this cluster is over, and what is left to do. */
+function haltSentence(settings: ClusterSettings, volatile: readonly number[], words: string): string {
+  const names = volatile.map((id) => `${id} (${formatMember(settings.members[id]!.trusted)})`).join(', ');
+  const why =
+    volatile.length > settings.f
+      ? ` The trusted components of replicas ${names} are volatile: they ended when the cluster was stopped.`
+      : '';
+  return (
+    `The cluster cannot go on, now or later: ${words.replace(/ \(see .*\)$/, '')}.${why} Begin anew with --fresh (which deletes the ` +
+    'data), or save the data of its blocks with "moiety salvage" first.'
+  );
 }
 
 /** Adds the command. */
@@ -274,6 +378,12 @@ export function addUp(program: Command): void {
     .option('--dev', 'trusted components inside the replicas, volatile: faster, and protects nothing')
     .addOption(
       new Option(
+        '--tc <[replica=]component>',
+        'trusted component of all replicas, or of one, for example usig@process or 2=usig@vm; may be repeated; part of a new cluster',
+      ).argParser(addComponentChoice),
+    )
+    .addOption(
+      new Option(
         '--byzantine <replica=behaviour>',
         'let a replica lie, for example 0=equivocate; may be repeated',
       ).argParser(parseByzantine),
@@ -292,6 +402,7 @@ export function addUp(program: Command): void {
 Examples:
   moiety up
   moiety up --replicas 5 --port 4700 --data /tmp/five
+  moiety up --tc usig@process --tc 2=usig@vm --data /tmp/mixed
   moiety up --fresh --byzantine 0=equivocate
   moiety up --dev --fresh --data /tmp/scratch
 `,

@@ -9,7 +9,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, messageOf } from '../failure.ts';
-import { isAlive, waitUntil } from './orphans.ts';
+import { isAlive, waitUntil } from './processes.ts';
 import { readRunFile } from './run-file.ts';
 import type { ProcessReport, RunFile } from './run-file.ts';
 
@@ -17,7 +17,7 @@ const BODY_BYTES_MAX = 4 * 1024;
 const CALL_MS = 30_000;
 
 /** Faults that the supervisor makes. */
-export const FAULT_ACTIONS = ['kill', 'pause', 'resume', 'restart', 'wipe', 'byzantine'] as const;
+export const FAULT_ACTIONS = ['kill', 'kill-tc', 'pause', 'resume', 'restart', 'wipe', 'byzantine'] as const;
 /** One of them. */
 export type FaultAction = (typeof FAULT_ACTIONS)[number];
 

@@ -1,20 +1,25 @@
 /** Makes a local cluster in an empty data folder: keys, trusted components, cluster.json, trust.json. */
 import { bytesToHex } from '../../core/bytes.ts';
 import type { TrustedRegistration } from '../../core/config.ts';
-import { createTrustedFolder } from '../../footprints/process/launcher.ts';
+import { formatComponentSpec } from '../../footprints/contract.ts';
+import type { ComponentSpec } from '../../footprints/contract.ts';
+import { createComponent } from '../../footprints/registry.ts';
 import { createWasmComponents } from '../../footprints/wasm/component-folder.ts';
 import { createKeyFile, rawPublicKeyOf } from '../../node/keys.ts';
 import { composeCluster, writeClusterFiles } from '../cluster-file.ts';
 import type { DataFolder } from '../data-folder.ts';
+import { CommandFailure, messageOf } from '../failure.ts';
 import { CLIENT_FORMAT, MEMBER_FORMAT } from '../member-file.ts';
 import type { ClientFile, MemberFile } from '../member-file.ts';
+import { killComponents } from './component-processes.ts';
 
 /** What is asked for. */
 export interface NewCluster {
-  readonly replicas: number;
   /** Port of the gateway; replica N gets this + 1 + N. */
   readonly port: number;
-  /** Registrations of volatile components instead of trusted processes (`--dev`). */
+  /** The trusted component of each replica. */
+  readonly components: readonly ComponentSpec[];
+  /** Components of the HMAC suite instead of those (`--dev`). */
   readonly development: boolean;
 }
 
@@ -45,23 +50,39 @@ function client(folder: DataFolder, name: 'gateway' | 'admin' | 'local'): Client
   return { format: CLIENT_FORMAT, name, organisation: 'local', key: newKey(folder.clientKey(name)), role };
 }
 
+async function createComponents(
+  folders: readonly string[],
+  specs: readonly ComponentSpec[],
+): Promise<readonly TrustedRegistration[]> {
+  const outcomes = await Promise.allSettled(folders.map((path, id) => createComponent(path, specs[id]!)));
+  return outcomes.map((outcome, id) => {
+    if (outcome.status === 'fulfilled') return outcome.value;
+    const what = formatComponentSpec(specs[id]!);
+    throw new CommandFailure(
+      `The trusted component ${what} of replica ${id} cannot be made: ${messageOf(outcome.reason)}.`,
+    );
+  });
+}
+
 /**
  * Makes the cluster. Interrupted, it leaves a folder that the next call makes again from the start: nothing was sealed
  * yet.
  */
 export async function createCluster(folder: DataFolder, wanted: NewCluster): Promise<void> {
+  // Those of a creation that was interrupted.
+  await killComponents(folder.at('tc-'));
   folder.beginCreation();
-  const ids = Array.from({ length: wanted.replicas }, (_, id) => id);
+  const ids = wanted.components.map((_, id) => id);
   const trusted = ids.map((id) => folder.replica(id).trusted);
   const registrations = wanted.development
     ? createWasmComponents(trusted)
-    : await Promise.all(trusted.map((path) => createTrustedFolder(path)));
+    : await createComponents(trusted, wanted.components);
   const settings = composeCluster({
     members: ids.map((id) => member(folder, id, wanted.port, registrations[id]!)),
     clients: [client(folder, 'gateway'), client(folder, 'admin'), client(folder, 'local')],
   });
   writeClusterFiles(settings, folder.cluster, folder.trust);
   const { clusterId } = settings;
-  const { replicas, port, development } = wanted;
-  folder.finishCreation({ clusterId, replicas, port, development });
+  const { port, development } = wanted;
+  folder.finishCreation({ clusterId, replicas: ids.length, port, development });
 }

@@ -1,4 +1,4 @@
-/** Keeps a local cluster running: its replicas, each with its trusted process, and the gateway. */
+/** Keeps a local cluster running: its replicas, each with its trusted component, and the gateway. */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -9,7 +9,8 @@ import { portOf, startControl } from './control.ts';
 import type { ControlPort, FaultOrder } from './control.ts';
 import { byzantineEntry, developmentEntry, gatewayEntry, replicaEntry } from './entry-points.ts';
 import { ManagedProcess } from './managed-process.ts';
-import { stopTrustedProcesses } from './orphans.ts';
+import { killComponents } from './component-processes.ts';
+import { stopComponents } from './orphans.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
 import type { ProcessReport } from './run-file.ts';
 
@@ -181,6 +182,13 @@ export class Supervisor implements ControlPort {
         if (!replica.isUp) throw new CommandFailure(`Replica ${id} is not running.`);
         await replica.stop('killed by "moiety fault kill"', 'SIGKILL');
         return `replica ${id} was killed; "moiety fault restart ${id}" starts it again`;
+      case 'kill-tc':
+        if ((await killComponents(this.#options.folder.replica(id).trusted)) === 0)
+          throw new CommandFailure(
+            `The trusted component of replica ${id} has no process of its own that runs here: "moiety fault kill ${id}" ends one ` +
+              'that lives inside its replica.',
+          );
+        return `the trusted component of replica ${id} was killed; the replica finds it again`;
       case 'pause':
         if (!replica.pause()) throw new CommandFailure(`Replica ${id} is not running.`);
         return `replica ${id} is paused; "moiety fault resume ${id}" lets it go on`;
@@ -212,12 +220,12 @@ export class Supervisor implements ControlPort {
     return behaviour === 'none' ? `replica ${id} is correct again` : `replica ${id} now lies: ${behaviour}`;
   }
 
-  /** Ends every process, trusted processes last. Sentences about what could not be ended. */
+  /** Ends every process, trusted components last. Sentences about what could not be ended. */
   async stop(): Promise<readonly string[]> {
     this.#stopping = true;
     await this.#last;
     await Promise.all(this.#all.map((process) => process.stop('the cluster was stopped')));
-    const problems = await stopTrustedProcesses(this.#options.folder, this.#options.replicas);
+    const problems = await stopComponents(this.#options.folder, this.#options.replicas);
     this.#control?.close();
     this.#control?.closeAllConnections();
     removeRunFile(this.#options.folder);

@@ -1,0 +1,113 @@
+/** `--tc`: which trusted component a replica is to have, and whether it can have it here. */
+import type { ClusterSettings } from '../core/config.ts';
+import { formatComponentSpec, parseComponentSpec } from '../footprints/contract.ts';
+import type { ComponentSpec } from '../footprints/contract.ts';
+import { footprintNamed, footprintNames, isFootprint } from '../footprints/registry.ts';
+import { programNamed, PROGRAMS } from '../trusted/programs/catalogue.ts';
+import { CommandFailure, usageFailure } from './failure.ts';
+import { plural } from './output.ts';
+
+/** What a replica has unless told otherwise (decision A1). */
+export const DEFAULT_COMPONENT: ComponentSpec = { program: 'usig', footprint: 'process', argument: '' };
+/** The one program that the protocol of this version is built on. */
+const PROGRAM_OF_PROTOCOL = 'usig';
+
+/** What `--tc` chose: for all replicas, and for single ones, which win. */
+export interface ComponentChoice {
+  readonly all?: ComponentSpec;
+  readonly single: ReadonlyMap<number, ComponentSpec>;
+}
+
+/** Reads `usig@vm`; throws a usage failure that lists what there is. */
+export function readComponentSpec(text: string): ComponentSpec {
+  const spec = parseComponentSpec(text);
+  if (spec === undefined)
+    throw usageFailure(
+      `"${text}" names no trusted component: write program@footprint, or program@footprint:argument, for example usig@process.`,
+    );
+  const { program, footprint } = spec;
+  if (programNamed(program) === undefined)
+    throw usageFailure(
+      `There is no trusted program "${program}"; there are ${PROGRAMS.map(({ name }) => name).join(', ')}.`,
+    );
+  if (program !== PROGRAM_OF_PROTOCOL)
+    throw usageFailure(
+      `A replica needs the program ${PROGRAM_OF_PROTOCOL}: MinBFT is built on it, and "${program}" serves other ` +
+        `protocols. Write ${formatComponentSpec({ ...spec, program: PROGRAM_OF_PROTOCOL })}.`,
+    );
+  if (!isFootprint(footprint))
+    throw usageFailure(
+      `There is no footprint "${footprint}"; there are ${footprintNames().join(', ')} ("moiety trusted list").`,
+    );
+  return spec;
+}
+
+/** One `--tc` of `up`, `SPEC` or `N=SPEC`, added to those before. */
+export function addComponentChoice(text: string, before: ComponentChoice | undefined): ComponentChoice {
+  const choice = before ?? { single: new Map() };
+  const match = /^(\d)=(.*)$/.exec(text);
+  if (match === null) return { ...choice, all: readComponentSpec(text) };
+  return { ...choice, single: new Map([...choice.single, [Number(match[1]), readComponentSpec(match[2]!)]]) };
+}
+
+/** The component of each replica. Throws if a replica is named that there is not. */
+export function componentsFor(
+  choice: ComponentChoice | undefined,
+  replicas: number,
+): readonly ComponentSpec[] {
+  for (const id of choice?.single.keys() ?? [])
+    if (id >= replicas)
+      throw usageFailure(`There is no replica ${id}; this cluster has replicas 0 to ${replicas - 1}.`);
+  return Array.from(
+    { length: replicas },
+    (_, id) => choice?.single.get(id) ?? choice?.all ?? DEFAULT_COMPONENT,
+  );
+}
+
+/** Fails with a sentence if this machine lacks something for one of these components. */
+export async function requireUsable(specs: readonly ComponentSpec[]): Promise<void> {
+  for (const name of new Set(specs.map(({ footprint }) => footprint))) {
+    const missing = await (await footprintNamed(name)).missing();
+    if (missing.length === 0) continue;
+    const packages = missing.flatMap(({ debianPackage }) => debianPackage ?? []);
+    const advice = packages.length === 0 ? '' : ` On Debian: apt-get install ${packages.join(' ')}.`;
+    throw new CommandFailure(
+      `This machine lacks something for the footprint "${name}": ${missing.map(({ what }) => what).join('; ')}.${advice}`,
+    );
+  }
+}
+
+/** Numbers of the members whose component does not outlive its own end, in the words of its footprint. */
+export async function volatileMembers(
+  settings: Pick<ClusterSettings, 'members'>,
+): Promise<readonly number[]> {
+  const volatile: number[] = [];
+  for (const { id, trusted } of settings.members)
+    if (isFootprint(trusted.footprint) && !(await footprintNamed(trusted.footprint)).persistent)
+      volatile.push(id);
+  return volatile;
+}
+
+/** What volatile components mean for a cluster (decision A5); undefined if it has none. */
+export function volatileWarning(
+  settings: Pick<ClusterSettings, 'members' | 'f'>,
+  volatile: readonly number[],
+): string | undefined {
+  if (volatile.length === 0) return undefined;
+  const { f, members } = settings;
+  const names = volatile.map((id) => `${id} (${formatMember(members[id]!.trusted)})`).join(', ');
+  const one = volatile.length === 1;
+  const words =
+    `Replica${one ? '' : 's'} ${names} ${one ? 'has a volatile trusted component' : 'have volatile trusted components'}: ` +
+    'one that ended is a new one, which the others must re-admit (RECOVER).';
+  if (volatile.length <= f) return words;
+  return (
+    `WARNING: ${words} That are more than f = ${f}, so stopping the whole cluster, or more than ${plural(f, 'replica')} ` +
+    'at once, ends it for good. Give more replicas a persistent footprint, for example usig@process, if it is to last.'
+  );
+}
+
+/** `usig@vm`. */
+export function formatMember({ program, footprint }: Omit<ComponentSpec, 'argument'>): string {
+  return `${program}@${footprint}`;
+}
