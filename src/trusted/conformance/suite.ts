@@ -3,10 +3,12 @@
  * component, runs the checks in their order and restarts the component where a check says so (`harness.ts`).
  */
 import type { NamedCheck } from './harness.ts';
+import { LOG_CHECKS } from './logs.ts';
 import { CONFORMANCE_CHECKS } from './usig.ts';
 
 const CHECKS: Readonly<Record<string, readonly NamedCheck[]>> = {
   usig: CONFORMANCE_CHECKS,
+  a2m: LOG_CHECKS,
 };
 
 /** Names of the programs that have checks. */
