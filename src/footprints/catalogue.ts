@@ -31,6 +31,7 @@ export const FOOTPRINTS: readonly FootprintEntry[] = [
     protectsAgainst: "everything on the replica's machine, its root and its operator included",
     notAgainst: 'the provider itself; an outage of the provider stops the replica',
     afterRestart: 'continues',
+    developmentArgument: 'loopback',
   },
   {
     name: 'wasm',

@@ -6,24 +6,12 @@ import { readComponentFolder, writeComponentNote } from './component-note.ts';
 import type { ComponentSpec, Footprint, FootprintOptions, TrustedConnection } from './contract.ts';
 import type { TrustedRegistration } from '../core/config.ts';
 
-async function processAdapter(): Promise<Footprint> {
-  const { createTrustedFolder, openTrustedProcess, stopTrustedProcess } =
-    await import('./process/launcher.ts');
-  return {
-    name: 'process',
-    scenario: 'c',
-    summary: 'own process',
-    persistent: true,
-    missing: () => Promise.resolve([]),
-    create: ({ folder }) => createTrustedFolder(folder),
-    open: ({ folder, durability = 'fsync' }) => openTrustedProcess({ folder, durability }),
-    stop: stopTrustedProcess,
-  };
-}
-
 /** In the order of the survey. */
 const LOADERS: Readonly<Record<string, () => Promise<Footprint>>> = {
-  process: processAdapter,
+  service: async () => (await import('./service/footprint.ts')).serviceFootprint,
+  wasm: async () => (await import('./wasm/footprint.ts')).wasmFootprint,
+  worker: async () => (await import('./worker/footprint.ts')).workerFootprint,
+  process: async () => (await import('./process/footprint.ts')).processFootprint,
 };
 
 /** Names of all footprints, in that order. */

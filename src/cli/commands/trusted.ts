@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { cellOf, FOOTPRINTS, matrix } from '../../footprints/catalogue.ts';
 import { moduleOf, PROGRAMS } from '../../trusted/programs/catalogue.ts';
+import { addServeCommand } from './trusted-serve.ts';
 import { CommandFailure, usageFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
 import { printJson, printLine, printNote, tableLines } from '../output.ts';
@@ -198,5 +199,6 @@ export function addTrusted(program: Command): void {
     .addHelpText('after', '\nExample:\n  moiety trusted inspect moiety-data/replica-0/trusted\n')
     .exitOverride()
     .action(inspect);
+  addServeCommand(trusted);
   addBench(trusted);
 }
