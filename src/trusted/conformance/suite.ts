@@ -2,12 +2,17 @@
  * The conformance suite: for every trusted program the checks that it must pass on every footprint. A driver starts a
  * component, runs the checks in their order and restarts the component where a check says so (`harness.ts`).
  */
+import { CASH, TRINC, TRINX } from './counter-programs.ts';
+import { counterChecks } from './counters.ts';
 import type { NamedCheck } from './harness.ts';
 import { LOG_CHECKS } from './logs.ts';
 import { CONFORMANCE_CHECKS } from './usig.ts';
 
 const CHECKS: Readonly<Record<string, readonly NamedCheck[]>> = {
   usig: CONFORMANCE_CHECKS,
+  trinc: counterChecks(TRINC),
+  trinx: counterChecks(TRINX),
+  cash: counterChecks(CASH),
   a2m: LOG_CHECKS,
 };
 

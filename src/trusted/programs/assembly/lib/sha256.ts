@@ -86,6 +86,18 @@ export function setMacKey(key: usize, length: i32): void {
   memory.fill(PAD, 0, 64);
 }
 
+/** Copies the key in force, as it is after its first blocks, to `to` (64 bytes). */
+export function saveMacKey(to: usize): void {
+  memory.copy(to, INNER, 32);
+  memory.copy(to + 32, OUTER, 32);
+}
+
+/** Puts a key in force that `saveMacKey` copied. */
+export function loadMacKey(from: usize): void {
+  memory.copy(INNER, from, 32);
+  memory.copy(OUTER, from + 32, 32);
+}
+
 /** HMAC-SHA-256 under the key in force to `to` (32 bytes). */
 export function mac(data: usize, length: i32, to: usize): void {
   finish(INNER, data, length, 64, SCRATCH);
