@@ -1,0 +1,90 @@
+/** The caller's end of a component that answers frames in order, over any socket on which the greeting is done. */
+import type { Socket } from 'node:net';
+import type { OnResponse, TrustedConnection } from './contract.ts';
+import { encodeFrame } from './process/channel.ts';
+import type { FrameReader } from './process/channel.ts';
+
+/** Requests that wait for an answer, at most; a replica has far fewer (decision A7). */
+const OUTSTANDING_MAX = 1_024;
+const ID_END = 2 ** 32;
+
+/** See the top of this file. */
+export class FramedConnection implements TrustedConnection {
+  readonly #socket: Socket;
+  readonly #reader: FrameReader;
+  readonly #peer: string;
+  /** In the order of the requests: a Map keeps it. */
+  readonly #waiting = new Map<number, OnResponse>();
+  readonly #listeners: ((reason: string) => void)[] = [];
+  #nextId = 1;
+  #corked = false;
+  #closed: string | undefined;
+
+  /** `reader` may hold what came after the greeting; `peer` is what the other end is called in messages. */
+  constructor(socket: Socket, reader: FrameReader, peer: string) {
+    this.#socket = socket;
+    this.#reader = reader;
+    this.#peer = peer;
+    socket.on('data', (chunk: Buffer) => {
+      reader.push(chunk);
+      this.#drain();
+    });
+    socket.on('error', (error) => this.#lose(`${peer}: ${error.message}`));
+    socket.on('close', () => this.#lose(`${peer} closed the connection`));
+  }
+
+  send(request: Uint8Array, onResponse: OnResponse): void {
+    if (this.#closed !== undefined || this.#waiting.size >= OUTSTANDING_MAX) {
+      queueMicrotask(() => onResponse(undefined));
+      return;
+    }
+    const id = this.#nextId;
+    this.#nextId = id + 1 === ID_END ? 1 : id + 1;
+    this.#waiting.set(id, onResponse);
+    this.#cork();
+    this.#socket.write(encodeFrame(id, request));
+  }
+
+  onClose(listener: (reason: string) => void): void {
+    if (this.#closed === undefined) this.#listeners.push(listener);
+    else listener(this.#closed);
+  }
+
+  close(): void {
+    this.#lose('closed by this process');
+  }
+
+  /** Requests of one turn leave in one write. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
+  }
+
+  #drain(): void {
+    for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+      const [oldest] = this.#waiting.entries();
+      if (oldest?.[0] !== frame.id) {
+        this.#lose(`${this.#peer} answered what was not asked`);
+        return;
+      }
+      this.#waiting.delete(frame.id);
+      oldest[1](frame.body);
+    }
+    if (this.#reader.broken) this.#lose(`${this.#peer} sent a frame of impossible length`);
+  }
+
+  #lose(reason: string): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.#socket.destroy();
+    const lost = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const onResponse of lost) onResponse(undefined);
+    for (const listener of this.#listeners.splice(0)) listener(reason);
+  }
+}
