@@ -103,6 +103,8 @@ export class TestComponent {
   cut: PowerCutPlan | undefined;
   /** Milliseconds of the component's own clock. */
   clockMs = 0;
+  /** The clock goes on by so much whenever it is read. */
+  tickMs = 0;
   /** Records kept since it was made. */
   kept = 0;
   readonly #options: TestComponentOptions;
@@ -232,7 +234,7 @@ export class TestComponent {
         for (let have = 0; have < length; have += 32) drawn.push(this.#secret(`random/${(this.#draws += 1)}`));
         return new Uint8Array(Buffer.concat(drawn).subarray(0, length));
       },
-      now: () => this.clockMs,
+      now: () => (this.clockMs += this.tickMs),
       check: (publicKey, bytes, authenticator) => checkSignature(bytesToHex(publicKey), bytes, authenticator),
       unseal: (envelope) => this.#unseal(envelope),
     };

@@ -17,6 +17,7 @@ for (const program of CHECKED_PROGRAMS) {
   for (const kind of KINDS) {
     test(`${program}, ${kind.suite}, ${kind.persistent === true ? 'persistent' : 'volatile'}`, async (t) => {
       const component = new TestComponent({ program, ...kind });
+      component.tickMs = 5;
       const signed = kind.suite === 'ed25519' ? { checkSignature } : {};
       for (const { name, run } of conformanceOf(program)) {
         await t.test(name, () => {

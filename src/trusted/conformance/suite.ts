@@ -7,6 +7,7 @@ import { counterChecks } from './counters.ts';
 import type { NamedCheck } from './harness.ts';
 import { LOG_CHECKS } from './logs.ts';
 import { CONFORMANCE_CHECKS } from './usig.ts';
+import { WAIT_CHECKS } from './waits.ts';
 
 const CHECKS: Readonly<Record<string, readonly NamedCheck[]>> = {
   usig: CONFORMANCE_CHECKS,
@@ -14,6 +15,7 @@ const CHECKS: Readonly<Record<string, readonly NamedCheck[]>> = {
   trinx: counterChecks(TRINX),
   cash: counterChecks(CASH),
   a2m: LOG_CHECKS,
+  wait: WAIT_CHECKS,
 };
 
 /** Names of the programs that have checks. */
