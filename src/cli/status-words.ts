@@ -21,7 +21,13 @@ export interface StatusOfReplica {
     readonly footprint: string;
     readonly persistent: boolean;
     readonly answers?: boolean;
+    readonly suite?: string;
+    readonly measurement?: string;
+    readonly tcEpoch?: string;
+    readonly counter?: number;
   };
+  /** What the replica says about its process. */
+  readonly process?: { readonly trustedHardening?: string | null };
   /** What is proved against this replica: verified by the gateway, or vouched for by f+1 replicas. */
   readonly proven?: readonly {
     readonly replica: number;

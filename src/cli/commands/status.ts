@@ -1,6 +1,7 @@
 /** `moiety status`: every replica's own word, the processes of a local cluster, and in words what is wrong. */
 import type { Command } from 'commander';
-import { WASM_FOOTPRINT } from '../../footprints/wasm/loader.ts';
+import { weakestFootprint } from '../../footprints/strength.ts';
+import { formatMember } from '../component-choice.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, messageOf } from '../failure.ts';
 import { callGatewayJson } from '../gateway-client.ts';
@@ -66,9 +67,7 @@ async function readStatus(options: Options): Promise<ClusterStatus & { readonly 
 function rowOf(replica: StatusOfReplica, all: readonly StatusOfReplica[]): (string | number)[] {
   const state = replica.supervised?.state;
   const process = state === undefined ? '' : state === 'running' ? `${replica.supervised?.pid}` : state;
-  if (replica.reachable === false)
-    return [replica.id, process, 'unreachable', '-', '-', '-', '-', '-', '-', '-'];
-  const { tc } = replica;
+  if (replica.reachable === false) return [replica.id, process, 'unreachable', '-', '-', '-', '-', '-', '-'];
   return [
     replica.id,
     process,
@@ -78,23 +77,57 @@ function rowOf(replica: StatusOfReplica, all: readonly StatusOfReplica[]): (stri
     replica.height ?? '-',
     shortDigest(replica.headerHash ?? ''),
     shortDigest(replica.stateDigest ?? ''),
-    tc === undefined ? '-' : `${tc.program}@${tc.footprint}${tc.persistent ? '' : ' (volatile)'}`,
     lagOf(replica, all),
   ];
 }
 
-const HEAD = [
+const HEAD = ['replica', 'process', 'role', 'view', 'sequence', 'height', 'header', 'state', 'lag'];
+
+/** What each replica says about its trusted component. */
+function componentRowOf({ id, tc, process }: StatusOfReplica): (string | number)[] {
+  if (tc === undefined) return [id, '-', '-', '-', '-', '-', '-'];
+  return [
+    id,
+    `${formatMember(tc)}${tc.persistent ? '' : ' (volatile)'}`,
+    shortDigest(tc.measurement ?? ''),
+    tc.tcEpoch ?? '-',
+    tc.counter ?? '-',
+    tc.persistent ? 'continues' : 'new component',
+    process?.trustedHardening ?? '-',
+  ];
+}
+
+const COMPONENT_HEAD = [
   'replica',
-  'process',
-  'role',
-  'view',
-  'sequence',
-  'height',
-  'header',
-  'state',
   'trusted component',
-  'lag',
+  'measurement',
+  'tcEpoch',
+  'counter',
+  'after its end',
+  'locked in by',
 ];
+
+/** Decision A2: a cluster is worth what its weakest components are. */
+interface Weakest {
+  readonly footprint: string;
+  readonly replicas: readonly number[];
+}
+
+function weakestOf(replicas: readonly StatusOfReplica[]): Weakest | undefined {
+  const footprint = weakestFootprint(replicas.flatMap(({ tc }) => tc?.footprint ?? []));
+  if (footprint === undefined) return undefined;
+  return {
+    footprint,
+    replicas: replicas.filter(({ tc }) => tc?.footprint === footprint).map(({ id }) => id),
+  };
+}
+
+function printComponents(replicas: readonly StatusOfReplica[], weakest: Weakest | undefined): void {
+  if (weakest === undefined) return;
+  printLine();
+  for (const line of tableLines(COMPONENT_HEAD, replicas.map(componentRowOf))) printLine(line);
+  printLine(`Weakest footprint: ${weakest.footprint} (replica ${weakest.replicas.join(', ')}).`);
+}
 
 /** Decision A1: a volatile component says so. */
 const DEVELOPMENT_NOTE =
@@ -104,19 +137,28 @@ const DEVELOPMENT_NOTE =
 async function status(options: Options): Promise<void> {
   const { replicas, proven, suspected, problem } = await readStatus(options);
   const words = diagnose(replicas);
+  const weakest = weakestOf(replicas);
   if (options.json === true)
-    printJson({ replicas, proven, suspected, problems: words, gateway: gatewayUrl(options) });
+    printJson({
+      replicas,
+      proven,
+      suspected,
+      problems: words,
+      weakestFootprint: weakest ?? null,
+      gateway: gatewayUrl(options),
+    });
   else {
     for (const line of tableLines(
       HEAD,
       replicas.map((replica) => rowOf(replica, replicas)),
     ))
       printLine(line);
+    printComponents(replicas, weakest);
     printLine();
     for (const word of words) printLine(word);
     if (problem !== undefined) printLine(problem.message);
     if (words.length === 0 && problem === undefined) printLine('Nothing is wrong.');
-    if (replicas.some(({ tc }) => tc?.footprint === WASM_FOOTPRINT)) printLine(DEVELOPMENT_NOTE);
+    if (replicas.some(({ tc }) => tc?.suite === 'hmac-sha256')) printLine(DEVELOPMENT_NOTE);
   }
   if (problem !== undefined) process.exitCode = EXIT.unreachable;
 }

@@ -1,0 +1,198 @@
+/** Clusters whose replicas have trusted components on different footprints, from outside. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { footprintNamed } from '../src/footprints/registry.ts';
+import { commandLine, processIds } from '../src/cli/supervisor/processes.ts';
+import { eventually, LocalCluster, moiety, processesOf } from './support/local-cluster.ts';
+import type { SeenReplica } from './support/local-cluster.ts';
+
+/** What the test looks at beside what all tests look at. */
+type Seen = Omit<SeenReplica, 'tc'> & {
+  readonly tc: SeenReplica['tc'] & {
+    readonly measurement: string;
+    readonly counter: number;
+    readonly persistent: boolean;
+    readonly answers: boolean;
+  };
+};
+
+const BACK_MS = 40_000;
+
+/** A cluster with one component a replica. */
+class MixedCluster extends LocalCluster {
+  readonly components: readonly string[];
+
+  constructor(port: number, components: readonly string[]) {
+    super(port);
+    this.components = components;
+  }
+
+  begin(): Promise<void> {
+    return this.start(...this.components.flatMap((spec, id) => ['--tc', `${id}=${spec}`]));
+  }
+
+  seen(): Seen[] {
+    return this.replicas() as unknown as Seen[];
+  }
+
+  /** Number of the replica with this footprint. */
+  idOf(footprint: string): number {
+    return this.components.findIndex((spec) => spec.split(/[@:]/)[1] === footprint);
+  }
+
+  /** Waits until all three are members and equal again. */
+  async whole(): Promise<Seen[]> {
+    return (await this.converged(BACK_MS)) as unknown as Seen[];
+  }
+
+  write(key: string): void {
+    const { code, err } = this.run('put', key, 'x');
+    assert.equal(code, 0, err);
+  }
+
+  /** Processes of the component of a replica. */
+  componentPids(id: number): number[] {
+    const folder = join(this.data, `tc-${id}`);
+    return processIds().filter((pid) => commandLine(pid)?.some((word) => word.includes(folder)));
+  }
+
+  /** The process of a replica is killed from outside, as its supervisor sees it. */
+  killReplica(id: number): void {
+    const config = join(this.data, `replica-${id}`, 'node.json');
+    const pids = processIds().filter((pid) => commandLine(pid)?.includes(config));
+    assert.equal(pids.length, 1);
+    process.kill(pids[0]!, 'SIGKILL');
+  }
+
+  /** Commits, shows its components, and is whole again after each loss. */
+  async surviveLosses(replica: number, component: number): Promise<void> {
+    this.write('before');
+    const first = await this.whole();
+    const { 'usig.wasm': program } = JSON.parse(
+      readFileSync(new URL('../trusted/measurements.json', import.meta.url), 'utf8'),
+    ) as { 'usig.wasm': { sha256: string } };
+    for (const { id, tc } of first) {
+      assert.equal(`${tc.program}@${tc.footprint}`, this.components[id]!.split(':')[0]);
+      assert.equal(tc.measurement, program.sha256);
+      assert.match(tc.tcEpoch, /^[0-9a-f]{16}$/);
+      assert.ok(tc.counter > 0);
+    }
+    this.killReplica(replica);
+    this.write('without-a-replica');
+    const second = await this.backAfter(first, replica);
+    assert.equal(this.run('fault', 'kill-tc', String(component)).code, 0);
+    this.write('without-a-component');
+    await this.backAfter(second, component);
+    this.write('afterwards');
+    await this.whole();
+  }
+
+  /** Waits until the cluster is whole, with a new tcEpoch exactly where the component is volatile. */
+  async backAfter(before: readonly Seen[], lost: number): Promise<Seen[]> {
+    const { persistent, tcEpoch } = before[lost]!.tc;
+    return eventually(`replica ${lost} is back`, BACK_MS, async () => {
+      const all = await this.whole();
+      const isNew = all[lost]!.tc.tcEpoch !== tcEpoch;
+      if (persistent) assert.ok(!isNew, 'a persistent component lost its tcEpoch');
+      for (const { id, tc } of all)
+        if (id !== lost) assert.equal(tc.tcEpoch, before[id]!.tc.tcEpoch, `replica ${id} changed`);
+      return persistent || isNew ? all : undefined;
+    });
+  }
+}
+
+/** Why these footprints cannot be used here; undefined if they can. */
+async function lacking(names: readonly string[]): Promise<string | undefined> {
+  const missing = (
+    await Promise.all(names.map(async (name) => (await footprintNamed(name)).missing()))
+  ).flat();
+  return missing.length === 0
+    ? undefined
+    : missing.map(({ what, debianPackage }) => `${what} (package ${debianPackage ?? 'none'})`).join('; ');
+}
+
+describe('process, wasm and worker in one cluster', { timeout: 180_000 }, () => {
+  const cluster = new MixedCluster(8_360, ['usig@process', 'usig@wasm', 'usig@worker']);
+  before(() => cluster.begin());
+  after(() => cluster.dispose());
+
+  it('warns that too many components are volatile', () => {
+    assert.match(cluster.output, /WARNING.*1 \(usig@wasm\), 2 \(usig@worker\).*more than f = 1/);
+  });
+
+  it('commits, and is whole again after the loss of a replica and of a component', () =>
+    cluster.surviveLosses(1, 0));
+
+  it('shows each component in words, and the weakest', () => {
+    const { out } = cluster.run('status');
+    assert.match(out, /0 +usig@process +[0-9a-f]{12} +[0-9a-f]{16} +\d+ +continues/);
+    assert.match(out, /1 +usig@wasm \(volatile\) .* new component/);
+    assert.match(out, /Weakest footprint: wasm \(replica 1\)/);
+  });
+
+  it('says that a component hangs, goes on without it, and with it', async () => {
+    const pids = cluster.componentPids(0);
+    assert.ok(pids.length > 0);
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    try {
+      await eventually('replica 0 is mute', 20_000, () => (cluster.seen()[0]!.tc.answers ? undefined : true));
+      assert.match(cluster.run('status').out, /Replica 0: its trusted component does not answer/);
+      cluster.write('without-an-answer');
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+    }
+    await eventually('replica 0 speaks again', 20_000, () =>
+      cluster.seen()[0]!.tc.answers ? true : undefined,
+    );
+    cluster.write('with-an-answer');
+    await cluster.whole();
+  });
+
+  it('has no process to kill where the component lives inside the replica', () => {
+    const { code, err } = cluster.run('fault', 'kill-tc', '1');
+    assert.equal(code, 1);
+    assert.match(err, /no process of its own/);
+  });
+
+  it('leaves no process behind, and says why it cannot go on after a full stop', async () => {
+    assert.equal(cluster.run('down').code, 0);
+    assert.deepEqual(processesOf(cluster.data), []);
+    const again = cluster.run('up');
+    assert.equal(again.code, 1, again.out);
+    assert.match(again.err, /cannot go on.*volatile.*--fresh/s);
+    assert.deepEqual(processesOf(cluster.data), []);
+    const other = cluster.run('up', '--tc', '1=usig@process');
+    assert.equal(other.code, 1);
+    assert.match(other.err, /Replica 1 .* was made with usig@wasm, not usig@process/);
+  });
+});
+
+describe('wasm, tpm and vm in one cluster', { timeout: 180_000 }, async () => {
+  const lacks = await lacking(['worker']);
+  const cluster = new MixedCluster(8_370, ['usig@wasm', 'usig@worker', 'usig@process']);
+  after(() => cluster.dispose());
+
+  it('is whole again after the loss of a replica and of a component', { skip: lacks ?? false }, async () => {
+    await cluster.begin();
+    await cluster.surviveLosses(cluster.idOf('worker'), cluster.idOf('process'));
+    assert.equal(cluster.run('down').code, 0);
+    assert.deepEqual(processesOf(cluster.data), []);
+  });
+});
+
+describe('what cannot be a component', () => {
+  it('is told before anything is made', () => {
+    const refused = (spec: string): string => {
+      const { code, err } = moiety('up', '--data', '/nowhere/at/all', '--tc', spec);
+      assert.equal(code, 2, err);
+      return err;
+    };
+    assert.match(refused('usig'), /program@footprint/);
+    assert.match(refused('abacus@process'), /no trusted program "abacus"; there are usig, /);
+    assert.match(refused('trinc@process'), /needs the program usig/);
+    assert.match(refused('usig@abacus'), /no footprint "abacus"; there are .*process/);
+    assert.match(moiety('up', '--dev', '--tc', 'usig@wasm').err, /leave --tc or --dev out/);
+  });
+});
