@@ -2,8 +2,6 @@
  * What a component of many counters must answer, as short as it can be said: TrInc, TrInX and CASH differ in what they
  * allow. The model predicts statements and error codes; seals are the component's.
  */
-import { bytesToDigest } from '../../core/bytes.ts';
-import { Writer } from '../../core/codec.ts';
 import type { CounterValue, Digest, Hash } from '../../core/types.ts';
 import { SAFE_INTEGER_END } from '../../core/types.ts';
 import { COUNTER_SENTINEL, MOVES_MAX, RECENT_DEPTH, STATEMENT_KIND } from '../contract.ts';
@@ -15,6 +13,7 @@ import type {
   TrustedIdentity,
   TrustedRequest,
 } from '../contract.ts';
+import { auxOf } from '../programs/counters/claims.ts';
 
 /** What a program of counters allows. */
 export interface CounterProfile {
@@ -46,17 +45,6 @@ export type Expected =
   | { readonly op: 'error'; readonly code: TrustedErrorCode };
 
 const refuse = (code: TrustedErrorCode): Expected => ({ op: 'error', code });
-
-/** Digest of the moves of one `advanceMany`: u32 count, then id, value before and value of each. */
-export function auxOf(
-  hash: Hash,
-  moves: readonly { readonly objectId: string; readonly previous: CounterValue; readonly value: CounterValue }[],
-): Digest {
-  const writer = new Writer(512).list(moves, (inner, move) => {
-    inner.hex(move.objectId).u64(move.previous).u64(move.value);
-  });
-  return bytesToDigest(hash(writer.finish()));
-}
 
 /** Counters as they must be. */
 export class CounterModel {

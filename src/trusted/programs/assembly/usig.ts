@@ -94,6 +94,13 @@ function slotOf(value: u64): usize {
   return RECENT + <usize>((value - 1) % RECENT_DEPTH) * SLOT_BYTES;
 }
 
+/** These records are not its own: it says no more than who it is until it is renewed, not even what it read so far. */
+function refuseRecords(): void {
+  ready = false;
+  counter = 0;
+  known = 0;
+}
+
 /** Takes one record of the own tcEpoch at INPUT, oldest first, before anything is handled. 0: it is not the next one. */
 export function restore(length: i32): i32 {
   readFrom(INPUT, length);
@@ -101,9 +108,9 @@ export function restore(length: i32): i32 {
   const value = readValue();
   take(32);
   readBytes(CORE_BYTES_MAX);
-  const isNext = readDone() && value > 0 && load<u64>(epoch) == load<u64>(epochAt());
+  const isNext = ready && readDone() && value > 0 && load<u64>(epoch) == load<u64>(epochAt());
   if (!isNext || (known > 0 && value != counter + 1)) {
-    ready = false;
+    refuseRecords();
     return 0;
   }
   memory.copy(slotOf(value), INPUT, length);
@@ -114,7 +121,7 @@ export function restore(length: i32): i32 {
 
 /** All records are in. A run of them that neither begins at 1 nor fills `recent` is not of this component. */
 function checkRestored(): void {
-  if (known > 0 && known < RECENT_DEPTH && counter != <u64>known) ready = false;
+  if (known > 0 && known < RECENT_DEPTH && counter != <u64>known) refuseRecords();
   restored = true;
 }
 let restored: bool = false;

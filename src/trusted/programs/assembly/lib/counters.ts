@@ -318,7 +318,10 @@ export const RESTORE_IMAGE: i32 = 3;
 /** Counts a restored record; one that is refused makes the component NOT_READY until it is renewed. */
 export function restored(good: bool): i32 {
   if (good) store<u64>(STATE + 16, load<u64>(STATE + 16) + 1);
-  else ready = false;
+  else {
+    ready = false;
+    reset();
+  }
   return good ? RESTORE_DONE : RESTORE_REFUSED;
 }
 
