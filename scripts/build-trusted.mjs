@@ -7,12 +7,18 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** The single-file carrier of the process footprint: esbuild, nothing minified, so that it can be read. */
-export async function buildTrustedProcess() {
+/** Carriers of footprints, each one file, by its name in trusted/, and where they begin. */
+const CARRIERS = {
+  'trusted-process.mjs': 'src/footprints/process/main.ts',
+  'tpm-process.mjs': 'src/footprints/tpm/main-tpm.ts',
+};
+
+/** A single-file carrier: esbuild, nothing minified, so that it can be read. */
+export async function buildCarrier(entry) {
   const { build } = await import('esbuild');
   const result = await build({
     absWorkingDir: root,
-    entryPoints: ['src/footprints/process/main.ts'],
+    entryPoints: [entry],
     bundle: true,
     write: false,
     platform: 'node',
@@ -60,7 +66,8 @@ export function programNames() {
 
 /** Every artifact by its name in trusted/. */
 export async function buildTrusted() {
-  const programs = { 'trusted-process.mjs': await buildTrustedProcess() };
+  const programs = {};
+  for (const [name, entry] of Object.entries(CARRIERS)) programs[name] = await buildCarrier(entry);
   for (const name of programNames()) programs[`${name}.wasm`] = await buildModule(name);
   const measurements = {};
   for (const [name, bytes] of Object.entries(programs))

@@ -40,6 +40,15 @@ export function programKeyOf(stored: StateKey): ProgramKey {
   };
 }
 
+/** What every program on this machine is given, besides key and records. */
+export const programServices = {
+  hash: sha256,
+  random: (length: number): Uint8Array => randomBytes(length),
+  // Since the machine was started: nobody but root can turn it.
+  now: (): number => Number(process.hrtime.bigint() / 1_000_000n),
+  check: checkSignature,
+} satisfies Partial<ProgramEnvironment>;
+
 /** Environment over an open state log. Answers must not leave before `log.flush()` returned. */
 export function createEnvironment(
   log: StateLog,
@@ -47,9 +56,9 @@ export function createEnvironment(
   measurement: Digest,
 ): ProgramEnvironment {
   return {
+    ...programServices,
     measurement,
     persistent: durability !== 'memory',
-    hash: sha256,
     key: programKeyOf(log.key),
     records: log.records,
     persist: (record) => {
@@ -57,9 +66,5 @@ export function createEnvironment(
       return true;
     },
     replaceKey: () => programKeyOf(log.renew()),
-    random: (length) => randomBytes(length),
-    // Since the machine was started: nobody but root can turn it.
-    now: () => Number(process.hrtime.bigint() / 1_000_000n),
-    check: checkSignature,
   };
 }

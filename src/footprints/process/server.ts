@@ -33,6 +33,8 @@ export interface ServerOptions {
   readonly token: Uint8Array;
   /** What the process says of itself. */
   readonly welcome: Welcome;
+  /** Answers what takes longer than a call (a TPM's word, for example); undefined: the program answers it. */
+  readonly answerLater?: (request: Uint8Array) => Promise<Uint8Array> | undefined;
   /** Makes durable what the program persisted; throws if it cannot, which must end the process. */
   readonly flush: () => void;
   /** The caller asked the process to end. */
@@ -54,6 +56,8 @@ class Caller {
   readonly #options: ServerOptions;
   #scheduled = false;
   #full = false;
+  /** Something is answered later; what comes after it waits, as answers keep their order. */
+  #waits = false;
 
   constructor(socket: Socket, reader: FrameReader, options: ServerOptions) {
     this.#socket = socket;
@@ -73,7 +77,7 @@ class Caller {
   /** Answers one group; goes on with the rest when others had their turn and the answers could leave. */
   pump(): void {
     this.#scheduled = false;
-    if (this.#socket.destroyed) return;
+    if (this.#socket.destroyed || this.#waits) return;
     try {
       this.#answerGroup();
     } catch (error) {
@@ -98,6 +102,12 @@ class Caller {
         stop = frame.body.length === 1 && frame.body[0] === CHANNEL_KIND.stop;
         continue;
       }
+      const later = this.#options.answerLater?.(frame.body);
+      if (later !== undefined) {
+        this.#waits = true;
+        void this.#answerWhenThere(frame.id, later);
+        break;
+      }
       const answer = encodeFrame(frame.id, this.#options.program.handle(frame.body));
       answers.push(answer);
       bytes += answer.length;
@@ -111,10 +121,21 @@ class Caller {
     }
     if (exhausted && !this.#full) this.#socket.resume();
     else this.#socket.pause();
-    if (!exhausted && !this.#full) {
+    if (!exhausted && !this.#full && !this.#waits) {
       this.#scheduled = true;
       setImmediate(() => this.pump());
     }
+  }
+
+  async #answerWhenThere(id: number, later: Promise<Uint8Array>): Promise<void> {
+    try {
+      const answer = await later;
+      if (!this.#socket.destroyed) this.#socket.write(encodeFrame(id, answer));
+    } catch (error) {
+      this.#options.onFatal(error);
+    }
+    this.#waits = false;
+    this.pump();
   }
 }
 

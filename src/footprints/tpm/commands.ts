@@ -135,7 +135,10 @@ function writeAuths(auths: readonly TpmAuth[]): Uint8Array {
   for (const auth of auths) {
     const isSession = 'session' in auth;
     // No nonce; the session, if one, goes on after the command; a password stands where an HMAC would.
-    writer.u32(isSession ? auth.session : HANDLE.password).u16(0).u8(1);
+    writer
+      .u32(isSession ? auth.session : HANDLE.password)
+      .u16(0)
+      .u8(1);
     sized(writer, isSession ? EMPTY : auth.password);
   }
   return writer.finish();
@@ -180,7 +183,12 @@ export function decodeAnswer(command: TpmCommand, bytes: Uint8Array): TpmAnswer 
 }
 
 /** Public area of an ECC P-256 key; `scheme` and `symmetric` are written already. */
-function eccPublic(attributes: number, policy: Uint8Array, middle: Uint8Array, unique: Uint8Array): Uint8Array {
+function eccPublic(
+  attributes: number,
+  policy: Uint8Array,
+  middle: Uint8Array,
+  unique: Uint8Array,
+): Uint8Array {
   const writer = new Writer().u16(ALGORITHM.ecc).u16(ALGORITHM.sha256).u32(attributes);
   sized(writer, policy).raw(middle).u16(CURVE_P256).u16(ALGORITHM.none);
   sized(writer, unique);

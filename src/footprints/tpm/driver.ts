@@ -207,7 +207,12 @@ export class Tpm {
   async nvDefine(area: NvPublic, password: Uint8Array): Promise<void> {
     const writer = sized(new Writer(), password);
     const parameters = sized(writer, encodeNvPublic(area)).finish();
-    const command = { code: COMMAND.nvDefineSpace, handles: [HANDLE.owner], auths: [NO_PASSWORD], parameters };
+    const command = {
+      code: COMMAND.nvDefineSpace,
+      handles: [HANDLE.owner],
+      auths: [NO_PASSWORD],
+      parameters,
+    };
     await this.#ask('to define an NV index', command);
   }
 
@@ -220,7 +225,10 @@ export class Tpm {
   /** Public area of an NV index; undefined if there is none. */
   async nvPublic(index: number): Promise<NvPublic | undefined> {
     try {
-      const { parameters } = await this.#ask('NV_ReadPublic', { code: COMMAND.nvReadPublic, handles: [index] });
+      const { parameters } = await this.#ask('NV_ReadPublic', {
+        code: COMMAND.nvReadPublic,
+        handles: [index],
+      });
       return answerOf('NV_ReadPublic', parameters, (reader) => {
         const area = decodeNvPublic(readSized(reader, SIZED_MAX));
         readSized(reader, SIZED_MAX);
@@ -258,7 +266,12 @@ export class Tpm {
   }
 
   /** The TPM's word for the content of an index, over the caller's data (at most 64 bytes). */
-  async nvCertify(key: AttestationKey, nv: NvAccess, data: Uint8Array, length: number): Promise<TpmAttestation> {
+  async nvCertify(
+    key: AttestationKey,
+    nv: NvAccess,
+    data: Uint8Array,
+    length: number,
+  ): Promise<TpmAttestation> {
     const parameters = sized(new Writer(), data).u16(ALGORITHM.none).u16(length).u16(0).finish();
     const { parameters: answer } = await this.#ask('NV_Certify', {
       code: COMMAND.nvCertify,
@@ -280,7 +293,12 @@ export class Tpm {
   /** Extends a SHA-256 PCR by a digest. */
   async pcrExtend(pcr: number, digest: Uint8Array): Promise<void> {
     const parameters = new Writer().u32(1).u16(ALGORITHM.sha256).raw(digest).finish();
-    await this.#ask('PCR_Extend', { code: COMMAND.pcrExtend, handles: [pcr], auths: [NO_PASSWORD], parameters });
+    await this.#ask('PCR_Extend', {
+      code: COMMAND.pcrExtend,
+      handles: [pcr],
+      auths: [NO_PASSWORD],
+      parameters,
+    });
   }
 
   /** Value of a SHA-256 PCR. */
@@ -420,7 +438,8 @@ export class Tpm {
     if (bytes.length > TPM_MESSAGE_BYTES_MAX) throw new TpmUnreachable(`${what}: a command that is too long`);
     for (let sent = 0; ; sent += 1) {
       const answer = decodeAnswer(command, await this.#transport.exchange(bytes));
-      if (answer === undefined) throw new TpmUnreachable(`the TPM answers ${what} by bytes that are no answer`);
+      if (answer === undefined)
+        throw new TpmUnreachable(`the TPM answers ${what} by bytes that are no answer`);
       if (answer.code === 0) return answer;
       const again: readonly number[] = [RESPONSE.retry, RESPONSE.yielded, RESPONSE.testing];
       if (!again.includes(answer.code) || sent >= RETRIES_MAX) throw new TpmRefusal(what, answer.code);

@@ -34,11 +34,12 @@ function answers(path: string): Promise<boolean> {
 }
 
 /** Where the socket of the swtpm of a folder is: in the folder unless its path would be too long. */
-function socketOf(folder: string): string {
+export function swtpmPlace(folder: string): string {
   const near = join(resolve(folder), FILES.socket);
   if (Buffer.byteLength(near) <= SOCKET_PATH_BYTES_MAX) return near;
   const noted = join(folder, FILES.place);
-  if (!existsSync(noted)) writeFileSync(noted, join(mkdtempSync(join(tmpdir(), 'moiety-tpm-')), 's'), { mode: 0o600 });
+  if (!existsSync(noted))
+    writeFileSync(noted, join(mkdtempSync(join(tmpdir(), 'moiety-tpm-')), 's'), { mode: 0o600 });
   return readFileSync(noted, 'utf8');
 }
 
@@ -61,9 +62,10 @@ function servingPid(folder: string): number | undefined {
  */
 export async function startSwtpm(folder: string): Promise<string> {
   mkdirSync(join(folder, FILES.state), { recursive: true, mode: 0o700 });
-  const socket = socketOf(folder);
+  const socket = swtpmPlace(folder);
   if (servingPid(folder) !== undefined) return socket;
-  if (!isSwtpmInstalled()) throw new TpmUnreachable('swtpm is not installed: install the Debian package swtpm');
+  if (!isSwtpmInstalled())
+    throw new TpmUnreachable('swtpm is not installed: install the Debian package swtpm');
   rmSync(socket, { force: true });
   const args = ['socket', '--tpm2', '--tpmstate', `dir=${join(resolve(folder), FILES.state)}`];
   args.push('--server', `type=unixio,path=${socket},mode=0600`, '--flags', 'not-need-init,startup-clear');

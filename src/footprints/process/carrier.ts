@@ -1,0 +1,192 @@
+/**
+ * The frame of a trusted process whose key or state lies elsewhere than in a state log (footprints `tpm`, `pkcs11`):
+ * folder, access token, lock, socket, end. What differs is given as a `Carrier`; its entry point is bundled into one
+ * file of trusted/, beside the modules.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { parseArgs } from 'node:util';
+import { bytesToHex } from '../../core/bytes.ts';
+import type { TrustedProgram } from '../../trusted/contract.ts';
+import { encodeTrustedRequest, encodeTrustedResponse } from '../../trusted/frames.ts';
+import { FOLDER_FILES, TOKEN_BYTES } from './channel.ts';
+import { takeFileLock } from './file-lock.ts';
+import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
+import type { MeasuredModule } from './program-file.ts';
+import { serveProgram } from './server.ts';
+import { DURABILITIES } from './state-log.ts';
+
+const LOCK_PATIENCE_MS = 2_000;
+const FOLDER_CHECK_MS = 5_000;
+const LINGER_MS = 10 * 60_000;
+
+/** Ends the process with a sentence for the operator. */
+export class CarrierRefusal extends Error {
+  override readonly name = 'CarrierRefusal';
+}
+
+/** A component that runs. */
+export interface CarriedComponent {
+  readonly program: TrustedProgram;
+  /** See `ServerOptions.answerLater`. */
+  readonly answerLater?: (request: Uint8Array) => Promise<Uint8Array> | undefined;
+  /** Makes durable what the program persisted. Throws if it cannot: the process ends without an answer. */
+  flush(): void;
+  /** Ends in order; the program is asked nothing any more. */
+  close(): void;
+}
+
+/** What a footprint gives. Both are called with the component's folder as the current one. */
+export interface Carrier {
+  /** Makes the state of a new component; `argument` is what stood behind the footprint's name. */
+  create(found: MeasuredModule, argument: string): Promise<CarriedComponent>;
+  open(found: MeasuredModule): Promise<CarriedComponent>;
+}
+
+/** The modules lie beside the bundle. */
+const MODULES = new URL('./', import.meta.url);
+const ENDING = encodeTrustedResponse({ op: 'error', code: 'NOT_READY', message: 'the component is ending' });
+
+function say(text: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+}
+
+/** Writes a file of the folder as a whole: durable, with its name, when this returns. */
+export function writeWhole(name: string, content: Uint8Array | string): void {
+  const file = openSync(`${name}.new`, 'w', 0o600);
+  writeFileSync(file, content);
+  fsyncSync(file);
+  closeSync(file);
+  renameSync(`${name}.new`, name);
+  const folder = openSync('.', 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
+/** Goes into a folder that is this user's alone. */
+function enter(folder: string): void {
+  if (!existsSync(folder)) throw new CarrierRefusal(`there is no folder ${folder}; make the component first`);
+  const { mode, uid } = statSync(folder);
+  if ((mode & 0o077) !== 0) throw new CarrierRefusal(`${folder} is open to others; run: chmod 700 ${folder}`);
+  if (process.getuid !== undefined && uid !== process.getuid())
+    throw new CarrierRefusal(`${folder} belongs to another user`);
+  process.chdir(folder);
+}
+
+async function create(carrier: Carrier, folder: string, name: string, argument: string): Promise<void> {
+  const found = loadModule(MODULES, name);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  if (existsSync(`${folder}/${FOLDER_FILES.access}`))
+    throw new CarrierRefusal(`${folder} is not empty; a trusted component is never overwritten`);
+  process.chdir(folder);
+  const component = await carrier.create(found, argument);
+  writeProgramFile(found);
+  const identity = component.program.handle(encodeTrustedRequest({ op: 'identify' }));
+  component.flush();
+  component.close();
+  // Last: a folder without it is none that was made.
+  writeWhole(FOLDER_FILES.access, randomBytes(TOKEN_BYTES));
+  process.stdout.write(`${bytesToHex(identity)}\n`);
+}
+
+async function serve(carrier: Carrier, folder: string, durability: number, lingerMs: number): Promise<void> {
+  enter(folder);
+  const token = readFileSync(FOLDER_FILES.access);
+  if (token.length !== TOKEN_BYTES) throw new CarrierRefusal('the access token is damaged');
+  if (!(await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS)))
+    throw new CarrierRefusal('another process serves this trusted component already');
+  const found = moduleOfFolder(MODULES);
+  const component = await carrier.open(found);
+  rmSync(FOLDER_FILES.socket, { force: true });
+  let ends = false;
+  const stop = (reason: string): void => {
+    if (ends) return;
+    ends = true;
+    rmSync(FOLDER_FILES.socket, { force: true });
+    component.close();
+    rmSync(FOLDER_FILES.pid, { force: true });
+    say(`stopped: ${reason}`);
+    process.exit(0);
+  };
+  let lonely: NodeJS.Timeout | undefined;
+  const onCaller = (present: boolean): void => {
+    clearTimeout(lonely);
+    if (!present && lingerMs > 0) lonely = setTimeout(() => stop('nobody called'), lingerMs);
+  };
+  const { program, answerLater } = component;
+  await serveProgram(FOLDER_FILES.socket, {
+    program: { handle: (request) => (ends ? ENDING : program.handle(request)) },
+    ...(answerLater === undefined ? {} : { answerLater }),
+    token,
+    welcome: { durability, hardening: 'none', pid: process.pid },
+    flush: () => component.flush(),
+    onStop: () => stop('asked by the caller'),
+    onFatal: (error) => {
+      say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
+      process.exit(1);
+    },
+    onCaller,
+  });
+  onCaller(false);
+  writeFileSync(FOLDER_FILES.pid, `${process.pid}\n`, { mode: 0o600 });
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  // A terminal's Ctrl-C is meant for the replica, not for this process.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGHUP', () => undefined);
+  setInterval(() => {
+    if (!existsSync(FOLDER_FILES.access)) process.exit(0);
+  }, FOLDER_CHECK_MS);
+  say(`serving ${found.program}, pid ${process.pid}`);
+  process.stdout.write('ready\n');
+}
+
+/** What is told to the caller; where records are kept is the carrier's own matter. */
+function durabilityNumber(name: string): number {
+  const number = DURABILITIES.findIndex((known) => known === name);
+  if (number < 0) throw new CarrierRefusal('--durability is fsync, os or memory');
+  return number;
+}
+
+/** Runs a carrier by the arguments of this process: `--create --program P --argument A --folder F`, or `--folder F`. */
+export async function runCarrier(carrier: Carrier): Promise<void> {
+  process.umask(0o077);
+  const { values } = parseArgs({
+    options: {
+      folder: { type: 'string' },
+      create: { type: 'boolean', default: false },
+      program: { type: 'string', default: FIRST_PROGRAM },
+      argument: { type: 'string', default: '' },
+      durability: { type: 'string', default: 'fsync' },
+      'linger-ms': { type: 'string', default: String(LINGER_MS) },
+    },
+  });
+  try {
+    const { folder } = values;
+    const lingerMs = Number(values['linger-ms']);
+    if (folder === undefined) throw new CarrierRefusal('--folder is missing');
+    if (!Number.isSafeInteger(lingerMs) || lingerMs < 0 || lingerMs > 2 ** 31 - 1)
+      throw new CarrierRefusal('--linger-ms is a number of milliseconds, 0 for ever');
+    if (values.create) await create(carrier, folder, values.program, values.argument);
+    else await serve(carrier, folder, durabilityNumber(values.durability), lingerMs);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    process.stdout.write(`refused: ${text}\n`);
+    say(`refused: ${text}`);
+    process.exitCode = 1;
+    // Sockets and timers of a half-made start must not keep the process.
+    setTimeout(() => process.exit(1), 50).unref();
+  }
+}
