@@ -3,7 +3,22 @@ import type { ClusterSettings } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Prng } from '../core/prng.ts';
 import type { Digest, Hash, ReplicaId } from '../core/types.ts';
+import type { TrustedIdentity } from '../trusted/contract.ts';
 import type { Conspiracy } from './conspiracy.ts';
+
+/** A trusted component that a liar owns beside its first one. */
+export interface SpareComponent {
+  readonly identity: TrustedIdentity;
+  attest(challenge: Digest): Uint8Array;
+}
+
+/** The same of a component of a simulator. */
+export function spareOf(trusted: {
+  identity(): TrustedIdentity;
+  attest(challenge: Digest): Uint8Array;
+}): SpareComponent {
+  return { identity: trusted.identity(), attest: (challenge) => trusted.attest(challenge) };
+}
 
 /** See the top of this file. */
 export interface StreamLiarOptions {
@@ -16,6 +31,8 @@ export interface StreamLiarOptions {
   readonly eager?: boolean;
   /** The liar's own host key, for messages that it signs. Without it some lies are left out. */
   readonly sign?: (digest: Digest) => Uint8Array;
+  /** Another component of the liar; equal marks give equal ones. Without it some lies are left out. */
+  readonly spare?: (mark: number) => SpareComponent;
   /** What all liars of the cluster share; without it the liar acts alone and forgets at a restart. */
   readonly conspiracy?: Conspiracy;
 }

@@ -100,7 +100,7 @@ function deskAt(
   conspiracy: Conspiracy,
   random: Prng,
 ): LiarDesk {
-  const { self, settings, domain, hash, eager = false, sign } = options;
+  const { self, settings, domain, hash, eager = false, sign, spare } = options;
   return {
     self,
     n: settings.members.length,
@@ -113,6 +113,7 @@ function deskAt(
     conspiracy,
     heard: liar.heard,
     sign,
+    spare,
     get now() {
       return liar.now;
     },

@@ -15,6 +15,7 @@ import { trustOf } from '../ledger/trust.ts';
 import type { Trust } from '../ledger/trust.ts';
 import { PORTABLE_VERIFIER_CRYPTO } from '../ledger/verify.ts';
 import type { VerifierCrypto } from '../ledger/verify.ts';
+import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
 import { counterCheckWith, judgeProtocolEvidence } from '../protocols/evidence-verdict.ts';
 
 /** What is known of the cluster. `settings` is needed for everything but wrong replies. */
@@ -114,6 +115,10 @@ function checkSeals(
     hostKeys: trustOf(settings).hostKeys,
     verifySignature: crypto.verifySignature,
     verifyCounter: counterCheckWith(crypto.verifySignature),
+    verifyEvidence: recoverEvidenceCheck(settings, {
+      hash: crypto.hash,
+      verifyEd25519: crypto.verifySignature,
+    }),
   });
   for (const { id: replica, trusted } of settings.members) {
     const { tcEpoch, tcId, publicKey } = trusted;

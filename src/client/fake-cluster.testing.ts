@@ -6,7 +6,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { createKvApplication } from '../apps/kv/application.ts';
-import { bytesToHex, hexToBytes } from '../core/bytes.ts';
+import { bytesToHex } from '../core/bytes.ts';
 import { decodeClientFrame, decodeReplicaFrame, encodeReplicaFrame } from '../core/client-wire.ts';
 import type { ClientFrame, ReplicaFrame, SignedReply } from '../core/client-wire.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMERS } from '../core/config.ts';
@@ -98,12 +98,11 @@ export class FakeCluster {
     const application = createKvApplication({ hash: nodeHash, buckets: 16 });
     const executor = createLedgerExecutor({ settings: this.settings, hash: nodeHash, application });
     const links = new Map<number, (frame: ReplicaFrame) => void>();
-    const hostKeys = this.settings.members.map((member) => hexToBytes(member.hostKey)!);
     const desk = new ClientDesk({
       self: id,
       domain: this.settings,
       hash: nodeHash,
-      crypto: createNodeCrypto({ hostKey, hostKeys, suite: 'ed25519' }),
+      crypto: createNodeCrypto({ hostKey, settings: this.settings }),
       executor,
       network: {
         toPeer: () => undefined,

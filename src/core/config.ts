@@ -20,6 +20,42 @@ export interface TrustedRegistration {
   readonly tcEpoch: TcEpoch;
   /** Raw public key, hexadecimal; empty for the HMAC suite. */
   readonly publicKey: string;
+  /** Evidence bundle over `registrationChallenge`, hexadecimal; absent in clusters without an attestation policy. */
+  readonly evidence?: string;
+}
+
+/** Programs that may be a member's trusted component. */
+export interface AllowedProgram {
+  readonly name: string;
+  /** SHA-256 of each release that is allowed. */
+  readonly measurements: readonly Digest[];
+}
+
+/** A footprint that programs may run on. */
+export interface AllowedFootprint {
+  readonly name: string;
+  /** True: the proof of possession is enough. False: an endorsement under one of the roots is needed. */
+  readonly possessionOnly: boolean;
+  /** What carries the program (an image, platform registers), as digests; empty: not looked at. */
+  readonly carriers: readonly Digest[];
+}
+
+/** Somebody whose word about a component counts. */
+export interface AttestationRoot {
+  /** Evidence format, for example "operator". */
+  readonly format: string;
+  readonly name: string;
+  /** Public key, hexadecimal, in the encoding of the format. */
+  readonly key: string;
+  /** Versions below this are refused; what a version is depends on the format. */
+  readonly minimumVersion: number;
+}
+
+/** What a trusted component must prove before its key counts (docs/attestation.md). */
+export interface AttestationPolicy {
+  readonly programs: readonly AllowedProgram[];
+  readonly footprints: readonly AllowedFootprint[];
+  readonly roots: readonly AttestationRoot[];
 }
 
 /** One member. Keys are raw Ed25519 public keys, 32 bytes, hexadecimal. */
@@ -94,6 +130,8 @@ export interface ClusterSettings {
   readonly policy: readonly PolicyRule[];
   readonly limits: ClusterLimits;
   readonly timers: ClusterTimers;
+  /** Absent: a component proves possession of its key, and nothing about its code is asked. */
+  readonly attestation?: AttestationPolicy;
 }
 
 /** Defaults of a new cluster on a local network (decision E8). */

@@ -12,7 +12,7 @@
  * - H5 `execute` is answered by `executed` before any other input.
  */
 import type { ClusterSettings } from './config.ts';
-import type { Batch, Bundle } from './request.ts';
+import type { Batch, Bundle, RecoverRequest } from './request.ts';
 import type {
   CounterValue,
   Digest,
@@ -49,7 +49,9 @@ export type Seal =
       readonly key: Uint8Array;
       readonly digest: Digest;
       readonly signature: Uint8Array;
-    };
+    }
+  /** The evidence of a RECOVER: its component sealed the challenge of exactly this replica, and its code is allowed. */
+  | { readonly kind: 'evidence'; readonly request: RecoverRequest };
 
 /** Answer of verification (decision B4). `unknownKey`: fetch the registry first, never a fault. */
 export type SealVerdict = 'valid' | 'invalid' | 'unknownKey';

@@ -116,7 +116,14 @@ export interface RecoverRequest {
   readonly tcId: string;
   /** Raw public key, hexadecimal; empty for the HMAC suite. */
   readonly tcPublicKey: string;
-  /** Evidence that binds key and code, judged at execution (decision A9); at most 8 KiB. */
+  /** SHA-256 of the trusted program, as claimed; the evidence must say the same. */
+  readonly measurement: Digest;
+  /** Where the program runs, as claimed. */
+  readonly footprint: string;
+  /**
+   * Evidence bundle (`trusted/attestation/bundle.ts`): the component's own seal over `possessionChallenge`, and what
+   * others say about its code. Judged alike everywhere (decision A9, docs/decisions/0012); at most 8 KiB.
+   */
   readonly evidence: Uint8Array;
   /** Ed25519 signature of the replica's host key over `recoverDigest`. */
   readonly signature: Uint8Array;
@@ -124,6 +131,8 @@ export interface RecoverRequest {
 
 /** Bytes of a TC's evidence, at most. */
 export const EVIDENCE_BYTES_MAX = 8 * 1024;
+/** Name of a footprint in a RECOVER, at most. */
+const FOOTPRINT_BYTES_MAX = 32;
 
 function writeRecoverContent(writer: Writer, request: Omit<RecoverRequest, 'signature'>): Writer {
   return writer
@@ -132,7 +141,23 @@ function writeRecoverContent(writer: Writer, request: Omit<RecoverRequest, 'sign
     .tcEpoch(request.tcEpoch)
     .hex(request.tcId)
     .ascii(request.tcPublicKey)
+    .digest(request.measurement)
+    .ascii(request.footprint)
     .bytes(request.evidence);
+}
+
+/** Whose component it is, and which: what a proof of possession is about. */
+export type PossessionContent = Pick<RecoverRequest, 'replica' | 'tcEpoch' | 'tcId' | 'tcPublicKey'>;
+
+/**
+ * What a component seals so that its replica may register it by RECOVER. It names the replica: a proof that was copied
+ * from another replica's RECOVER proves nothing. Static, because keys and tcEpochs are never used twice
+ * (docs/decisions/0012).
+ */
+export function possessionChallenge(hash: Hash, domain: Domain, content: PossessionContent): Digest {
+  const writer = domainWriter(domainTag('host', 'RECOVER-POSSESSION'), domain);
+  writer.u32(content.replica).tcEpoch(content.tcEpoch).hex(content.tcId).ascii(content.tcPublicKey);
+  return finishDigest(hash, writer);
 }
 
 /** Digest that the host key signs. */
@@ -156,9 +181,21 @@ export function readRecover(reader: Reader): RecoverRequest {
   const tcEpoch = reader.tcEpoch();
   const tcId = bytesToHex(reader.raw(16));
   const tcPublicKey = reader.ascii(130);
+  const measurement = reader.digest();
+  const footprint = reader.ascii(FOOTPRINT_BYTES_MAX);
   const evidence = reader.bytes(EVIDENCE_BYTES_MAX);
   const signature = reader.raw(64);
-  return { replica, expectedIncarnation, tcEpoch, tcId, tcPublicKey, evidence, signature };
+  return {
+    replica,
+    expectedIncarnation,
+    tcEpoch,
+    tcId,
+    tcPublicKey,
+    measurement,
+    footprint,
+    evidence,
+    signature,
+  };
 }
 
 /** The content of one sequence number. */
@@ -173,7 +210,7 @@ export interface Batch {
   readonly bundles: readonly Bundle[];
   /** For each bundle, whether its client seal holds: a pure function of the bytes. */
   readonly bundleAuthentic: readonly boolean[];
-  /** For each RECOVER, whether its host seal holds. */
+  /** For each RECOVER, whether its host seal and its evidence hold: a pure function of the bytes. */
   readonly recoverAuthentic: readonly boolean[];
 }
 

@@ -35,6 +35,7 @@ test('verifyMany: invalid wins over unknownKey, unknownKey over valid; keys bind
   const verifier = createPortableVerifier(
     hosts.map((host) => host.publicKey),
     (key, ui, covered) => key.publicKey === bytesToHex(ui.authenticator) && covered === digest,
+    (request) => (request.footprint === 'good' ? undefined : 'no evidence'),
   );
   const host = (replica: number, covered: Digest = digest): Seal => {
     return { kind: 'host', replica, digest: covered, signature: hosts[replica % 2]!.sign(digest) };

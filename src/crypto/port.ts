@@ -3,6 +3,7 @@
  * system's library, the browser and offline verifiers with the portable one, the simulator with modelled seals.
  */
 import type { Seal, SealVerdict, TrustedKey } from '../core/protocol.ts';
+import type { RecoverRequest } from '../core/request.ts';
 import type { Digest, Hash } from '../core/types.ts';
 
 /** Signs with one private key that it does not show. */
@@ -19,6 +20,8 @@ export interface SealVerifier {
   verifyMany(seals: readonly Seal[]): SealVerdict;
   /** Adds a binding; a binding that exists stays as it is. */
   trust(key: TrustedKey): void;
+  /** What is wrong with the evidence of a RECOVER, in words; undefined if it holds. */
+  evidenceProblem(request: RecoverRequest): string | undefined;
 }
 
 /** Everything that a host needs of cryptography. */

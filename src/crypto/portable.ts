@@ -5,7 +5,7 @@ import { digestToBytes } from '../core/bytes.ts';
 import type { Hash } from '../core/types.ts';
 import { verifyEd25519Portable } from './ed25519-rule.ts';
 import type { SealVerifier, Signer } from './port.ts';
-import type { CounterCheck } from './seal-verifier.ts';
+import type { CounterCheck, EvidenceCheck } from './seal-verifier.ts';
 import { createSealVerifier } from './seal-verifier.ts';
 
 /** SHA-256. */
@@ -24,6 +24,12 @@ export function createPortableSigner(seed: Uint8Array): Signer {
 export function createPortableVerifier(
   hostKeys: readonly Uint8Array[],
   verifyCounter: CounterCheck,
+  verifyEvidence: EvidenceCheck,
 ): SealVerifier {
-  return createSealVerifier({ hostKeys, verifySignature: verifyEd25519Portable, verifyCounter });
+  return createSealVerifier({
+    hostKeys,
+    verifySignature: verifyEd25519Portable,
+    verifyCounter,
+    verifyEvidence,
+  });
 }

@@ -4,6 +4,7 @@
  */
 import { digestToBytes } from '../core/bytes.ts';
 import type { Seal, SealVerdict, TrustedKey, UniqueIdentifier } from '../core/protocol.ts';
+import type { RecoverRequest } from '../core/request.ts';
 import type { Digest, ReplicaId } from '../core/types.ts';
 import type { SealVerifier } from './port.ts';
 
@@ -13,12 +14,19 @@ export type SignatureCheck = (publicKey: Uint8Array, message: Uint8Array, signat
 /** Checks one counter certificate: the authenticator over the statement that `ui` and `digest` stand for. */
 export type CounterCheck = (key: TrustedKey, ui: UniqueIdentifier, digest: Digest) => boolean;
 
+/**
+ * What is wrong with the evidence of a RECOVER, in words; undefined if it holds (`trusted/attestation/registration.ts`).
+ * A pure function of the settings of the cluster and of bytes: every replica comes to the same answer.
+ */
+export type EvidenceCheck = (request: RecoverRequest) => string | undefined;
+
 /** What a verifier is made of. */
 export interface SealVerifierOptions {
   /** Raw host keys by replica; they passed `isPrimeOrderKey` when the cluster was made. */
   readonly hostKeys: readonly Uint8Array[];
   readonly verifySignature: SignatureCheck;
   readonly verifyCounter: CounterCheck;
+  readonly verifyEvidence: EvidenceCheck;
 }
 
 /**
@@ -26,7 +34,7 @@ export interface SealVerifierOptions {
  * is `invalid`; of a member under a tcEpoch that was not registered here yet, `unknownKey`.
  */
 export function createSealVerifier(options: SealVerifierOptions): SealVerifier {
-  const { hostKeys, verifySignature, verifyCounter } = options;
+  const { hostKeys, verifySignature, verifyCounter, verifyEvidence } = options;
   const trustedKeys = new Map<string, TrustedKey>();
   const nameOf = (replica: ReplicaId, tcEpoch: string): string => `${replica}/${tcEpoch}`;
 
@@ -38,6 +46,10 @@ export function createSealVerifier(options: SealVerifierOptions): SealVerifier {
       if (key === undefined) return 'invalid';
       return verifySignature(key, digestToBytes(seal.digest), seal.signature) ? 'valid' : 'invalid';
     }
+    if (seal.kind === 'evidence') {
+      if (hostKeys[seal.request.replica] === undefined) return 'invalid';
+      return verifyEvidence(seal.request) === undefined ? 'valid' : 'invalid';
+    }
     if (hostKeys[seal.ui.replica] === undefined) return 'invalid';
     const trusted = trustedKeys.get(nameOf(seal.ui.replica, seal.ui.tcEpoch));
     if (trusted === undefined) return 'unknownKey';
@@ -45,6 +57,7 @@ export function createSealVerifier(options: SealVerifierOptions): SealVerifier {
   };
 
   return {
+    evidenceProblem: verifyEvidence,
     verifyMany: (seals) => {
       let verdict: SealVerdict = 'valid';
       for (const seal of seals) {

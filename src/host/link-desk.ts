@@ -6,7 +6,7 @@ import { decodeBatch, decodeBundle, recoverDigest } from '../core/request.ts';
 import type { Batch, Bundle, UncheckedBatch } from '../core/request.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';
-import type { DecodeContext, Input, ProtocolDefinition } from '../core/protocol.ts';
+import type { DecodeContext, Input, ProtocolDefinition, Seal } from '../core/protocol.ts';
 import { markVerified } from '../core/types.ts';
 import type { Digest, ReplicaId, Verified } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
@@ -144,7 +144,11 @@ export class LinkDesk<M> {
       if (request.replica >= settings.members.length) return false;
       const { replica, signature } = request;
       const digest = recoverDigest(hash, this.#options.domain, request);
-      return verifier.verifyMany([{ kind: 'host', replica, digest, signature }]) === 'valid';
+      const seals: Seal[] = [
+        { kind: 'host', replica, digest, signature },
+        { kind: 'evidence', request },
+      ];
+      return verifier.verifyMany(seals) === 'valid';
     });
     return { ...batch, bundleAuthentic, recoverAuthentic };
   }

@@ -7,6 +7,7 @@ import type { TimerName } from '../core/protocol.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import type { Block, FrozenCheckpoint, HeaderSignature } from '../ledger/contract.ts';
 import type { Digest, Height } from '../core/types.ts';
+import type { Endorsement } from '../trusted/attestation/bundle.ts';
 
 /** A client's connection at this replica: a number that the world chose, unique while the connection lives. */
 export type ClientLink = number;
@@ -57,6 +58,10 @@ export interface BlockPort {
 export interface TrustedPort {
   /** Passes a TCS1 request on; `ReplicaHost.onTrustedResponse(id, response)` answers, in order. */
   call(id: number, request: Uint8Array): void;
+  /** Where the component runs, if that is another footprint than the registered one. */
+  readonly footprint?: string;
+  /** What others say about the component's code, for this bind digest (docs/attestation.md). Absent: nothing. */
+  endorsements?(bind: Digest): readonly Endorsement[];
 }
 
 export interface TimerPort {

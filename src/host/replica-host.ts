@@ -30,7 +30,7 @@ import type { LinkFrame } from './link-frames.ts';
 import { LinkDesk } from './link-desk.ts';
 import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
 import { encodeRecord } from './records.ts';
-import { isTakenByAnother, recoverRequestFor, restoreStore } from './restore.ts';
+import { isTakenByAnother, restoreStore } from './restore.ts';
 import { SealDesk } from './seal-desk.ts';
 import { encodeSnapshotMeta } from './snapshot-meta.ts';
 import { hostStatus } from './status.ts';
@@ -134,7 +134,6 @@ export class ReplicaHost<M> {
       onStart: (result) => this.#onTriaged(result),
       halt: (reason) => this.#halt(reason),
       isTaken: (identity) => isTakenByAnother(self, settings, executor, identity),
-      recoverRequest: (identity) => recoverRequestFor(self, crypto, domain, identity),
       note: (name, detail) => ports.observer.note(name, detail),
     });
     this.#transfer = new StateTransfer({

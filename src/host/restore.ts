@@ -2,19 +2,19 @@
  * From what the store holds to a running state: snapshot, journal, re-execution, keys. Damage is found here and refused
  * with a sentence; nothing is guessed.
  */
-import { digestToBytes } from '../core/bytes.ts';
 import { decodeWhole, Writer } from '../core/codec.ts';
 import type { ClusterSettings } from '../core/config.ts';
-import type { Domain } from '../core/domain.ts';
-import { readRecover, recoverDigest, writeRecover } from '../core/request.ts';
-import type { Batch } from '../core/request.ts';
-import type { Hash, ReplicaId, SequenceNumber } from '../core/types.ts';
+import { possessionChallenge, readRecover, recoverDigest, writeRecover } from '../core/request.ts';
+import type { Batch, RecoverRequest } from '../core/request.ts';
+import type { Digest, Hash, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import { decodeRegistry, genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
+import { encodeBundleOfEvidence } from '../trusted/attestation/bundle.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
+import { bindDigestOf } from '../trusted/statement.ts';
 import type { JournalImage } from './image.ts';
-import type { BlockPort, StoredImage } from './ports.ts';
+import type { BlockPort, StoredImage, TrustedPort } from './ports.ts';
 import { decodeSnapshotMeta } from './snapshot-meta.ts';
 
 /** What restoring needs. */
@@ -115,25 +115,48 @@ export function isTakenByAnother(
   );
 }
 
-/** The RECOVER request of a renewed component, signed with the host key. */
+/** Who asks for what: what a RECOVER is made from. */
+export interface RecoverParts {
+  readonly self: ReplicaId;
+  readonly settings: ClusterSettings;
+  readonly hash: Hash;
+  readonly sign: (digest: Digest) => Uint8Array;
+  readonly trusted: Pick<TrustedPort, 'footprint' | 'endorsements'>;
+}
+
+/** What a component is asked to attest before its replica asks for it by RECOVER. */
+export function recoverChallengeFor(parts: RecoverParts, identity: TrustedIdentity): Digest {
+  const { tcEpoch, tcId, publicKey: tcPublicKey } = identity;
+  return possessionChallenge(parts.hash, parts.settings, { replica: parts.self, tcEpoch, tcId, tcPublicKey });
+}
+
+/** The RECOVER request for a component with what it attested, signed with the host key. */
 export function recoverRequestFor(
-  self: ReplicaId,
-  crypto: { readonly hash: Hash; readonly hostSigner: Pick<CryptoPort['hostSigner'], 'sign'> },
-  domain: Domain,
+  parts: RecoverParts,
   identity: TrustedIdentity,
-): Uint8Array {
+  possession: Uint8Array,
+): RecoverRequest {
+  const { self, settings, hash, sign, trusted } = parts;
+  const { suite, tcId, tcEpoch, publicKey, measurement } = identity;
+  const challenge = recoverChallengeFor(parts, identity);
+  const bind = bindDigestOf(hash, { suite, tcId, tcEpoch, publicKey, challenge });
   const content = {
     replica: self,
     // A first guess; the protocol asks again with the incarnation that it finds in the newest state (rule 10).
     expectedIncarnation: 0,
-    tcEpoch: identity.tcEpoch,
-    tcId: identity.tcId,
-    tcPublicKey: identity.publicKey,
-    // Of a process footprint the measurement is all there is; hardware footprints carry their quote here.
-    evidence: digestToBytes(identity.measurement),
+    tcEpoch,
+    tcId,
+    tcPublicKey: publicKey,
+    measurement,
+    footprint: trusted.footprint ?? settings.members[self]!.trusted.footprint,
+    evidence: encodeBundleOfEvidence({ possession, endorsements: trusted.endorsements?.(bind) ?? [] }),
   };
-  const signature = crypto.hostSigner.sign(recoverDigest(crypto.hash, domain, content));
-  const writer = new Writer(512);
-  writeRecover(writer, { ...content, signature });
+  return { ...content, signature: sign(recoverDigest(hash, settings, content)) };
+}
+
+/** Bytes of a RECOVER, as the journal keeps them. */
+export function encodeRecover(request: RecoverRequest): Uint8Array {
+  const writer = new Writer(1024);
+  writeRecover(writer, request);
   return writer.finish();
 }

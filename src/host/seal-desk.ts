@@ -18,6 +18,8 @@ import { decodeTrustedResponse, encodeTrustedRequest } from '../trusted/frames.t
 import type { JournalImage } from './image.ts';
 import type { TrustedPort } from './ports.ts';
 import { encodeRecord } from './records.ts';
+import { encodeRecover, recoverChallengeFor, recoverRequestFor } from './restore.ts';
+import type { RecoverParts } from './restore.ts';
 import { triageStart } from './triage.ts';
 import type { Triage } from './triage.ts';
 
@@ -46,11 +48,10 @@ export interface SealDeskOptions {
   readonly halt: (reason: string) => void;
   /** Whether the registry binds this component to another replica. */
   readonly isTaken: (identity: TrustedIdentity) => boolean;
-  readonly recoverRequest: (identity: TrustedIdentity) => Uint8Array;
   readonly note: (name: string, detail: Readonly<Record<string, string | number | boolean>>) => void;
 }
 
-type Stage = 'idle' | 'identify' | 'recent' | 'renew' | 'sealing' | 'resume' | 'resumeRecent';
+type Stage = 'idle' | 'identify' | 'recent' | 'renew' | 'attest' | 'sealing' | 'resume' | 'resumeRecent';
 
 /** See the top of this file. */
 export class SealDesk {
@@ -148,8 +149,10 @@ export class SealDesk {
     }
     if (stage === 'renew' && response.op === 'renew') {
       this.#identity = response.identity;
-      return this.#register(response.identity);
+      return this.#attest(response.identity);
     }
+    if (stage === 'attest' && response.op === 'attest')
+      return this.#register(this.#identity!, response.evidence);
     if (stage === 'resume' && response.op === 'identify') return this.#resume(response.identity);
     if (stage === 'resumeRecent' && response.op === 'recent') return this.#takeRecent(response.certificates);
     if (stage === 'sealing' && response.op === 'certify') return this.#onCertified(response);
@@ -163,8 +166,9 @@ export class SealDesk {
     switch (triage.kind) {
       case 'continue':
         this.#dropIntents();
-        // A renewal whose RECOVER has not been covered yet goes on recovering.
-        return onStart({ standing: this.#standing(), identity: this.#identity! });
+        // A renewal whose RECOVER has not been covered yet goes on recovering, with evidence that holds today.
+        if (this.#standing() === 'recovering') return this.#attest(this.#identity!);
+        return onStart({ standing: 'keeper', identity: this.#identity! });
       case 'askRecent':
         return this.#call('recent', { op: 'recent', objectId: USIG_OBJECT_ID, count: triage.count });
       case 'complete':
@@ -176,7 +180,7 @@ export class SealDesk {
         return this.#call('renew', { op: 'renew' });
       case 'register':
         note('renewing', { reason: triage.reason });
-        return this.#register(this.#identity!);
+        return this.#attest(this.#identity!);
       case 'refuse':
         return halt(triage.reason);
     }
@@ -209,9 +213,25 @@ export class SealDesk {
       if (message.authenticator === undefined) image.own.delete(counter);
   }
 
-  #register(identity: TrustedIdentity): void {
-    const { image, append, whenSynced, onStart, recoverRequest, self, crypto } = this.#options;
-    const recover = recoverRequest(identity);
+  /** Who asks to speak with another component shows that this component is its own (rule 1 of "Reboot"). */
+  #attest(identity: TrustedIdentity): void {
+    this.#call('attest', { op: 'attest', challenge: recoverChallengeFor(this.#recoverParts(), identity) });
+  }
+
+  #recoverParts(): RecoverParts {
+    const { self, settings, crypto, trusted } = this.#options;
+    return { self, settings, trusted, hash: crypto.hash, sign: (digest) => crypto.hostSigner.sign(digest) };
+  }
+
+  #register(identity: TrustedIdentity, possession: Uint8Array): void {
+    const { image, append, whenSynced, onStart, self, crypto, halt } = this.#options;
+    const request = recoverRequestFor(this.#recoverParts(), identity, possession);
+    const problem = crypto.verifier.evidenceProblem(request);
+    if (problem !== undefined)
+      return halt(
+        `the other replicas would not take the evidence of the trusted component for a RECOVER: ${problem}`,
+      );
+    const recover = encodeRecover(request);
     image.renew(identity.tcEpoch, recover);
     append(encodeRecord({ kind: 'renewed', tcEpoch: identity.tcEpoch, recover }));
     const { tcEpoch, tcId, publicKey } = identity;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { bytesToDigest, hexToBytes } from '../core/bytes.ts';
+import { bytesToDigest, bytesToHex, hexToBytes } from '../core/bytes.ts';
+import type { ClusterSettings } from '../core/config.ts';
 import { Prng } from '../core/prng.ts';
 import type { TcEpoch } from '../core/types.ts';
 import { verifyEd25519Portable } from '../crypto/ed25519-rule.ts';
@@ -94,8 +95,10 @@ describe('cryptography of a replica', () => {
     const trusted = generateKeyPairSync('ed25519').privateKey;
     const { hostSigner, verifier } = createNodeCrypto({
       hostKey: host,
-      hostKeys: [rawPublicKeyOf(host)!],
-      suite: 'ed25519',
+      settings: {
+        suite: 'ed25519',
+        members: [{ hostKey: bytesToHex(rawPublicKeyOf(host)!) }],
+      } as unknown as ClusterSettings,
     });
     const digest = bytesToDigest(nodeHash(Uint8Array.of(1)));
     const signature = hostSigner.sign(digest);

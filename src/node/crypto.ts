@@ -8,12 +8,14 @@ import type { KeyObject } from 'node:crypto';
 import { bytesToHex, digestToBytes, hexToBytes } from '../core/bytes.ts';
 import { assert } from '../core/assert.ts';
 import type { TrustedKey } from '../core/protocol.ts';
-import type { Suite } from '../core/config.ts';
+import type { ClusterSettings } from '../core/config.ts';
 import type { Hash } from '../core/types.ts';
 import type { CryptoPort, Signer } from '../crypto/port.ts';
 import type { CounterCheck, SignatureCheck } from '../crypto/seal-verifier.ts';
 import { isAdmissibleSignature } from '../crypto/ed25519-rule.ts';
 import { createSealVerifier } from '../crypto/seal-verifier.ts';
+import type { AttestationCrypto } from '../trusted/attestation/format.ts';
+import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import { publicKeyOfRaw, rawPublicKeyOf } from './keys.ts';
 
@@ -164,25 +166,56 @@ export function createDevelopmentCounterCheck(statementKey: Uint8Array): Counter
 /** What `createNodeCrypto` needs. */
 export interface NodeCryptoOptions {
   readonly hostKey: KeyObject;
-  /** Raw host keys by replica. */
-  readonly hostKeys: readonly Uint8Array[];
-  readonly suite: Suite;
+  readonly settings: ClusterSettings;
   /** For the HMAC suite only. */
   readonly developmentStatementKey?: Uint8Array;
 }
 
+/** Whether `tag` is the MAC of these bytes under a statement key; compared in constant time. */
+function developmentMacCheck(statementKey: Uint8Array): (message: Uint8Array, tag: Uint8Array) => boolean {
+  return (message, tag) =>
+    tag.length === 32 &&
+    nodeCrypto.timingSafeEqual(nodeCrypto.createHmac('sha256', statementKey).update(message).digest(), tag);
+}
+
+/** ECDSA P-256 under an uncompressed key, r and s in 32 bytes each; false for anything else. */
+function verifyP256(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== 65 || publicKey[0] !== 4 || signature.length !== 64) return false;
+  const x = Buffer.from(publicKey.subarray(1, 33)).toString('base64url');
+  const y = Buffer.from(publicKey.subarray(33)).toString('base64url');
+  try {
+    const jwk = { kty: 'EC', crv: 'P-256', x, y };
+    const key = nodeCrypto.createPublicKey({ key: jwk, format: 'jwk' });
+    return nodeCrypto.verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
+  } catch {
+    // Not a point of the curve.
+    return false;
+  }
+}
+
+/** What judging evidence asks of cryptography. */
+export function nodeAttestationCrypto(
+  verifyEd25519: SignatureCheck = createSignatureCheck(),
+  statementKey?: Uint8Array,
+): AttestationCrypto {
+  const base = { hash: nodeHash, verifyEd25519, verifyP256 };
+  return statementKey === undefined ? base : { ...base, verifyMac: developmentMacCheck(statementKey) };
+}
+
 /** The `CryptoPort` of a replica process. */
 export function createNodeCrypto(options: NodeCryptoOptions): CryptoPort {
+  const { settings, developmentStatementKey: key } = options;
   const verifySignature = createSignatureCheck();
-  const key = options.developmentStatementKey;
-  assert(options.suite === 'ed25519' || key !== undefined, 'the HMAC suite has its key in development only');
+  assert(settings.suite === 'ed25519' || key !== undefined, 'the HMAC suite has its key in development only');
   const verifyCounter =
-    options.suite === 'ed25519' || key === undefined
+    settings.suite === 'ed25519' || key === undefined
       ? createCounterCheck(verifySignature)
       : createDevelopmentCounterCheck(key);
-  return {
-    hash: nodeHash,
-    hostSigner: createNodeSigner(options.hostKey),
-    verifier: createSealVerifier({ hostKeys: options.hostKeys, verifySignature, verifyCounter }),
-  };
+  const verifier = createSealVerifier({
+    hostKeys: settings.members.map((member) => hexToBytes(member.hostKey)!),
+    verifySignature,
+    verifyCounter,
+    verifyEvidence: recoverEvidenceCheck(settings, nodeAttestationCrypto(verifySignature, key)),
+  });
+  return { hash: nodeHash, hostSigner: createNodeSigner(options.hostKey), verifier };
 }

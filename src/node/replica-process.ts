@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { createKvApplication } from '../apps/kv/application.ts';
-import { bytesToHex, hexToBytes } from '../core/bytes.ts';
+import { bytesToHex } from '../core/bytes.ts';
 import { decodeClientFrame, encodeReplicaFrame } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Replica, TimerName } from '../core/protocol.ts';
@@ -141,8 +141,7 @@ export class ReplicaProcess {
     clearStopNote(config.folder);
     const crypto = createNodeCrypto({
       hostKey,
-      hostKeys: settings.members.map((each) => hexToBytes(each.hostKey)!),
-      suite: settings.suite,
+      settings,
       ...(this.#options.developmentStatementKey === undefined
         ? {}
         : { developmentStatementKey: this.#options.developmentStatementKey }),
@@ -301,6 +300,7 @@ export class ReplicaProcess {
         pid: process.pid,
         durability: this.#config.durability,
         upMs: Date.now() - this.#startedAt,
+        trustedHardening: this.#trusted?.hardening ?? null,
         linksUp: this.#transport.peersUp(),
         clients: this.#transport.clientCount,
         damagedBlocks: this.#blocks.damagedReads,

@@ -3,6 +3,7 @@
  * implementation runs the whole host on bytes (`node.ts`); another may run the bare protocol core on objects.
  * `F` is what travels over links.
  */
+import type { PeerInspection } from '../core/protocol.ts';
 import type { Milliseconds, ReplicaId, SequenceNumber, View } from '../core/types.ts';
 
 /** What a look into a running machine shows. */
@@ -16,7 +17,7 @@ export interface MachineLook {
   /** Equal on machines that executed the same. */
   readonly headerHash: string;
   readonly waitsFor?: string | null;
-  readonly peers: readonly { readonly replica: ReplicaId; readonly dead: boolean }[];
+  readonly peers: readonly Pick<PeerInspection, 'replica' | 'dead' | 'incarnation'>[];
 }
 
 /** See the top of this file. */

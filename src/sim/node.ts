@@ -14,6 +14,7 @@ import type { CryptoPort } from '../crypto/port.ts';
 import { createSealVerifier } from '../crypto/seal-verifier.ts';
 import { hexToBytes } from '../core/bytes.ts';
 import { genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
+import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import type { HostPorts } from '../host/ports.ts';
 import { ReplicaHost } from '../host/replica-host.ts';
@@ -344,6 +345,10 @@ export class SimNode<M> implements Machine {
         });
         return keys.verify(hexToBytes(publicKey)!, statement, ui.authenticator);
       },
+      verifyEvidence: recoverEvidenceCheck(settings, {
+        hash: modelHash,
+        verifyEd25519: (key, message, signature) => keys.verify(key, message, signature),
+      }),
     });
     genesisRegistry(settings).members.forEach((entries, replica) => {
       for (const entry of entries) verifier.trust(trustedKeyOf(replica, entry));

@@ -2,6 +2,10 @@
  * `runSchedule`: one seed, one run, one verdict; and `simulateBudget`: many of them. What the command line
  * (`moiety sim`) and `npm test` call.
  */
+import { spareOf } from '../adversary/options.ts';
+import type { SpareComponent } from '../adversary/options.ts';
+import { Prng } from '../core/prng.ts';
+import { SimTrusted } from './trusted.ts';
 import { Forker } from '../adversary/forker.ts';
 import type { Conspiracy, LieListener } from '../adversary/conspiracy.ts';
 import { wrapReplica } from '../adversary/stream-liar.ts';
@@ -202,7 +206,9 @@ export function corrupt(context: CorruptionContext, onLie?: LieListener): Corrup
   const conspiracy = CONSPIRACIES.get(genesis) ?? conspiracyFor(scenario, onLie);
   CONSPIRACIES.set(genesis, conspiracy);
   const sign = (digest: Digest): Uint8Array => genesis.hostSigners[self]!.sign(digest);
-  const stream = { self, settings, domain, hash: modelHash, random: random.fork(), sign, conspiracy };
+  const spare = (mark: number): SpareComponent =>
+    spareOf(new SimTrusted(genesis.keys, modelHash, self, new Prng(mark), mark));
+  const stream = { self, settings, domain, hash: modelHash, random: random.fork(), sign, spare, conspiracy };
   return {
     wrapReplica: (replica: Replica<MinbftMessage>) => wrapReplica(behaviour, stream, replica),
     wrapPorts: (ports) => wrapPorts(behaviour, wire, ports),

@@ -3,6 +3,7 @@
  * outlives its replica, answers after a delay, and can be lost as a whole (then a new one, with a new tcEpoch and key,
  * takes its place).
  */
+import { assert } from '../core/assert.ts';
 import { bytesToHex } from '../core/bytes.ts';
 import type { TrustedRegistration } from '../core/config.ts';
 import { Prng } from '../core/prng.ts';
@@ -10,8 +11,8 @@ import type { Digest, Hash, ReplicaId, TcEpoch } from '../core/types.ts';
 import { bytesToDigest } from '../core/bytes.ts';
 import type { ModelKeys } from '../crypto/fast-model.ts';
 import { RECENT_DEPTH } from '../trusted/contract.ts';
-import type { ProgramEnvironment, ProgramKey, TrustedProgram } from '../trusted/contract.ts';
-import { decodeTrustedResponse, encodeTrustedResponse } from '../trusted/frames.ts';
+import type { ProgramEnvironment, ProgramKey, TrustedIdentity, TrustedProgram } from '../trusted/contract.ts';
+import { decodeTrustedResponse, encodeTrustedRequest, encodeTrustedResponse } from '../trusted/frames.ts';
 import { createUsig } from '../trusted/programs/usig/program.ts';
 import { tcIdOf } from '../trusted/statement.ts';
 
@@ -74,6 +75,21 @@ export class SimTrusted {
       tcEpoch,
       publicKey,
     };
+  }
+
+  /** Who it is now. */
+  identity(): TrustedIdentity {
+    const response = decodeTrustedResponse(this.#program.handle(encodeTrustedRequest({ op: 'identify' })));
+    assert(response?.op === 'identify', 'a program says who it is');
+    return response.identity;
+  }
+
+  /** Its proof that it holds its key, for this challenge. */
+  attest(challenge: Digest): Uint8Array {
+    const request = encodeTrustedRequest({ op: 'attest', challenge });
+    const response = decodeTrustedResponse(this.#program.handle(request));
+    assert(response?.op === 'attest', 'a program attests');
+    return response.evidence;
   }
 
   /** Answers a TCS1 request. What it must keep is durable when it answers. */

@@ -7,7 +7,7 @@ import { bytesToHex } from '../core/bytes.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { TrustedKey } from '../core/protocol.ts';
 import type { RecoverRequest } from '../core/request.ts';
-import type { Incarnation, ReplicaId, SequenceNumber, TcEpoch, View } from '../core/types.ts';
+import type { Digest, Incarnation, ReplicaId, SequenceNumber, TcEpoch, View } from '../core/types.ts';
 
 /** One trusted component that a replica has or had. Entries are never removed, so used keys stay recognisable. */
 export interface IncarnationEntry {
@@ -15,6 +15,10 @@ export interface IncarnationEntry {
   readonly tcEpoch: TcEpoch;
   readonly tcId: string;
   readonly publicKey: string;
+  /** SHA-256 of its program; as good as the evidence that the attestation policy asks for. */
+  readonly measurement: Digest;
+  /** Where it runs; the same holds. */
+  readonly footprint: string;
   /** n_r: sequence number of the RECOVER that made it; 0 for incarnation 0. */
   readonly since: SequenceNumber;
   /** View of the PREPARE header of that RECOVER; 0 for incarnation 0. */
@@ -35,6 +39,8 @@ export function genesisRegistry(settings: ClusterSettings): Registry {
         tcEpoch: member.trusted.tcEpoch,
         tcId: member.trusted.tcId,
         publicKey: member.trusted.publicKey,
+        measurement: member.trusted.measurement,
+        footprint: member.trusted.footprint,
         since: 0,
         fromView: 0,
       },
@@ -63,7 +69,7 @@ export function trustedKeyOf(replica: ReplicaId, entry: IncarnationEntry): Trust
 
 /**
  * Whether RECOVER is *formally effective* at order `n`, judged against the registry after n-1 (rule 1 of "Reboot").
- * `authentic`: the host signature holds. `checkpointInterval` is cp.
+ * `authentic`: host signature and evidence hold. `checkpointInterval` is cp.
  */
 export function isEffectiveRecover(
   registry: Registry,
@@ -98,8 +104,9 @@ export function applyRecover(
   const members = registry.members.map((entries, replica) => {
     if (replica !== request.replica) return entries;
     const incarnation = entries.at(-1)!.incarnation + 1;
-    const { tcEpoch, tcId, tcPublicKey: publicKey } = request;
-    return [...entries, { incarnation, tcEpoch, tcId, publicKey, since: n, fromView }];
+    const { tcEpoch, tcId, tcPublicKey: publicKey, measurement, footprint } = request;
+    const entry = { incarnation, tcEpoch, tcId, publicKey, measurement, footprint, since: n, fromView };
+    return [...entries, entry];
   });
   return { members };
 }
@@ -110,7 +117,7 @@ export function encodeRegistry(registry: Registry): Uint8Array {
     .list(registry.members, (writer, entries) =>
       writer.list(entries, (w, entry) => {
         w.u32(entry.incarnation).tcEpoch(entry.tcEpoch).hex(entry.tcId).ascii(entry.publicKey);
-        w.u64(entry.since).u64(entry.fromView);
+        w.digest(entry.measurement).ascii(entry.footprint).u64(entry.since).u64(entry.fromView);
       }),
     )
     .finish();
@@ -128,6 +135,8 @@ export function decodeRegistry(bytes: Uint8Array, n: number): Registry | undefin
       tcEpoch: entry.tcEpoch(),
       tcId: bytesToHex(entry.raw(16)),
       publicKey: entry.ascii(130),
+      measurement: entry.digest(),
+      footprint: entry.ascii(32),
       since: entry.u64(),
       fromView: entry.u64(),
     })),

@@ -1,24 +1,30 @@
 /** Batches that no correct primary proposes, and requests that it leaves out. */
 import type { Batch, Bundle, RecoverRequest } from '../../core/request.ts';
 import { batchDigest, decodeBundle, encodeBatch, encodeBundle, recoverDigest } from '../../core/request.ts';
-import type { Digest, TcEpoch } from '../../core/types.ts';
+import type { Digest } from '../../core/types.ts';
+import { recoverChallengeFor, recoverRequestFor } from '../../host/restore.ts';
+import { recoverMessage } from '../../smr/usig-stream/builders.ts';
 import type { Draft, PrepareContent } from '../../smr/usig-stream/messages.ts';
 import type { LiarDesk, Strategy } from './strategy.ts';
+
+/** Numbers of spare components begin here: ordinary ones have small numbers. */
+const SPARE_FROM = 2 ** 20;
 
 interface Content {
   readonly proposedInView: number;
   readonly time: number;
   readonly bundles: readonly Bundle[];
+  readonly recovers?: readonly RecoverRequest[];
 }
 
 /** A batch of these bundles, with what is really true about their seals. */
 function batchOf(desk: LiarDesk, content: Content, forged: ReadonlySet<Digest>): Batch {
   const { hash, domain } = desk;
-  const { proposedInView, time, bundles } = content;
+  const { proposedInView, time, bundles, recovers = [] } = content;
   const bytes = encodeBatch({
     proposedInView,
     time,
-    recovers: [],
+    recovers,
     bundles: bundles.map((bundle) => bundle.bytes),
   });
   return {
@@ -26,10 +32,10 @@ function batchOf(desk: LiarDesk, content: Content, forged: ReadonlySet<Digest>):
     bytes,
     proposedInView,
     time,
-    recovers: [],
+    recovers,
     bundles,
     bundleAuthentic: bundles.map(({ digest }) => !forged.has(digest)),
-    recoverAuthentic: [],
+    recoverAuthentic: recovers.map(() => false),
   };
 }
 
@@ -48,21 +54,40 @@ function forgedFrom(desk: LiarDesk, bundle: Bundle): Bundle | undefined {
   return decodeBundle(hash, domain, encodeBundle(content, seal));
 }
 
-/** A RECOVER of its own that it never needed; undefined where the host key is not at hand. */
+/** A RECOVER of its own that it never needed; undefined where host key and a second component are not at hand. */
 function ownRecover(desk: LiarDesk): RecoverRequest | undefined {
-  const { self, sign, random, hash, domain } = desk;
+  const { self, sign, spare, random, hash, settings } = desk;
   if (sign === undefined) return undefined;
-  const hex = (length: number): string =>
-    Array.from({ length }, () => random.between(0, 15).toString(16)).join('');
-  const content = {
-    replica: self,
-    expectedIncarnation: 0,
-    tcEpoch: hex(16) as TcEpoch,
-    tcId: hex(32),
-    tcPublicKey: hex(64),
-    evidence: new Uint8Array(0),
-  };
-  return { ...content, signature: sign(recoverDigest(hash, domain, content)) };
+  let mark = 0;
+  for (let index = 0; index < 112; index += 1) mark = (mark * 16 + random.between(0, 15)) % 2 ** 30;
+  const component = spare?.(SPARE_FROM + mark);
+  if (component === undefined) return undefined;
+  const parts = { self, settings, hash, sign, trusted: {} };
+  const { identity } = component;
+  return recoverRequestFor(parts, identity, component.attest(recoverChallengeFor(parts, identity)));
+}
+
+/**
+ * A RECOVER of somebody else as if it were the own one: the same component, under the own name and signature. If it took
+ * effect first, the owner of the component could never register it (weakness U1).
+ */
+function copiedRecover(desk: LiarDesk, request: RecoverRequest): RecoverRequest | undefined {
+  const { self, sign, hash, domain } = desk;
+  if (sign === undefined || request.replica === self) return undefined;
+  const copy = { ...request, replica: self, expectedIncarnation: 0 };
+  return { ...copy, signature: sign(recoverDigest(hash, domain, copy)) };
+}
+
+/** A proposal that registers the copy before its owner can. */
+function proposalOfCopy(desk: LiarDesk, draft: PrepareContent): Draft | undefined {
+  const honest = desk.heard.batches.get(draft.batchDigest);
+  const copies = draft.recovers.flatMap((request) => copiedRecover(desk, request) ?? []);
+  if (honest === undefined || copies.length === 0) return undefined;
+  const { proposedInView, time, bundles } = honest;
+  const batch = batchOf(desk, { proposedInView, time, bundles, recovers: copies }, new Set());
+  desk.share(batch);
+  desk.lied('copied RECOVER');
+  return { ...draft, batchDigest: batch.digest, recovers: copies };
 }
 
 type Way = readonly [kind: string, make: (content: Content) => Content | undefined];
@@ -140,8 +165,18 @@ export function fabricateRequest(desk: LiarDesk): Strategy {
     return { ...draft, batchDigest: batch.digest, recovers: [] };
   };
   return {
+    hears: (input) => {
+      const heardRecover = input.kind === 'message' && input.message.kind === 'RECOVER';
+      const copy = heardRecover ? copiedRecover(desk, input.message.request) : undefined;
+      if (copy === undefined) return true;
+      desk.lied('copied RECOVER');
+      desk.say(recoverMessage(desk.context, copy));
+      return true;
+    },
     seals: (draft) => {
       if (draft.kind !== 'PREPARE') return draft;
+      const copied = proposalOfCopy(desk, draft);
+      if (copied !== undefined) return copied;
       patience -= 1;
       if (patience >= 0) return draft;
       patience = again;

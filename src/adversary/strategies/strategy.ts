@@ -18,6 +18,7 @@ import type {
   ViewChange,
 } from '../../smr/usig-stream/messages.ts';
 import type { Conspiracy } from '../conspiracy.ts';
+import type { SpareComponent } from '../options.ts';
 import type { Overheard } from './overheard.ts';
 
 /** An effect of a replica of this protocol. */
@@ -48,6 +49,8 @@ export interface LiarDesk {
   readonly heard: Overheard;
   /** Host signature over a digest; undefined where the host key is not at hand. */
   readonly sign: ((digest: Digest) => Uint8Array) | undefined;
+  /** Another trusted component of the liar; undefined where it has none. */
+  readonly spare: ((mark: number) => SpareComponent) | undefined;
   readonly now: Milliseconds;
   /** What the logic shows of itself. */
   inspect(): ReplicaInspection;

@@ -1,5 +1,6 @@
 /** Scenes for the tests of the rules of conduct: what was sent, who lies, what a guard said. */
 import assert from 'node:assert/strict';
+import { ZERO_DIGEST } from '../../core/types.ts';
 import type { Batch, Bundle, RecoverRequest } from '../../core/request.ts';
 import { recoverDigest } from '../../core/request.ts';
 import type { ReplicaId, SequenceNumber, TcEpoch, View } from '../../core/types.ts';
@@ -197,6 +198,8 @@ export function recoverOf(replica: ReplicaId, cluster: Cluster, expectedIncarnat
     tcEpoch: mark.repeat(8) as TcEpoch,
     tcId: mark.repeat(16),
     tcPublicKey: mark.repeat(32),
+    measurement: ZERO_DIGEST,
+    footprint: 'process',
     evidence: new Uint8Array(0),
   };
   const signature = hostSignature(replica, recoverDigest(sha256, cluster.domain, content));

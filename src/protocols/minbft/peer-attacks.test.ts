@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { Bundle, RecoverRequest } from '../../core/request.ts';
 import { recoverDigest } from '../../core/request.ts';
 import type { TcEpoch } from '../../core/types.ts';
+import { ZERO_DIGEST } from '../../core/types.ts';
 import { recoverMessage } from '../../smr/usig-stream/builders.ts';
 import { createStreamContext } from '../../smr/usig-stream/context.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
@@ -41,6 +42,8 @@ test('a RECOVER that can never take effect is not waited for: no view change in 
     tcId: 'ff'.repeat(16),
     // The key that speaks for replica 0.
     tcPublicKey: cluster.settings.members[0]!.trusted.publicKey,
+    measurement: ZERO_DIGEST,
+    footprint: 'process',
     evidence: new Uint8Array(0),
   });
   for (const to of [0, 1]) cluster.transmit(2, to, used);
@@ -57,6 +60,8 @@ test('of two RECOVERs for one component the second is forgotten when the first t
     tcEpoch: 'ffffffffffffffff' as TcEpoch,
     tcId: 'ff'.repeat(16),
     tcPublicKey: 'ff'.repeat(32),
+    measurement: ZERO_DIGEST,
+    footprint: 'process',
     evidence: new Uint8Array(0),
   };
   cluster.crash(3);

@@ -2,12 +2,14 @@
  * Settings of a cluster of the core fidelity. Nothing in them depends on the seed but limits and timers, and these are
  * few: equal settings are one object, so that what is derived from them can be kept between runs.
  */
+import { hexToBytes } from '../../core/bytes.ts';
 import type { ClusterLimits, ClusterSettings, ClusterTimers } from '../../core/config.ts';
 import { assertLimits } from '../../core/config.ts';
 import type { Domain } from '../../core/domain.ts';
 import type { DecodeContext, TrustedKey } from '../../core/protocol.ts';
 import type { Digest, Hash, ReplicaId, TcEpoch } from '../../core/types.ts';
 import { modelHash } from '../../crypto/fast-model.ts';
+import { tcIdOf } from '../../trusted/statement.ts';
 import type { Scenario } from '../scenario.ts';
 import { hexName } from './fill.ts';
 
@@ -22,7 +24,7 @@ export interface CoreGenesis {
 }
 
 /** Families of names. */
-const NAME = { cluster: 1, host: 2, link: 3, tcId: 4, tcEpoch: 5, tcKey: 6, measurement: 7 } as const;
+const NAME = { cluster: 1, host: 2, link: 3, tcEpoch: 5, tcKey: 6, measurement: 7 } as const;
 
 /** Every cluster of the core fidelity has this id: its domain never changes, so digests can be kept between runs. */
 const CLUSTER_ID = hexName(64, NAME.cluster, 0, 0) as Digest;
@@ -36,11 +38,12 @@ const kept = new Map<string, CoreGenesis>();
 
 /** The identity of the component that a replica has as its `generation`-th. */
 export function modelledKey(replica: ReplicaId, generation: number): TrustedKey {
+  const publicKey = hexName(64, NAME.tcKey, replica, generation);
   return {
     replica,
     tcEpoch: hexName(16, NAME.tcEpoch, replica, generation) as TcEpoch,
-    tcId: hexName(32, NAME.tcId, replica, generation),
-    publicKey: hexName(64, NAME.tcKey, replica, generation),
+    tcId: tcIdOf(modelHash, { suite: 'ed25519', publicKey: hexToBytes(publicKey)! }),
+    publicKey,
   };
 }
 

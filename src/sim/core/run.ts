@@ -59,8 +59,8 @@ export function corruptCore(
     return { wrapReplica: (replica) => new Forker(options, replica), wrapLinks: (links) => links };
   }
   const links = { self, n: scenario.n, random: random.fork(), after, patienceMs: settings.timers.requestMs };
-  const sign = context.signAsHost;
-  const stream = { self, settings, domain, hash, random: random.fork(), sign, conspiracy };
+  const { signAsHost: sign, spare } = context;
+  const stream = { self, settings, domain, hash, random: random.fork(), sign, spare, conspiracy };
   return {
     wrapReplica: (replica) => wrapReplica(behaviour, stream, replica),
     wrapLinks: (inner) => wrapLinks(behaviour, links, inner),

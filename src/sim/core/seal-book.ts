@@ -2,12 +2,15 @@
  * Seals without cryptography: a book of everything that was ever sealed. A seal holds if the book has it, so nobody can
  * forge one, and what was altered after it was sealed has no entry. All seals look alike; only the book tells them apart.
  */
-import { equalBytes } from '../../core/bytes.ts';
+import { bytesToHex, equalBytes } from '../../core/bytes.ts';
+import type { ClusterSettings } from '../../core/config.ts';
 import type { ProtocolDefinition, Seal, SealVerdict, TrustedKey } from '../../core/protocol.ts';
 import type { Bundle, RecoverRequest } from '../../core/request.ts';
 import { recoverDigest } from '../../core/request.ts';
 import type { CounterValue, Digest, Hash, ReplicaId, TcEpoch } from '../../core/types.ts';
 import type { Domain } from '../../core/domain.ts';
+import type { EvidenceCheck } from '../../crypto/seal-verifier.ts';
+import { recoverEvidenceCheck } from '../../trusted/attestation/registration.ts';
 import { fillBytes } from './fill.ts';
 import type { CoreMessageFrame } from './frame.ts';
 
@@ -37,11 +40,16 @@ function nameOf(replica: ReplicaId, tcEpoch: TcEpoch): string {
   return `${replica}/${tcEpoch}`;
 }
 
+function attestedName(publicKey: Uint8Array, bind: Uint8Array): string {
+  return `${bytesToHex(publicKey)}/${bytesToHex(bind)}`;
+}
+
 /** What the book is made of. */
 export interface SealBookOptions<M> {
   readonly definition: Pick<ProtocolDefinition<M>, 'seals'>;
   readonly hash: Hash;
   readonly domain: Domain;
+  readonly settings: ClusterSettings;
   /** The components that genesis registers, by replica: everybody knows them. */
   readonly genesis: readonly TrustedKey[];
 }
@@ -53,9 +61,22 @@ export class SealBook<M> {
   readonly #certified = new Map<string, (Digest | Digest[] | undefined)[]>();
   readonly #hostSealed = new Set<string>();
   readonly #clientSealed = new Set<Digest>();
+  /** By public key of a component: bind digests that it attested. */
+  readonly #attested = new Set<string>();
+  readonly #evidenceProblem: EvidenceCheck;
 
   constructor(options: SealBookOptions<M>) {
     this.#options = options;
+    const { settings, hash } = options;
+    this.#evidenceProblem = recoverEvidenceCheck(settings, {
+      hash,
+      verifyEd25519: (key, bind, seal) => looksRight(seal) && this.#attested.has(attestedName(key, bind)),
+    });
+  }
+
+  /** A component attests its key: the 32 bytes of a bind digest. */
+  attest(publicKey: string, bind: Digest): void {
+    this.#attested.add(`${publicKey}/${bind}`);
   }
 
   /** A component certifies a digest. */
@@ -100,6 +121,8 @@ export class SealBook<M> {
   }
 
   #judgeSeal(seal: Seal, ring: KeyRing): SealVerdict {
+    if (seal.kind === 'evidence')
+      return this.#evidenceProblem(seal.request) === undefined ? 'valid' : 'invalid';
     if (seal.kind === 'client')
       return this.#clientSealed.has(seal.digest) && looksRight(seal.signature) ? 'valid' : 'invalid';
     if (seal.kind === 'host')
@@ -126,10 +149,11 @@ export class SealBook<M> {
     return this.#clientSealed.has(bundle.digest) && looksRight(bundle.signature);
   }
 
-  /** Whether the host of a replica sealed this request. */
+  /** Whether the host of a replica sealed this request, and the component attested for it. */
   isAuthenticRecover(request: RecoverRequest): boolean {
     const { hash, domain, genesis } = this.#options;
     if (request.replica >= genesis.length || !looksRight(request.signature)) return false;
-    return this.#hostSealed.has(`${request.replica}/${recoverDigest(hash, domain, request)}`);
+    if (!this.#hostSealed.has(`${request.replica}/${recoverDigest(hash, domain, request)}`)) return false;
+    return this.#evidenceProblem(request) === undefined;
   }
 }

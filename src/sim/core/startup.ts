@@ -6,7 +6,12 @@ import { decodeWhole } from '../../core/codec.ts';
 import { readRecover } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { JournalImage } from '../../host/image.ts';
-import { isTakenByAnother, recoverRequestFor } from '../../host/restore.ts';
+import {
+  encodeRecover,
+  isTakenByAnother,
+  recoverChallengeFor,
+  recoverRequestFor,
+} from '../../host/restore.ts';
 import { triageStart } from '../../host/triage.ts';
 import { decodeRegistry, trustedKeyOf } from '../../smr/registry.ts';
 import type { RecentCertificate } from '../../trusted/contract.ts';
@@ -91,9 +96,13 @@ export function triageMachine(
     }
     case 'renew':
     case 'register': {
-      const { hash, domain } = genesis;
-      const recoverRequest = (sign: (digest: Digest) => Uint8Array): Uint8Array =>
-        recoverRequestFor(id, { hash, hostSigner: { sign } }, domain, trusted.identity());
+      const { hash, settings } = genesis;
+      const recoverRequest = (sign: (digest: Digest) => Uint8Array): Uint8Array => {
+        const parts = { self: id, settings, hash, sign, trusted: {} };
+        const newest = trusted.identity();
+        const possession = trusted.attest(recoverChallengeFor(parts, newest));
+        return encodeRecover(recoverRequestFor(parts, newest, possession));
+      };
       return { kind: triage.kind, reason: triage.reason, recoverRequest };
     }
     case 'refuse':

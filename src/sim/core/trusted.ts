@@ -6,6 +6,9 @@ import type { TrustedKey } from '../../core/protocol.ts';
 import type { CounterValue, Digest, ReplicaId } from '../../core/types.ts';
 import { RECENT_DEPTH } from '../../trusted/contract.ts';
 import type { RecentCertificate, TrustedIdentity } from '../../trusted/contract.ts';
+import { modelHash } from '../../crypto/fast-model.ts';
+import { encodeEvidence } from '../../trusted/evidence.ts';
+import { bindDigestOf } from '../../trusted/statement.ts';
 import { MEASUREMENT, modelledKey } from './genesis.ts';
 import { SEAL_BYTES } from './seal-book.ts';
 
@@ -13,6 +16,12 @@ import { SEAL_BYTES } from './seal-book.ts';
 export interface CoreTrustedMoment {
   readonly key: TrustedKey;
   readonly certified: readonly Digest[];
+}
+
+/** Where the deeds of components are written down: seals without cryptography. */
+export interface CertificateBook {
+  certify(publicKey: string, counter: CounterValue, digest: Digest): void;
+  attest(publicKey: string, bind: Digest): void;
 }
 
 /** Numbers of the components that a replica ever had, its clones included. */
@@ -23,19 +32,15 @@ interface Generations {
 /** See the top of this file. */
 export class CoreTrusted {
   readonly #owner: ReplicaId;
-  readonly #certify: (publicKey: string, counter: CounterValue, digest: Digest) => void;
+  readonly #book: CertificateBook;
   readonly #generations: Generations;
   #key: TrustedKey;
   /** Digest of counter value i+1 at i. */
   #certified: Digest[] = [];
 
-  constructor(
-    owner: ReplicaId,
-    certify: (publicKey: string, counter: CounterValue, digest: Digest) => void,
-    generations: Generations = { next: 0 },
-  ) {
+  constructor(owner: ReplicaId, book: CertificateBook, generations: Generations = { next: 0 }) {
     this.#owner = owner;
-    this.#certify = certify;
+    this.#book = book;
     this.#generations = generations;
     this.#key = this.#newKey();
   }
@@ -52,7 +57,7 @@ export class CoreTrusted {
   /** Gives the next value to a digest. */
   certify(digest: Digest): CounterValue {
     const counter = this.#certified.push(digest);
-    this.#certify(this.#key.publicKey, counter, digest);
+    this.#book.certify(this.#key.publicKey, counter, digest);
     return counter;
   }
 
@@ -68,6 +73,14 @@ export class CoreTrusted {
       persistent: true,
       counter: this.counter,
     };
+  }
+
+  /** Its proof that it holds its key, for this challenge. */
+  attest(challenge: Digest): Uint8Array {
+    const { tcId, tcEpoch, publicKey, suite, measurement } = this.identity();
+    const parts = { suite, tcId, tcEpoch, publicKey, challenge };
+    this.#book.attest(publicKey, bindDigestOf(modelHash, parts));
+    return encodeEvidence({ ...parts, platform: 'none', measurement, authenticator: SEAL_BYTES });
   }
 
   /** Its last certificates, oldest first. */
@@ -105,7 +118,7 @@ export class CoreTrusted {
 
   /** A second component from a copy of this one; fenced, it gets a name and key of its own. */
   clone(fenced: boolean): CoreTrusted {
-    const second = new CoreTrusted(this.#owner, this.#certify, this.#generations);
+    const second = new CoreTrusted(this.#owner, this.#book, this.#generations);
     if (!fenced) second.putBack(this.momentBefore(0), false);
     return second;
   }

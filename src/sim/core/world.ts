@@ -2,6 +2,8 @@
  * One run in the core fidelity: the protocol's replicas as objects, their modelled surroundings, the planned faults
  * and the same judges as everywhere. The same scenario gives the same run, event for event.
  */
+import { spareOf } from '../../adversary/options.ts';
+import type { SpareComponent } from '../../adversary/options.ts';
 import { sumOfDigest, sumOfFrame, sumOfReply } from '../trace-sum.ts';
 import type { CheckpointState, ProtocolDefinition, Replica, RuleTrace } from '../../core/protocol.ts';
 import { Prng } from '../../core/prng.ts';
@@ -61,6 +63,8 @@ export interface CoreCorruptionContext {
   readonly trusted: CoreTrusted;
   /** Signs with the replica's own host key. */
   readonly signAsHost: (digest: Digest) => Uint8Array;
+  /** Another component for this replica, by a number above those of its ordinary ones. */
+  readonly spare: (mark: number) => SpareComponent;
   readonly random: Prng;
   readonly after: (delayMs: number, action: () => void) => void;
   /** Restarts the machine a moment later. */
@@ -124,7 +128,13 @@ export class CoreWorld<M extends object> {
     });
     this.#genesis = createCoreGenesis(scenario, definition.name);
     const { hash, domain, trusted } = this.#genesis;
-    this.#seals = new SealBook({ definition, hash, domain, genesis: trusted });
+    this.#seals = new SealBook({
+      definition,
+      hash,
+      domain,
+      settings: this.#genesis.settings,
+      genesis: trusted,
+    });
     this.#batches = new BatchBook(definition, this.#genesis, this.#seals);
     this.#network = new Network(scenario.n, this.queue, this.#chance, scenario.network, (from, to, frame) =>
       this.#arrive(from, to, frame),
@@ -215,7 +225,7 @@ export class CoreWorld<M extends object> {
     const wall = new SimClock(EPOCH_MS + scenario.clockOffsetsMs[id]!, scenario.clockDriftPpm?.[id]);
     this.#clocks.push(wall);
     const disk = new CoreDisk(id, queue, this.#chance, scenario.disk, genesis.trusted[id]!.tcEpoch);
-    const trusted = new CoreTrusted(id, (key, counter, digest) => this.#seals.certify(key, counter, digest));
+    const trusted = new CoreTrusted(id, this.#seals);
     this.#disks.push(disk);
     this.#trusted.push(trusted);
     const double = new Double<CoreMachine<M>>(scenario, id, queue);
@@ -235,6 +245,7 @@ export class CoreWorld<M extends object> {
           genesis,
           trusted,
           signAsHost: (digest) => this.#seals.signAsHost(id, digest),
+          spare: (mark) => spareOf(new CoreTrusted(id, this.#seals, { next: mark })),
           random: random.fork(),
           after: (delayMs, action) => queue.after(delayMs, action),
           reboot: () => queue.after(0, () => this.#faults.reboot(id)),

@@ -9,6 +9,7 @@ import type { Domain } from '../../core/domain.ts';
 import type { UniqueIdentifier } from '../../core/protocol.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
 import type { Digest, ReplicaId, SessionId, TcEpoch, View } from '../../core/types.ts';
+import { recoverChallengeFor, recoverRequestFor } from '../../host/restore.ts';
 import { modelHash } from '../../crypto/fast-model.ts';
 import { encodeLinkFrame } from '../../host/link-frames.ts';
 import { Knowledge } from '../../protocols/minbft/knowledge.ts';
@@ -333,20 +334,15 @@ export class Puppet {
     const { genesis, random } = this.#world;
     const trusted = new SimTrusted(genesis.keys, modelHash, this.self, random.fork());
     trusted.lose();
-    const { tcEpoch, tcId, publicKey: tcPublicKey } = trusted.registration();
-    const content = amend(
-      {
-        replica: this.self,
-        expectedIncarnation: 0,
-        tcEpoch,
-        tcId,
-        tcPublicKey,
-        evidence: new Uint8Array(32),
-      },
-      changes,
-    );
-    const digest = recoverDigest(modelHash, this.domain, content);
-    const request: RecoverRequest = { ...content, signature: genesis.hostSigners[this.self]!.sign(digest) };
+    const sign = (digest: Digest): Uint8Array => genesis.hostSigners[this.self]!.sign(digest);
+    const parts = { self: this.self, settings: genesis.settings, hash: modelHash, sign, trusted: {} };
+    const identity = trusted.identity();
+    const honest = recoverRequestFor(parts, identity, trusted.attest(recoverChallengeFor(parts, identity)));
+    const content = amend({ ...honest }, changes);
+    const request: RecoverRequest = {
+      ...content,
+      signature: sign(recoverDigest(modelHash, this.domain, content)),
+    };
     return {
       voice: new Voice(this.context, this.self, trusted),
       recover: recoverMessage(this.context, request),

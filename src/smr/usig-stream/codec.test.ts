@@ -346,13 +346,15 @@ describe('seals', () => {
       ? `${seal.digest}.${seal.ui.replica}.${seal.ui.counter}`
       : seal.kind === 'host'
         ? `${seal.digest}.host${seal.replica}`
-        : '';
+        : seal.kind === 'evidence'
+          ? `evidence${seal.request.replica}/${seal.request.tcEpoch}`
+          : '';
 
   it('are all found, once each', () => {
     const { messages, prepare, commit, compact, newView, newView2, certificate } = SCENE;
     assert.deepEqual(
       sealsOf(prepare).map(({ kind }) => kind),
-      ['counter', 'host'],
+      ['counter', 'host', 'evidence'],
     );
     assert.deepEqual(sealsOf(commit).map(textOf), [
       `${commit.digest}.2.${commit.ui.counter}`,

@@ -312,6 +312,8 @@ export function recoverRequest(registry: Registry, replica: ReplicaId): RecoverR
     tcEpoch: epochOf(replica, incarnation + 1),
     tcId: `${replica}${incarnation + 1}`.padStart(32, 'a'),
     tcPublicKey: `${replica}${incarnation + 1}`.padStart(64, 'b'),
+    measurement: ZERO_DIGEST,
+    footprint: 'process',
     evidence: new Uint8Array([1, 2, 3]),
     signature: new Uint8Array(64).fill(9),
   };

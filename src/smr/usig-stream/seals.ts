@@ -1,6 +1,7 @@
 /** Which seals a message holds, nested ones included (decision B4). */
 import { bytesToHex } from '../../core/bytes.ts';
 import type { Seal, UniqueIdentifier } from '../../core/protocol.ts';
+import type { RecoverRequest } from '../../core/request.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
 import type {
   CheckpointCertificate,
@@ -41,12 +42,19 @@ class SealCollector {
     this.seals.push({ kind: 'host', replica, digest, signature });
   }
 
+  /** A RECOVER holds by the seal of its host and by its evidence; `digest` covers both. */
+  recover(request: RecoverRequest, digest: Digest): void {
+    this.host(request.replica, digest, request.signature);
+    const key = `evidence.${digest}`;
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
+    this.seals.push({ kind: 'evidence', request });
+  }
+
   /** A PREPARE header stands for the RECOVERs that it shows, too. */
   prepare(message: Prepare): void {
     this.counter(message);
-    message.recovers.forEach((request, index) =>
-      this.host(request.replica, message.recoverDigests[index]!, request.signature),
-    );
+    message.recovers.forEach((request, index) => this.recover(request, message.recoverDigests[index]!));
   }
 
   entry(message: LogEntry): void {
@@ -96,7 +104,7 @@ class SealCollector {
       case 'REQUEST-VIEW-CHANGE':
         return this.host(message.replica, message.digest, message.signature);
       case 'RECOVER':
-        return this.host(message.request.replica, message.digest, message.request.signature);
+        return this.recover(message.request, message.digest);
       case 'STREAM-SYNC':
         this.counter(message.anchor);
         for (const voucher of message.vouchers) this.counter(voucher);
