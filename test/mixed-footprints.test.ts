@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { footprintNamed } from '../src/footprints/registry.ts';
+import { componentProcesses } from '../src/cli/supervisor/component-processes.ts';
 import { commandLine, processIds } from '../src/cli/supervisor/processes.ts';
 import { eventually, LocalCluster, moiety, processesOf } from './support/local-cluster.ts';
 import type { SeenReplica } from './support/local-cluster.ts';
@@ -53,9 +54,14 @@ class MixedCluster extends LocalCluster {
   }
 
   /** Processes of the component of a replica. */
-  componentPids(id: number): number[] {
-    const folder = join(this.data, `tc-${id}`);
-    return processIds().filter((pid) => commandLine(pid)?.some((word) => word.includes(folder)));
+  componentPids(id: number): readonly number[] {
+    return componentProcesses(join(this.data, `tc-${id}`));
+  }
+
+  /** Nothing of the cluster runs any more. */
+  isGone(): void {
+    assert.deepEqual(processesOf(this.data), []);
+    assert.deepEqual(componentProcesses(join(this.data, 'tc-')), []);
   }
 
   /** The process of a replica is killed from outside, as its supervisor sees it. */
@@ -158,11 +164,11 @@ describe('process, wasm and worker in one cluster', { timeout: 180_000 }, () => 
 
   it('leaves no process behind, and says why it cannot go on after a full stop', async () => {
     assert.equal(cluster.run('down').code, 0);
-    assert.deepEqual(processesOf(cluster.data), []);
+    cluster.isGone();
     const again = cluster.run('up');
     assert.equal(again.code, 1, again.out);
     assert.match(again.err, /cannot go on.*volatile.*--fresh/s);
-    assert.deepEqual(processesOf(cluster.data), []);
+    cluster.isGone();
     const other = cluster.run('up', '--tc', '1=usig@process');
     assert.equal(other.code, 1);
     assert.match(other.err, /Replica 1 .* was made with usig@wasm, not usig@process/);
@@ -170,15 +176,15 @@ describe('process, wasm and worker in one cluster', { timeout: 180_000 }, () => 
 });
 
 describe('wasm, tpm and vm in one cluster', { timeout: 180_000 }, async () => {
-  const lacks = await lacking(['worker']);
-  const cluster = new MixedCluster(8_370, ['usig@wasm', 'usig@worker', 'usig@process']);
+  const lacks = await lacking(['tpm', 'vm']);
+  const cluster = new MixedCluster(8_370, ['usig@wasm', 'usig@tpm:swtpm', 'usig@vm']);
   after(() => cluster.dispose());
 
   it('is whole again after the loss of a replica and of a component', { skip: lacks ?? false }, async () => {
     await cluster.begin();
-    await cluster.surviveLosses(cluster.idOf('worker'), cluster.idOf('process'));
+    await cluster.surviveLosses(cluster.idOf('tpm'), cluster.idOf('vm'));
     assert.equal(cluster.run('down').code, 0);
-    assert.deepEqual(processesOf(cluster.data), []);
+    cluster.isGone();
   });
 });
 

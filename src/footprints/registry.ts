@@ -12,6 +12,9 @@ const LOADERS: Readonly<Record<string, () => Promise<Footprint>>> = {
   wasm: async () => (await import('./wasm/footprint.ts')).wasmFootprint,
   worker: async () => (await import('./worker/footprint.ts')).workerFootprint,
   process: async () => (await import('./process/footprint.ts')).processFootprint,
+  vm: async () => (await import('./vm/footprint.ts')).vmFootprint,
+  vmm: async () => (await import('./vmm/footprint.ts')).vmmFootprint,
+  tpm: async () => (await import('./tpm/footprint.ts')).tpmFootprint,
 };
 
 /** Names of all footprints, in that order. */

@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { killComponents } from '../../src/cli/supervisor/component-processes.ts';
 
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src', 'cli', 'main.ts');
 const START_MS = 60_000;
@@ -145,6 +146,7 @@ export class LocalCluster {
   /** Ends what is left and removes the folder. */
   async dispose(): Promise<void> {
     await this.killEverything();
+    await killComponents(join(this.data, 'tc-'));
     rmSync(this.root, { recursive: true, force: true });
   }
 }

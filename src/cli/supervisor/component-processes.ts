@@ -1,23 +1,30 @@
 /**
  * Processes of a trusted component, whatever its footprint is: a trusted process, an emulated machine, a software TPM.
- * They are recognised by their command line, which names the component's folder. Linux only.
+ * They are recognised by their command line or the folder that they work in, which is the component's. Linux only.
  */
 import { basename } from 'node:path';
-import { commandLine, isAlive, processIds, signal, waitUntil } from './processes.ts';
+import { commandLine, isAlive, processIds, signal, waitUntil, workingFolder } from './processes.ts';
 
 const PATIENCE_MS = 5_000;
 /** What footprints start. An editor that has a file of the folder open is nobody's component. */
 const PROGRAMS = /^(node(js)?(-\S*)?|bwrap|qemu-system-\S+|swtpm)$/;
 
+/** Whether a path or word names this folder; tc-1 is not tc-10, unless `folder` is only the beginning of a name. */
+function names(word: string, folder: string): boolean {
+  const at = word.indexOf(folder);
+  if (at < 0) return false;
+  return folder.endsWith('-') || !/[\w.-]/.test(word[at + folder.length] ?? '');
+}
+
 function belongsTo(pid: number, folder: string): boolean {
   const words = commandLine(pid) ?? [];
   if (pid === process.pid || !PROGRAMS.test(basename(words[0] ?? ''))) return false;
-  // tc-1 is not tc-10: what follows the name of the folder must end it, unless `folder` is only the beginning of one.
-  return words.some((word) => {
-    const at = word.indexOf(folder);
-    if (at < 0) return false;
-    return folder.endsWith('-') || !/[\w.-]/.test(word[at + folder.length] ?? '');
-  });
+  return [...words, workingFolder(pid) ?? ''].some((word) => names(word, folder));
+}
+
+/** Numbers of the processes of the component in this folder; see `killComponents`. */
+export function componentProcesses(folder: string): readonly number[] {
+  return processIds().filter((pid) => belongsTo(pid, folder));
 }
 
 /**
@@ -25,7 +32,7 @@ function belongsTo(pid: number, folder: string): boolean {
  * all folders that begin so. Returns how many there were, when they are gone.
  */
 export async function killComponents(folder: string): Promise<number> {
-  const pids = processIds().filter((pid) => belongsTo(pid, folder));
+  const pids = componentProcesses(folder);
   for (const pid of pids) signal(pid, 'SIGKILL');
   await waitUntil(() => pids.every((pid) => !isAlive(pid)), PATIENCE_MS);
   return pids.length;

@@ -1,5 +1,5 @@
 /** Processes of this machine: which there are, whether one lives, signals. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const POLL_MS = 25;
 
@@ -46,6 +46,15 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 export function commandLine(pid: number): readonly string[] | undefined {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Folder that a process works in; undefined if it is gone or this system does not tell. */
+export function workingFolder(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
   } catch {
     return undefined;
   }
