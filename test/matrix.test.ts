@@ -14,7 +14,7 @@ const everything = process.env['MOIETY_MATRIX'] === 'all';
 const CALLS = everything ? 1_000 : 40;
 
 async function whyNot(footprint: string): Promise<string | undefined> {
-  const missing = (await (await footprintNamed(footprint))?.missing()) ?? [];
+  const missing = await (await footprintNamed(footprint)).missing();
   if (missing.length === 0) return undefined;
   return missing
     .map(({ what, debianPackage }) =>
@@ -52,7 +52,7 @@ describe('matrix of trusted programs and footprints', () => {
           },
           async () => {
             assert.ok(chosen.length > 0, `there are no checks for ${program.name}`);
-            const found = (await footprintNamed(footprint.name))!;
+            const found = await footprintNamed(footprint.name);
             await runCell(found, footprint, program.name, chosen, CALLS);
           },
         );

@@ -47,11 +47,11 @@ async function runPair(plan: BenchPlan, pair: BenchPlan['pairs'][number]): Promi
   const workload = workloadOf(program.name);
   const names = { program: program.name, footprint: footprint.name, operation: workload?.operation ?? '-' };
   if (!cell.runs) return { ...names, skipped: cell.reason };
-  if (workload === undefined) return { ...names, skipped: `runs as ${program.builtOn ?? 'another program'}: see there` };
+  if (workload === undefined) return { ...names, skipped: `the trusted part is ${program.builtOn ?? 'not measured'}: see there` };
   const lacks = await missingFor(footprint.name);
   if (lacks.length > 0) return { ...names, skipped: `this machine lacks ${lacks.join('; ')}` };
   try {
-    const figures = await measureCell((await footprintNamed(footprint.name))!, program.name, workload, {
+    const figures = await measureCell(await footprintNamed(footprint.name), program.name, workload, {
       argument: footprint.developmentArgument ?? '',
       durability: plan.durability,
       durationMs: plan.durationMs,
@@ -104,19 +104,27 @@ export function benchLines(report: BenchReport): string[] {
       bar(figures!.p50Us),
     ]),
   );
-  const others = rows.filter((row) => row.figures === undefined);
+  const failed = rows.filter((row) => row.failure !== undefined);
   return [
     `${report.cores} cores, Node ${report.node}, durability ${report.durability}`,
     `in process, HMAC suite: ${inProcess.certifyUs.toFixed(2)} µs a certificate; one HMAC-SHA-256 of the same ` +
       `136 bytes by the platform: ${inProcess.hmacUs.toFixed(2)} µs (ratio ${inProcess.ratio.toFixed(2)})`,
     '',
     ...table,
-    ...(others.length === 0 ? [] : ['']),
-    ...others.map(
-      ({ program, footprint, skipped, failure }) =>
-        `${program}@${footprint}: ${failure === undefined ? skipped : `FAILED: ${failure}`}`,
-    ),
+    '',
+    ...skippedLines(rows),
+    ...failed.map(({ program, footprint, failure }) => `${program}@${footprint}: FAILED: ${failure}`),
   ];
+}
+
+/** Pairs without figures, those of one reason in one line. */
+function skippedLines(rows: readonly BenchRow[]): string[] {
+  const pairs = new Map<string, string[]>();
+  for (const { program, footprint, skipped } of rows) {
+    if (skipped === undefined) continue;
+    pairs.set(skipped, [...(pairs.get(skipped) ?? []), `${program}@${footprint}`]);
+  }
+  return [...pairs].map(([reason, names]) => `${names.join(', ')}: ${reason}`);
 }
 
 const SVG = { left: 190, right: 150, row: 20, top: 46, width: 900 } as const;

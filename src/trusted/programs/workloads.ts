@@ -7,6 +7,8 @@ import { Writer } from '../../core/codec.ts';
 import type { Digest } from '../../core/types.ts';
 import { COUNTER_SENTINEL, USIG_OBJECT_ID } from '../contract.ts';
 import type { TrustedRequest } from '../contract.ts';
+import { ZERO_DIGEST } from '../../core/types.ts';
+import { waitStartRequest } from './wait/frames.ts';
 
 /** Requests of a measurement. */
 export interface Workload {
@@ -63,6 +65,11 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
       index % 32 === 31
         ? { op: 'truncate', objectId: LOG, slot: 31 * ((index + 1) / 32) }
         : { op: 'append', objectId: LOG, entry: digestOf(index) },
+  },
+  wait: {
+    operation: 'waitStart',
+    setup: [],
+    request: () => waitStartRequest(ZERO_DIGEST, 1_000),
   },
 };
 
