@@ -243,7 +243,7 @@ function garbageFor(prng: Prng, objectId: string, digest: Digest): Uint8Array[] 
     { op: 'replay', objectId, count: 3 },
     { op: 'extension', code: 1, body: randomBytes(prng, 40) },
   ];
-  const garbage: Uint8Array[] = [new Uint8Array(0), new Uint8Array(REQUEST_BYTES_MAX), new Uint8Array(20_000).fill(8)];
+  const garbage: Uint8Array[] = [new Uint8Array(0), new Uint8Array(REQUEST_BYTES_MAX), new Uint8Array(REQUEST_BYTES_MAX).fill(8)];
   for (const template of templates) {
     const bytes = encodeTrustedRequest(template);
     for (let length = 1; length < bytes.length; length += 1) garbage.push(bytes.slice(0, length));
