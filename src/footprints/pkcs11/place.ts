@@ -1,0 +1,76 @@
+/**
+ * Which token is meant: the argument of the footprint `pkcs11`. Empty: a private SoftHSM2 token in the component's
+ * folder. Else a PKCS#11 URI (RFC 7512) with `token`, `module-path` and `pin-source`, for example
+ * `pkcs11:token=ledger?module-path=/usr/lib/vendor.so&pin-source=/etc/moiety/pin`.
+ */
+import { readFileSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { TokenProblem } from './token.ts';
+import type { TokenPlace } from './token.ts';
+
+/** File of the component's folder that says which token it uses; it holds no PIN. */
+export const PLACE_FILE = 'pkcs11.json';
+
+const ADVICE =
+  'a token is named pkcs11:token=LABEL?module-path=/path/of/library.so&pin-source=/path/of/pin (RFC 7512)';
+
+function attributes(text: string, separator: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const part of text === '' ? [] : text.split(separator)) {
+    const at = part.indexOf('=');
+    const name = part.slice(0, Math.max(at, 0));
+    if (name === '' || found.has(name)) throw new TokenProblem(ADVICE);
+    try {
+      found.set(name, decodeURIComponent(part.slice(at + 1)));
+    } catch {
+      throw new TokenProblem(ADVICE);
+    }
+  }
+  return found;
+}
+
+/** Reads the argument; undefined for the private token. Throws TokenProblem. */
+export function parsePlace(argument: string): TokenPlace | undefined {
+  if (argument === '') return undefined;
+  const match = /^(?:pkcs11:)?([^?]*)(?:\?(.*))?$/.exec(argument)!;
+  const path = attributes(match[1]!, ';');
+  const query = attributes(match[2] ?? '', '&');
+  if (query.has('pin-value') || path.has('pin-value'))
+    throw new TokenProblem(
+      'a PIN on the command line can be read by everybody: put it into a file, pin-source',
+    );
+  const label = path.get('token');
+  const module = query.get('module-path');
+  const pinFile = query.get('pin-source')?.replace(/^file:(\/\/)?/, '');
+  if (label === undefined || module === undefined || pinFile === undefined) throw new TokenProblem(ADVICE);
+  if (!isAbsolute(module) || !isAbsolute(pinFile))
+    throw new TokenProblem(`paths of a token are absolute: ${ADVICE}`);
+  return { module, label, pinFile, softhsmConfiguration: '' };
+}
+
+/** What the place file holds. */
+export interface StoredPlace {
+  readonly place: TokenPlace;
+  /** Label of the component's keys in the token. */
+  readonly keyLabel: string;
+}
+
+/** Text of the place file. */
+export function encodePlace(stored: StoredPlace): string {
+  return `${JSON.stringify(stored, null, 2)}\n`;
+}
+
+/** Reads the place file of the current folder; throws TokenProblem. */
+export function readPlace(): StoredPlace {
+  const isText = (value: unknown): boolean => typeof value === 'string';
+  let stored: { readonly place?: Partial<TokenPlace>; readonly keyLabel?: unknown };
+  try {
+    stored = JSON.parse(readFileSync(PLACE_FILE, 'utf8')) as typeof stored;
+  } catch {
+    throw new TokenProblem(`${PLACE_FILE} of the trusted component is missing or damaged`);
+  }
+  const { module, label, pinFile, softhsmConfiguration } = stored.place ?? {};
+  if (![module, label, pinFile, softhsmConfiguration, stored.keyLabel].every(isText))
+    throw new TokenProblem(`${PLACE_FILE} of the trusted component is damaged`);
+  return stored as StoredPlace;
+}
