@@ -1,11 +1,11 @@
 /** `--tc`: which trusted component a replica is to have, and whether it can have it here. */
 import type { ClusterSettings } from '../core/config.ts';
 import { formatComponentSpec, parseComponentSpec } from '../footprints/contract.ts';
+import { footprintEntry } from '../footprints/catalogue.ts';
 import type { ComponentSpec } from '../footprints/contract.ts';
 import { footprintNamed, footprintNames, isFootprint } from '../footprints/registry.ts';
 import { programNamed, PROGRAMS } from '../trusted/programs/catalogue.ts';
 import { CommandFailure, usageFailure } from './failure.ts';
-import { plural } from './output.ts';
 
 /** What a replica has unless told otherwise (decision A1). */
 export const DEFAULT_COMPONENT: ComponentSpec = { program: 'usig', footprint: 'process', argument: '' };
@@ -77,33 +77,53 @@ export async function requireUsable(specs: readonly ComponentSpec[]): Promise<vo
   }
 }
 
-/** Numbers of the members whose component does not outlive its own end, in the words of its footprint. */
+/** What becomes of a component of this footprint that ends. */
+export type AfterEnd = 'continues' | 'continues after an orderly stop' | 'new component';
+
+/** See `AfterEnd`; a footprint that this version does not know is believed to continue. */
+export async function afterEndOf(footprint: string): Promise<AfterEnd> {
+  if (!isFootprint(footprint)) return 'continues';
+  if (!(await footprintNamed(footprint)).persistent) return 'new component';
+  return footprintEntry(footprint)?.afterRestart === 'new component'
+    ? 'continues after an orderly stop'
+    : 'continues';
+}
+
+/** Numbers of the members whose component is another one after such an end. */
 export async function volatileMembers(
   settings: Pick<ClusterSettings, 'members'>,
+  end: 'orderly' | 'crash',
 ): Promise<readonly number[]> {
   const volatile: number[] = [];
-  for (const { id, trusted } of settings.members)
-    if (isFootprint(trusted.footprint) && !(await footprintNamed(trusted.footprint)).persistent)
-      volatile.push(id);
+  for (const { id, trusted } of settings.members) {
+    const after = await afterEndOf(trusted.footprint);
+    if (after === 'new component' || (end === 'crash' && after !== 'continues')) volatile.push(id);
+  }
   return volatile;
 }
 
+/** `1 (usig@wasm), 2 (usig@vm)`. */
+export function memberNames(settings: Pick<ClusterSettings, 'members'>, ids: readonly number[]): string {
+  return ids.map((id) => `${id} (${formatMember(settings.members[id]!.trusted)})`).join(', ');
+}
+
 /** What volatile components mean for a cluster (decision A5); undefined if it has none. */
-export function volatileWarning(
+export async function volatileWarning(
   settings: Pick<ClusterSettings, 'members' | 'f'>,
-  volatile: readonly number[],
-): string | undefined {
-  if (volatile.length === 0) return undefined;
-  const { f, members } = settings;
-  const names = volatile.map((id) => `${id} (${formatMember(members[id]!.trusted)})`).join(', ');
-  const one = volatile.length === 1;
+): Promise<string | undefined> {
+  const { f } = settings;
+  const crash = await volatileMembers(settings, 'crash');
+  if (crash.length === 0) return undefined;
+  const stop = await volatileMembers(settings, 'orderly');
+  const one = crash.length === 1;
   const words =
-    `Replica${one ? '' : 's'} ${names} ${one ? 'has a volatile trusted component' : 'have volatile trusted components'}: ` +
+    `Replica${one ? '' : 's'} ${memberNames(settings, crash)} ${one ? 'has a volatile trusted component' : 'have volatile trusted components'}: ` +
     'one that ended is a new one, which the others must re-admit (RECOVER).';
-  if (volatile.length <= f) return words;
+  if (crash.length <= f) return words;
+  const how = stop.length > f ? 'stopping the whole cluster' : 'a power cut';
   return (
-    `WARNING: ${words} That are more than f = ${f}, so stopping the whole cluster, or more than ${plural(f, 'replica')} ` +
-    'at once, ends it for good. Give more replicas a persistent footprint, for example usig@process, if it is to last.'
+    `WARNING: ${words} That are more than f = ${f}, so ${how}, or the end of more than ${f} of them at once, ends ` +
+    'the cluster for good. Give more replicas a footprint that continues, for example usig@process, if it is to last.'
   );
 }
 

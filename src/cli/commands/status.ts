@@ -1,7 +1,7 @@
 /** `moiety status`: every replica's own word, the processes of a local cluster, and in words what is wrong. */
 import type { Command } from 'commander';
 import { weakestFootprint } from '../../footprints/strength.ts';
-import { formatMember } from '../component-choice.ts';
+import { afterEndOf, formatMember } from '../component-choice.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, messageOf } from '../failure.ts';
 import { callGatewayJson } from '../gateway-client.ts';
@@ -84,7 +84,7 @@ function rowOf(replica: StatusOfReplica, all: readonly StatusOfReplica[]): (stri
 const HEAD = ['replica', 'process', 'role', 'view', 'sequence', 'height', 'header', 'state', 'lag'];
 
 /** What each replica says about its trusted component. */
-function componentRowOf({ id, tc, process }: StatusOfReplica): (string | number)[] {
+async function componentRowOf({ id, tc, process }: StatusOfReplica): Promise<(string | number)[]> {
   if (tc === undefined) return [id, '-', '-', '-', '-', '-', '-'];
   return [
     id,
@@ -92,7 +92,7 @@ function componentRowOf({ id, tc, process }: StatusOfReplica): (string | number)
     shortDigest(tc.measurement ?? ''),
     tc.tcEpoch ?? '-',
     tc.counter ?? '-',
-    tc.persistent ? 'continues' : 'new component',
+    await afterEndOf(tc.footprint),
     process?.trustedHardening ?? '-',
   ];
 }
@@ -122,10 +122,14 @@ function weakestOf(replicas: readonly StatusOfReplica[]): Weakest | undefined {
   };
 }
 
-function printComponents(replicas: readonly StatusOfReplica[], weakest: Weakest | undefined): void {
+async function printComponents(
+  replicas: readonly StatusOfReplica[],
+  weakest: Weakest | undefined,
+): Promise<void> {
   if (weakest === undefined) return;
   printLine();
-  for (const line of tableLines(COMPONENT_HEAD, replicas.map(componentRowOf))) printLine(line);
+  const rows = await Promise.all(replicas.map(componentRowOf));
+  for (const line of tableLines(COMPONENT_HEAD, rows)) printLine(line);
   printLine(`Weakest footprint: ${weakest.footprint} (replica ${weakest.replicas.join(', ')}).`);
 }
 
@@ -153,7 +157,7 @@ async function status(options: Options): Promise<void> {
       replicas.map((replica) => rowOf(replica, replicas)),
     ))
       printLine(line);
-    printComponents(replicas, weakest);
+    await printComponents(replicas, weakest);
     printLine();
     for (const word of words) printLine(word);
     if (problem !== undefined) printLine(problem.message);

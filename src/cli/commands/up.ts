@@ -15,6 +15,7 @@ import {
   addComponentChoice,
   componentsFor,
   formatMember,
+  memberNames,
   requireUsable,
   volatileMembers,
   volatileWarning,
@@ -30,9 +31,9 @@ import { writeConfigs } from '../supervisor/configs.ts';
 import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
 import { endOrphans, stopComponents } from '../supervisor/orphans.ts';
 import { requireFreePorts } from '../supervisor/ports.ts';
+import { waitUntilReady } from '../supervisor/readiness.ts';
 import { readRunFile, removeRunFile } from '../supervisor/run-file.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
-import type { StatusOfReplica } from '../status-words.ts';
 
 /** Options of `up`. */
 export interface UpOptions {
@@ -46,10 +47,6 @@ export interface UpOptions {
   readonly durability: Durability;
 }
 
-const READY_MS = 60_000;
-const POLL_MS = 50;
-/** Pause between two questions whether the cluster can go on at all. */
-const HALT_POLL_MS = 500;
 /** An `up` that is just ending is waited for. */
 const LOCK_PATIENCE_MS = 3_000;
 
@@ -239,45 +236,6 @@ function printCluster(
   );
 }
 
-/** Why nothing can ever be ordered again, if all replicas that answer say so. */
-async function finalHalt(port: number): Promise<string | undefined> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/v1/status`, {
-      signal: AbortSignal.timeout(6_000),
-    });
-    const { replicas } = (await response.json()) as { replicas: readonly StatusOfReplica[] };
-    const words = replicas
-      .filter(({ reachable }) => reachable !== false)
-      .map(({ waitsFor }) => waitsFor ?? '');
-    return words.length > 0 && words.every((word) => word.startsWith('final halt')) ? words[0] : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Polls `/health`. False if it was not well in time; a sentence if it can never be. */
-async function waitUntilReady(port: number, stopped: AbortSignal): Promise<boolean | string> {
-  const deadline = performance.now() + READY_MS;
-  let askAtMs = performance.now() + HALT_POLL_MS;
-  while (performance.now() < deadline && !stopped.aborted) {
-    try {
-      const signal = AbortSignal.any([stopped, AbortSignal.timeout(6_000)]);
-      const response = await fetch(`http://127.0.0.1:${port}/health`, { signal });
-      await response.arrayBuffer();
-      if (response.ok) return true;
-    } catch {
-      // Not up yet.
-    }
-    if (performance.now() > askAtMs) {
-      const halt = await finalHalt(port);
-      if (halt !== undefined) return halt;
-      askAtMs = performance.now() + HALT_POLL_MS;
-    }
-    await new Promise((done) => setTimeout(done, POLL_MS));
-  }
-  return false;
-}
-
 async function stopAll(supervisor: Supervisor, failed = false): Promise<never> {
   printNote('Stopping …');
   const problems = await supervisor.stop();
@@ -302,8 +260,8 @@ async function up(options: UpOptions): Promise<void> {
   if (options.fresh === true) folder.removeCluster();
   const { replicas, port } = await prepareFolder(folder, options);
   const settings = readClusterFile(folder.cluster);
-  const volatile = options.dev === true ? [] : await volatileMembers(settings);
-  const warning = volatileWarning(settings, volatile);
+  const volatile = options.dev === true ? [] : await volatileMembers(settings, 'orderly');
+  const warning = options.dev === true ? undefined : await volatileWarning(settings);
   if (options.dev === true) printDevelopmentWarning(replicas);
   else if (warning !== undefined) printNote(warning);
   const byzantine = options.byzantine ?? new Map<number, string>();
@@ -349,10 +307,9 @@ async function up(options: UpOptions): Promise<void> {
 
 /** Why this cluster is over, and what is left to do. */
 function haltSentence(settings: ClusterSettings, volatile: readonly number[], words: string): string {
-  const names = volatile.map((id) => `${id} (${formatMember(settings.members[id]!.trusted)})`).join(', ');
   const why =
     volatile.length > settings.f
-      ? ` The trusted components of replicas ${names} are volatile: they ended when the cluster was stopped.`
+      ? ` The trusted components of replicas ${memberNames(settings, volatile)} are volatile: they ended when the cluster was stopped.`
       : '';
   return (
     `The cluster cannot go on, now or later: ${words.replace(/ \(see .*\)$/, '')}.${why} Begin anew with --fresh (which deletes the ` +
