@@ -15,6 +15,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Footprint>>> = {
   vm: async () => (await import('./vm/footprint.ts')).vmFootprint,
   vmm: async () => (await import('./vmm/footprint.ts')).vmmFootprint,
   tpm: async () => (await import('./tpm/footprint.ts')).tpmFootprint,
+  pkcs11: async () => (await import('./pkcs11/footprint.ts')).pkcs11Footprint,
 };
 
 /** Names of all footprints, in that order. */
