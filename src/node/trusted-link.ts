@@ -63,6 +63,11 @@ export class TrustedLink implements TrustedPort {
     this.#probing.unref();
   }
 
+  /** What keeps the component's process inside; undefined where it has none, or is lost. */
+  get hardening(): TrustedConnection['hardening'] {
+    return this.#channel?.hardening;
+  }
+
   call(id: number, request: Uint8Array): void {
     // A call to a lost component gets no answer; the host asks again when it is told that it is back.
     if (!this.#isKnown) return;
