@@ -7,16 +7,14 @@ import { parseArgs } from 'node:util';
 import { Prng } from '../../src/core/prng.ts';
 import { checkLinearizability } from '../../src/sim/linearizability/checker.ts';
 import { keyModel } from '../../src/sim/linearizability/kv-model.ts';
-import { eventually } from '../support/local-cluster.ts';
 import { Nemesis } from './nemesis.ts';
 import { Site } from './site.ts';
+import { converged, lostWrites } from './verdicts.ts';
 import { Workload } from './workload.ts';
 
 const USAGE =
   'usage: npm run test:cluster -- [--seconds N] [--kills N] [--runs N] [--replicas 3|5|7] [--clients N] [--seed N] [--keep]';
 const DEFAULTS = { seconds: 60, kills: 50, runs: 1, replicas: 3, clients: 3, seed: 1 } as const;
-/** How long the cluster may take to be whole again after the last fault. */
-const SETTLE_MS = 90_000;
 
 type Settings = Record<keyof typeof DEFAULTS, number> & { readonly keep: boolean };
 
@@ -42,35 +40,6 @@ function settingsOf(): Settings {
     console.error(`${(error as Error).message}\n${USAGE}`);
     process.exit(2);
   }
-}
-
-/** Every acknowledged write is in exactly one block: the one that was said. */
-async function lostWrites({ client, acknowledged }: Workload): Promise<string[]> {
-  const heights = new Map<string, number[]>();
-  const last = Math.max(0, ...acknowledged.map(({ height }) => height));
-  for (let height = 1; height <= last; height += 1) {
-    const proven = await client.block(height);
-    if (proven === undefined) return [`block ${height} of ${last} is not there`];
-    for (const { id } of proven.block.transactions) heights.set(id, [...(heights.get(id) ?? []), height]);
-  }
-  return acknowledged
-    .filter(({ txId, height }) => heights.get(txId)?.join() !== String(height))
-    .map(
-      ({ txId, height, what }) =>
-        `${what} (${txId.slice(0, 12)}) was acknowledged at height ${height} and is at ${heights.get(txId)?.join() ?? 'none'}`,
-    );
-}
-
-async function converged(workload: Workload, n: number): Promise<number> {
-  return eventually('all replicas at one place', SETTLE_MS, async () => {
-    await workload.client.noop({ timeoutMs: 5_000 }).catch(() => undefined);
-    const seen = await workload.client.status();
-    const places = seen.map((one) => (one.reachable ? `${one.sequence}/${one.headerHash}` : 'unreachable'));
-    const first = seen[0];
-    return places.length === n && new Set(places).size === 1 && first?.reachable === true
-      ? first.sequence
-      : undefined;
-  });
 }
 
 async function once(settings: Settings, seed: number): Promise<{ kills: number; failures: string[] }> {
