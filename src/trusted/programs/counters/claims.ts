@@ -67,7 +67,7 @@ export function moveOf(
   if (!found.ok) return found;
   const { kind, previous, value, aux } = found.claim;
   if (kind !== STATEMENT_KIND.advance && !(independent && kind === STATEMENT_KIND.advanceNoPrevious))
-    return refuse('not a move: any number of such statements can exist for one value');
+    return refuse('not a move: of these there can be many for one value');
   if (found.claim.digest !== digest) return refuse('made for another message');
   if (value === COUNTER_SENTINEL || previous >= value) return refuse('a move goes up');
   const shared = aux === undefined ? {} : { aux };

@@ -10,7 +10,7 @@ import { COUNTER_SENTINEL, STATEMENT_BYTES, STATEMENT_KIND } from '../../contrac
 import type { CounterMove, TrustedRequest } from '../../contract.ts';
 import { decodeStatement, encodeStatement } from '../../statement.ts';
 import { auxOf, moveOf } from '../counters/claims.ts';
-import { advance, certificate, certificates, checkerOf, create, identityOf, nameOf, pinOf, SUITES } from '../counters/counters.testing.ts';
+import { advance, certificate, certificates, checkerOf, create, nameOf, pinOf, SUITES } from '../counters/counters.testing.ts';
 
 const order = counterId(1);
 const message = digestOf('message');
