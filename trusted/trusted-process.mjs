@@ -4,15 +4,15 @@
 import { randomBytes as randomBytes3 } from "node:crypto";
 import {
   chmodSync,
-  closeSync as closeSync3,
+  closeSync as closeSync4,
   existsSync as existsSync2,
   fsyncSync as fsyncSync3,
   mkdirSync,
-  openSync as openSync3,
+  openSync as openSync4,
   readdirSync,
-  readFileSync as readFileSync3,
+  readFileSync as readFileSync4,
   rmSync,
-  statSync,
+  statSync as statSync2,
   writeFileSync as writeFileSync2
 } from "node:fs";
 import { parseArgs } from "node:util";
@@ -426,7 +426,7 @@ function startModule(module, environment) {
 var FOLDER_FILES = {
   state: "state",
   program: "program.json",
-  lock: "lock",
+  lock: "process.lock",
   access: "access",
   pid: "pid",
   socket: "socket",
@@ -463,6 +463,10 @@ var FrameReader = class {
   /** True once a frame was too long or too short: the stream cannot be read any further. */
   get broken() {
     return this.#broken;
+  }
+  /** Whether a frame has begun to come and has not ended. */
+  get isPartial() {
+    return this.#at < this.#bytes.length;
   }
   /** Takes what was read. */
   push(chunk) {
@@ -514,32 +518,41 @@ function programKeyOf(stored) {
     authenticate: (bytes) => sign(null, bytes, privateKey)
   };
 }
+var programServices = {
+  hash: sha256,
+  random: (length) => randomBytes(length),
+  // Since the machine was started: nobody but root can turn it.
+  now: () => Number(process.hrtime.bigint() / 1000000n),
+  check: checkSignature
+};
 function createEnvironment(log, durability, measurement) {
   return {
+    ...programServices,
     measurement,
     persistent: durability !== "memory",
-    hash: sha256,
     key: programKeyOf(log.key),
     records: log.records,
     persist: (record) => {
       log.append(record);
       return true;
     },
-    replaceKey: () => programKeyOf(log.renew()),
-    random: (length) => randomBytes(length),
-    // Since the machine was started: nobody but root can turn it.
-    now: () => Number(process.hrtime.bigint() / 1000000n),
-    check: checkSignature
+    replaceKey: () => programKeyOf(log.renew())
   };
 }
 
 // src/footprints/process/file-lock.ts
-import { DatabaseSync } from "node:sqlite";
 var RETRY_MS = 20;
 var BUSY = 5;
 var held = [];
+function sqlite() {
+  return process.getBuiltinModule?.("node:sqlite");
+}
+function canLockFiles() {
+  return sqlite() !== void 0;
+}
 function tryLock(path) {
-  const file = new DatabaseSync(path, { allowExtension: false });
+  const { DatabaseSync } = sqlite();
+  const file = new DatabaseSync(path);
   try {
     file.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
@@ -559,16 +572,71 @@ async function takeFileLock(path, patienceMs) {
   }
 }
 
+// src/footprints/process/lock.ts
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+var RETRY_MS2 = 20;
+function lockName(folder, token) {
+  const { dev, ino } = statSync(folder, { bigint: true });
+  const digest = createHash("sha256").update(token).update(`${dev}:${ino}`).digest("hex");
+  return `\0moiety-tc-${digest.slice(0, 40)}`;
+}
+function bindName(name) {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", (error) => {
+      if (error.code === "EADDRINUSE") resolve(false);
+      else reject(error);
+    });
+    server.listen(name, () => resolve(true)).unref();
+  });
+}
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+function takeFile(path) {
+  try {
+    const file = openSync(path, "wx", 384);
+    writeSync(file, `${process.pid}
+`);
+    closeSync(file);
+    process.once("exit", () => unlinkSync(path));
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  }
+  const holder = Number.parseInt(readFileSync(path, "utf8"), 10);
+  if (!Number.isInteger(holder) || !isAlive(holder)) unlinkSync(path);
+  return false;
+}
+async function takeLock(folder, token, patienceMs) {
+  const deadline = Date.now() + patienceMs;
+  const name = lockName(folder, token);
+  for (; ; ) {
+    const taken = process.platform === "linux" ? await bindName(name) : takeFile(join(folder, "lock"));
+    if (taken) return true;
+    if (Date.now() >= deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS2));
+  }
+}
+
 // src/footprints/process/program-file.ts
 import { hash as hash2 } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync as closeSync2, existsSync, fsyncSync, openSync as openSync2, readFileSync as readFileSync2, writeFileSync } from "node:fs";
 var FIRST_PROGRAM = "usig";
 var NAME = /^[a-z][a-z0-9-]{0,31}$/;
 function loadModule(modules, program) {
   const file = new URL(`${program}.wasm`, modules);
   if (!NAME.test(program) || !existsSync(file))
     throw new Error(`there is no trusted program "${program}" in this installation`);
-  const bytes = readFileSync(file);
+  const bytes = readFileSync2(file);
   return {
     program,
     measurement: bytesToDigest(hash2("sha256", bytes, "buffer")),
@@ -576,11 +644,11 @@ function loadModule(modules, program) {
   };
 }
 function writeProgramFile({ program, measurement }) {
-  const file = openSync(FOLDER_FILES.program, "w", 384);
+  const file = openSync2(FOLDER_FILES.program, "w", 384);
   writeFileSync(file, `${JSON.stringify({ program, measurement })}
 `);
   fsyncSync(file);
-  closeSync(file);
+  closeSync2(file);
 }
 function moduleOfFolder(modules) {
   if (!existsSync(FOLDER_FILES.program)) {
@@ -590,7 +658,7 @@ function moduleOfFolder(modules) {
   }
   let expected;
   try {
-    expected = JSON.parse(readFileSync(FOLDER_FILES.program, "utf8"));
+    expected = JSON.parse(readFileSync2(FOLDER_FILES.program, "utf8"));
   } catch {
     throw new Error(`${FOLDER_FILES.program} of the trusted component is damaged`);
   }
@@ -604,7 +672,7 @@ function moduleOfFolder(modules) {
 
 // src/footprints/process/server.ts
 import { timingSafeEqual } from "node:crypto";
-import { createServer } from "node:net";
+import { createServer as createServer2 } from "node:net";
 var GREETING_TIMEOUT_MS = 2e3;
 var STRANGERS_MAX = 8;
 var GROUP_REQUESTS_MAX = 64;
@@ -618,6 +686,8 @@ var Caller = class {
   #options;
   #scheduled = false;
   #full = false;
+  /** Something is answered later; what comes after it waits, as answers keep their order. */
+  #waits = false;
   constructor(socket, reader, options) {
     this.#socket = socket;
     this.#reader = reader;
@@ -634,7 +704,7 @@ var Caller = class {
   /** Answers one group; goes on with the rest when others had their turn and the answers could leave. */
   pump() {
     this.#scheduled = false;
-    if (this.#socket.destroyed) return;
+    if (this.#socket.destroyed || this.#waits) return;
     try {
       this.#answerGroup();
     } catch (error) {
@@ -658,6 +728,12 @@ var Caller = class {
         stop = frame.body.length === 1 && frame.body[0] === CHANNEL_KIND.stop;
         continue;
       }
+      const later = this.#options.answerLater?.(frame.body);
+      if (later !== void 0) {
+        this.#waits = true;
+        void this.#answerWhenThere(frame.id, later);
+        break;
+      }
       const answer = encodeFrame(frame.id, this.#options.program.handle(frame.body));
       answers.push(answer);
       bytes += answer.length;
@@ -670,10 +746,20 @@ var Caller = class {
     }
     if (exhausted && !this.#full) this.#socket.resume();
     else this.#socket.pause();
-    if (!exhausted && !this.#full) {
+    if (!exhausted && !this.#full && !this.#waits) {
       this.#scheduled = true;
       setImmediate(() => this.pump());
     }
+  }
+  async #answerWhenThere(id, later) {
+    try {
+      const answer = await later;
+      if (!this.#socket.destroyed) this.#socket.write(encodeFrame(id, answer));
+    } catch (error) {
+      this.#options.onFatal(error);
+    }
+    this.#waits = false;
+    this.pump();
   }
 };
 function serveProgram(path, options) {
@@ -727,7 +813,7 @@ function serveProgram(path, options) {
     });
   };
   return new Promise((resolve, reject) => {
-    const server = createServer(onConnection);
+    const server = createServer2(onConnection);
     server.once("error", reject);
     server.listen(path, () => resolve(server));
   });
@@ -740,8 +826,8 @@ function isGreeting(id, body, token) {
 
 // src/footprints/process/state-log.ts
 import { hash as hash3, randomBytes as randomBytes2 } from "node:crypto";
-import { closeSync as closeSync2, fdatasyncSync, fsyncSync as fsyncSync2, openSync as openSync2, readFileSync as readFileSync2, renameSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync as closeSync3, fdatasyncSync, fsyncSync as fsyncSync2, openSync as openSync3, readFileSync as readFileSync3, renameSync, writeSync as writeSync2 } from "node:fs";
+import { join as join2 } from "node:path";
 var DURABILITIES = ["fsync", "os", "memory"];
 var StateDamage = class extends Error {
   name = "StateDamage";
@@ -760,14 +846,14 @@ function freshKey() {
 }
 function currentBootId() {
   try {
-    return checkOf(readFileSync2("/proc/sys/kernel/random/boot_id"));
+    return checkOf(readFileSync3("/proc/sys/kernel/random/boot_id"));
   } catch {
     return Buffer.alloc(16);
   }
 }
 function writeAll(file, bytes, at) {
   let done = 0;
-  while (done < bytes.length) done += writeSync(file, bytes, done, bytes.length - done, at + done);
+  while (done < bytes.length) done += writeSync2(file, bytes, done, bytes.length - done, at + done);
 }
 function encodeHeader(header) {
   const bytes = Buffer.alloc(HEADER_BYTES);
@@ -870,14 +956,14 @@ var StateLog = class _StateLog {
   static create(folder) {
     const log = new _StateLog(folder, "fsync", 1, freshKey(), []);
     log.#replaceFile("fsync");
-    closeSync2(log.#file);
+    closeSync3(log.#file);
   }
   /**
    * Reads the state in `folder`. Throws StateDamage if it is damaged. If values may be missing at its end (written
    * without sync and not closed in order), the key is renewed first. `begin` must come before the first `append`.
    */
   static open(folder, durability, keep) {
-    const file = readFileSync2(join(folder, "state"));
+    const file = readFileSync3(join2(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
       throw new StateDamage(
@@ -930,20 +1016,20 @@ var StateLog = class _StateLog {
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew() {
     this.#pending = [];
-    const oldFile = openSync2(join(this.#folder, "state"), "r+");
+    const oldFile = openSync3(join2(this.#folder, "state"), "r+");
     this.#key = freshKey();
     this.#kept = [];
     this.#replaceFile(this.#durability);
     writeAll(oldFile, Buffer.alloc(HEADER_BYTES), 0);
     fsyncSync2(oldFile);
-    closeSync2(oldFile);
+    closeSync3(oldFile);
     return this.#key;
   }
   /** Closes in order: everything is durable afterwards, in every mode. */
   close() {
     this.flush();
     if (this.#durability !== "fsync") this.#replaceFile("fsync");
-    closeSync2(this.#file);
+    closeSync3(this.#file);
   }
   #nextRecord(payload, synced) {
     const record = encodeRecord(payload, { index: this.#index, synced, link: this.#link });
@@ -966,16 +1052,16 @@ var StateLog = class _StateLog {
     ]);
     this.#at = content.length;
     this.#end = Math.max(FILE_BYTES, content.length + FILE_BYTES / 2);
-    const aside = join(this.#folder, "state.new");
-    const file = openSync2(aside, "w", 384);
+    const aside = join2(this.#folder, "state.new");
+    const file = openSync3(aside, "w", 384);
     writeAll(file, content, 0);
     writeAll(file, Buffer.alloc(this.#end - this.#at), this.#at);
     fsyncSync2(file);
-    renameSync(aside, join(this.#folder, "state"));
-    const folder = openSync2(this.#folder, "r");
+    renameSync(aside, join2(this.#folder, "state"));
+    const folder = openSync3(this.#folder, "r");
     fsyncSync2(folder);
-    closeSync2(folder);
-    if (this.#file >= 0) closeSync2(this.#file);
+    closeSync3(folder);
+    if (this.#file >= 0) closeSync3(this.#file);
     this.#file = file;
   }
 };
@@ -991,7 +1077,7 @@ var MODULES = new URL("./", import.meta.url);
 function assertPrivate(folder) {
   if (!existsSync2(folder))
     throw new Refusal(`there is no folder ${folder}; make the component with --create`);
-  const { mode, uid } = statSync(folder);
+  const { mode, uid } = statSync2(folder);
   if ((mode & 63) !== 0) throw new Refusal(`${folder} is open to others; run: chmod 700 ${folder}`);
   if (process.getuid !== void 0 && uid !== process.getuid())
     throw new Refusal(`${folder} belongs to another user`);
@@ -1008,10 +1094,10 @@ function create(folder, name) {
   if (readdirSync(folder).length > 0)
     throw new Refusal(`${folder} is not empty; a trusted component is never overwritten`);
   process.chdir(folder);
-  const access = openSync3(FOLDER_FILES.access, "wx", 384);
+  const access = openSync4(FOLDER_FILES.access, "wx", 384);
   writeFileSync2(access, randomBytes3(TOKEN_BYTES));
   fsyncSync3(access);
-  closeSync3(access);
+  closeSync4(access);
   writeProgramFile(found);
   StateLog.create(".");
   const log = StateLog.open(".", "fsync", RECENT_DEPTH);
@@ -1021,7 +1107,7 @@ function create(folder, name) {
   log.close();
 }
 function readToken() {
-  const token = readFileSync3(FOLDER_FILES.access);
+  const token = readFileSync4(FOLDER_FILES.access);
   if (token.length !== TOKEN_BYTES) throw new Refusal("the access token is damaged; make it anew (32 bytes)");
   return token;
 }
@@ -1035,9 +1121,14 @@ function say(text) {
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} ${text}
 `);
 }
+async function claimFolder(token) {
+  const isLocked = !canLockFiles() || await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS);
+  if (!isLocked || !await takeLock(".", token, LOCK_PATIENCE_MS))
+    throw new Refusal("another process serves this trusted component already");
+}
 function outerPid(hardening) {
   if (hardening === "none") return process.pid;
-  const pid = Number.parseInt(readFileSync3(0, "latin1"), 10);
+  const pid = Number.parseInt(readFileSync4(0, "latin1"), 10);
   if (!Number.isSafeInteger(pid) || pid <= 1) throw new Refusal("it was not told its process id");
   return pid;
 }
@@ -1046,8 +1137,7 @@ async function serve({ folder, durability, lingerMs, hardening }) {
   assertPrivate(folder);
   process.chdir(folder);
   const token = readToken();
-  if (!await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS))
-    throw new Refusal("another process serves this trusted component already");
+  await claimFolder(token);
   const found = moduleOfFolder(MODULES);
   const log = StateLog.open(".", durability, RECENT_DEPTH);
   const program = startProgram(log, durability, found);

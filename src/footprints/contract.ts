@@ -15,6 +15,8 @@ export interface TrustedConnection {
   onClose(listener: (reason: string) => void): void;
   /** Gives the connection up; the component itself lives on where it outlives its replica. */
   close(): void;
+  /** What keeps a process of the component inside, where it has one. */
+  readonly hardening?: 'bubblewrap' | 'none';
 }
 
 /** Something of the machine that a footprint needs and does not find. */
@@ -35,6 +37,11 @@ export interface FootprintOptions {
   readonly argument: string;
   /** How records are kept before a certificate leaves. Default `fsync`. */
   readonly durability?: 'fsync' | 'os' | 'memory';
+  /**
+   * Whether a process of the component is locked in (bubblewrap, seccomp): `auto` where that can be done here,
+   * `required` or not at all, `off` never. Default `auto`.
+   */
+  readonly hardening?: 'required' | 'auto' | 'off';
 }
 
 /** One footprint. */

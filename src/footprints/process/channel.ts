@@ -7,7 +7,7 @@
 export const FOLDER_FILES = {
   state: 'state',
   program: 'program.json',
-  lock: 'lock',
+  lock: 'process.lock',
   access: 'access',
   pid: 'pid',
   socket: 'socket',
@@ -86,6 +86,11 @@ export class FrameReader {
   /** True once a frame was too long or too short: the stream cannot be read any further. */
   get broken(): boolean {
     return this.#broken;
+  }
+
+  /** Whether a frame has begun to come and has not ended. */
+  get isPartial(): boolean {
+    return this.#at < this.#bytes.length;
   }
 
   /** Takes what was read. */

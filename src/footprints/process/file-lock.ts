@@ -1,9 +1,9 @@
 /**
- * One process per folder, whatever namespaces they live in: an exclusive lock of the kernel on a file in the folder,
- * taken back when its process ends, however it ends. Node offers no such lock but the one of its SQLite, on an empty
- * database that is never written.
+ * An exclusive lock of the kernel on a file, which holds between all namespaces and is taken back when its process
+ * ends, however it ends. Node offers no such lock but the one of its SQLite (since 22.5), here on an empty database that
+ * is never written.
  */
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 
 const RETRY_MS = 20;
 /** SQLITE_BUSY. */
@@ -12,8 +12,18 @@ const BUSY = 5;
 /** Held as long as the process lives: a lock that is collected is given back. */
 const held: DatabaseSync[] = [];
 
+function sqlite(): typeof import('node:sqlite') | undefined {
+  return process.getBuiltinModule?.('node:sqlite');
+}
+
+/** Whether this runtime can lock files. */
+export function canLockFiles(): boolean {
+  return sqlite() !== undefined;
+}
+
 function tryLock(path: string): boolean {
-  const file = new DatabaseSync(path, { allowExtension: false });
+  const { DatabaseSync } = sqlite()!;
+  const file = new DatabaseSync(path);
   try {
     file.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
@@ -25,7 +35,10 @@ function tryLock(path: string): boolean {
   return true;
 }
 
-/** Locks a file, which is made if there is none; false if another process still has it after `patienceMs`. */
+/**
+ * Locks a file, which is made if there is none; false if another process still has it after `patienceMs`. Only where
+ * `canLockFiles`.
+ */
 export async function takeFileLock(path: string, patienceMs: number): Promise<boolean> {
   const deadline = Date.now() + patienceMs;
   for (;;) {

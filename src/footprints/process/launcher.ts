@@ -9,6 +9,7 @@ import type { TrustedRegistration } from '../../core/config.ts';
 import type { Digest } from '../../core/types.ts';
 import { registrationOf } from '../../trusted/client.ts';
 import { decodeTrustedResponse } from '../../trusted/frames.ts';
+import type { FootprintOptions } from '../contract.ts';
 import { FOLDER_FILES } from './channel.ts';
 import { connectTrustedProcess, openSocket, TrustedProcessError } from './connect.ts';
 import type { ProcessConnection } from './connect.ts';
@@ -24,11 +25,16 @@ const RETRY_MS = 20;
 const LOG_BYTES_MAX = 256 * 1024;
 const OUTPUT_BYTES_MAX = 4 * 1024;
 
+/** Whether the process is locked in: where it can be, in any case (else it is not started), or not. */
+export type Hardening = NonNullable<FootprintOptions['hardening']>;
+
 /** How a trusted process is to be started. */
 export interface TrustedProcessOptions {
   readonly folder: string;
   /** Default `fsync`. */
   readonly durability?: Durability;
+  /** Default `auto`. */
+  readonly hardening?: Hardening;
   /** Ends after this time without a caller, its state being durable; 0 = never. Default ten minutes. */
   readonly lingerMs?: number;
   /** Default: the built carrier that belongs to this package. Modules lie beside it. */
@@ -129,8 +135,9 @@ function firstLine(child: ChildProcess): Promise<string> {
  */
 export async function createTrustedFolder(
   folder: string,
-  program: string = FIRST_PROGRAM,
+  options: { readonly program?: string; readonly hardening?: Hardening } = {},
 ): Promise<TrustedRegistration> {
+  const program = options.program ?? FIRST_PROGRAM;
   const line = await firstLine(launch({ folder }, ['--create', '--program', program], 'ignore'));
   const bytes = hexToBytes(line);
   const response = bytes === undefined ? undefined : decodeTrustedResponse(bytes);
@@ -197,7 +204,7 @@ export async function openTrustedProcess(options: TrustedProcessOptions): Promis
 }
 
 /** `usig-process.mjs`: a process of before that still runs. */
-const CARRIER_NAMES = /[\\/](trusted|usig)-process\.mjs$/;
+const CARRIER_NAMES = /[\\/](trusted|usig|tpm|pkcs11)-process\.mjs$/;
 
 function isServing(pid: number, folder: string): boolean {
   try {

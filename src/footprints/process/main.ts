@@ -26,7 +26,8 @@ import { startModule } from '../../trusted/module.ts';
 import { FOLDER_FILES, HARDENINGS, TOKEN_BYTES } from './channel.ts';
 import type { HardeningState } from './channel.ts';
 import { createEnvironment } from './environment.ts';
-import { takeFileLock } from './file-lock.ts';
+import { canLockFiles, takeFileLock } from './file-lock.ts';
+import { takeLock } from './lock.ts';
 import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
 import type { MeasuredModule } from './program-file.ts';
 import { serveProgram } from './server.ts';
@@ -98,6 +99,16 @@ function say(text: string): void {
   process.stderr.write(`${new Date().toISOString()} ${text}\n`);
 }
 
+/**
+ * No other process serves this folder, in whichever namespaces it lives. The second lock is the one of processes whose
+ * runtime cannot lock files.
+ */
+async function claimFolder(token: Uint8Array): Promise<void> {
+  const isLocked = !canLockFiles() || (await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS));
+  if (!isLocked || !(await takeLock('.', token, LOCK_PATIENCE_MS)))
+    throw new Refusal('another process serves this trusted component already');
+}
+
 /** How a folder is to be served. */
 interface ServeOptions {
   readonly folder: string;
@@ -119,8 +130,7 @@ async function serve({ folder, durability, lingerMs, hardening }: ServeOptions):
   assertPrivate(folder);
   process.chdir(folder);
   const token = readToken();
-  if (!(await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS)))
-    throw new Refusal('another process serves this trusted component already');
+  await claimFolder(token);
   const found = moduleOfFolder(MODULES);
   const log = StateLog.open('.', durability, RECENT_DEPTH);
   const program = startProgram(log, durability, found);
