@@ -61,7 +61,7 @@ export function machineArguments(options: MachineOptions): readonly string[] {
     ...['-no-user-config', '-nodefaults', '-display', 'none', '-monitor', 'none', '-no-reboot'],
     ...['-kernel', image.kernel, '-initrd', image.archive, '-append', `${KERNEL_WORDS}${linger}`],
     ...['-device', 'virtio-serial-pci'],
-    ...(behind === undefined ? [] : port('trusted', `path=${behind},server=off`)),
+    ...(behind === undefined ? [] : port('trusted', `path=${behind},server=off,reconnect=1`)),
     ...port('caller', `path=${FOLDER_FILES.socket},server=on,wait=off`),
     ...['-object', 'rng-builtin,id=chance', '-device', 'virtio-rng-pci,rng=chance'],
     ...['-pidfile', FOLDER_FILES.pid],
