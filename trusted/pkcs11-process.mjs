@@ -629,7 +629,7 @@ function moduleOfFolder(modules) {
 // src/footprints/process/server.ts
 import { timingSafeEqual } from "node:crypto";
 import { createServer } from "node:net";
-var GREETING_TIMEOUT_MS = 2e3;
+var GREETING_TIMEOUT_MS = 2e4;
 var STRANGERS_MAX = 8;
 var GROUP_REQUESTS_MAX = 64;
 var GROUP_ANSWER_BYTES = 512 * 1024;

@@ -19,7 +19,8 @@ import {
 } from './channel.ts';
 import type { Welcome } from './channel.ts';
 
-const GREETING_TIMEOUT_MS = 2_000;
+/** The monitor of a virtual machine is connected before its guest has booted (footprint vmm). */
+const GREETING_TIMEOUT_MS = 20_000;
 /** Connections that have not shown the token, at most. */
 const STRANGERS_MAX = 8;
 /** Requests that share one sync, at most; also bounds the time until a new caller is heard. */
