@@ -101,12 +101,6 @@ u32 Z_envZ_check(struct Z_env_instance_t *env, u32 public, u32 at, u32 length, u
   return crypto_sign_verify_detached(seal, memory_at(at, length), length, by) == 0;
 }
 
-u32 Z_envZ_unseal(struct Z_env_instance_t *env, u32 at, u32 length, u32 out) {
-  (void)env, (void)at, (void)length, (void)out;
-  /* No envelope is ever encrypted to a key that is gone with the machine. */
-  return (u32)-1;
-}
-
 static void start_program(void) {
   wasm_rt_init();
   Z_program_init_module();

@@ -246,6 +246,4 @@ export interface ProgramEnvironment {
   now?(): number;
   /** Whether `authenticator` is the Ed25519 signature of `publicKey` over the bytes. */
   check?(publicKey: Uint8Array, bytes: Uint8Array, authenticator: Uint8Array): boolean;
-  /** Opens an envelope that was encrypted to this component; undefined if it is none. */
-  unseal?(envelope: Uint8Array): Uint8Array | undefined;
 }

@@ -84,10 +84,6 @@ class ModuleProgram implements TrustedProgram {
       now: () => environment.now!(),
       check: (publicKey: number, at: number, length: number, authenticator: number) =>
         environment.check!(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0,
-      unseal: (at: number, length: number, out: number) => {
-        const content = environment.unseal?.(view(at, length));
-        return content === undefined ? -1 : put(out, content);
-      },
     };
     const instance = new wasm.Instance(module, { env });
     this.#exports = instance.exports as ModuleExports;

@@ -3,8 +3,6 @@
  * disk that can be full and a power cut at any record. The same seed and calls give the same bytes.
  */
 import {
-  createCipheriv,
-  createDecipheriv,
   createHash,
   createHmac,
   createPrivateKey,
@@ -147,23 +145,6 @@ export class TestComponent {
     return true;
   }
 
-  /** An envelope that this component, and no other, opens by `unseal`. */
-  envelope(content: Uint8Array): Uint8Array {
-    const cipher = createCipheriv('aes-256-gcm', this.#secret('envelope'), new Uint8Array(12));
-    const body = Buffer.concat([cipher.update(content), cipher.final()]);
-    return new Uint8Array(Buffer.concat([cipher.getAuthTag(), body]));
-  }
-
-  #unseal(envelope: Uint8Array): Uint8Array | undefined {
-    try {
-      const cipher = createDecipheriv('aes-256-gcm', this.#secret('envelope'), new Uint8Array(12));
-      cipher.setAuthTag(envelope.subarray(0, 16));
-      return new Uint8Array(Buffer.concat([cipher.update(envelope.subarray(16)), cipher.final()]));
-    } catch {
-      return undefined;
-    }
-  }
-
   #secret(use: string): Uint8Array {
     return sha256(`test component/${this.#options.seed ?? 0}/${this.#generation}/${use}`);
   }
@@ -236,7 +217,6 @@ export class TestComponent {
       },
       now: () => (this.clockMs += this.tickMs),
       check: (publicKey, bytes, authenticator) => checkSignature(bytesToHex(publicKey), bytes, authenticator),
-      unseal: (envelope) => this.#unseal(envelope),
     };
   }
 }

@@ -1,9 +1,9 @@
 // @ts-nocheck AssemblyScript has other types; its own compiler checks them.
 // TrInc: counters that go to any greater value. Each certificate shows the value before, so intervals tile and a gap
 // shows. A counter can be given the key of a session before it first moves: its certificates are MACs under that key
-// then, which other members of the session have checked inside their own components. The key comes in an envelope that
-// was encrypted to this component; the envelope is what is kept, so the key itself is never outside of this memory.
-import { epochAt, writeDone } from './lib/component';
+// then, which other members of the session have checked inside their own components. The key comes in an envelope to
+// this component; the envelope is what is kept, so the key itself is never outside of this memory.
+import { authenticateTo, KIND_PLAIN, setStatement, statementAt, writeDone } from './lib/component';
 import {
   answerAdvance,
   answerClose,
@@ -39,11 +39,11 @@ import {
   valueOf,
   writeImage,
 } from './lib/counters';
+import { envelopeKey, ENVELOPE_BYTES, openEnvelope } from './lib/envelope';
 import {
   BAD_AUTH,
   BAD_REQUEST,
   EXISTS,
-  fail,
   MODE,
   OP_ADVANCE,
   OP_CLOSE,
@@ -61,14 +61,14 @@ import {
   STATEMENT_BYTES,
   take,
   takenLength,
-  writeBytes,
   writeError,
+  writeRaw,
   written,
   writeU32,
   writeU8,
 } from './lib/frames';
-import { unseal } from './lib/host';
-import { equal32, loadMacKey, saveMacKey, setMacKey } from './lib/sha256';
+import { putName } from './lib/secret';
+import { equal32, loadMacKey, saveMacKey, setMacKey, sha256 } from './lib/sha256';
 
 export { input, inputBytes, output } from './lib/counters';
 
@@ -77,51 +77,47 @@ const NUMBER: i32 = 1;
 /** Codes of `extension`. */
 const IMPORT_SESSION: i32 = 1;
 const CHECK_SESSION: i32 = 2;
+const ENVELOPE_KEY: i32 = 3;
 
-/** Envelopes as they are kept: count (8), then length (8) | envelope (192) of each. They follow the image. */
+/** Envelopes as they are kept: count (8), then the envelopes. They follow the image. */
 const SESSIONS_MAX: i32 = 16;
-const ENVELOPE_BYTES_MAX: i32 = 192;
-const SLOT_BYTES: usize = 8 + 192;
-const ENVELOPES_BYTES: i32 = 8 + 16 * 200;
-const ENVELOPES: usize = memory.data(8 + 16 * 200);
+const ENVELOPES_BYTES: i32 = 8 + 16 * 104;
+const ENVELOPES: usize = memory.data(8 + 16 * 104);
 /** Keys of the sessions as they are used. */
 const KEYS: usize = memory.data(16 * 64);
 const OWN_KEY: usize = memory.data(64);
 const TAG: usize = memory.data(32);
-
-/** Content of an envelope: "tc-session-v1" (13) | tcEpoch (8) | id of the counter (8) | key (32). */
-const CONTENT_BYTES: i32 = 61;
-const CONTENT: usize = memory.data(192);
-const CONTENT_NAME: string = 'tc-session-v1';
+/** Content of an envelope: id of the counter (8) | key (32). */
+const CONTENT: usize = memory.data(64);
+const WORK: usize = memory.data(64);
 
 export function start(length: i32): i32 {
   useSessions(KEYS, SESSIONS_MAX);
   return begin(length, NUMBER);
 }
 
+function slotOf(session: i32): usize {
+  return ENVELOPES + 8 + <usize>(session - 1) * <usize>ENVELOPE_BYTES;
+}
+
 /** Opens an envelope for a counter and lays its key as that of the `session`-th session. */
-function adoptSession(id: u64, envelope: usize, length: i32, session: i32): bool {
-  let good = unseal(envelope, length, CONTENT) == CONTENT_BYTES;
-  for (let index: i32 = 0; index < 13; index++)
-    good = good && <i32>load<u8>(CONTENT + index) == CONTENT_NAME.charCodeAt(index);
-  good = good && load<u64>(CONTENT + 13) == load<u64>(epochAt()) && load<u64>(CONTENT + 21) == id;
+function adoptSession(id: u64, envelope: usize, session: i32): bool {
+  const good = openEnvelope(envelope, CONTENT) && load<u64>(CONTENT) == id;
   if (good) {
     saveMacKey(OWN_KEY);
-    setMacKey(CONTENT + 29, 32);
+    setMacKey(CONTENT + 8, 32);
     saveMacKey(KEYS + 64 * <usize>(session - 1));
     loadMacKey(OWN_KEY);
     memory.fill(OWN_KEY, 0, 64);
   }
-  memory.fill(CONTENT, 0, 192);
+  memory.fill(CONTENT, 0, 64);
   return good;
 }
 
 /** Keeps an envelope in memory and gives its counter the key. */
-function applySession(counter: usize, envelope: usize, length: i32, session: i32): void {
-  const slot = ENVELOPES + 8 + <usize>(session - 1) * SLOT_BYTES;
+function applySession(counter: usize, envelope: usize, session: i32): void {
   store<u64>(ENVELOPES, <u64>session);
-  store<u64>(slot, <u64>length);
-  memory.copy(slot + 8, envelope, length);
+  memory.copy(slotOf(session), envelope, ENVELOPE_BYTES);
   setSession(counter, session);
 }
 
@@ -135,13 +131,12 @@ export function restore(length: i32): i32 {
 
 function restoreSession(): bool {
   const id = readObject();
-  const envelope = readBytes(ENVELOPE_BYTES_MAX);
-  const length = takenLength();
+  const envelope = take(ENVELOPE_BYTES);
   const session = <i32>load<u64>(ENVELOPES) + 1;
   const counter = find(id);
   if (!readDone() || counter == 0 || session > SESSIONS_MAX) return false;
-  if (!adoptSession(id, envelope, length, session)) return false;
-  applySession(counter, envelope, length, session);
+  if (!adoptSession(id, envelope, session)) return false;
+  applySession(counter, envelope, session);
   return true;
 }
 
@@ -149,12 +144,8 @@ function restoreSession(): bool {
 function restoreSessions(): bool {
   const count = load<u64>(ENVELOPES);
   if (count > <u64>SESSIONS_MAX || lastSession() != <i32>count) return false;
-  for (let session: i32 = 1; session <= <i32>count; session++) {
-    const slot = ENVELOPES + 8 + <usize>(session - 1) * SLOT_BYTES;
-    const length = load<u64>(slot);
-    if (length > <u64>ENVELOPE_BYTES_MAX) return false;
-    if (!adoptSession(idOfSession(session), slot + 8, <i32>length, session)) return false;
-  }
+  for (let session: i32 = 1; session <= <i32>count; session++)
+    if (!adoptSession(idOfSession(session), slotOf(session), session)) return false;
   return true;
 }
 
@@ -162,8 +153,8 @@ export function image(): i32 {
   return writeImage(ENVELOPES, ENVELOPES_BYTES);
 }
 
-/** Body: id of the counter (8) | envelope. Once for a counter, before it moves. */
-function importSession(body: usize, length: i32): void {
+/** Body: id of the counter (8) | envelope (104). Once for a counter, before it moves. */
+function importSession(body: usize): void {
   const id = load<u64>(body);
   const envelope = body + 8;
   const counter = findOpen(id);
@@ -172,14 +163,29 @@ function importSession(body: usize, length: i32): void {
   if (valueOf(counter) != 0) return writeError(MODE, 'the counter has moved under its own key');
   const session = <i32>load<u64>(ENVELOPES) + 1;
   if (session > SESSIONS_MAX) return writeError(QUOTA, 'no room for another session key');
-  if (length - 8 > ENVELOPE_BYTES_MAX || !adoptSession(id, envelope, length - 8, session))
-    return writeError(BAD_AUTH, 'no session key for this counter and tcEpoch is in the envelope');
+  if (!adoptSession(id, envelope, session))
+    return writeError(BAD_AUTH, 'the envelope has no session key for this component and counter');
   beginRecord(RECORD_OWN);
-  store<u64>(reserve(8), id);
-  writeBytes(envelope, length - 8);
+  writeRaw(body, 8 + ENVELOPE_BYTES);
   if (!keepRecord()) return;
-  applySession(counter, envelope, length - 8, session);
+  applySession(counter, envelope, session);
   writeDone();
+}
+
+/** The key to which envelopes are made, and a PLAIN statement about SHA-256("tc-envelope-key-v1" | key). */
+function answerEnvelopeKey(): void {
+  writeU8(OP_EXTENSION);
+  writeU8(ENVELOPE_KEY);
+  const length = reserve(4);
+  const start = reserve(32);
+  envelopeKey(start);
+  const named = putName('tc-envelope-key-v1', WORK);
+  memory.copy(WORK + named, start, 32);
+  sha256(WORK, named + 32, TAG);
+  setStatement(KIND_PLAIN, 0, 0, 0, TAG);
+  writeRaw(statementAt(), STATEMENT_BYTES);
+  reserve(authenticateTo(statementAt(), STATEMENT_BYTES, reserve(0)));
+  store<u32>(length, bswap<u32>(<u32>(reserve(0) - start)));
 }
 
 /** Body: id of an own counter (8) | statement (136) | MAC (32). The right MAC stays in here. */
@@ -199,12 +205,13 @@ function checkSession(body: usize): void {
 
 function extension(): void {
   const code = readU8();
-  const body = readBytes(4096);
+  const body = readBytes(256);
   const length = takenLength();
-  if (code == IMPORT_SESSION ? length <= 8 : code != CHECK_SESSION || length != 8 + STATEMENT_BYTES + 32) fail();
-  if (!mayAnswer(readDone())) return;
-  if (code == IMPORT_SESSION) importSession(body, length);
-  else checkSession(body);
+  if (code == IMPORT_SESSION) {
+    if (mayAnswer(readDone() && length == 8 + ENVELOPE_BYTES)) importSession(body);
+  } else if (code == CHECK_SESSION) {
+    if (mayAnswer(readDone() && length == 8 + STATEMENT_BYTES + 32)) checkSession(body);
+  } else if (mayAnswer(readDone() && code == ENVELOPE_KEY && length == 0)) answerEnvelopeKey();
 }
 
 /** Answers the request of `length` bytes at INPUT; gives the length of the answer at OUTPUT. */

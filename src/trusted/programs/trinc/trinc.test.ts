@@ -1,24 +1,40 @@
 /** TrInc's session keys: MACs that only members of the session can have checked, and attacks on that. */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
-import type { TcEpoch } from '../../../core/types.ts';
 import { META_OBJECT_ID } from '../../conformance/counter-model.ts';
 import { counterId } from '../../conformance/counters.ts';
-import { digestOf, TestComponent } from '../../conformance/environment.testing.ts';
+import { digestOf, sha256, TestComponent } from '../../conformance/environment.testing.ts';
 import type { TrustedCertificate, TrustedResponse } from '../../contract.ts';
 import { closedOf, moveOf, statusOf } from '../counters/claims.ts';
 import type { CheckSeal } from '../counters/claims.ts';
 import { advance, certificate, certificates, checkerOf, create, identityOf, nameOf, pinOf, SUITES } from '../counters/counters.testing.ts';
-import { checkSessionBody, importSessionBody, sessionContent, TRINC_EXTENSION } from './session.ts';
+import { checkSessionBody, envelopeKeyOf, importSessionBody, isYes, sealSessionKey, TRINC_EXTENSION } from './session.ts';
 
 const stream = counterId(1);
 const session = new Uint8Array(32).fill(0x5e);
+const hmac = (key: Uint8Array, bytes: Uint8Array): Uint8Array =>
+  new Uint8Array(createHmac('sha256', key).update(bytes).digest());
 const message = digestOf('message');
 
-function importKey(component: TestComponent, objectId: string, key: Uint8Array, tcEpoch?: TcEpoch): TrustedResponse {
-  const content = sessionContent(tcEpoch ?? identityOf(component).tcEpoch, objectId, key);
-  return importEnvelope(component, objectId, component.envelope(content));
+/** DER that stands before the 32 bytes of an X25519 public key. */
+const X25519_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
+
+/** The administrator's side: asks for the component's key and makes an envelope to it. */
+function envelopeFor(component: TestComponent, objectId: string, key: Uint8Array): Uint8Array {
+  const answer = component.ask({ op: 'extension', code: TRINC_EXTENSION.envelopeKey, body: new Uint8Array(0) });
+  assert.ok(answer.op === 'extension', nameOf(answer));
+  const envelopeKey = envelopeKeyOf(sha256, identityOf(component), answer.body, checkerOf(component));
+  assert.ok(envelopeKey !== undefined);
+  const own = generateKeyPairSync('x25519');
+  const theirs = createPublicKey({ key: Buffer.concat([X25519_PREFIX, envelopeKey]), format: 'der', type: 'spki' });
+  const shared = new Uint8Array(diffieHellman({ privateKey: own.privateKey, publicKey: theirs }));
+  const publicKey = new Uint8Array(own.publicKey.export({ format: 'der', type: 'spki' }).subarray(12));
+  return sealSessionKey(hmac, { envelopeKey, publicKey, shared, objectId, sessionKey: key });
+}
+
+function importKey(component: TestComponent, objectId: string, key: Uint8Array): TrustedResponse {
+  return importEnvelope(component, objectId, envelopeFor(component, objectId, key));
 }
 
 function importEnvelope(component: TestComponent, objectId: string, envelope: Uint8Array): TrustedResponse {
@@ -29,7 +45,7 @@ function isOfSession(reader: TestComponent, certificateBytes: TrustedCertificate
   const body = checkSessionBody(stream, certificateBytes);
   const answer = reader.ask({ op: 'extension', code: TRINC_EXTENSION.checkSession, body });
   assert.ok(answer.op === 'extension', nameOf(answer));
-  return answer.body[0] === 1;
+  return isYes(answer.body);
 }
 
 function member(seed: number, key: Uint8Array = session, suite: 'ed25519' | 'hmac-sha256' = 'ed25519'): TestComponent {
@@ -81,26 +97,44 @@ test('a session key survives restarts and images, and is never among what is kep
   }
 });
 
-test('envelopes of others, of another counter or tcEpoch, damaged or too long ones are refused', () => {
+test('envelopes to others, for another counter or tcEpoch, damaged or of another length are refused', () => {
   const author = new TestComponent({ program: 'trinc' });
   const other = new TestComponent({ program: 'trinc', seed: 2 });
+  const before = envelopeFor(author, stream, session);
+  author.ask({ op: 'renew' });
   author.ask(create(stream));
-  const { tcEpoch } = identityOf(author);
-  const content = sessionContent(tcEpoch, stream, session);
+  const good = envelopeFor(author, stream, session);
+  const flips = Array.from({ length: good.length }, (_, index) =>
+    good.map((byte, at) => (at === index ? byte ^ 0x10 : byte)),
+  );
   for (const envelope of [
-    other.envelope(content),
-    author.envelope(sessionContent(tcEpoch, counterId(2), session)),
-    author.envelope(sessionContent('ff'.repeat(8) as TcEpoch, stream, session)),
-    author.envelope(content.subarray(1)),
-    author.envelope(Uint8Array.from([...content, 0])),
-    author.envelope(new Uint8Array(61)),
-    author.envelope(new Uint8Array(2000)),
-    content,
-    new Uint8Array(1),
+    before,
+    envelopeFor(other, stream, session),
+    envelopeFor(author, counterId(2), session),
+    // The public key zero, of small order, would make what is shared known to everybody.
+    good.map((byte, index) => (index < 32 ? 0 : byte)),
+    ...flips,
   ])
     assert.equal(nameOf(importEnvelope(author, stream, envelope)), 'BAD_AUTH');
-  assert.equal(author.kept, 1);
-  assert.equal(importEnvelope(author, stream, author.envelope(content)).op, 'done');
+  for (const envelope of [good.subarray(1), Uint8Array.from([...good, 0]), new Uint8Array(0)])
+    assert.equal(nameOf(importEnvelope(author, stream, envelope)), 'BAD_REQUEST');
+  assert.equal(author.records.length, 1);
+  assert.equal(importEnvelope(author, stream, good).op, 'done');
+});
+
+test('a key for envelopes that the host made up is not taken', () => {
+  const author = new TestComponent({ program: 'trinc' });
+  const answer = author.ask({ op: 'extension', code: TRINC_EXTENSION.envelopeKey, body: new Uint8Array(0) });
+  assert.ok(answer.op === 'extension');
+  const identity = identityOf(author);
+  const check = checkerOf(author);
+  assert.ok(envelopeKeyOf(sha256, identity, answer.body, check) !== undefined);
+  for (const index of [0, 31, 32 + 70, 32 + 136]) {
+    const forged = answer.body.map((byte, at) => (at === index ? byte ^ 1 : byte));
+    assert.equal(envelopeKeyOf(sha256, identity, forged, check), undefined);
+  }
+  author.ask({ op: 'renew' });
+  assert.equal(envelopeKeyOf(sha256, identityOf(author), answer.body, checkerOf(author)), undefined);
 });
 
 test('a key comes before the first move, to a counter that is there, and there is room for 16', () => {
@@ -146,7 +180,7 @@ test('a third party without the key is refused, not answered', () => {
   assert.equal(nameOf(outsider.ask(asked)), 'MODE');
   for (const wrong of [body.subarray(1), new Uint8Array(0), Uint8Array.from([...body, 0])])
     assert.equal(nameOf(outsider.ask({ ...asked, body: wrong })), 'BAD_REQUEST');
-  assert.equal(nameOf(outsider.ask({ ...asked, code: 3 })), 'BAD_REQUEST');
+  assert.equal(nameOf(outsider.ask({ ...asked, code: 4 })), 'BAD_REQUEST');
 });
 
 test('certificates always say what was before: independent ones are refused', () => {

@@ -31,8 +31,3 @@ export declare function now(): f64;
 @external("env", "check")
 /** Whether `authenticator` (64) is the Ed25519 signature of `publicKey` (32) over the bytes. */
 export declare function check(publicKey: usize, at: usize, length: i32, authenticator: usize): i32;
-
-// @ts-ignore: decorator
-@external("env", "unseal")
-/** Opens an envelope that was encrypted to this component: its content to `out`; its length, or -1. */
-export declare function unseal(at: usize, length: i32, out: usize): i32;
