@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { hexToBytes } from '../core/bytes.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMERS, ONE_MACHINE_TIMERS } from '../core/config.ts';
-import type { ClusterSettings, PolicyRule } from '../core/config.ts';
+import type { AttestationPolicy, ClusterSettings, PolicyRule } from '../core/config.ts';
 import type { Digest } from '../core/types.ts';
 import {
   clusterIdOf,
@@ -12,7 +12,8 @@ import {
 } from '../ledger/genesis.ts';
 import { encodeTrust } from '../ledger/trust.ts';
 import type { Trust } from '../ledger/trust.ts';
-import { nodeHash } from '../node/crypto.ts';
+import { nodeAttestationCrypto, nodeHash } from '../node/crypto.ts';
+import { registrationProblem } from '../trusted/attestation/registration.ts';
 import { CommandFailure } from './failure.ts';
 import { readJsonFile } from './member-file.ts';
 import type { ClientFile, MemberFile } from './member-file.ts';
@@ -25,10 +26,12 @@ export interface Composition {
   readonly members: readonly MemberFile[];
   readonly clients: readonly ClientFile[];
   readonly policy?: readonly PolicyRule[];
+  /** What the members' trusted components must prove; absent: nothing. */
+  readonly attestation?: AttestationPolicy;
 }
 
 /** Puts genesis together and checks it as a replica would. Throws a CommandFailure that says which field is wrong. */
-export function composeCluster({ members, clients, policy = [] }: Composition): ClusterSettings {
+export function composeCluster({ members, clients, policy = [], attestation }: Composition): ClusterSettings {
   if (members.length < 3 || members.length % 2 === 0)
     throw new CommandFailure(
       `A cluster has 2f+1 members (3, 5, 7, …); ${members.length} member files were given.`,
@@ -51,11 +54,14 @@ export function composeCluster({ members, clients, policy = [] }: Composition): 
     policy,
     limits: DEFAULT_LIMITS,
     timers: members.every(({ address }) => address.startsWith('127.')) ? ONE_MACHINE_TIMERS : DEFAULT_TIMERS,
+    ...(attestation === undefined ? {} : { attestation }),
   };
   // Judged before the id is computed: the id is defined for well-formed settings only.
   const zero = '0'.repeat(64) as Digest;
   const judged = parseClusterSettings(JSON.parse(JSON.stringify({ clusterId: zero, ...withoutId })));
   if ('error' in judged) throw new CommandFailure(`The members do not make a cluster: ${judged.error}.`);
+  const refused = registrationProblem(judged.settings, nodeAttestationCrypto(), Date.now());
+  if (refused !== undefined) throw new CommandFailure(`The members do not make a cluster: ${refused}`);
   return { ...judged.settings, clusterId: clusterIdOf(nodeHash, judged.settings) };
 }
 

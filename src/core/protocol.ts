@@ -224,6 +224,10 @@ export interface ReplicaInspection {
 export interface PeerInspection {
   readonly replica: ReplicaId;
   readonly incarnation: number;
+  /** SHA-256 of the program of the component in force; as good as the evidence that was asked for. */
+  readonly measurement?: Digest;
+  /** Where that component runs, as registered. */
+  readonly footprint?: string;
   readonly counter: CounterValue;
   /** Stream stopped by a proven fault. */
   readonly dead: boolean;

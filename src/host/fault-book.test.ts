@@ -64,6 +64,7 @@ function statusWith(faults: FaultBook, over: Partial<PeerInspection> = {}): Host
       ],
     },
     identity: undefined,
+    footprint: undefined,
     trustedAnswers: true,
     faults,
     waitingBundles: 0,

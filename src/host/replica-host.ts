@@ -244,6 +244,7 @@ export class ReplicaHost<M> {
       haltReason: this.#haltReason,
       inspection: this.#phase === 'running' ? this.#replica.inspect(now) : undefined,
       identity: this.#seals.identity,
+      footprint: this.#options.ports.trusted.footprint,
       trustedAnswers: this.#seals.answers,
       faults: this.#faults,
       waitingBundles: this.#desk.waiting,

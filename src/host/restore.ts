@@ -11,6 +11,7 @@ import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import { decodeRegistry, genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
 import { encodeBundleOfEvidence } from '../trusted/attestation/bundle.ts';
+import type { Endorsement } from '../trusted/attestation/bundle.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
 import { bindDigestOf } from '../trusted/statement.ts';
 import type { JournalImage } from './image.ts';
@@ -130,16 +131,30 @@ export function recoverChallengeFor(parts: RecoverParts, identity: TrustedIdenti
   return possessionChallenge(parts.hash, parts.settings, { replica: parts.self, tcEpoch, tcId, tcPublicKey });
 }
 
+/** What others must vouch for in that RECOVER: key and challenge as one digest. */
+export function recoverBindFor(parts: RecoverParts, identity: TrustedIdentity): Digest {
+  const { suite, tcId, tcEpoch, publicKey } = identity;
+  const challenge = recoverChallengeFor(parts, identity);
+  return bindDigestOf(parts.hash, { suite, tcId, tcEpoch, publicKey, challenge });
+}
+
+/** Whether the attestation policy asks for somebody else's word about the component of this replica. */
+export function needsEndorsement({ self, settings, trusted }: RecoverParts): boolean {
+  const footprint = trusted.footprint ?? settings.members[self]!.trusted.footprint;
+  const allowed = settings.attestation?.footprints.find(({ name }) => name === footprint);
+  return allowed?.possessionOnly === false;
+}
+
 /** The RECOVER request for a component with what it attested, signed with the host key. */
 export function recoverRequestFor(
   parts: RecoverParts,
   identity: TrustedIdentity,
   possession: Uint8Array,
+  endorsements: readonly Endorsement[] = [],
 ): RecoverRequest {
   const { self, settings, hash, sign, trusted } = parts;
-  const { suite, tcId, tcEpoch, publicKey, measurement } = identity;
-  const challenge = recoverChallengeFor(parts, identity);
-  const bind = bindDigestOf(hash, { suite, tcId, tcEpoch, publicKey, challenge });
+  const { tcId, tcEpoch, publicKey, measurement } = identity;
+  const others = trusted.endorsements?.(recoverBindFor(parts, identity)) ?? [];
   const content = {
     replica: self,
     // A first guess; the protocol asks again with the incarnation that it finds in the newest state (rule 10).
@@ -149,7 +164,7 @@ export function recoverRequestFor(
     tcPublicKey: publicKey,
     measurement,
     footprint: trusted.footprint ?? settings.members[self]!.trusted.footprint,
-    evidence: encodeBundleOfEvidence({ possession, endorsements: trusted.endorsements?.(bind) ?? [] }),
+    evidence: encodeBundleOfEvidence({ possession, endorsements: [...endorsements, ...others] }),
   };
   return { ...content, signature: sign(recoverDigest(hash, settings, content)) };
 }

@@ -3,10 +3,13 @@
  * (W1 to W3): content and intent are synced together, then the component is asked (it makes its own record durable
  * before it answers), the certificate is checked (decision A6), and only then the message comes back to the protocol.
  */
+import { digestToBytes } from '../core/bytes.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Recovery, UniqueIdentifier } from '../core/protocol.ts';
 import type { CounterValue, Digest, ReplicaId, TcEpoch } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
+import type { Endorsement } from '../trusted/attestation/bundle.ts';
+import { ENDORSE_CODE, TPM_FORMAT } from '../trusted/attestation/tpm-quote.ts';
 import { CORE_BYTES_MAX, USIG_OBJECT_ID } from '../trusted/contract.ts';
 import type {
   RecentCertificate,
@@ -18,7 +21,13 @@ import { decodeTrustedResponse, encodeTrustedRequest } from '../trusted/frames.t
 import type { JournalImage } from './image.ts';
 import type { TrustedPort } from './ports.ts';
 import { encodeRecord } from './records.ts';
-import { encodeRecover, recoverChallengeFor, recoverRequestFor } from './restore.ts';
+import {
+  encodeRecover,
+  needsEndorsement,
+  recoverBindFor,
+  recoverChallengeFor,
+  recoverRequestFor,
+} from './restore.ts';
 import type { RecoverParts } from './restore.ts';
 import { triageStart } from './triage.ts';
 import type { Triage } from './triage.ts';
@@ -51,7 +60,8 @@ export interface SealDeskOptions {
   readonly note: (name: string, detail: Readonly<Record<string, string | number | boolean>>) => void;
 }
 
-type Stage = 'idle' | 'identify' | 'recent' | 'renew' | 'attest' | 'sealing' | 'resume' | 'resumeRecent';
+type Stage =
+  'idle' | 'identify' | 'recent' | 'renew' | 'attest' | 'endorse' | 'sealing' | 'resume' | 'resumeRecent';
 
 /** See the top of this file. */
 export class SealDesk {
@@ -60,6 +70,8 @@ export class SealDesk {
   #callId = 0;
   #identity: TrustedIdentity | undefined;
   #wish: SealWish | undefined;
+  /** Latest answer to `attest`. */
+  #possession: Uint8Array = new Uint8Array(0);
   #answers = true;
 
   constructor(options: SealDeskOptions) {
@@ -106,6 +118,8 @@ export class SealDesk {
     this.#stage = 'idle';
     if (response === undefined)
       return this.#options.halt('the trusted component answered with bytes that are no TCS1 response');
+    // A footprint that has nobody below it to ask says so; the operator's word may still be there.
+    if (response.op === 'error' && stage === 'endorse') return this.#register(this.#identity!, []);
     if (response.op === 'error') {
       return this.#options.halt(
         `the trusted component refused to ${stage}: ${response.code} ${response.message}`,
@@ -152,7 +166,9 @@ export class SealDesk {
       return this.#attest(response.identity);
     }
     if (stage === 'attest' && response.op === 'attest')
-      return this.#register(this.#identity!, response.evidence);
+      return this.#onPossession(this.#identity!, response.evidence);
+    if (stage === 'endorse' && response.op === 'extension')
+      return this.#register(this.#identity!, [{ format: TPM_FORMAT, body: response.body }]);
     if (stage === 'resume' && response.op === 'identify') return this.#resume(response.identity);
     if (stage === 'resumeRecent' && response.op === 'recent') return this.#takeRecent(response.certificates);
     if (stage === 'sealing' && response.op === 'certify') return this.#onCertified(response);
@@ -223,9 +239,17 @@ export class SealDesk {
     return { self, settings, trusted, hash: crypto.hash, sign: (digest) => crypto.hostSigner.sign(digest) };
   }
 
-  #register(identity: TrustedIdentity, possession: Uint8Array): void {
+  #onPossession(identity: TrustedIdentity, possession: Uint8Array): void {
+    this.#possession = possession;
+    const parts = this.#recoverParts();
+    if (!needsEndorsement(parts)) return this.#register(identity, []);
+    const body = digestToBytes(recoverBindFor(parts, identity));
+    this.#call('endorse', { op: 'extension', code: ENDORSE_CODE, body });
+  }
+
+  #register(identity: TrustedIdentity, endorsements: readonly Endorsement[]): void {
     const { image, append, whenSynced, onStart, self, crypto, halt } = this.#options;
-    const request = recoverRequestFor(this.#recoverParts(), identity, possession);
+    const request = recoverRequestFor(this.#recoverParts(), identity, this.#possession, endorsements);
     const problem = crypto.verifier.evidenceProblem(request);
     if (problem !== undefined)
       return halt(

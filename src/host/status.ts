@@ -77,6 +77,8 @@ export interface StatusParts {
   readonly haltReason: string | undefined;
   readonly inspection: ReplicaInspection | undefined;
   readonly identity: TrustedIdentity | undefined;
+  /** Where the component runs now, if its port says so. */
+  readonly footprint: string | undefined;
   readonly trustedAnswers: boolean;
   readonly faults: Pick<FaultBook, 'accusations' | 'ignored' | 'stopped'>;
   readonly waitingBundles: number;
@@ -128,6 +130,7 @@ function ignoredOf(parts: StatusParts): Record<string, number> {
 export function hostStatus(parts: StatusParts): HostStatus {
   const { self, settings, executor, inspection, identity } = parts;
   const registered = settings.members[self]!.trusted;
+  const inForce = inspection?.peers[self];
   return {
     id: self,
     phase: parts.phase,
@@ -149,14 +152,14 @@ export function hostStatus(parts: StatusParts): HostStatus {
     waitsFor: inspection?.waitsFor ?? null,
     tc: {
       program: registered.program,
-      footprint: registered.footprint,
+      footprint: parts.footprint ?? inForce?.footprint ?? registered.footprint,
       suite: registered.suite,
       persistent: identity?.persistent ?? false,
       tcId: identity?.tcId ?? registered.tcId,
       tcEpoch: identity?.tcEpoch ?? registered.tcEpoch,
       counter: inspection?.ownCounter ?? identity?.counter ?? 0,
       answers: parts.trustedAnswers,
-      measurement: identity?.measurement ?? registered.measurement,
+      measurement: identity?.measurement ?? inForce?.measurement ?? registered.measurement,
     },
     peers: inspection?.peers ?? [],
     proven: parts.faults.accusations,

@@ -15,8 +15,15 @@ import type {
   TrustedRegistration,
 } from '../core/config.ts';
 import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
+import { EVIDENCE_BYTES_MAX } from '../core/request.ts';
 import type { Digest, Hash, TcEpoch } from '../core/types.ts';
 import { SAFE_INTEGER_END } from '../core/types.ts';
+import {
+  attestationPolicyToJson,
+  POLICY_FIELDS,
+  readAttestationPolicy,
+  writeAttestationPolicy,
+} from './attestation-policy.ts';
 import { CLIENTS_MAX } from './clients.ts';
 import { JsonReading } from './settings-reading.ts';
 import type { JsonObject } from './settings-reading.ts';
@@ -65,6 +72,13 @@ function writeMembership(writer: Writer, settings: SettingsWithoutId): void {
   writer.list(settings.members, writeMember);
 }
 
+/** Nothing where there is no policy and no evidence: settings of before have the id that they had. */
+function writeAttestation(writer: Writer, { attestation, members }: SettingsWithoutId): void {
+  if (attestation === undefined && members.every(({ trusted }) => trusted.evidence === undefined)) return;
+  writer.option(attestation, writeAttestationPolicy);
+  writer.list(members, (w, { trusted }) => w.option(trusted.evidence, writeHex));
+}
+
 /**
  * Cluster id: digest of all other settings, in the order of their declaration; the order of lists counts. `settings`
  * may hold a cluster id, which is not looked at.
@@ -79,6 +93,7 @@ export function clusterIdOf(hash: Hash, settings: SettingsWithoutId): Digest {
   writer.u64(limits.sessionWindowMax);
   writer.u64(timers.batchDelayMs).u64(timers.statusMs).u64(timers.requestMs).u64(timers.newViewMs);
   writer.u64(timers.backoffCapMs).u64(timers.gapMs).u64(timers.idleBatchMs);
+  writeAttestation(writer, settings);
   return finishDigest(hash, writer);
 }
 
@@ -114,6 +129,8 @@ const ORGANISATION_WORDS = '1 to 64 letters, digits, dots, underscores or hyphen
 const WORD = /^[a-z0-9][a-z0-9-]{0,31}$/;
 const WORD_WORDS = '1 to 32 lower-case letters, digits or hyphens';
 const ADDRESS = /^([A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\]):[0-9]{1,5}$/;
+
+const EVIDENCE = new RegExp(`^(?=.{2,${2 * EVIDENCE_BYTES_MAX}}$)([0-9a-f]{2})+$`);
 
 const SETTINGS_FIELDS = [
   'clusterId',
@@ -164,7 +181,7 @@ export function parseClusterSettings(
   replicasFor: (protocol: string, f: number) => number | undefined = (_, f) => 2 * f + 1,
 ): ParsedSettings {
   const reading = new JsonReading();
-  const root = reading.object(json, '', SETTINGS_FIELDS);
+  const root = reading.object(json, '', SETTINGS_FIELDS, ['attestation']);
   const settings: ClusterSettings = {
     clusterId: root.hex('clusterId', 32) as Digest,
     configurationVersion: root.integer('configurationVersion', 0, SAFE_INTEGER_END - 1),
@@ -182,6 +199,9 @@ export function parseClusterSettings(
     ),
     limits: readNumbers(root, 'limits', LIMIT_BOUNDS),
     timers: readNumbers(root, 'timers', TIMER_BOUNDS),
+    ...(root.has('attestation')
+      ? { attestation: readAttestationPolicy(root.object('attestation', POLICY_FIELDS), reading) }
+      : {}),
   };
   if (reading.error === undefined) checkRelations(reading, settings, replicasFor);
   return reading.error === undefined ? { settings } : { error: reading.error };
@@ -207,7 +227,7 @@ function readMember(member: JsonObject): MemberSettings {
     hostKey: member.hex('hostKey', 32),
     linkKey: member.hex('linkKey', 32),
     address: readAddress(member),
-    trusted: readTrusted(member.object('trusted', TRUSTED_FIELDS)),
+    trusted: readTrusted(member.object('trusted', TRUSTED_FIELDS, ['evidence'])),
   };
 }
 
@@ -232,6 +252,9 @@ function readTrusted(trusted: JsonObject): TrustedRegistration {
       suite === 'ed25519'
         ? trusted.hex('publicKey', 32)
         : trusted.text('publicKey', /^$/, 'empty: the suite hmac-sha256 has no public keys'),
+    ...(trusted.has('evidence')
+      ? { evidence: trusted.text('evidence', EVIDENCE, `1 to ${EVIDENCE_BYTES_MAX} bytes in hexadecimal`) }
+      : {}),
   };
 }
 
@@ -342,6 +365,9 @@ export function clusterSettingsToJson(settings: ClusterSettings): Record<string,
     })),
     limits: { ...settings.limits },
     timers: { ...settings.timers },
+    ...(settings.attestation === undefined
+      ? {}
+      : { attestation: attestationPolicyToJson(settings.attestation) }),
   };
 }
 
@@ -355,6 +381,15 @@ function memberToJson(member: MemberSettings): Record<string, unknown> {
     hostKey,
     linkKey,
     address,
-    trusted: { program, footprint, measurement, suite, tcId, tcEpoch, publicKey },
+    trusted: {
+      program,
+      footprint,
+      measurement,
+      suite,
+      tcId,
+      tcEpoch,
+      publicKey,
+      ...(trusted.evidence === undefined ? {} : { evidence: trusted.evidence }),
+    },
   };
 }

@@ -17,15 +17,24 @@ export class JsonReading {
     this.#error ??= `${place === '' ? 'the document' : place} ${sentence}`;
   }
 
-  /** The object at `place` with exactly these fields. An object without them after a complaint. */
-  object(value: unknown, place: string, fields: readonly string[]): JsonObject {
+  /**
+   * The object at `place` with exactly these fields, and `optional` ones if it has them. An object without them after a
+   * complaint.
+   */
+  object(
+    value: unknown,
+    place: string,
+    fields: readonly string[],
+    optional: readonly string[] = [],
+  ): JsonObject {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       this.complain(place, 'must be an object');
       return new JsonObject(this, place, new Map());
     }
     const entries = new Map<string, unknown>(Object.entries(value));
     for (const name of entries.keys())
-      if (!fields.includes(name)) this.complain(place, `has an unknown field "${name.slice(0, 64)}"`);
+      if (!fields.includes(name) && !optional.includes(name))
+        this.complain(place, `has an unknown field "${name.slice(0, 64)}"`);
     for (const name of fields) if (!entries.has(name)) this.complain(place, `lacks the field "${name}"`);
     return new JsonObject(this, place, entries);
   }
@@ -50,6 +59,18 @@ export class JsonObject {
   /** Complains about one of this object's fields. */
   complain(name: string, sentence: string): void {
     this.#reading.complain(this.#at(name), sentence);
+  }
+
+  /** Whether an optional field is there. */
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  boolean(name: string): boolean {
+    const value = this.#entries.get(name);
+    if (typeof value === 'boolean') return value;
+    this.complain(name, 'must be true or false');
+    return false;
   }
 
   integer(name: string, low: number, high: number): number {
@@ -94,8 +115,8 @@ export class JsonObject {
     return value.map((item: unknown, index) => read(item, `${this.#at(name)}[${index}]`));
   }
 
-  /** An object with exactly these fields. */
-  object(name: string, fields: readonly string[]): JsonObject {
-    return this.#reading.object(this.#entries.get(name), this.#at(name), fields);
+  /** An object with exactly these fields, and `optional` ones if it has them. */
+  object(name: string, fields: readonly string[], optional: readonly string[] = []): JsonObject {
+    return this.#reading.object(this.#entries.get(name), this.#at(name), fields, optional);
   }
 }

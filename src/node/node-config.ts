@@ -7,7 +7,8 @@ import path from 'node:path';
 import type { ClusterSettings } from '../core/config.ts';
 import type { ReplicaId } from '../core/types.ts';
 import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
-import { nodeHash } from './crypto.ts';
+import { registrationProblem } from '../trusted/attestation/registration.ts';
+import { nodeAttestationCrypto, nodeHash } from './crypto.ts';
 import type { Durability } from './journal.ts';
 import { parseAddress } from './peer-hello.ts';
 
@@ -124,5 +125,7 @@ export function readClusterFile(
   if ('error' in parsed) throw new StartRefused(`The cluster file ${file} is wrong: ${parsed.error}.`);
   const problem = clusterIdProblem(nodeHash, parsed.settings);
   if (problem !== undefined) throw new StartRefused(`The cluster file ${file} is wrong: ${problem}.`);
+  const refused = registrationProblem(parsed.settings, nodeAttestationCrypto());
+  if (refused !== undefined) throw new StartRefused(`The cluster file ${file} cannot be used: ${refused}`);
   return parsed.settings;
 }

@@ -3,6 +3,7 @@
  * puts them below a `ReplicaHost` and runs until it is told to stop or must not go on.
  */
 import { randomInt } from 'node:crypto';
+import path from 'node:path';
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { createKvApplication } from '../apps/kv/application.ts';
@@ -13,6 +14,7 @@ import type { Replica, TimerName } from '../core/protocol.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import { isPrimeOrderKey } from '../crypto/ed25519-rule.ts';
 import type { TrustedConnection } from '../footprints/contract.ts';
+import { readComponentFolder } from '../footprints/component-note.ts';
 import { openComponent } from '../footprints/registry.ts';
 import type { BlockPort, ClientLink, HostPorts, ObserverPort, TimerPort } from '../host/ports.ts';
 import { createReplicaHost } from '../host/replica-host.ts';
@@ -28,6 +30,7 @@ import { createNodeCrypto, nodeHash } from './crypto.ts';
 import { claimStore, foldersOf, lockDataFolder } from './data-folder.ts';
 import type { ReleaseLock } from './data-folder.ts';
 import { diskFailureSentence, systemDisk } from './disk.ts';
+import { endorsementsIn, ENDORSEMENTS_FOLDER } from './endorsements.ts';
 import { EvidenceStore } from './evidence-store.ts';
 import { openJournal } from './journal.ts';
 import type { Journal } from './journal.ts';
@@ -207,6 +210,18 @@ export class ReplicaProcess {
     return opened.records;
   }
 
+  #trustedPort(): HostPorts['trusted'] {
+    const { folder, trustedFolder } = this.#config;
+    const link = this.#trusted!;
+    // A component that a test puts in has no folder that says where it runs.
+    const isOwn = this.#options.openTrusted === undefined;
+    return {
+      call: (id, request) => link.call(id, request),
+      endorsements: (bind) => endorsementsIn(path.join(folder, ENDORSEMENTS_FOLDER), bind),
+      ...(isOwn ? { footprint: readComponentFolder(trustedFolder).footprint } : {}),
+    };
+  }
+
   async #openTrusted(): Promise<void> {
     const { trustedFolder: folder, durability } = this.#config;
     const trustedDurability = durability === 'fsync' ? 'fsync' : 'os';
@@ -263,7 +278,7 @@ export class ReplicaProcess {
       journal: this.#journal,
       snapshots: this.#state,
       blocks: this.#blockPort(),
-      trusted: this.#trusted!,
+      trusted: this.#trustedPort(),
       timers: this.#timerPort(),
       observer: this.#observerPort(),
     };

@@ -16,6 +16,7 @@ import { CommandFailure, usageFailure } from '../failure.ts';
 import { CLIENT_FORMAT, MEMBER_FORMAT, readClientFile, readMemberFile } from '../member-file.ts';
 import type { ClientFile, MemberFile } from '../member-file.ts';
 import { dataOption, withJson } from '../options.ts';
+import { readPolicyFile } from '../trusted/evidence-files.ts';
 import { printJson, printLine, printNote } from '../output.ts';
 
 interface KeygenOptions {
@@ -100,6 +101,7 @@ interface InitOptions {
   readonly member: readonly string[];
   readonly client?: readonly string[];
   readonly policy?: readonly PolicyRule[];
+  readonly attestation?: string;
   readonly out: string;
 }
 
@@ -110,6 +112,7 @@ function init(options: InitOptions): void {
     members: options.member.map(readMemberFile),
     clients: (options.client ?? []).map(readClientFile),
     policy: options.policy ?? [],
+    ...(options.attestation === undefined ? {} : { attestation: readPolicyFile(options.attestation) }),
   });
   const trust = join(dirname(out), 'trust.json');
   writeClusterFiles(settings, out, trust);
@@ -258,6 +261,7 @@ export function addMembers(program: Command): void {
         parsePolicy,
       ),
     )
+    .option('--attestation <file>', 'what the trusted components of the members must prove')
     .option('--out <file>', 'where to write it', 'cluster.json')
     .addHelpText(
       'after',

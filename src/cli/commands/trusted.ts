@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { cellOf, FOOTPRINTS, matrix } from '../../footprints/catalogue.ts';
 import { moduleOf, PROGRAMS } from '../../trusted/programs/catalogue.ts';
+import { addAttestCommands } from './trusted-attest.ts';
 import { addServeCommand } from './trusted-serve.ts';
 import { CommandFailure, usageFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
@@ -199,6 +200,7 @@ export function addTrusted(program: Command): void {
     .addHelpText('after', '\nExample:\n  moiety trusted inspect moiety-data/replica-0/trusted\n')
     .exitOverride()
     .action(inspect);
+  addAttestCommands(trusted);
   addServeCommand(trusted);
   addBench(trusted);
 }

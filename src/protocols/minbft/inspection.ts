@@ -31,6 +31,8 @@ export function inspectReplica(s: ReplicaState, wallMs: Milliseconds): ReplicaIn
       const base = {
         replica,
         incarnation: slot.state.incarnation,
+        measurement: currentEntry(s.registry, replica).measurement,
+        footprint: currentEntry(s.registry, replica).footprint,
         counter: slot.state.counter,
         dead: slot.state.dead,
         repeated: peer.repeated,

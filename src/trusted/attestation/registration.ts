@@ -53,6 +53,23 @@ export function judgeRegistration(
   });
 }
 
+/**
+ * What is wrong with the evidence of the first member whose registration is refused, in words; undefined if there is
+ * none. For whoever composes a cluster (with the time) and for replicas that read its settings (without).
+ */
+export function registrationProblem(
+  settings: Pick<ClusterSettings, 'members' | 'attestation'>,
+  crypto: AttestationCrypto,
+  timeMs?: Milliseconds,
+): string | undefined {
+  for (const member of settings.members) {
+    const verdict = judgeRegistration(member, settings.attestation, crypto, timeMs);
+    if (verdict !== undefined && !verdict.accepted)
+      return `the trusted component of member "${member.name}" is refused: ${refusalOf(verdict)}`;
+  }
+  return undefined;
+}
+
 /** Judges the evidence of a RECOVER. A function of settings and bytes alone (docs/decisions/0012). */
 export function judgeRecover(
   request: RecoverRequest,
