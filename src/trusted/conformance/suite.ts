@@ -6,15 +6,18 @@ import { CASH, TRINC, TRINX } from './counter-programs.ts';
 import { counterChecks } from './counters.ts';
 import type { NamedCheck } from './harness.ts';
 import { LOG_CHECKS } from './logs.ts';
+import { SESSION_CHECKS } from './sessions.ts';
+import { SHARE_CHECKS } from './shares.ts';
 import { CONFORMANCE_CHECKS } from './usig.ts';
 import { WAIT_CHECKS } from './waits.ts';
 
 const CHECKS: Readonly<Record<string, readonly NamedCheck[]>> = {
   usig: CONFORMANCE_CHECKS,
-  trinc: counterChecks(TRINC),
+  trinc: [...counterChecks(TRINC), ...SESSION_CHECKS],
   trinx: counterChecks(TRINX),
   cash: counterChecks(CASH),
   a2m: LOG_CHECKS,
+  share: SHARE_CHECKS,
   wait: WAIT_CHECKS,
 };
 
