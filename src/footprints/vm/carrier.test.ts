@@ -56,6 +56,10 @@ class Wire {
     this.ended = new Promise((done) => this.#child.once('exit', done));
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   write(...parts: readonly Uint8Array[]): void {
     this.#child.stdin.write(Buffer.concat(parts));
   }
@@ -166,6 +170,16 @@ describe('the carrier', { skip }, () => {
     }
     await carrier.greet(200);
     assert.ok((await carrier.counter(1)) < 60);
+    await carrier.end();
+  });
+
+  test('is locked in before it hears anybody: seccomp, no new rights, no core dump', async () => {
+    const carrier = await wire();
+    await carrier.greet(1);
+    const status = readFileSync(`/proc/${carrier.pid}/status`, 'utf8');
+    assert.match(status, /^Seccomp:\t2$/m);
+    assert.match(status, /^NoNewPrivs:\t1$/m);
+    assert.match(readFileSync(`/proc/${carrier.pid}/limits`, 'utf8'), /^Max core file size +0 +0 /m);
     await carrier.end();
   });
 

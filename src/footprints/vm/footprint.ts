@@ -4,7 +4,7 @@
  * register again by RECOVER (decision A3). The machine outlives its replica.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrustedRegistration } from '../../core/config.ts';
 import { registrationOf } from '../../trusted/client.ts';
@@ -20,8 +20,17 @@ import type { Accelerator } from './machine.ts';
 /** Name of this footprint in registrations. */
 export const VM_FOOTPRINT = 'vm';
 /** An emulated machine on a busy host takes its time to boot. */
-export const BOOT_TIMEOUT_MS = 30_000;
+const BOOT_TIMEOUT_MS = 60_000;
+/** One that has booted answers at once, unless somebody else is connected. */
+const ANSWER_TIMEOUT_MS = 5_000;
 const RETRY_MS = 50;
+
+/** How long the machine of a folder may take to welcome a caller, given how long it has been running. */
+function patienceMs(folder: string): number {
+  const startedMs =
+    statSync(join(folder, FOLDER_FILES.pid), { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+  return Math.max(ANSWER_TIMEOUT_MS, BOOT_TIMEOUT_MS - (Date.now() - startedMs));
+}
 
 /** `vm` or `vm:tcg` emulates; `vm:kvm` uses KVM where it works and emulates elsewhere. */
 export function acceleratorOf(argument: string): Accelerator {
@@ -60,7 +69,7 @@ export async function connectOrStart(
   const deadline = Date.now() + BOOT_TIMEOUT_MS;
   for (;;) {
     try {
-      const connection = await connectMachine(folder, tokenFolder, BOOT_TIMEOUT_MS);
+      const connection = await connectMachine(folder, tokenFolder, patienceMs(folder));
       if (connection !== undefined) return connection;
       await start();
     } catch (error) {
