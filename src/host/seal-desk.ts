@@ -121,8 +121,10 @@ export class SealDesk {
     // A footprint that has nobody below it to ask says so; the operator's word may still be there.
     if (response.op === 'error' && stage === 'endorse') return this.#register(this.#identity!, []);
     if (response.op === 'error') {
+      const advice =
+        response.code === 'OVERFLOW' ? '. Start the replica again: it renews its component by RECOVER' : '';
       return this.#options.halt(
-        `the trusted component refused to ${stage}: ${response.code} ${response.message}`,
+        `the trusted component refused to ${stage}: ${response.code} ${response.message}${advice}`,
       );
     }
     this.#onAnswer(stage, response);

@@ -7,7 +7,7 @@ import { encodeRecord } from './records.ts';
 import { createSimGenesis } from '../sim/cluster-settings.ts';
 import { drawScenario } from '../sim/scenario.ts';
 import { isTakenByAnother } from './restore.ts';
-import { triageStart } from './triage.ts';
+import { COUNTER_RENEWAL, triageStart } from './triage.ts';
 
 const EPOCH = '00000000000000aa' as TcEpoch;
 const OTHER = '00000000000000bb' as TcEpoch;
@@ -53,6 +53,26 @@ describe('start-up triage (rule W6, decision A3)', () => {
     assert.equal(triageStart(identity(0), log(0), undefined).kind, 'continue');
     assert.equal(triageStart(identity(3), log(3), undefined).kind, 'continue');
     assert.equal(triageStart(identity(3), log(3, 4), undefined).kind, 'continue');
+  });
+
+  it('renews a component whose counter is nearly used up (scenario T-10)', () => {
+    const image = new JournalImage(EPOCH);
+    const certified = (counter: number): void => {
+      const draft = new Uint8Array(1);
+      image.apply(
+        encodeRecord({ kind: 'intent', tcEpoch: EPOCH, counter, digest: digestOf(counter), draft }),
+      );
+      const authenticator = new Uint8Array(64);
+      image.apply(encodeRecord({ kind: 'certificate', tcEpoch: EPOCH, counter, authenticator }));
+    };
+    certified(COUNTER_RENEWAL - 1);
+    image.trimmedBelow = COUNTER_RENEWAL - 1;
+    assert.equal(triageStart(identity(COUNTER_RENEWAL - 1), image, undefined).kind, 'continue');
+    certified(COUNTER_RENEWAL);
+    const triage = triageStart(identity(COUNTER_RENEWAL), image, undefined);
+    assert.equal(triage.kind, 'renew');
+    // Put back to an older state it is refused all the same.
+    assert.equal(triageStart(identity(COUNTER_RENEWAL - 1), image, undefined).kind, 'refuse');
   });
 
   it('refuses when the component is behind a certified message: it was rolled back', () => {

@@ -2,9 +2,16 @@
  * Start-up triage (decision A3, rule W6): what the trusted component says against what the own log says, before any
  * certificate is asked for. A pure judgement.
  */
+import { SAFE_INTEGER_END } from '../core/types.ts';
 import type { CounterValue } from '../core/types.ts';
 import type { RecentCertificate, TrustedIdentity } from '../trusted/contract.ts';
 import type { JournalImage } from './image.ts';
+
+/**
+ * From this value on a start renews the component: what is left of the counter (2^53) is more than a replica seals
+ * between two starts. A component that comes to its end all the same refuses (OVERFLOW), and the next start renews it.
+ */
+export const COUNTER_RENEWAL: CounterValue = SAFE_INTEGER_END - 2 ** 32;
 
 /** What to do. */
 export type Triage =
@@ -49,6 +56,8 @@ export function triageStart(
         'replace this replica with new keys; it must not run like this.',
     };
   }
+  if (counter >= COUNTER_RENEWAL)
+    return { kind: 'renew', reason: `the counter of the trusted component (${counter}) is nearly used up` };
   if (logHasHole(image, certified))
     return { kind: 'renew', reason: 'own sealed messages are missing from the log' };
   if (counter === certified) return { kind: 'continue' };
