@@ -81,11 +81,12 @@ export const FOOTPRINTS: readonly FootprintEntry[] = [
   {
     name: 'tpm',
     scenario: 'f',
-    title: 'hardened process whose tcEpoch a TPM 2.0 anchors at each start',
+    title: 'own process whose key a TPM 2.0 keeps between two runs',
     trusts: 'kernel, root, the TPM',
-    protectsAgainst: 'as process, and an old copy of its folder: every start is another tcEpoch',
-    notAgainst: 'root while it runs; with swtpm nothing more than process',
-    afterRestart: 'new component',
+    protectsAgainst:
+      'as process, and every old copy of its folder: the TPM opens what the last stop sealed, once',
+    notAgainst: 'root while it runs; killed, it is a new component; with swtpm nothing more than process',
+    afterRestart: 'continues',
     developmentArgument: 'swtpm',
   },
   {
@@ -123,11 +124,12 @@ const HOST_CLOCK = 'the clock is that of the host: for tests, no proof of waitin
 
 /** The cell of the matrix for a program and a footprint. */
 export function cellOf(program: ProgramEntry, footprint: FootprintEntry): Cell {
-  if (footprint.name === 'tpm-extend' && program.name !== 'usig') {
-    return {
-      runs: false,
-      reason: 'a TPM runs no programs: its EXTEND chain is one counter, which is a USIG and nothing else',
-    };
+  if (footprint.name === 'tpm-extend') {
+    const reason =
+      program.name === 'usig'
+        ? 'its EXTEND chain is a USIG of its own: certificates are attestations of the TPM, not TCS1 statements'
+        : 'a TPM runs no programs: its EXTEND chain is one counter, which is a USIG and nothing else';
+    return { runs: false, reason };
   }
   if (program.abstraction === 'wait certificate' && !['service', 'vm', 'vmm'].includes(footprint.name))
     return { runs: true, note: HOST_CLOCK };

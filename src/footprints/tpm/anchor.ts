@@ -8,7 +8,7 @@
  * key lives in memory only and is sealed again, at c+1, by an orderly stop; after anything else it is lost and the next
  * start is a new component. docs/trusted/hardware.md has the argument.
  */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, randomBytes, randomInt } from 'node:crypto';
 import { decodeWhole, Reader, Writer } from '../../core/codec.ts';
 import type { Hash } from '../../core/types.ts';
 import { nvNameOf, tpmEpochOf } from '../../trusted/attestation/tpm-attest.ts';
@@ -25,6 +25,8 @@ const SEALED_BYTES_MAX = 4 * 1024 * 1024;
 const MAGIC = 'MOIETYTPM1';
 /** Tries to find a free index, and to own a number while others count too. */
 const TRIES = 16;
+/** Pause of somebody who counted in between, at most, before the first further try; it doubles. */
+const PAUSE_MS = 8;
 const COUNTER_ATTRIBUTES =
   NV_ATTRIBUTE.counter | NV_ATTRIBUTE.authWrite | NV_ATTRIBUTE.authRead | NV_ATTRIBUTE.noDictionaryAttack;
 
@@ -135,12 +137,13 @@ async function openSealed(tpm: Tpm, nv: NvAccess, sealed: SealedState): Promise<
 
 /** Moves the counter to a number that no other start has got. */
 async function ownNumber(tpm: Tpm, nv: NvAccess, from: number): Promise<{ run: number; alone: boolean }> {
-  let before = from;
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const before = attempt === 0 ? from : await tpm.nvCounter(nv);
     await tpm.nvIncrement(nv);
     const run = await tpm.nvCounter(nv);
     if (run === before + 1) return { run, alone: attempt === 0 };
-    before = run;
+    const pauseMs = randomInt(PAUSE_MS * 2 ** Math.min(attempt, 6));
+    await new Promise((done) => setTimeout(done, pauseMs));
   }
   throw new Error(
     'others move the counter of this component all the time: several copies of it are being started',

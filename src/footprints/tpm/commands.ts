@@ -83,6 +83,9 @@ const OBJECT = {
 export const NV_ATTRIBUTE = {
   ownerWrite: 1 << 1,
   authWrite: 1 << 2,
+  /** Can be removed only by its policy; never, if that is empty. Such an index is the platform's. */
+  policyDelete: 1 << 10,
+  platformCreate: 1 << 30,
   /** Type bits: 0 ordinary. */
   counter: 1 << 4,
   extend: 4 << 4,

@@ -12,6 +12,7 @@ import {
   encodeNvPublic,
   HANDLE,
   NO_PASSWORD,
+  NV_ATTRIBUTE,
   pcrSelection,
   readSized,
   RESPONSE,
@@ -203,13 +204,15 @@ export class Tpm {
     });
   }
 
-  /** Makes an NV index in the owner's hierarchy (whose password is empty here). */
+  /** Makes an NV index in the hierarchy that its attributes name (whose password must be empty). */
   async nvDefine(area: NvPublic, password: Uint8Array): Promise<void> {
+    const isPlatform = (area.attributes & NV_ATTRIBUTE.platformCreate) !== 0;
+    const handles = [isPlatform ? HANDLE.platform : HANDLE.owner];
     const writer = sized(new Writer(), password);
     const parameters = sized(writer, encodeNvPublic(area)).finish();
     const command = {
       code: COMMAND.nvDefineSpace,
-      handles: [HANDLE.owner],
+      handles,
       auths: [NO_PASSWORD],
       parameters,
     };

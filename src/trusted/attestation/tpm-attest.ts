@@ -25,6 +25,8 @@ const NV_TYPE_MASK = 15 << 4;
 const NV_COUNTER = 1 << 4;
 const NV_EXTEND = 4 << 4;
 const NV_WRITTEN = 1 << 29;
+/** platformcreate and policydelete: with an empty policy nobody can remove such an index, so it never begins again. */
+const NV_IRREMOVABLE = (1 << 30) | (1 << 10);
 /** orderly: the value lives in RAM. clear_stclear: it starts again with the machine. */
 const NV_VOLATILE = (1 << 26) | (1 << 27);
 
@@ -103,21 +105,26 @@ export function nvNameOf(hash: Hash, area: Uint8Array): Uint8Array {
   return new Writer(64).u16(ALGORITHM.sha256).raw(hash(area)).finish();
 }
 
-/** Whether an NV public area is a counter, or an EXTEND index, that was written and survives everything. */
-export function isLastingIndex(area: Uint8Array, type: 'counter' | 'extend'): boolean {
+/**
+ * Whether an NV public area is of an index that was written and never goes back: a counter (one that is removed and made
+ * again starts above all before it), or an EXTEND index that nobody can remove (made again, it would start at zero).
+ */
+export function isOneWayIndex(area: Uint8Array, type: 'counter' | 'extend'): boolean {
   const reader = new Reader(area);
   reader.u32();
   const algorithm = reader.u16();
   const attributes = reader.u32();
-  sized(reader, DIGEST_BYTES);
+  const policy = sized(reader, DIGEST_BYTES);
   const dataBytes = reader.u16();
   const [bits, length] = type === 'counter' ? [NV_COUNTER, 8] : [NV_EXTEND, DIGEST_BYTES];
+  const stays = (attributes & NV_IRREMOVABLE) === NV_IRREMOVABLE && policy.length === 0;
   return (
     reader.done() &&
     algorithm === ALGORITHM.sha256 &&
     (attributes & NV_TYPE_MASK) === bits &&
     (attributes & NV_WRITTEN) !== 0 &&
     (attributes & NV_VOLATILE) === 0 &&
+    (type === 'counter' || stays) &&
     dataBytes === length
   );
 }

@@ -11,7 +11,7 @@ import type { EvidenceFormat, FormatContext } from './format.ts';
 import {
   attestationKeyOf,
   decodeTpmAttest,
-  isLastingIndex,
+  isOneWayIndex,
   nvNameOf,
   shown,
   tpmEpochOf,
@@ -180,7 +180,7 @@ function counterChecks(endorsement: TpmEndorsement, context: FormatContext): Che
   const content = attest?.content;
   const name = nvNameOf(crypto.hash, counterArea);
   const isCounter =
-    isLastingIndex(counterArea, 'counter') &&
+    isOneWayIndex(counterArea, 'counter') &&
     content?.kind === 'nv' &&
     content.offset === 0 &&
     equalBytes(content.name, name);
