@@ -69,6 +69,7 @@ interface AttestOptions {
   readonly component: string;
   readonly nonce?: Digest;
   readonly member?: string;
+  readonly stop?: boolean;
   readonly out: string;
 }
 
@@ -114,7 +115,12 @@ async function attest(options: AttestOptions): Promise<void> {
     );
   const member = options.member === undefined ? undefined : readMemberFile(options.member);
   const challenge = member === undefined ? options.nonce! : registrationChallenge(nodeHash, member);
-  const { bundle, footprint, bind } = await collectEvidence(resolve(options.component), challenge);
+  const folder = resolve(options.component);
+  const { bundle, footprint, bind } = await collectEvidence(folder, challenge);
+  if (options.stop === true) {
+    const { stopComponent } = await import('../../footprints/registry.ts');
+    await stopComponent(folder);
+  }
   writeEvidenceFile(options.out, { footprint, challenge, bundle });
   const { measurement, tcId, tcEpoch } = evidenceOf(bundle, options.out);
   printLine(`Component ${tcId}, tcEpoch ${tcEpoch}, says that its program is ${measurement}.`);
@@ -242,6 +248,7 @@ function addMaking(parent: Command): void {
     .requiredOption('--component <folder>', 'folder of the component')
     .addOption(new Option('--nonce <hex>', 'what the verifier drew, 32 bytes').argParser(digestOption))
     .option('--member <file>', 'public file of the member that registers the component in a new cluster')
+    .option('--stop', 'end the component afterwards, where it has a process of its own')
     .option('--out <file>', 'where to write it', 'evidence.json')
     .addHelpText(
       'after',

@@ -10,7 +10,7 @@ import { JsonReading } from '../../ledger/settings-reading.ts';
 import { ENDORSEMENT_FILE_FORMAT, parseEndorsement } from '../../node/endorsements.ts';
 import type { FiledEndorsement } from '../../node/endorsements.ts';
 import type { Endorsement } from '../../trusted/attestation/bundle.ts';
-import { CommandFailure, EXIT } from '../failure.ts';
+import { CommandFailure, EXIT, messageOf } from '../failure.ts';
 import { readJsonFile } from '../member-file.ts';
 
 /** Value of the field `format` of an evidence file. */
@@ -28,9 +28,18 @@ export interface EvidenceFile {
 const HEX = new RegExp(`^(?=.{2,${2 * EVIDENCE_BYTES_MAX}}$)([0-9a-f]{2})+$`);
 const WORD = /^[a-z0-9][a-z0-9-]{0,31}$/;
 
+/** A file that cannot be read at all is as wrong as one that is something else. */
+function readJson(path: string): unknown {
+  try {
+    return readJsonFile(path);
+  } catch (error) {
+    throw new CommandFailure(messageOf(error), EXIT.usage);
+  }
+}
+
 /** Reads a policy file; exit code 2 with a sentence if it is none. */
 export function readPolicyFile(path: string): AttestationPolicy {
-  const parsed = parseAttestationPolicy(readJsonFile(path));
+  const parsed = parseAttestationPolicy(readJson(path));
   if ('policy' in parsed) return parsed.policy;
   throw new CommandFailure(`${path} is not an attestation policy: ${parsed.error}.`, EXIT.usage);
 }
@@ -38,7 +47,7 @@ export function readPolicyFile(path: string): AttestationPolicy {
 /** Reads an evidence file; exit code 2 with a sentence if it is none. What it proves is another question. */
 export function readEvidenceFile(path: string): EvidenceFile {
   const reading = new JsonReading();
-  const root = reading.object(readJsonFile(path), '', ['format', 'footprint', 'challenge', 'bundle']);
+  const root = reading.object(readJson(path), '', ['format', 'footprint', 'challenge', 'bundle']);
   root.oneOf('format', [EVIDENCE_FILE_FORMAT]);
   const file = {
     footprint: root.text('footprint', WORD, 'the name of a footprint'),
@@ -68,7 +77,7 @@ export function writeEndorsementFile(path: string, bind: Digest, { format, body 
 
 /** Reads an endorsement file: what it is about, and what it says. */
 export function readEndorsementFile(path: string): FiledEndorsement {
-  const filed = parseEndorsement(readJsonFile(path));
+  const filed = parseEndorsement(readJson(path));
   if ('endorsement' in filed) return filed;
   throw new CommandFailure(`${path} is not an endorsement: ${filed.error}.`, EXIT.usage);
 }
