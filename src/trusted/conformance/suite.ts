@@ -5,6 +5,7 @@
 import { CASH, TRINC, TRINX } from './counter-programs.ts';
 import { counterChecks } from './counters.ts';
 import type { NamedCheck } from './harness.ts';
+import { LOG_ON_TRINC_CHECKS } from './logs-on-trinc.ts';
 import { LOG_CHECKS } from './logs.ts';
 import { SESSION_CHECKS } from './sessions.ts';
 import { SHARE_CHECKS } from './shares.ts';
@@ -13,7 +14,8 @@ import { WAIT_CHECKS } from './waits.ts';
 
 const CHECKS: Readonly<Record<string, readonly NamedCheck[]>> = {
   usig: CONFORMANCE_CHECKS,
-  trinc: [...counterChecks(TRINC), ...SESSION_CHECKS],
+  // A log on TrInc is a composition: its checks run on the same module.
+  trinc: [...counterChecks(TRINC), ...SESSION_CHECKS, ...LOG_ON_TRINC_CHECKS],
   trinx: counterChecks(TRINX),
   cash: counterChecks(CASH),
   a2m: LOG_CHECKS,

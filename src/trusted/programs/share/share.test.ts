@@ -166,7 +166,7 @@ for (const suite of SUITES) {
     }
   });
 
-  test(`the fallback: any f+1 of all members, no f of them, and the primary can tell a wrong share (${suite})`, () => {
+  test(`the fallback: each f+1 of all members, no f of them, and the primary can tell a wrong share (${suite})`, () => {
     const group = makeGroup(suite, 5);
     const set = split(group.components[0]!, splitThresholdRequest(1));
     assert.equal(set.boxes.length, 5);
