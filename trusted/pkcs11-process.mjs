@@ -268,11 +268,7 @@ var ModuleProgram = class {
       },
       random: (at, length) => void put(at, environment.random(length)),
       now: () => environment.now(),
-      check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0,
-      unseal: (at, length, out) => {
-        const content = environment.unseal?.(view(at, length));
-        return content === void 0 ? -1 : put(out, content);
-      }
+      check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0
     };
     const instance = new wasm.Instance(module, { env });
     this.#exports = instance.exports;
@@ -295,7 +291,8 @@ var ModuleProgram = class {
   }
   image() {
     const length = this.#exports.image?.();
-    return length === void 0 ? void 0 : this.#memory.slice(this.#output, this.#output + length);
+    if (length === void 0 || length === 0) return void 0;
+    return this.#memory.slice(this.#output, this.#output + length);
   }
 };
 function compileModule(bytes) {

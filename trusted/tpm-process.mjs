@@ -333,6 +333,7 @@ var NV_TYPE_MASK = 15 << 4;
 var NV_COUNTER = 1 << 4;
 var NV_EXTEND = 4 << 4;
 var NV_WRITTEN = 1 << 29;
+var NV_IRREMOVABLE = 1 << 30 | 1 << 10;
 var NV_VOLATILE = 1 << 26 | 1 << 27;
 function nvNameOf(hash4, area) {
   return new Writer(64).u16(ALGORITHM.sha256).raw(hash4(area)).finish();
@@ -693,11 +694,7 @@ var ModuleProgram = class {
       },
       random: (at, length) => void put(at, environment.random(length)),
       now: () => environment.now(),
-      check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0,
-      unseal: (at, length, out) => {
-        const content = environment.unseal?.(view(at, length));
-        return content === void 0 ? -1 : put(out, content);
-      }
+      check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0
     };
     const instance = new wasm.Instance(module, { env });
     this.#exports = instance.exports;
@@ -720,7 +717,8 @@ var ModuleProgram = class {
   }
   image() {
     const length = this.#exports.image?.();
-    return length === void 0 ? void 0 : this.#memory.slice(this.#output, this.#output + length);
+    if (length === void 0 || length === 0) return void 0;
+    return this.#memory.slice(this.#output, this.#output + length);
   }
 };
 function compileModule(bytes) {
@@ -1216,7 +1214,7 @@ var programServices = {
 };
 
 // src/footprints/tpm/anchor.ts
-import { createCipheriv, createDecipheriv, createHash, randomBytes as randomBytes3 } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, randomBytes as randomBytes3, randomInt } from "node:crypto";
 
 // src/footprints/tpm/commands.ts
 var TPM_HEADER_BYTES = 10;
@@ -1284,6 +1282,9 @@ var OBJECT = {
 var NV_ATTRIBUTE = {
   ownerWrite: 1 << 1,
   authWrite: 1 << 2,
+  /** Can be removed only by its policy; never, if that is empty. Such an index is the platform's. */
+  policyDelete: 1 << 10,
+  platformCreate: 1 << 30,
   /** Type bits: 0 ordinary. */
   counter: 1 << 4,
   extend: 4 << 4,
@@ -1691,13 +1692,15 @@ var Tpm = class _Tpm {
       return area;
     });
   }
-  /** Makes an NV index in the owner's hierarchy (whose password is empty here). */
+  /** Makes an NV index in the hierarchy that its attributes name (whose password must be empty). */
   async nvDefine(area, password) {
+    const isPlatform = (area.attributes & NV_ATTRIBUTE.platformCreate) !== 0;
+    const handles = [isPlatform ? HANDLE.platform : HANDLE.owner];
     const writer = sized(new Writer(), password);
     const parameters = sized(writer, encodeNvPublic(area)).finish();
     const command = {
       code: COMMAND.nvDefineSpace,
-      handles: [HANDLE.owner],
+      handles,
       auths: [NO_PASSWORD],
       parameters
     };
@@ -1901,6 +1904,7 @@ var BLOB_BYTES_MAX = 1024;
 var SEALED_BYTES_MAX = 4 * 1024 * 1024;
 var MAGIC = "MOIETYTPM1";
 var TRIES = 16;
+var PAUSE_MS = 8;
 var COUNTER_ATTRIBUTES = NV_ATTRIBUTE.counter | NV_ATTRIBUTE.authWrite | NV_ATTRIBUTE.authRead | NV_ATTRIBUTE.noDictionaryAttack;
 var sha2562 = (bytes) => createHash("sha256").update(bytes).digest();
 async function defineIndex(tpm, attributes, dataBytes) {
@@ -1974,12 +1978,13 @@ async function openSealed(tpm, nv, sealed) {
   }
 }
 async function ownNumber(tpm, nv, from) {
-  let before = from;
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const before = attempt === 0 ? from : await tpm.nvCounter(nv);
     await tpm.nvIncrement(nv);
     const run = await tpm.nvCounter(nv);
     if (run === before + 1) return { run, alone: attempt === 0 };
-    before = run;
+    const pauseMs = randomInt(PAUSE_MS * 2 ** Math.min(attempt, 6));
+    await new Promise((done) => setTimeout(done, pauseMs));
   }
   throw new Error(
     "others move the counter of this component all the time: several copies of it are being started"

@@ -28,6 +28,6 @@ export const pkcs11Footprint: Footprint = {
     parsePlace(options.argument);
     return createByCarrier(carrierPathOf(CARRIER), 'pkcs11', options);
   },
-  open: ({ folder }) => openTrustedProcess({ folder, carrierPath: carrierPathOf(CARRIER) }),
+  open: ({ folder }) => openTrustedProcess({ folder, carrierPath: carrierPathOf(CARRIER), hardening: 'off' }),
   stop: stopTrustedProcess,
 };

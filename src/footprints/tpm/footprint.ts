@@ -58,7 +58,7 @@ export const tpmFootprint: Footprint = {
   create,
   open: async ({ folder }) => {
     await startOwnTpm(folder);
-    return openTrustedProcess({ folder, carrierPath: carrierPathOf(CARRIER) });
+    return openTrustedProcess({ folder, carrierPath: carrierPathOf(CARRIER), hardening: 'off' });
   },
   stop: async (folder) => {
     const ran = await stopTrustedProcess(folder);
