@@ -1,8 +1,9 @@
 /** Makes, starts, finds and stops trusted processes. They are detached: the death of their replica does not end them. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { hexToBytes } from '../../core/bytes.ts';
 import type { TrustedRegistration } from '../../core/config.ts';
@@ -14,6 +15,7 @@ import { FOLDER_FILES } from './channel.ts';
 import { connectTrustedProcess, openSocket, TrustedProcessError } from './connect.ts';
 import type { ProcessConnection } from './connect.ts';
 import { FIRST_PROGRAM, measureFile } from './program-file.ts';
+import { findSandbox, SANDBOX_FILES, sandboxArguments, withFilter } from './sandbox.ts';
 import type { Durability } from './state-log.ts';
 
 /** Name of this footprint in registrations. */
@@ -66,27 +68,96 @@ const FENCES = [
   '--max-old-space-size=64',
 ];
 
+/** What a process that ended has printed is read after this time at the latest. */
+const LAST_WORDS_MS = 100;
+/** Exit codes above this one stand for the signal that ended a process. */
+const KILLED_CODE = 128;
 /** How long a process that closed its output may take to end. */
 const GOODBYE_MS = 1_000;
 
-function launch(
-  options: TrustedProcessOptions,
-  more: readonly string[],
-  log: number | 'ignore',
-): ChildProcess {
-  const folder = resolve(options.folder);
-  const carrier = resolve(options.carrierPath ?? trustedCarrierPath());
+/** A process that was started, and how to end it. */
+interface Launched {
+  readonly child: ChildProcess;
+  readonly kill: () => void;
+}
+
+/** What one start is to do. */
+interface LaunchOptions {
+  readonly folder: string;
+  readonly carrier: string;
+  readonly arguments: readonly string[];
+  readonly log: number | 'ignore';
+  readonly sandbox: string | undefined;
+}
+
+// An empty environment: NODE_OPTIONS of the caller must not reach into the trusted process.
+const SETTINGS = { detached: true, env: {} };
+
+function launchPlain({ folder, carrier, arguments: more, log }: LaunchOptions): Launched {
   const args = [...FENCES, carrier, '--folder', folder, ...more];
-  // An empty environment: NODE_OPTIONS of the caller must not reach into the trusted process.
-  return spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', log], env: {} });
+  const child = spawn(process.execPath, args, { ...SETTINGS, stdio: ['ignore', 'pipe', log] });
+  return { child, kill: () => child.kill('SIGKILL') };
+}
+
+/** As `launchPlain`, in a sandbox. The process inside is told which id it has outside. */
+function launchInside(options: LaunchOptions, sandbox: string): Launched {
+  const { folder, carrier, log } = options;
+  const modules = dirname(carrier);
+  const args = sandboxArguments({
+    folder,
+    script: carrier,
+    beside: readdirSync(modules)
+      .filter((name) => name.endsWith('.wasm'))
+      .map((name) => join(modules, name)),
+    runtimeOptions: FENCES,
+    arguments: ['--folder', folder, '--hardening', 'bubblewrap', ...options.arguments],
+  });
+  const child = withFilter((filter) =>
+    spawn(sandbox, args, { ...SETTINGS, stdio: ['pipe', 'pipe', log, 'pipe', filter] }),
+  );
+  let text = '';
+  let inner: number | undefined;
+  (child.stdio[SANDBOX_FILES.info] as Readable).setEncoding('latin1').on('data', (chunk: string) => {
+    text += chunk;
+    const found = /"child-pid": *(\d+)/.exec(text);
+    if (found === null || inner !== undefined) return;
+    inner = Number(found[1]);
+    child.stdin?.end(`${inner}\n`);
+  });
+  child.stdin?.on('error', () => undefined);
+  const kill = (): void => {
+    child.kill('SIGKILL');
+    try {
+      if (inner !== undefined) process.kill(inner, 'SIGKILL');
+    } catch {
+      // It was gone already.
+    }
+  };
+  return { child, kill };
+}
+
+/** The command of the sandbox; undefined where the process runs without one. Rejects if it must not. */
+async function sandboxFor(hardening: Hardening = 'auto'): Promise<string | undefined> {
+  if (hardening === 'off') return undefined;
+  const found = await findSandbox();
+  if ('command' in found) return found.command;
+  if (hardening === 'auto') return undefined;
+  const { what, debianPackage } = found.missing;
+  const help = debianPackage === undefined ? '' : `; install the package ${debianPackage}`;
+  throw new TrustedProcessError(`the trusted process is to be hardened, but ${what}${help}`);
+}
+
+function launch(options: LaunchOptions): Launched {
+  const { sandbox } = options;
+  return sandbox === undefined ? launchPlain(options) : launchInside(options, sandbox);
 }
 
 /** The first line that the child prints; rejects if it ends or stays silent. */
-function firstLine(child: ChildProcess): Promise<string> {
+function firstLine({ child, kill }: Launched): Promise<string> {
   return new Promise((done, fail) => {
     let text = '';
     const timer = setTimeout(() => {
-      child.kill('SIGKILL');
+      kill();
       fail(new TrustedProcessError('the trusted process did not start in time'));
     }, START_TIMEOUT_MS);
     const finish = (line: string | undefined): void => {
@@ -96,10 +167,10 @@ function firstLine(child: ChildProcess): Promise<string> {
         child.unref();
         return done(line);
       }
-      const ended = (_code: number | null, signal: NodeJS.Signals | null): void => {
-        // Killed from outside, it refused nothing: the next one may well serve.
-        const killed = signal !== null;
-        const how = killed ? `was killed (${signal})` : 'ended';
+      const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+        // Killed from outside, it refused nothing: the next one may well serve. A sandbox says so by its exit code.
+        const killed = signal !== null || (code ?? 0) > KILLED_CODE;
+        const how = killed ? `was killed (${signal ?? code! - KILLED_CODE})` : 'ended';
         fail(new TrustedProcessError(`the trusted process ${how} at its start; see its log`, killed));
       };
       if (child.exitCode !== null || child.signalCode !== null)
@@ -108,7 +179,7 @@ function firstLine(child: ChildProcess): Promise<string> {
       // One that says nothing sensible and lives on is ended here; that is no kill from outside.
       setTimeout(() => {
         child.off('exit', ended);
-        child.kill('SIGKILL');
+        kill();
         ended(null, null);
       }, GOODBYE_MS).unref();
     };
@@ -126,6 +197,14 @@ function firstLine(child: ChildProcess): Promise<string> {
     child.stdout?.once('close', () => {
       if (!text.includes('\n')) finish(undefined);
     });
+    // A sandbox that was killed while it was set up leaves a process that nobody wakes any more.
+    child.once('exit', () => {
+      setTimeout(() => {
+        if (text.includes('\n')) return;
+        kill();
+        child.stdout?.destroy();
+      }, LAST_WORDS_MS);
+    });
   });
 }
 
@@ -135,10 +214,19 @@ function firstLine(child: ChildProcess): Promise<string> {
  */
 export async function createTrustedFolder(
   folder: string,
-  options: { readonly program?: string; readonly hardening?: Hardening } = {},
+  options: { readonly program?: string; readonly hardening?: Hardening; readonly carrierPath?: string } = {},
 ): Promise<TrustedRegistration> {
   const program = options.program ?? FIRST_PROGRAM;
-  const line = await firstLine(launch({ folder }, ['--create', '--program', program], 'ignore'));
+  const sandbox = await sandboxFor(options.hardening);
+  if (sandbox !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const launched = launch({
+    folder: resolve(folder),
+    carrier: options.carrierPath ?? trustedCarrierPath(),
+    arguments: ['--create', '--program', program],
+    log: 'ignore',
+    sandbox,
+  });
+  const line = await firstLine(launched);
   const bytes = hexToBytes(line);
   const response = bytes === undefined ? undefined : decodeTrustedResponse(bytes);
   if (response?.op !== 'identify') throw new TrustedProcessError(line);
@@ -168,9 +256,12 @@ export async function spawnTrustedProcess(options: TrustedProcessOptions): Promi
     throw new TrustedProcessError(`there is no trusted component in ${options.folder}`);
   const more = ['--durability', options.durability ?? 'fsync'];
   if (options.lingerMs !== undefined) more.push('--linger-ms', String(options.lingerMs));
-  const log = openLog(options.folder);
+  const sandbox = await sandboxFor(options.hardening);
+  const folder = resolve(options.folder);
+  const carrier = resolve(options.carrierPath ?? trustedCarrierPath());
+  const log = openLog(folder);
   try {
-    const line = await firstLine(launch(options, more, log));
+    const line = await firstLine(launch({ folder, carrier, arguments: more, log, sandbox }));
     if (line !== 'ready') throw new TrustedProcessError(line);
   } finally {
     closeSync(log);
@@ -194,10 +285,11 @@ async function startAndConnect(options: TrustedProcessOptions): Promise<ProcessC
   }
 }
 
-/** Connects to the process of a folder; starts it if none runs, and again if it runs in another durability mode. */
+/** Connects to the process of a folder; starts it if none runs, and again if it runs in another way than asked for. */
 export async function openTrustedProcess(options: TrustedProcessOptions): Promise<ProcessConnection> {
   const connection = await startAndConnect(options);
-  if (connection.durability === (options.durability ?? 'fsync')) return connection;
+  const isHardEnough = options.hardening !== 'required' || connection.hardening !== 'none';
+  if (isHardEnough && connection.durability === (options.durability ?? 'fsync')) return connection;
   connection.close();
   await stopTrustedProcess(options.folder);
   return startAndConnect(options);

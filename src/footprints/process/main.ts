@@ -30,6 +30,7 @@ import { canLockFiles, takeFileLock } from './file-lock.ts';
 import { takeLock } from './lock.ts';
 import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
 import type { MeasuredModule } from './program-file.ts';
+import { sealProcess } from './seal.ts';
 import { serveProgram } from './server.ts';
 import { DURABILITIES, StateLog } from './state-log.ts';
 import type { Durability } from './state-log.ts';
@@ -171,6 +172,7 @@ async function serve({ folder, durability, lingerMs, hardening }: ServeOptions):
   setInterval(() => {
     if (!existsSync(FOLDER_FILES.access)) process.exit(0);
   }, FOLDER_CHECK_MS);
+  if (hardening === 'bubblewrap') sealProcess();
   say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);
   process.stdout.write('ready\n');
 }
