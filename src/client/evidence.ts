@@ -6,6 +6,7 @@
 import type { ClusterSettings } from '../core/config.ts';
 import type { Seal } from '../core/protocol.ts';
 import type { ReplicaId } from '../core/types.ts';
+import { verifyP256Portable } from '../crypto/portable-p256.ts';
 import { createSealVerifier } from '../crypto/seal-verifier.ts';
 import { EVIDENCE_FORMAT, parseEvidenceDocument } from '../ledger/evidence-document.ts';
 import type { EvidenceDocument } from '../ledger/evidence-document.ts';
@@ -15,8 +16,7 @@ import { trustOf } from '../ledger/trust.ts';
 import type { Trust } from '../ledger/trust.ts';
 import { PORTABLE_VERIFIER_CRYPTO } from '../ledger/verify.ts';
 import type { VerifierCrypto } from '../ledger/verify.ts';
-import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
-import { counterCheckWith, judgeProtocolEvidence } from '../protocols/evidence-verdict.ts';
+import { counterCheckWith, evidenceCheckWith, judgeProtocolEvidence } from '../protocols/evidence-verdict.ts';
 
 /** What is known of the cluster. `settings` is needed for everything but wrong replies. */
 export type EvidenceTrust = { readonly trust: Trust } | { readonly settings: ClusterSettings };
@@ -115,9 +115,10 @@ function checkSeals(
     hostKeys: trustOf(settings).hostKeys,
     verifySignature: crypto.verifySignature,
     verifyCounter: counterCheckWith(crypto.verifySignature),
-    verifyEvidence: recoverEvidenceCheck(settings, {
+    verifyEvidence: evidenceCheckWith(settings, {
       hash: crypto.hash,
       verifyEd25519: crypto.verifySignature,
+      verifyP256: verifyP256Portable,
     }),
   });
   for (const { id: replica, trusted } of settings.members) {

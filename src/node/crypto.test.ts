@@ -6,9 +6,16 @@ import type { ClusterSettings } from '../core/config.ts';
 import { Prng } from '../core/prng.ts';
 import type { TcEpoch } from '../core/types.ts';
 import { verifyEd25519Portable } from '../crypto/ed25519-rule.ts';
+import { verifyP256Portable } from '../crypto/portable-p256.ts';
 import { portableHash } from '../crypto/portable.ts';
 import { statementForUi } from '../trusted/statement.ts';
-import { createNodeCrypto, createSignatureCheck, isCanonicalKeyEncoding, nodeHash } from './crypto.ts';
+import {
+  createNodeCrypto,
+  createSignatureCheck,
+  nodeAttestationCrypto,
+  isCanonicalKeyEncoding,
+  nodeHash,
+} from './crypto.ts';
 import { linkIdentityOf, publicKeyOfRaw, rawPublicKeyOf } from './keys.ts';
 
 /** L, little-endian. */
@@ -87,6 +94,24 @@ describe('cryptography of a replica', () => {
       const bytes = new Uint8Array(length).fill(length);
       assert.deepEqual(nodeHash(bytes), new Uint8Array(portableHash(bytes)));
       assert.ok(!Buffer.isBuffer(nodeHash(bytes)));
+    }
+  });
+
+  it('judges ECDSA P-256 like the portable verifier, whatever the half of s', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const { x, y } = publicKey.export({ format: 'jwk' });
+    const point = Buffer.concat([Buffer.of(4), Buffer.from(x!, 'base64url'), Buffer.from(y!, 'base64url')]);
+    const { verifyP256 } = nodeAttestationCrypto();
+    for (let round = 0; round < 12; round += 1) {
+      const message = Buffer.from(`word ${round}`);
+      const signature = sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+      for (const verify of [verifyP256!, verifyP256Portable]) {
+        assert.ok(verify(point, message, signature));
+        assert.ok(!verify(point, Buffer.from('other'), signature));
+        assert.ok(!verify(point.subarray(1), message, signature));
+        assert.ok(!verify(Buffer.alloc(65, 4), message, signature));
+        assert.ok(!verify(point, message, Buffer.alloc(64)));
+      }
     }
   });
 

@@ -2,7 +2,10 @@
 import { hexToBytes } from '../core/bytes.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Seal, TrustedKey, UniqueIdentifier } from '../core/protocol.ts';
+import type { RecoverRequest } from '../core/request.ts';
 import type { Digest, Hash, ReplicaId } from '../core/types.ts';
+import type { AttestationCrypto } from '../trusted/attestation/format.ts';
+import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import { verifyEvidence } from './minbft/evidence.ts';
 
@@ -24,6 +27,14 @@ export function judgeProtocolEvidence(
   if (settings.protocol !== 'minbft') return undefined;
   const { clusterId, configurationVersion } = settings;
   return verifyEvidence({ settings, hash, domain: { clusterId, configurationVersion } }, bytes);
+}
+
+/** Judges the evidence of RECOVERs as replicas do, with any implementation of the signatures. */
+export function evidenceCheckWith(
+  settings: ClusterSettings,
+  crypto: Pick<AttestationCrypto, 'hash' | 'verifyEd25519' | 'verifyP256'>,
+): (request: RecoverRequest) => string | undefined {
+  return recoverEvidenceCheck(settings, crypto);
 }
 
 /** Checks counter certificates of the Ed25519 suite with any implementation of the signature. */

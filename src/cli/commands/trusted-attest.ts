@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { bytesToDigest, bytesToHex, digestToBytes } from '../../core/bytes.ts';
+import { possessionChallenge } from '../../core/request.ts';
 import type { Digest } from '../../core/types.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
 import type { TrustedConnection } from '../../footprints/contract.ts';
@@ -22,12 +23,13 @@ import {
 import { registrationChallenge } from '../../trusted/attestation/registration.ts';
 import { ENDORSE_CODE, TPM_FORMAT } from '../../trusted/attestation/tpm-quote.ts';
 import { verdictLines } from '../../trusted/attestation/verdict.ts';
-import type { TrustedRequest, TrustedResponse } from '../../trusted/contract.ts';
+import type { TrustedIdentity, TrustedRequest, TrustedResponse } from '../../trusted/contract.ts';
 import { decodeEvidence } from '../../trusted/evidence.ts';
 import type { Evidence } from '../../trusted/evidence.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';
 import { bindDigestOf } from '../../trusted/statement.ts';
 import { CommandFailure, EXIT, messageOf, usageFailure } from '../failure.ts';
+import { readClusterFile } from '../cluster-file.ts';
 import { readMemberFile } from '../member-file.ts';
 import { wholeNumber, withJson } from '../options.ts';
 import { printJson, printLine, printNote } from '../output.ts';
@@ -39,6 +41,7 @@ import {
   writeEvidenceFile,
   writePublic,
 } from '../trusted/evidence-files.ts';
+import type { EvidenceFile } from '../trusted/evidence-files.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -69,6 +72,8 @@ interface AttestOptions {
   readonly component: string;
   readonly nonce?: Digest;
   readonly member?: string;
+  readonly cluster?: string;
+  readonly replica?: number;
   readonly stop?: boolean;
   readonly out: string;
 }
@@ -76,8 +81,8 @@ interface AttestOptions {
 /** Asks the component in a folder for its evidence, and its footprint for what lies below. */
 async function collectEvidence(
   folder: string,
-  challenge: Digest,
-): Promise<{ readonly bundle: Uint8Array; readonly footprint: string; readonly bind: Digest }> {
+  challengeOf: (identity: TrustedIdentity) => Digest,
+): Promise<EvidenceFile & { readonly bind: Digest }> {
   const { openComponent, footprintNamed } = await import('../../footprints/registry.ts');
   const { readComponentFolder } = await import('../../footprints/component-note.ts');
   const { nodeHash } = await import('../../node/crypto.ts');
@@ -91,6 +96,10 @@ async function collectEvidence(
     throw new CommandFailure(`The trusted component in ${folder} cannot be reached: ${messageOf(error)}`);
   });
   try {
+    const known = await ask(connection, { op: 'identify' });
+    if (known.op !== 'identify')
+      throw new CommandFailure(`The trusted component does not say who it is: it answered ${known.op}.`);
+    const challenge = challengeOf(known.identity);
     const response = await ask(connection, { op: 'attest', challenge });
     if (response.op !== 'attest')
       throw new CommandFailure(`The trusted component does not attest: it answered ${response.op}.`);
@@ -101,22 +110,37 @@ async function collectEvidence(
     const endorsements: Endorsement[] =
       below.op === 'extension' ? [{ format: TPM_FORMAT, body: below.body }] : [];
     const bundle = encodeBundleOfEvidence({ possession: response.evidence, endorsements });
-    return { bundle, footprint, bind };
+    return { bundle, footprint, challenge, bind };
   } finally {
     connection.close();
   }
 }
 
-async function attest(options: AttestOptions): Promise<void> {
+/** The occasion that the options name, as what the component has to seal. */
+async function challengeFor(options: AttestOptions): Promise<(identity: TrustedIdentity) => Digest> {
   const { nodeHash } = await import('../../node/crypto.ts');
-  if ((options.nonce === undefined) === (options.member === undefined))
+  const { nonce, member: memberPath, cluster, replica } = options;
+  const occasions = [nonce, memberPath, cluster].filter((one) => one !== undefined).length;
+  if (occasions !== 1 || (cluster === undefined) !== (replica === undefined))
     throw usageFailure(
-      'Give either --nonce (what the verifier drew) or --member (to register in a new cluster).',
+      'Give one of --nonce (what the verifier drew), --member (to register in a new cluster), or --cluster with --replica (for ' +
+        'a RECOVER).',
     );
-  const member = options.member === undefined ? undefined : readMemberFile(options.member);
-  const challenge = member === undefined ? options.nonce! : registrationChallenge(nodeHash, member);
+  if (nonce !== undefined) return () => nonce;
+  if (memberPath !== undefined) {
+    const challenge = registrationChallenge(nodeHash, readMemberFile(memberPath));
+    return () => challenge;
+  }
+  const settings = readClusterFile(cluster!);
+  if (settings.members[replica!] === undefined)
+    throw usageFailure(`${cluster!} has no replica ${replica!}: it has 0 to ${settings.members.length - 1}.`);
+  return ({ tcEpoch, tcId, publicKey: tcPublicKey }) =>
+    possessionChallenge(nodeHash, settings, { replica: replica!, tcEpoch, tcId, tcPublicKey });
+}
+
+async function attest(options: AttestOptions): Promise<void> {
   const folder = resolve(options.component);
-  const { bundle, footprint, bind } = await collectEvidence(folder, challenge);
+  const { bundle, footprint, bind, challenge } = await collectEvidence(folder, await challengeFor(options));
   if (options.stop === true) {
     const { stopComponent } = await import('../../footprints/registry.ts');
     await stopComponent(folder);
@@ -248,6 +272,8 @@ function addMaking(parent: Command): void {
     .requiredOption('--component <folder>', 'folder of the component')
     .addOption(new Option('--nonce <hex>', 'what the verifier drew, 32 bytes').argParser(digestOption))
     .option('--member <file>', 'public file of the member that registers the component in a new cluster')
+    .option('--cluster <file>', 'cluster.json of the cluster in which a replica is to register it by RECOVER')
+    .addOption(new Option('--replica <number>', 'that replica').argParser(wholeNumber(0, 1_000)))
     .option('--stop', 'end the component afterwards, where it has a process of its own')
     .option('--out <file>', 'where to write it', 'evidence.json')
     .addHelpText(

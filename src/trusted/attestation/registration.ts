@@ -12,6 +12,7 @@ import type { RecoverRequest } from '../../core/request.ts';
 import type { Digest, Hash, Milliseconds } from '../../core/types.ts';
 import type { EvidenceCheck } from '../../crypto/seal-verifier.ts';
 import type { AttestationCrypto } from './format.ts';
+import { EVIDENCE_FORMATS } from './formats.ts';
 import { judgeEvidence } from './judge.ts';
 import { refusalOf } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
@@ -62,6 +63,12 @@ export function registrationProblem(
   crypto: AttestationCrypto,
   timeMs?: Milliseconds,
 ): string | undefined {
+  for (const { format, name } of settings.attestation?.roots ?? [])
+    if (!EVIDENCE_FORMATS.some((known) => known.name === format))
+      return (
+        `the attestation policy has the root "${name}" of the format "${format}", which this release cannot read, so it would ` +
+        'judge otherwise than replicas that can. Use a release that has it, or take the root out.'
+      );
   for (const member of settings.members) {
     const verdict = judgeRegistration(member, settings.attestation, crypto, timeMs);
     if (verdict !== undefined && !verdict.accepted)
