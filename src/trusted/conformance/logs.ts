@@ -6,10 +6,11 @@ import { portableHash } from '../../crypto/portable.ts';
 import type { CounterValue, Digest } from '../../core/types.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
 import { STATEMENT_KIND } from '../contract.ts';
-import type { ObjectMode, TrustedCertificate, TrustedIdentity } from '../contract.ts';
+import type { ObjectMode, TrustedCertificate, TrustedIdentity, TrustedRequest } from '../contract.ts';
 import type { AssignedSlot, LogPlace, SlotAnswer } from '../programs/a2m/answers.ts';
 import { endAnswerOf, historyAfter, isWholeChain, slotAnswerOf } from '../programs/a2m/answers.ts';
 import { encodeStatement, ZERO_NONCE } from '../statement.ts';
+import { garbageCheck } from './garbage.ts';
 import type { ConformanceCheck, ConformanceContext, NamedCheck, Part } from './harness.ts';
 import {
   ask,
@@ -311,6 +312,15 @@ function* renewal(context: ConformanceContext): ConformanceCheck {
   assigned(after, 1, yield* append(randomDigest(context.prng)));
 }
 
+const TEMPLATES: readonly TrustedRequest[] = [
+  { op: 'create', objectId: LOG, mode: 'jump' },
+  { op: 'append', objectId: LOG, entry: ZERO_DIGEST },
+  { op: 'advanceLog', objectId: LOG, slot: 9, base: ZERO_DIGEST, entry: ZERO_DIGEST },
+  { op: 'lookup', objectId: LOG, slot: 1, nonce: ZERO_NONCE },
+  { op: 'end', objectId: LOG, nonce: ZERO_NONCE },
+  { op: 'truncate', objectId: LOG, slot: 1 },
+];
+
 /** Checks of `a2m`, in an order in which they can be run on one component. */
 export const LOG_CHECKS: readonly NamedCheck[] = [
   { name: 'slots follow each other and the history digest covers them', run: longRun },
@@ -320,6 +330,7 @@ export const LOG_CHECKS: readonly NamedCheck[] = [
   { name: 'attack: a free base digest in a strict log', run: freeBase },
   { name: 'attack: two entries for one slot', run: equivocation },
   { name: 'attack: memory is exhausted by logs and slots', run: exhaustion },
+  garbageCheck(TEMPLATES),
   { name: 'attack: a bit of a certificate is changed', run: bitFlips },
   { name: 'attack: cross-program and cross-log replay', run: crossProgramReplay },
   { name: 'a restart continues or starts anew', run: restart },

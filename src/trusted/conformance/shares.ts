@@ -32,6 +32,7 @@ import {
   verifySecretRequest,
 } from '../programs/share/frames.ts';
 import { decodeStatement, ZERO_NONCE } from '../statement.ts';
+import { garbageCheck } from './garbage.ts';
 import type { ConformanceCheck, ConformanceContext, NamedCheck, Part } from './harness.ts';
 import { askOne, certificatesOf, isValid, randomDigest, randomNonce, refused, renew } from './harness.ts';
 
@@ -260,6 +261,12 @@ export const SHARE_CHECKS: readonly NamedCheck[] = [
   { name: 'attack: opening with another envelope', run: wrongEnvelopes },
   { name: 'attack: a share after the view was closed', run: closing },
   { name: 'attack: going back by old statements', run: forward },
+  garbageCheck([
+    { op: 'status', objectId: SHARE_OBJECT_ID, nonce: ZERO_NONCE, digest: ZERO_DIGEST },
+    leadRequest(3, ZERO_DIGEST),
+    splitRequest(1, ALONE),
+    orderRequest(ZERO_DIGEST),
+  ]),
   { name: 'attack: cross-program replay, a group that is not there', run: crossProgram },
   { name: 'a restart continues or starts anew', run: restart },
   { name: 'renew makes a new component', run: renewal },

@@ -15,6 +15,7 @@ import {
   waitStartRequest,
   waitTokenDuration,
 } from '../programs/wait/frames.ts';
+import { garbageCheck } from './garbage.ts';
 import type { ConformanceCheck, ConformanceContext, NamedCheck, Part } from './harness.ts';
 import { askOne, identify, isValid, randomDigest, refused, renew } from './harness.ts';
 
@@ -150,6 +151,10 @@ export const WAIT_CHECKS: readonly NamedCheck[] = [
   { name: 'attack: asking again until the time is short', run: sameDraw },
   { name: 'attack: early finish, two live timers, a replayed token', run: oneTimer },
   { name: 'attack: forged tokens', run: forgedTokens },
+  garbageCheck([
+    waitStartRequest(ZERO_DIGEST, MEAN_MS),
+    waitFinishRequest(new Uint8Array(WAIT_TOKEN_BYTES), ZERO_DIGEST),
+  ]),
   { name: 'attack: a certificate without waiting, from what other programs answer', run: crossProgram },
   { name: 'a restart ends the timer', run: restart },
   { name: 'renew makes a new component', run: renewal },
