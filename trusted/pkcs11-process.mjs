@@ -585,16 +585,17 @@ import { hash } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs";
 var FIRST_PROGRAM = "usig";
 var NAME = /^[a-z][a-z0-9-]{0,31}$/;
-function loadModule(modules, program) {
+function loadModule(modules, program, expected) {
   const file = new URL(`${program}.wasm`, modules);
   if (!NAME.test(program) || !existsSync(file))
     throw new Error(`there is no trusted program "${program}" in this installation`);
   const bytes = readFileSync(file);
-  return {
-    program,
-    measurement: bytesToDigest(hash("sha256", bytes, "buffer")),
-    module: compileModule(bytes)
-  };
+  const measurement = bytesToDigest(hash("sha256", bytes, "buffer"));
+  if (expected !== void 0 && measurement !== expected)
+    throw new Error(
+      `the trusted program "${program}" is not the one that this component was made for: its module has the measurement ${measurement}, expected ${String(expected)}; install the version of before, or give the replica a new component and re-admit it by RECOVER`
+    );
+  return { program, measurement, module: compileModule(bytes) };
 }
 function writeProgramFile({ program, measurement }) {
   const file = openSync(FOLDER_FILES.program, "w", 384);
@@ -615,12 +616,7 @@ function moduleOfFolder(modules) {
   } catch {
     throw new Error(`${FOLDER_FILES.program} of the trusted component is damaged`);
   }
-  const found = loadModule(modules, String(expected.program));
-  if (found.measurement !== expected.measurement)
-    throw new Error(
-      `the trusted program "${found.program}" is not the one that this component was made for: its module has the measurement ${found.measurement}, expected ${String(expected.measurement)}; install the version of before, or give the replica a new component and re-admit it by RECOVER`
-    );
-  return found;
+  return loadModule(modules, String(expected.program), String(expected.measurement));
 }
 
 // src/footprints/process/server.ts

@@ -196,8 +196,8 @@ export interface TrustedProgram {
   /** Answers one request. Never throws on any bytes. */
   handle(request: Uint8Array): Uint8Array;
   /**
-   * Everything that the records so far amount to, as one record: a footprint may keep it in place of them. Undefined or
-   * absent where the last RECENT_DEPTH records are enough.
+   * Everything that the records so far amount to, as one record: a footprint may keep it in place of them. Absent
+   * where the last RECENT_DEPTH records are enough, undefined where the records are not of this component.
    */
   image?(): Uint8Array | undefined;
 }

@@ -23,7 +23,7 @@ interface ModuleExports {
   restore(length: number): number;
   /** Answers a request; the length of the answer. */
   handle(length: number): number;
-  /** Everything that the records so far amount to, at `output`; absent where the last records are enough. */
+  /** Everything that the records so far amount to, at `output`; its length, 0 if they are none of its own. */
   image?(): number;
 }
 
@@ -110,7 +110,8 @@ class ModuleProgram implements TrustedProgram {
 
   image(): Uint8Array | undefined {
     const length = this.#exports.image?.();
-    return length === undefined ? undefined : this.#memory.slice(this.#output, this.#output + length);
+    if (length === undefined || length === 0) return undefined;
+    return this.#memory.slice(this.#output, this.#output + length);
   }
 }
 

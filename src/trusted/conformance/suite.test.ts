@@ -32,3 +32,12 @@ for (const program of CHECKED_PROGRAMS) {
 test('a program that nobody knows has no checks', () => {
   assert.deepEqual(conformanceOf('toString'), []);
 });
+
+test('what was made of strange records does not pass for a good image after the next restart', () => {
+  for (const program of CHECKED_PROGRAMS) {
+    const component = new TestComponent({ program });
+    component.records = [new Uint8Array(40).fill(0xee)];
+    component.restart();
+    assert.ok(!component.compact(), program);
+  }
+});

@@ -238,6 +238,7 @@ export function restore(length: i32): i32 {
 
 /** All logs as one record at OUTPUT; gives its length. */
 export function image(): i32 {
+  if (!ready) return 0;
   writeTo(OUTPUT);
   writeU8(TAG_IMAGE);
   writeRaw(epochAt(), 8);

@@ -229,6 +229,7 @@ function putHead(to: usize, tag: u8, number: u64, state: usize): void {
 
 /** State and members as one record at OUTPUT; gives its length. */
 export function image(): i32 {
+  if (!ready) return 0;
   putHead(OUTPUT, <u8>TAG_IMAGE, changes, STATE);
   memory.copy(OUTPUT + HEAD_BYTES, MEMBERS, membersLength);
   return HEAD_BYTES + membersLength;
