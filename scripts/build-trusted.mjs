@@ -11,7 +11,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const CARRIERS = {
   'trusted-process.mjs': 'src/footprints/process/main.ts',
   'tpm-process.mjs': 'src/footprints/tpm/main-tpm.ts',
-  'pkcs11-process.mjs': 'src/footprints/pkcs11/main-pkcs11.ts',
+  'pkcs11-process.mjs': 'src/footprints/pkcs11/main-token.ts',
 };
 
 /** A single-file carrier: esbuild, nothing minified, so that it can be read. */

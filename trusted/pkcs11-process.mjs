@@ -1,6 +1,6 @@
 // Built by scripts/build-trusted.mjs. Its SHA-256 is the carrier measurement (trusted/measurements.json).
 
-// src/footprints/pkcs11/main-pkcs11.ts
+// src/footprints/pkcs11/main-token.ts
 import { randomBytes as randomBytes5 } from "node:crypto";
 
 // src/core/bytes.ts
@@ -1436,7 +1436,7 @@ function readPlace() {
   return stored;
 }
 
-// src/footprints/pkcs11/main-pkcs11.ts
+// src/footprints/pkcs11/main-token.ts
 function programKey(key, stored) {
   const { publicKey } = key;
   if (!programServices.check(publicKey, stored.tcEpoch, key.sign(stored.tcEpoch)))

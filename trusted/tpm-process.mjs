@@ -1251,6 +1251,9 @@ var HANDLE = {
   password: 1073741833,
   endorsement: 1073741835,
   platform: 1073741836,
+  /** Objects and sessions that take a place in the TPM. */
+  transientFirst: 2147483648,
+  sessionFirst: 33554432,
   /** First handle of NV indices that an owner may define for own use. */
   nvFirst: 25165824
 };
@@ -1570,6 +1573,8 @@ var COUNTER_BYTES = 8;
 var SESSION_POLICY = 1;
 var SESSION_TRIAL = 3;
 var COMPARE_EQUAL = 0;
+var CAPABILITY_HANDLES = 1;
+var HANDLES_MAX = 64;
 var TpmRefusal = class extends Error {
   name = "TpmRefusal";
   /** Without the number of the parameter that it is about; see `RESPONSE`. */
@@ -1600,6 +1605,8 @@ function readAttestation(reader) {
 var Tpm = class _Tpm {
   #transport;
   #last = Promise.resolve();
+  /** The last use of the storage root: places for objects are so few that uses do not overlap. */
+  #lastUse = Promise.resolve();
   constructor(transport) {
     this.#transport = transport;
   }
@@ -1608,6 +1615,7 @@ var Tpm = class _Tpm {
     const tpm = new _Tpm(await openTransport(place));
     try {
       await tpm.startup();
+      await tpm.#flushLeftovers();
       return tpm;
     } catch (error) {
       await tpm.close();
@@ -1626,15 +1634,21 @@ var Tpm = class _Tpm {
       if (!(error instanceof TpmRefusal) || error.kind !== RESPONSE.initialize) throw error;
     });
   }
-  /** A fixed property: four bytes, as text where they are some. */
-  async property(id) {
-    const parameters = new Writer().u32(6).u32(id).u32(1).finish();
-    const answer = await this.#ask("GetCapability", { code: COMMAND.getCapability, parameters });
-    return answerOf("GetCapability", answer.parameters, (reader) => {
-      reader.bool();
-      if (reader.u32() !== 6 || reader.u32() !== 1 || reader.u32() !== id) reader.fail();
-      return reader.u32();
-    });
+  /**
+   * Gives back the places of objects and sessions that a process left when it was killed. Without a resource manager
+   * they would stay until the TPM is reset; such a TPM serves one caller at a time, so nobody else uses them.
+   */
+  async #flushLeftovers() {
+    for (const first of [HANDLE.transientFirst, HANDLE.sessionFirst]) {
+      const parameters = new Writer().u32(CAPABILITY_HANDLES).u32(first).u32(HANDLES_MAX).finish();
+      const answer = await this.#ask("GetCapability", { code: COMMAND.getCapability, parameters });
+      const handles = answerOf("GetCapability", answer.parameters, (reader) => {
+        reader.bool();
+        if (reader.u32() !== CAPABILITY_HANDLES) reader.fail();
+        return reader.list(HANDLES_MAX, (r) => r.u32());
+      });
+      for (const handle of handles) await this.#lend(handle, () => Promise.resolve());
+    }
   }
   /** Bytes of the TPM's random generator. */
   async random(length) {
@@ -1650,7 +1664,9 @@ var Tpm = class _Tpm {
   }
   /** Makes the storage root key, which is the same each time, lends it and gives its place back. */
   async withStorageRoot(use) {
-    return this.#withPrimary(HANDLE.owner, TEMPLATE.storageRoot, use);
+    const result = this.#lastUse.then(() => this.#withPrimary(HANDLE.owner, TEMPLATE.storageRoot, use));
+    this.#lastUse = result.catch(() => void 0);
+    return result;
   }
   /** As `withStorageRoot` with the endorsement key of the TCG's ECC P-256 profile. */
   async withEndorsementKey(use) {

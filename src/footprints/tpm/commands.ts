@@ -49,6 +49,9 @@ export const HANDLE = {
   password: 0x40000009,
   endorsement: 0x4000000b,
   platform: 0x4000000c,
+  /** Objects and sessions that take a place in the TPM. */
+  transientFirst: 0x80000000,
+  sessionFirst: 0x02000000,
   /** First handle of NV indices that an owner may define for own use. */
   nvFirst: 0x01800000,
 } as const;

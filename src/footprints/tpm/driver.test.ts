@@ -134,6 +134,23 @@ test('keys, attestations and credentials of a TPM', { skip: noSwtpm }, async () 
   await tpm.close();
 });
 
+test('places that a killed process left are given back', { skip: noSwtpm }, async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const tpm = await Tpm.open(place);
+    // Gone in the middle: the objects stay in the TPM, which has three places.
+    await new Promise<void>((done) => {
+      void tpm.withStorageRoot((root) => {
+        void tpm.createAttestationKey(root, Buffer.from('x')).then(() => done());
+        return new Promise(() => undefined);
+      });
+    });
+    await tpm.close();
+  }
+  const tpm = await Tpm.open(place);
+  assert.ok((await tpm.withStorageRoot((root) => Promise.resolve(root))) > 0);
+  await tpm.close();
+});
+
 test('commands that are asked at once are sent one by one', { skip: noSwtpm }, async () => {
   const tpm = await Tpm.open(place);
   const attributes = NV_ATTRIBUTE.counter | NV_ATTRIBUTE.authRead | NV_ATTRIBUTE.authWrite;

@@ -39,6 +39,9 @@ const COUNTER_BYTES = 8;
 const SESSION_POLICY = 1;
 const SESSION_TRIAL = 3;
 const COMPARE_EQUAL = 0;
+const CAPABILITY_HANDLES = 1;
+/** Handles of one answer, at most; a TPM has fewer places. */
+const HANDLES_MAX = 64;
 
 /** The TPM refused a command. */
 export class TpmRefusal extends Error {
@@ -102,6 +105,8 @@ function readAttestation(reader: Reader): TpmAttestation {
 export class Tpm {
   readonly #transport: TpmTransport;
   #last: Promise<unknown> = Promise.resolve();
+  /** The last use of the storage root: places for objects are so few that uses do not overlap. */
+  #lastUse: Promise<unknown> = Promise.resolve();
 
   constructor(transport: TpmTransport) {
     this.#transport = transport;
@@ -112,6 +117,7 @@ export class Tpm {
     const tpm = new Tpm(await openTransport(place));
     try {
       await tpm.startup();
+      await tpm.#flushLeftovers();
       return tpm;
     } catch (error) {
       await tpm.close();
@@ -133,15 +139,21 @@ export class Tpm {
     });
   }
 
-  /** A fixed property: four bytes, as text where they are some. */
-  async property(id: number): Promise<number> {
-    const parameters = new Writer().u32(6).u32(id).u32(1).finish();
-    const answer = await this.#ask('GetCapability', { code: COMMAND.getCapability, parameters });
-    return answerOf('GetCapability', answer.parameters, (reader) => {
-      reader.bool();
-      if (reader.u32() !== 6 || reader.u32() !== 1 || reader.u32() !== id) reader.fail();
-      return reader.u32();
-    });
+  /**
+   * Gives back the places of objects and sessions that a process left when it was killed. Without a resource manager
+   * they would stay until the TPM is reset; such a TPM serves one caller at a time, so nobody else uses them.
+   */
+  async #flushLeftovers(): Promise<void> {
+    for (const first of [HANDLE.transientFirst, HANDLE.sessionFirst]) {
+      const parameters = new Writer().u32(CAPABILITY_HANDLES).u32(first).u32(HANDLES_MAX).finish();
+      const answer = await this.#ask('GetCapability', { code: COMMAND.getCapability, parameters });
+      const handles = answerOf('GetCapability', answer.parameters, (reader) => {
+        reader.bool();
+        if (reader.u32() !== CAPABILITY_HANDLES) reader.fail();
+        return reader.list(HANDLES_MAX, (r) => r.u32());
+      });
+      for (const handle of handles) await this.#lend(handle, () => Promise.resolve());
+    }
   }
 
   /** Bytes of the TPM's random generator. */
@@ -159,7 +171,9 @@ export class Tpm {
 
   /** Makes the storage root key, which is the same each time, lends it and gives its place back. */
   async withStorageRoot<T>(use: (handle: number) => Promise<T>): Promise<T> {
-    return this.#withPrimary(HANDLE.owner, TEMPLATE.storageRoot, use);
+    const result = this.#lastUse.then(() => this.#withPrimary(HANDLE.owner, TEMPLATE.storageRoot, use));
+    this.#lastUse = result.catch(() => undefined);
+    return result;
   }
 
   /** As `withStorageRoot` with the endorsement key of the TCG's ECC P-256 profile. */

@@ -1,6 +1,6 @@
 /** For tests: a software TPM of their own, and things asked of a component. */
 import assert from 'node:assert/strict';
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { USIG_OBJECT_ID } from '../../trusted/contract.ts';
 import type { TrustedIdentity, TrustedRequest, TrustedResponse } from '../../trusted/contract.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';
 import type { CertifyResponse } from '../../trusted/client.ts';
+import { nodeAttestationCrypto } from '../../node/crypto.ts';
 import type { TrustedConnection } from '../contract.ts';
 import { isSwtpmInstalled, startSwtpm, stopSwtpm } from './swtpm.ts';
 
@@ -65,22 +66,5 @@ export async function certify(connection: TrustedConnection, number: number): Pr
   return response;
 }
 
-function jwkCheck(
-  jwk: Record<string, string>,
-  algorithm: string | null,
-): (message: Uint8Array, signature: Uint8Array) => boolean {
-  const key = createPublicKey({ key: jwk, format: 'jwk' });
-  return (message, signature) => verify(algorithm, message, { key, dsaEncoding: 'ieee-p1363' }, signature);
-}
-const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
-
-/** Checks of signatures by OpenSSL. */
-export const testCrypto: AttestationCrypto = {
-  hash: sha256,
-  verifyEd25519: (publicKey, message, signature) =>
-    jwkCheck({ kty: 'OKP', crv: 'Ed25519', x: base64url(publicKey) }, null)(message, signature),
-  verifyP256: (publicKey, message, signature) => {
-    const [x, y] = [publicKey.subarray(1, 33), publicKey.subarray(33)].map(base64url) as [string, string];
-    return jwkCheck({ kty: 'EC', crv: 'P-256', x, y }, 'sha256')(message, signature);
-  },
-};
+/** Checks of signatures as replicas make them. */
+export const testCrypto: AttestationCrypto = nodeAttestationCrypto();
