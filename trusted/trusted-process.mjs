@@ -1036,7 +1036,7 @@ function sealLibrary() {
 }
 
 // src/footprints/process/seal.ts
-var LIBRARY = "/tmp/seal.node";
+var LIBRARY = "/moiety/private/seal.node";
 function sealProcess() {
   writeFileSync2(LIBRARY, sealLibrary(), { mode: 448 });
   try {

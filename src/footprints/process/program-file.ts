@@ -26,17 +26,23 @@ export function measureFile(path: string | URL): Digest {
   return bytesToDigest(hash('sha256', readFileSync(path), 'buffer'));
 }
 
-/** Reads, measures and compiles the module of a program from the folder `modules`. Throws a sentence for the operator. */
-export function loadModule(modules: URL, program: string): MeasuredModule {
+/**
+ * Reads, measures and compiles the module of a program from the folder `modules`. Throws a sentence for the operator if
+ * there is none, or if one byte of it is not as in the module that was `expected`.
+ */
+export function loadModule(modules: URL, program: string, expected?: unknown): MeasuredModule {
   const file = new URL(`${program}.wasm`, modules);
   if (!NAME.test(program) || !existsSync(file))
     throw new Error(`there is no trusted program "${program}" in this installation`);
   const bytes = readFileSync(file);
-  return {
-    program,
-    measurement: bytesToDigest(hash('sha256', bytes, 'buffer')),
-    module: compileModule(bytes),
-  };
+  const measurement = bytesToDigest(hash('sha256', bytes, 'buffer'));
+  if (expected !== undefined && measurement !== expected)
+    throw new Error(
+      `the trusted program "${program}" is not the one that this component was made for: its module has the ` +
+        `measurement ${measurement}, expected ${String(expected)}; install the version of before, ` +
+        'or give the replica a new component and re-admit it by RECOVER',
+    );
+  return { program, measurement, module: compileModule(bytes) };
 }
 
 /** Says in the component's folder (the current one) which module it is for; durable when this returns. */
@@ -63,12 +69,5 @@ export function moduleOfFolder(modules: URL): MeasuredModule {
   } catch {
     throw new Error(`${FOLDER_FILES.program} of the trusted component is damaged`);
   }
-  const found = loadModule(modules, String(expected.program));
-  if (found.measurement !== expected.measurement)
-    throw new Error(
-      `the trusted program "${found.program}" is not the one that this component was made for: its module has the ` +
-        `measurement ${found.measurement}, expected ${String(expected.measurement)}; install the version of before, ` +
-        'or give the replica a new component and re-admit it by RECOVER',
-    );
-  return found;
+  return loadModule(modules, String(expected.program), String(expected.measurement));
 }

@@ -87,7 +87,17 @@ export function sandboxArguments(options: SandboxOptions): readonly string[] {
     ...['--ro-bind', process.execPath, node],
     ...run,
     ...devices,
-    ...['--tmpfs', '/tmp', '--bind', options.folder, options.folder, '--remount-ro', '/', '--chdir', '/'],
+    ...[
+      '--tmpfs',
+      `${INSIDE}/private`,
+      '--bind',
+      options.folder,
+      options.folder,
+      '--remount-ro',
+      '/',
+      '--chdir',
+      '/',
+    ],
     ...['--info-fd', String(SANDBOX_FILES.info), '--seccomp', String(SANDBOX_FILES.filter)],
     ...[node, ...options.runtimeOptions, inside(options.script), ...options.arguments],
   ];

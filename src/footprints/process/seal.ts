@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { sealLibrary } from './seal-library.ts';
 
 /** In a sandbox, the one place besides the component's folder that can be written to; nobody else sees it. */
-const LIBRARY = '/tmp/seal.node';
+const LIBRARY = '/moiety/private/seal.node';
 
 /** Seals this process, all of its threads, for ever. Throws if it is not sealed afterwards. */
 export function sealProcess(): void {
