@@ -6,8 +6,8 @@ import { COUNTER_SENTINEL, RECENT_DEPTH, STATEMENT_KIND } from '../../contract.t
 import { META_OBJECT_ID } from '../../conformance/counter-model.ts';
 import { counterId } from '../../conformance/counters.ts';
 import { digestOf, TestComponent } from '../../conformance/environment.testing.ts';
-import { CounterStream, closedOf, moveOf, statusOf } from './claims.ts';
-import type { Claim, CounterPin } from './claims.ts';
+import { closedOf, contradict, CounterStream, moveOf, statusOf } from './claims.ts';
+import type { Claim, CounterPin, Move } from './claims.ts';
 import { advance, certificate, certificates, checkerOf, create, nameOf, pinOf, SUITES } from './counters.testing.ts';
 
 const NONCE = '5a'.repeat(16);
@@ -259,5 +259,29 @@ test('answers lost in a crash: 64 can be had again, the 65th is a gap for ever',
       read.arrive(claim.claim);
     }
     assert.equal(read.seen, lostAnswers === RECENT_DEPTH ? RECENT_DEPTH : 0);
+  }
+});
+
+test("rollback: yesterday's records put back give two statements for a value, which prove it to everybody", () => {
+  const component = new TestComponent({ program: 'trinc' });
+  component.ask(create(stream, 'jump'));
+  const pin = pinOf(component, stream);
+  const check = checkerOf(component);
+  const moveTo = (value: number, words: string): Move => {
+    const claim = moveOf(pin, certificate(component, advance(stream, digestOf(words), value)), digestOf(words), check);
+    assert.ok(claim.ok);
+    return claim.claim;
+  };
+  const first = moveTo(5, 'first');
+  const yesterday = [...component.records];
+  const today = [moveTo(6, 'today'), moveTo(9, 'later')];
+  component.records = yesterday;
+  component.restart();
+  const forks = [moveTo(6, 'fork'), moveTo(20, 'over')];
+  for (const [index, move] of [first, ...today].entries()) {
+    assert.ok(!contradict(first, move), 'a component that works contradicts nothing');
+    assert.equal(contradict(forks[0]!, move), index === 1);
+    assert.equal(contradict(forks[1]!, move), index === 2);
+    assert.equal(contradict(move, forks[1]!), index === 2);
   }
 });

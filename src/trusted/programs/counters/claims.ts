@@ -103,6 +103,16 @@ export function closedOf(
   return found.claim.digest === digest ? { ok: true, claim: previous } : refuse('made for another message');
 }
 
+/**
+ * Whether two moves of one counter under one tcEpoch cannot both be made by a component that works: together they prove
+ * that it was rolled back or runs twice (rule R-8 of the sheet).
+ */
+export function contradict(one: Move, other: Move): boolean {
+  if (one.value === other.value) return one.digest !== other.digest || one.previous !== other.previous;
+  const [low, high] = one.value < other.value ? [one, other] : [other, one];
+  return high.previous !== undefined && high.previous < low.value;
+}
+
 /** One of several moves that are made together. */
 export interface JointMove {
   readonly objectId: string;
