@@ -37,7 +37,7 @@ export function garbageCheck(templates: readonly TrustedRequest[]): NamedCheck {
         assert(answer?.op === 'error' && answer.code === 'BAD_REQUEST', 'garbage is refused');
       }
       const bodies = Array.from({ length: RANDOM_FRAMES }, () => {
-        // No body of any program has such a length and says nothing that must be true.
+        // Of such a length no body of any program is accepted by chance.
         const body = randomBytes(prng, prng.between(50, 100));
         return encodeTrustedRequest({ op: 'extension', code: prng.between(0, 255), body });
       });

@@ -6,7 +6,7 @@ import { ZERO_DIGEST } from '../../../core/types.ts';
 import { digestOf, PowerCut, TestComponent } from '../../conformance/environment.testing.ts';
 import type { TrustedRequest } from '../../contract.ts';
 import { encodeTrustedRequest } from '../../frames.ts';
-import { ZERO_NONCE } from '../../statement.ts';
+import { decodeStatement, ZERO_NONCE } from '../../statement.ts';
 
 const LOG = '0201000000000000';
 const SECOND = '0202000000000000';
@@ -58,6 +58,7 @@ test('attack: truncated, reordered and doubled log operations are no state to go
     'one is doubled': (records) => void records.push(records.at(-1)!),
     'one is cut': (records) => void (records[1] = records[1]!.subarray(0, 40)),
     'one is longer': (records) => void (records[1] = Uint8Array.from([...records[1]!, 0])),
+    'the last one is longer': (records) => void records.push(Uint8Array.from([...records.pop()!, 0])),
     'one is empty': (records) => void records.push(new Uint8Array(0)),
     'one is of another tcEpoch': (records) => void (records[1] = records[1]!.with(3, records[1]![3]! ^ 1)),
     'one is unknown': (records) => void (records[1] = records[1]!.with(0, 9)),
@@ -117,6 +118,15 @@ test('a power cut at any record: a slot whose certificate may have left is never
       assert.throws(() => script.forEach((request) => component.ask(request)), PowerCut);
       assert.equal(facts(component.restart()), facts(reference), `${when} record ${record}`);
     }
+  }
+});
+
+test('a nonce is in the statement whatever it is, none leaves the statement as it was', () => {
+  const component = grown();
+  for (const nonce of ['00'.repeat(8) + '01'.repeat(8), '01'.repeat(8) + '00'.repeat(8), `${'00'.repeat(15)}80`]) {
+    const answer = component.ask({ op: 'end', objectId: LOG, nonce });
+    assert.ok(answer.op === 'certificates');
+    assert.equal(decodeStatement(answer.certificates[0]!.statement)!.nonce, nonce);
   }
 });
 

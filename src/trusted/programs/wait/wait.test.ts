@@ -138,8 +138,10 @@ test('attack: cross-program replay: what other programs certify is no wait', () 
 
 test('a footprint without a clock starts no timer', () => {
   const component = new TestComponent({ program: 'wait' });
-  component.clockMs = Number.NaN;
-  assert.equal(codeOf(component, waitStartRequest(previous, MEAN)), 'NOT_READY');
+  for (const time of [Number.NaN, -1, Number.POSITIVE_INFINITY]) {
+    component.clockMs = time;
+    assert.equal(codeOf(component, waitStartRequest(previous, MEAN)), 'NOT_READY');
+  }
   assert.equal(component.records.length, 0);
 });
 
@@ -168,7 +170,9 @@ test('records that do not follow each other are not continued; an image stands f
   assert.ok(component.compact());
   start(component.restart());
   const [image, next] = component.records;
-  for (const records of [[next!], [image!, image!], [image!, next!, next!], [image!.subarray(1)], [new Uint8Array(0)]]) {
+  const ofOther = next!.with(4, next![4]! ^ 1);
+  for (const records of [[next!], [image!, image!], [image!, next!, next!], [image!.subarray(1)],
+    [image!, ofOther], [new Uint8Array(0)]]) {
     component.records = records;
     assert.equal(codeOf(component.restart(), waitStartRequest(previous, MEAN)), 'NOT_READY');
   }
