@@ -179,3 +179,36 @@ test(
     });
   },
 );
+
+test('a program with an image: a new file begins with it, and what came later follows', () => {
+  inFolder((folder) => {
+    // A program whose state is the sum of all records; its image is told by its first byte.
+    const imageOf = (sum: number): Uint8Array => Uint8Array.of(0xff, 0xff, sum >> 8, sum & 255);
+    const sumOf = (records: readonly Uint8Array[]): number =>
+      records.reduce((sum, bytes) => (bytes[0] === 0xff ? bytes[2]! * 256 + bytes[3]! : sum + 1), 0);
+    let sum = 0;
+    for (let round = 0; round < 3; round += 1) {
+      const log = StateLog.open(folder, 'fsync', KEEP);
+      assert.equal(sumOf(log.records), sum, 'all records of the file are shown, not only the last');
+      if (round > 1) assert.equal(log.records[0]![0], 0xff);
+      log.begin(() => imageOf(sum));
+      // More than are kept, and in the last round more than a file holds.
+      const size = round < 2 ? 4 : 64 * 1024;
+      for (let value = 0; value < 80; value += 1) {
+        log.append(new Uint8Array(size));
+        sum += 1;
+        log.flush();
+      }
+    }
+    const last = StateLog.open(folder, 'fsync', KEEP);
+    assert.equal(sumOf(last.records), sum);
+    assert.ok(last.records.length < 80);
+    last.begin(() => imageOf(sum));
+    last.renew();
+    assert.deepEqual(
+      StateLog.open(folder, 'fsync', KEEP).records,
+      [],
+      'no image of a state that was renewed',
+    );
+  });
+});
