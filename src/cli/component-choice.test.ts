@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ClusterSettings } from '../core/config.ts';
 import { addComponentChoice, componentsFor, readComponentSpec, volatileWarning } from './component-choice.ts';
+import type { Components } from './component-choice.ts';
 import { EXIT } from './failure.ts';
 
 function refusal(work: () => unknown): string {
@@ -47,13 +47,8 @@ test('a component for one replica wins over the one for all, whatever comes firs
 });
 
 test('volatile components are told of, more than f of them as a warning', async () => {
-  const cluster = (...footprints: readonly string[]): Pick<ClusterSettings, 'members' | 'f'> => ({
-    f: 1,
-    members: footprints.map((footprint, id) => ({
-      id,
-      trusted: { program: 'usig', footprint },
-    })) as unknown as ClusterSettings['members'],
-  });
+  const cluster = (...footprints: readonly string[]): Components =>
+    footprints.map((footprint) => ({ program: 'usig', footprint }));
   assert.equal(await volatileWarning(cluster('process', 'process', 'process')), undefined);
   assert.match(
     (await volatileWarning(cluster('process', 'wasm', 'process'))) ?? '',

@@ -1,5 +1,4 @@
 /** `--tc`: which trusted component a replica is to have, and whether it can have it here. */
-import type { ClusterSettings } from '../core/config.ts';
 import { formatComponentSpec, parseComponentSpec } from '../footprints/contract.ts';
 import { footprintEntry } from '../footprints/catalogue.ts';
 import type { ComponentSpec } from '../footprints/contract.ts';
@@ -89,35 +88,36 @@ export async function afterEndOf(footprint: string): Promise<AfterEnd> {
     : 'continues';
 }
 
-/** Numbers of the members whose component is another one after such an end. */
-export async function volatileMembers(
-  settings: Pick<ClusterSettings, 'members'>,
+/** Components of a cluster in the order of its replicas, as far as is needed here. */
+export type Components = readonly Pick<ComponentSpec, 'program' | 'footprint'>[];
+
+/** Numbers of the replicas whose component is another one after such an end. */
+export async function volatileReplicas(
+  components: Components,
   end: 'orderly' | 'crash',
 ): Promise<readonly number[]> {
   const volatile: number[] = [];
-  for (const { id, trusted } of settings.members) {
-    const after = await afterEndOf(trusted.footprint);
+  for (const [id, { footprint }] of components.entries()) {
+    const after = await afterEndOf(footprint);
     if (after === 'new component' || (end === 'crash' && after !== 'continues')) volatile.push(id);
   }
   return volatile;
 }
 
 /** `1 (usig@wasm), 2 (usig@vm)`. */
-export function memberNames(settings: Pick<ClusterSettings, 'members'>, ids: readonly number[]): string {
-  return ids.map((id) => `${id} (${formatMember(settings.members[id]!.trusted)})`).join(', ');
+export function componentNames(components: Components, ids: readonly number[]): string {
+  return ids.map((id) => `${id} (${shortSpec(components[id]!)})`).join(', ');
 }
 
 /** What volatile components mean for a cluster (decision A5); undefined if it has none. */
-export async function volatileWarning(
-  settings: Pick<ClusterSettings, 'members' | 'f'>,
-): Promise<string | undefined> {
-  const { f } = settings;
-  const crash = await volatileMembers(settings, 'crash');
+export async function volatileWarning(components: Components): Promise<string | undefined> {
+  const f = (components.length - 1) / 2;
+  const crash = await volatileReplicas(components, 'crash');
   if (crash.length === 0) return undefined;
-  const stop = await volatileMembers(settings, 'orderly');
+  const stop = await volatileReplicas(components, 'orderly');
   const one = crash.length === 1;
   const words =
-    `Replica${one ? '' : 's'} ${memberNames(settings, crash)} ${one ? 'has a volatile trusted component' : 'have volatile trusted components'}: ` +
+    `Replica${one ? '' : 's'} ${componentNames(components, crash)} ${one ? 'has a volatile trusted component' : 'have volatile trusted components'}: ` +
     'one that ended is a new one, which the others must re-admit (RECOVER).';
   if (crash.length <= f) return words;
   const how = stop.length > f ? 'stopping the whole cluster' : 'a power cut';
@@ -127,7 +127,7 @@ export async function volatileWarning(
   );
 }
 
-/** `usig@vm`. */
-export function formatMember({ program, footprint }: Omit<ComponentSpec, 'argument'>): string {
+/** `usig@vm`, without argument. */
+export function shortSpec({ program, footprint }: Components[number]): string {
   return `${program}@${footprint}`;
 }

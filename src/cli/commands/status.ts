@@ -1,7 +1,7 @@
 /** `moiety status`: every replica's own word, the processes of a local cluster, and in words what is wrong. */
 import type { Command } from 'commander';
 import { weakestFootprint } from '../../footprints/strength.ts';
-import { afterEndOf, formatMember } from '../component-choice.ts';
+import { afterEndOf, shortSpec } from '../component-choice.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, messageOf } from '../failure.ts';
 import { callGatewayJson } from '../gateway-client.ts';
@@ -88,7 +88,7 @@ async function componentRowOf({ id, tc, process }: StatusOfReplica): Promise<(st
   if (tc === undefined) return [id, '-', '-', '-', '-', '-', '-'];
   return [
     id,
-    `${formatMember(tc)}${tc.persistent ? '' : ' (volatile)'}`,
+    `${shortSpec(tc)}${tc.persistent ? '' : ' (volatile)'}`,
     shortDigest(tc.measurement ?? ''),
     tc.tcEpoch ?? '-',
     tc.counter ?? '-',

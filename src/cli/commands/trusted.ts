@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { cellOf, FOOTPRINTS, matrix } from '../../footprints/catalogue.ts';
 import { moduleOf, PROGRAMS } from '../../trusted/programs/catalogue.ts';
 import { addAttestCommands } from './trusted-attest.ts';
+import { addCreateCommand } from './trusted-create.ts';
 import { addServeCommand } from './trusted-serve.ts';
 import { CommandFailure, usageFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
@@ -200,6 +201,7 @@ export function addTrusted(program: Command): void {
     .addHelpText('after', '\nExample:\n  moiety trusted inspect moiety-data/replica-0/trusted\n')
     .exitOverride()
     .action(inspect);
+  addCreateCommand(trusted);
   addAttestCommands(trusted);
   addServeCommand(trusted);
   addBench(trusted);

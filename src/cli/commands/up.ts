@@ -9,18 +9,19 @@ import { isGenesisEpochSpent } from '../../footprints/wasm/component-folder.ts';
 import type { Durability } from '../../node/journal.ts';
 import type { ClusterSettings } from '../../core/config.ts';
 import { formatComponentSpec } from '../../footprints/contract.ts';
+import type { ComponentSpec } from '../../footprints/contract.ts';
 import { readComponentFolder } from '../../footprints/component-note.ts';
 import { readClusterFile } from '../cluster-file.ts';
 import {
   addComponentChoice,
   componentsFor,
-  formatMember,
-  memberNames,
+  componentNames,
   requireUsable,
-  volatileMembers,
+  shortSpec,
+  volatileReplicas,
   volatileWarning,
 } from '../component-choice.ts';
-import type { ComponentChoice } from '../component-choice.ts';
+import type { ComponentChoice, Components } from '../component-choice.ts';
 import { DataFolder, DEFAULT_PORT } from '../data-folder.ts';
 import type { DataMarker } from '../data-folder.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
@@ -87,20 +88,30 @@ function requireSameKind(folder: DataFolder, marker: DataMarker, development: bo
     );
 }
 
-/** The component of a replica is part of genesis: it cannot be chosen again later. */
+/** What the folders of the trusted components hold now: one may have been replaced since the cluster was made. */
+function presentComponents(folder: DataFolder, settings: ClusterSettings): readonly ComponentSpec[] {
+  return settings.members.map(({ id, trusted: { program, footprint } }) =>
+    settings.suite === 'hmac-sha256'
+      ? { program, footprint, argument: '' }
+      : readComponentFolder(folder.replica(id).trusted),
+  );
+}
+
+/** The component of a replica is part of its cluster: another one is made by replacing it, not by an option. */
 function requireSameComponents(
   folder: DataFolder,
   settings: ClusterSettings,
   choice: ComponentChoice | undefined,
 ): void {
   if (choice === undefined) return;
-  const chosen = componentsFor(choice, settings.members.length);
-  for (const { id } of settings.members) {
-    const has = formatComponentSpec(readComponentFolder(folder.replica(id).trusted));
+  const present = presentComponents(folder, settings);
+  const chosen = componentsFor(choice, present.length);
+  for (const [id, component] of present.entries()) {
+    const has = formatComponentSpec(component);
     const wanted = formatComponentSpec(chosen[id]!);
     if (has !== wanted && (choice.all !== undefined || choice.single.has(id)))
       throw new CommandFailure(
-        `Replica ${id} in ${folder.path} was made with ${has}, not ${wanted}, and that is part of the cluster. Leave --tc out to ` +
+        `Replica ${id} in ${folder.path} has ${has}, not ${wanted}. Leave --tc out to ` +
           'go on with it, use another --data folder, or add --fresh to delete it and begin anew.',
       );
   }
@@ -136,10 +147,7 @@ async function prepareFolder(
         'or use another --data folder.',
     );
   requireSameComponents(folder, settings, options.tc);
-  if (options.dev !== true)
-    await requireUsable(
-      settings.members.map(({ trusted: { program, footprint } }) => ({ program, footprint, argument: '' })),
-    );
+  if (options.dev !== true) await requireUsable(presentComponents(folder, settings));
   const port = options.port ?? marker.port;
   await requirePorts(port, marker.port, marker.replicas, true);
   return { replicas: marker.replicas, port };
@@ -197,19 +205,24 @@ function lastLine(settings: ClusterSettings, volatile: number): string {
     : 'Ctrl-C stops the cluster; "moiety up" goes on with its data.';
 }
 
-function printCluster(
-  folder: DataFolder,
-  settings: ClusterSettings,
-  port: number,
-  supervisor: Supervisor,
-  volatile: number,
-): void {
+/** What is printed of a cluster that was started. */
+interface StartedCluster {
+  readonly folder: DataFolder;
+  readonly settings: ClusterSettings;
+  readonly components: Components;
+  readonly port: number;
+  /** Replicas whose component does not outlive an orderly stop. */
+  readonly volatile: number;
+}
+
+function printCluster(cluster: StartedCluster, supervisor: Supervisor): void {
+  const { folder, settings, components, port, volatile } = cluster;
   const reports = supervisor.processes();
-  const rows = settings.members.map(({ id, address, trusted }) => [
+  const rows = settings.members.map(({ id, address }) => [
     id,
     reports[id]?.pid ?? '-',
     address,
-    formatMember(trusted),
+    shortSpec(components[id]!),
     reports[id]?.byzantine ?? 'correct',
   ]);
   const lines = tableLines(['replica', 'pid', 'address', 'trusted component', 'behaviour'], rows);
@@ -260,8 +273,9 @@ async function up(options: UpOptions): Promise<void> {
   if (options.fresh === true) folder.removeCluster();
   const { replicas, port } = await prepareFolder(folder, options);
   const settings = readClusterFile(folder.cluster);
-  const volatile = options.dev === true ? [] : await volatileMembers(settings, 'orderly');
-  const warning = options.dev === true ? undefined : await volatileWarning(settings);
+  const components = presentComponents(folder, settings);
+  const volatile = options.dev === true ? [] : await volatileReplicas(components, 'orderly');
+  const warning = options.dev === true ? undefined : await volatileWarning(components);
   if (options.dev === true) printDevelopmentWarning(replicas);
   else if (warning !== undefined) printNote(warning);
   const byzantine = options.byzantine ?? new Map<number, string>();
@@ -290,7 +304,7 @@ async function up(options: UpOptions): Promise<void> {
   // The launcher is gone: nobody is left who could stop this cluster.
   if (process.connected) process.once('disconnect', stop);
   await supervisor.start();
-  printCluster(folder, settings, port, supervisor, volatile.length);
+  printCluster({ folder, settings, components, port, volatile: volatile.length }, supervisor);
   const ready = await waitUntilReady(port, stopped.signal);
   if (ready === true) printLine('ready');
   else if (stopped.signal.aborted) return;
@@ -299,17 +313,17 @@ async function up(options: UpOptions): Promise<void> {
       `The cluster is not ready: no quorum commits yet. "moiety status${shown(folder)}" says what is wrong.`,
     );
   else {
-    printNote(haltSentence(settings, volatile, ready));
+    printNote(haltSentence(components, volatile, ready));
     stopped.abort();
     await stopAll(supervisor, true);
   }
 }
 
 /** Why this cluster is over, and what is left to do. */
-function haltSentence(settings: ClusterSettings, volatile: readonly number[], words: string): string {
+function haltSentence(components: Components, volatile: readonly number[], words: string): string {
   const why =
-    volatile.length > settings.f
-      ? ` The trusted components of replicas ${memberNames(settings, volatile)} are volatile: they ended when the cluster was stopped.`
+    volatile.length > (components.length - 1) / 2
+      ? ` The trusted components of replicas ${componentNames(components, volatile)} are volatile: they ended when the cluster was stopped.`
       : '';
   return (
     `The cluster cannot go on, now or later: ${words.replace(/ \(see .*\)$/, '')}.${why} Begin anew with --fresh (which deletes the ` +
