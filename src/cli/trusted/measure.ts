@@ -61,6 +61,15 @@ function assertNoError(response: Uint8Array): void {
   if (answer.op === 'error') throw new MeasureFailure(`${answer.code}: ${answer.message}`);
 }
 
+async function prepare(connection: TrustedConnection, workload: Workload): Promise<void> {
+  const setup = workload.setup();
+  for (let step = setup.next(); step.done !== true;) {
+    const response = await ask(connection, step.value);
+    assertNoError(response);
+    step = setup.next(decodeTrustedResponse(response)!);
+  }
+}
+
 /** One at a time; gives each round trip in microseconds. */
 async function oneAtATime(
   connection: TrustedConnection,
@@ -137,7 +146,7 @@ export async function measureCell(
     connection = await footprint.open(options);
     await ask(connection, { op: 'identify' });
     const opened = performance.now();
-    for (const request of workload.setup) assertNoError(await ask(connection, request));
+    await prepare(connection, workload);
     const times = await oneAtATime(connection, workload, 0, settings.durationMs);
     const sorted = times.toSorted((a, b) => a - b);
     const many = await manyAtATime(connection, workload, times.length + WARM_UP_CALLS, settings);

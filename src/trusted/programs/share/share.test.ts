@@ -219,6 +219,30 @@ for (const suite of SUITES) {
     assert.equal(codeOf(backup, acceptFrom(1, later, set)), 'BAD_AUTH', 'a box of another value');
   });
 
+  test(`attack: the primary's component is rolled back and orders another digest: no second share (${suite})`, () => {
+    const group = makeGroup(suite, 3);
+    const [primary, backup] = group.components as [TestComponent, TestComponent];
+    const set = split(primary, splitRequest(1, PAIR));
+    const records = [...primary.records];
+    const ordered = certificate(primary, orderRequest(first));
+    accept(group, 1, ordered, set);
+    primary.records = records;
+    const other = certificate(primary.restart(), orderRequest(second));
+    assert.equal(decodeStatement(other.statement)!.value, decodeStatement(ordered.statement)!.value);
+    assert.equal(codeOf(backup, acceptFrom(1, other, set)), 'NOT_MONOTONIC');
+    assert.equal(codeOf(backup.restart(), acceptFrom(1, other, set)), 'NOT_MONOTONIC');
+    accept(group, 1, ordered, set);
+  });
+
+  test(`a value is past once the next one is accepted, also for the same digest (${suite})`, () => {
+    const group = makeGroup(suite, 3);
+    const [primary, backup] = group.components as [TestComponent, TestComponent];
+    const orders = [1, 2].map(() => certificate(primary, orderRequest(first)));
+    const sets = [1, 2].map((counter) => split(primary, splitRequest(counter, PAIR)));
+    orders.forEach((order, index) => accept(group, 1, order, sets[index]!));
+    assert.equal(codeOf(backup, acceptFrom(1, orders[0]!, sets[0]!)), 'NOT_MONOTONIC');
+  });
+
   test(`attack: opening with another member's envelope (${suite})`, () => {
     const group = makeGroup(suite, 3);
     const [primary, backup, third] = group.components as [TestComponent, TestComponent, TestComponent];
@@ -274,6 +298,22 @@ for (const suite of SUITES) {
     assert.equal(codeOf(backup, acceptFrom(1, moved, madeUp)), 'NOT_MONOTONIC');
     assert.notEqual(decodeStatement(madeUp.certificate.statement)!.aux, groupDigestOf(sha256, 1, group.members));
     assert.equal(verifiedSecretOf(backup.ask(verifySecretRequest(new Uint8Array(32), madeUp.certificate))), false);
+  });
+
+  test(`attack: under a made-up list a component leads the view of another (${suite})`, () => {
+    const group = makeGroup(suite, 3);
+    const [primary, backup, third] = group.components as [TestComponent, TestComponent, TestComponent];
+    const [one, , three] = group.members as [ShareMember, ShareMember, ShareMember];
+    done(third, enrolRequest(2, [one, three]));
+    const stolen = certificate(third, leadRequest(1, first));
+    for (const component of [primary, backup])
+      assert.equal(codeOf(component, enterRequest(stolen)), 'BAD_AUTH', 'view 1 is that of the second member');
+    const stolenOrder = certificate(third, orderRequest(first));
+    const newView = certificate(backup, leadRequest(1, second));
+    done(primary, enterRequest(newView));
+    const set = split(backup, splitThresholdRequest(1));
+    assert.equal(codeOf(primary, acceptFrom(0, stolenOrder, set)), 'BAD_AUTH');
+    accept(group, 0, certificate(backup, orderRequest(second)), set);
   });
 
   test(`attack: a share after the view was closed, a view led by another, an old view (${suite})`, () => {
