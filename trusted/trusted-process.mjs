@@ -4,16 +4,16 @@
 import { randomBytes as randomBytes3 } from "node:crypto";
 import {
   chmodSync,
-  closeSync as closeSync4,
-  existsSync as existsSync2,
-  fsyncSync as fsyncSync3,
+  closeSync as closeSync5,
+  existsSync as existsSync3,
+  fsyncSync as fsyncSync4,
   mkdirSync,
-  openSync as openSync4,
+  openSync as openSync5,
   readdirSync,
-  readFileSync as readFileSync4,
+  readFileSync as readFileSync5,
   rmSync as rmSync2,
   statSync as statSync2,
-  writeFileSync as writeFileSync3
+  writeFileSync as writeFileSync4
 } from "node:fs";
 import { parseArgs } from "node:util";
 
@@ -228,6 +228,133 @@ var Writer = class {
   }
 };
 var EMPTY_LIST = new Writer().u32(0).finish();
+var Reader = class {
+  #bytes;
+  #at;
+  #end;
+  #failed = false;
+  constructor(bytes) {
+    const { buffer, byteOffset, length } = bytes;
+    this.#bytes = bytes.constructor === Uint8Array ? bytes : new Uint8Array(buffer, byteOffset, length);
+    this.#at = 0;
+    this.#end = bytes.length;
+  }
+  /** True once anything was wrong. */
+  get failed() {
+    return this.#failed;
+  }
+  /** Offset of the next byte: with `since` it gives back the exact bytes of what was read. */
+  get position() {
+    return this.#at;
+  }
+  /** Bytes that are left. */
+  get remaining() {
+    return this.#end - this.#at;
+  }
+  /** Makes the reader fail: for decoders that find a value which is well-formed but not allowed. */
+  fail() {
+    this.#failed = true;
+    this.#at = this.#end;
+  }
+  /** True if nothing was wrong and no byte is left. */
+  done() {
+    return !this.#failed && this.#at === this.#end;
+  }
+  /** The bytes read since `start` (a former `position`); a view, not a copy. */
+  since(start) {
+    return this.#failed ? EMPTY : this.#bytes.subarray(start, this.#at);
+  }
+  #take(count) {
+    const at = this.#at;
+    if (this.#failed || count > this.#end - at) {
+      this.fail();
+      return -1;
+    }
+    this.#at = at + count;
+    return at;
+  }
+  /** The next byte without taking it; 0 at the end. For decoders that choose by a first byte. */
+  peek() {
+    return this.#at < this.#end ? this.#bytes[this.#at] : 0;
+  }
+  u8() {
+    const at = this.#take(1);
+    return at < 0 ? 0 : this.#bytes[at];
+  }
+  u16() {
+    const at = this.#take(2);
+    return at < 0 ? 0 : this.#bytes[at] * 256 + this.#bytes[at + 1];
+  }
+  u32() {
+    const at = this.#take(4);
+    if (at < 0) return 0;
+    const bytes = this.#bytes;
+    return bytes[at] * 16777216 + (bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3]);
+  }
+  /** Eight bytes below 2^53 (decision E2); anything larger fails. */
+  u64() {
+    const value = this.u32() * TWO_32 + this.u32();
+    if (value >= SAFE_INTEGER_END) {
+      this.fail();
+      return 0;
+    }
+    return value;
+  }
+  bool() {
+    const value = this.u8();
+    if (value > 1) this.fail();
+    return value === 1;
+  }
+  /** `count` bytes; a view, not a copy. */
+  raw(count) {
+    const at = this.#take(count);
+    return at < 0 ? EMPTY : this.#bytes.subarray(at, at + count);
+  }
+  /** Length-prefixed bytes of at most `max`; a view, not a copy. */
+  bytes(max) {
+    const length = this.u32();
+    if (length > max) {
+      this.fail();
+      return EMPTY;
+    }
+    return this.raw(length);
+  }
+  ascii(max) {
+    let text = "";
+    for (const code of this.bytes(max)) {
+      if (code > 127) this.fail();
+      text += String.fromCharCode(code);
+    }
+    return text;
+  }
+  digest() {
+    const at = this.#take(32);
+    return at < 0 ? ZERO_DIGEST : partToHex(this.#bytes, at, at + 32);
+  }
+  tcEpoch() {
+    const at = this.#take(8);
+    return at < 0 ? "0000000000000000" : partToHex(this.#bytes, at, at + 8);
+  }
+  /** At most `max` items. Memory is bounded by the bytes that are really there, not by the claimed count. */
+  list(max, read) {
+    const count = this.u32();
+    const items = [];
+    if (count > max) {
+      this.fail();
+      return items;
+    }
+    for (let index = 0; index < count && !this.#failed; index += 1) items.push(read(this));
+    return items;
+  }
+  option(read) {
+    return this.bool() ? read(this) : void 0;
+  }
+};
+function decodeWhole(bytes, read) {
+  const reader = new Reader(bytes);
+  const value = read(reader);
+  return reader.done() ? value : void 0;
+}
 
 // src/core/assert.ts
 var AssertionFailure = class extends Error {
@@ -242,11 +369,15 @@ var SUITE_BYTE = { "hmac-sha256": 1, ed25519: 2 };
 var ZERO_NONCE = "0".repeat(32);
 var KNOWN_KINDS = new Set(Object.values(STATEMENT_KIND));
 var TWO_322 = 2 ** 32;
-function tcIdOf(hash4, source) {
+function tcIdOf(hash5, source) {
   const writer = new Writer(64).raw(asciiBytes("tc-id-v1")).u8(SUITE_BYTE[source.suite]);
   if (source.suite === "hmac-sha256") writer.raw(source.groupId).u32(source.replica);
   else writer.raw(source.publicKey);
-  return bytesToHex(hash4(writer.finish()).subarray(0, 16));
+  return bytesToHex(hash5(writer.finish()).subarray(0, 16));
+}
+function statementKeyOf(hmac2, groupKey, groupId) {
+  const extracted = hmac2(groupId, groupKey);
+  return hmac2(extracted, new Writer(16).raw(asciiBytes("tcs1-hmac")).u8(1).finish());
 }
 
 // src/trusted/frames.ts
@@ -419,6 +550,45 @@ function startModule(module, environment) {
   return new ModuleProgram(module, environment);
 }
 
+// src/footprints/group/group-key.ts
+import { hash, createHmac } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+var GROUP_FILE = "group";
+var GROUP_MEMBERS_MAX = 1024;
+var POLICY_BYTES_MAX = 64 * 1024;
+var sha256 = (bytes) => hash("sha256", bytes, "buffer");
+var hmac = (key, message) => createHmac("sha256", key).update(message).digest();
+function decodeGroupKey(bytes) {
+  return decodeWhole(bytes, (reader) => {
+    if (reader.u8() !== 1) reader.fail();
+    const key = new Uint8Array(reader.raw(32));
+    const id = new Uint8Array(reader.raw(16));
+    const replica = reader.u32();
+    const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
+    return { key, id, replica, policy, given: reader.list(GROUP_MEMBERS_MAX, (part) => part.u32()) };
+  });
+}
+function readGroupFile() {
+  if (!existsSync(GROUP_FILE)) return void 0;
+  const group = decodeGroupKey(readFileSync(GROUP_FILE));
+  if (group === void 0)
+    throw new Error(
+      "the group key of the trusted component is damaged; put back its file 'group', or join anew"
+    );
+  return group;
+}
+function groupProgramKey(group, tcEpoch) {
+  const statementKey = statementKeyOf(hmac, group.key, group.id);
+  return {
+    suite: "hmac-sha256",
+    tcId: tcIdOf(sha256, { suite: "hmac-sha256", groupId: group.id, replica: group.replica }),
+    tcEpoch,
+    publicKey: "",
+    statementKey,
+    authenticate: (bytes) => hmac(statementKey, bytes)
+  };
+}
+
 // src/footprints/process/channel.ts
 var FOLDER_FILES = {
   state: "state",
@@ -488,55 +658,6 @@ var FrameReader = class {
   }
 };
 
-// src/footprints/process/environment.ts
-import { createPrivateKey, createPublicKey, hash, randomBytes, sign, verify } from "node:crypto";
-var PRIVATE_KEY_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
-var PUBLIC_KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
-var sha256 = (bytes) => hash("sha256", bytes, "buffer");
-function checkSignature(publicKey, bytes, authenticator) {
-  try {
-    const der = Buffer.concat([PUBLIC_KEY_PREFIX, publicKey]);
-    return verify(null, bytes, createPublicKey({ key: der, format: "der", type: "spki" }), authenticator);
-  } catch {
-    return false;
-  }
-}
-function programKeyOf(stored) {
-  const der = Buffer.concat([PRIVATE_KEY_PREFIX, stored.seed]);
-  const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-  der.fill(0);
-  const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
-  const publicKey = spki.subarray(-32);
-  return {
-    suite: "ed25519",
-    tcId: tcIdOf(sha256, { suite: "ed25519", publicKey }),
-    tcEpoch: bytesToTcEpoch(stored.tcEpoch),
-    publicKey: bytesToHex(publicKey),
-    authenticate: (bytes) => sign(null, bytes, privateKey)
-  };
-}
-var programServices = {
-  hash: sha256,
-  random: (length) => randomBytes(length),
-  // Since the machine was started: nobody but root can turn it.
-  now: () => Number(process.hrtime.bigint() / 1000000n),
-  check: checkSignature
-};
-function createEnvironment(log, durability, measurement) {
-  return {
-    ...programServices,
-    measurement,
-    persistent: durability !== "memory",
-    key: programKeyOf(log.key),
-    records: log.records,
-    persist: (record) => {
-      log.append(record);
-      return true;
-    },
-    replaceKey: () => programKeyOf(log.renew())
-  };
-}
-
 // src/footprints/process/file-lock.ts
 var RETRY_MS = 20;
 var BUSY = 5;
@@ -571,7 +692,7 @@ async function takeFileLock(path, patienceMs) {
 
 // src/footprints/process/lock.ts
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync as closeSync2, openSync as openSync2, readFileSync as readFileSync2, statSync, unlinkSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 var RETRY_MS2 = 20;
@@ -600,16 +721,16 @@ function isAlive(pid) {
 }
 function takeFile(path) {
   try {
-    const file = openSync(path, "wx", 384);
+    const file = openSync2(path, "wx", 384);
     writeSync(file, `${process.pid}
 `);
-    closeSync(file);
+    closeSync2(file);
     process.once("exit", () => unlinkSync(path));
     return true;
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
   }
-  const holder = Number.parseInt(readFileSync(path, "utf8"), 10);
+  const holder = Number.parseInt(readFileSync2(path, "utf8"), 10);
   if (!Number.isInteger(holder) || !isAlive(holder)) unlinkSync(path);
   return false;
 }
@@ -624,17 +745,75 @@ async function takeLock(folder, token, patienceMs) {
   }
 }
 
+// src/footprints/process/claim-folder.ts
+var PATIENCE_MS = 2e3;
+async function claimFolder(token) {
+  if (canLockFiles() && !await takeFileLock(FOLDER_FILES.lock, PATIENCE_MS)) return false;
+  return takeLock(".", token, PATIENCE_MS);
+}
+
+// src/footprints/process/environment.ts
+import { createPrivateKey, createPublicKey, hash as hash2, randomBytes, sign, verify } from "node:crypto";
+var PRIVATE_KEY_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+var PUBLIC_KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+var sha2562 = (bytes) => hash2("sha256", bytes, "buffer");
+function checkSignature(publicKey, bytes, authenticator) {
+  try {
+    const der = Buffer.concat([PUBLIC_KEY_PREFIX, publicKey]);
+    return verify(null, bytes, createPublicKey({ key: der, format: "der", type: "spki" }), authenticator);
+  } catch {
+    return false;
+  }
+}
+function programKeyOf(stored) {
+  const der = Buffer.concat([PRIVATE_KEY_PREFIX, stored.seed]);
+  const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  der.fill(0);
+  const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  const publicKey = spki.subarray(-32);
+  return {
+    suite: "ed25519",
+    tcId: tcIdOf(sha2562, { suite: "ed25519", publicKey }),
+    tcEpoch: bytesToTcEpoch(stored.tcEpoch),
+    publicKey: bytesToHex(publicKey),
+    authenticate: (bytes) => sign(null, bytes, privateKey)
+  };
+}
+var programServices = {
+  hash: sha2562,
+  random: (length) => randomBytes(length),
+  // Since the machine was started: nobody but root can turn it.
+  now: () => Number(process.hrtime.bigint() / 1000000n),
+  check: checkSignature
+};
+function createEnvironment(log, durability, measurement) {
+  const group = readGroupFile();
+  const keyOf = (stored) => group === void 0 ? programKeyOf(stored) : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
+  return {
+    ...programServices,
+    measurement,
+    persistent: durability !== "memory",
+    key: keyOf(log.key),
+    records: log.records,
+    persist: (record) => {
+      log.append(record);
+      return true;
+    },
+    replaceKey: () => keyOf(log.renew())
+  };
+}
+
 // src/footprints/process/program-file.ts
-import { hash as hash2 } from "node:crypto";
-import { closeSync as closeSync2, existsSync, fsyncSync, openSync as openSync2, readFileSync as readFileSync2, writeFileSync } from "node:fs";
+import { hash as hash3 } from "node:crypto";
+import { closeSync as closeSync3, existsSync as existsSync2, fsyncSync as fsyncSync2, openSync as openSync3, readFileSync as readFileSync3, writeFileSync as writeFileSync2 } from "node:fs";
 var FIRST_PROGRAM = "usig";
 var NAME = /^[a-z][a-z0-9-]{0,31}$/;
 function loadModule(modules, program, expected) {
   const file = new URL(`${program}.wasm`, modules);
-  if (!NAME.test(program) || !existsSync(file))
+  if (!NAME.test(program) || !existsSync2(file))
     throw new Error(`there is no trusted program "${program}" in this installation`);
-  const bytes = readFileSync2(file);
-  const measurement = bytesToDigest(hash2("sha256", bytes, "buffer"));
+  const bytes = readFileSync3(file);
+  const measurement = bytesToDigest(hash3("sha256", bytes, "buffer"));
   if (expected !== void 0 && measurement !== expected)
     throw new Error(
       `the trusted program "${program}" is not the one that this component was made for: its module has the measurement ${measurement}, expected ${String(expected)}; install the version of before, or give the replica a new component and re-admit it by RECOVER`
@@ -642,21 +821,21 @@ function loadModule(modules, program, expected) {
   return { program, measurement, module: compileModule(bytes) };
 }
 function writeProgramFile({ program, measurement }) {
-  const file = openSync2(FOLDER_FILES.program, "w", 384);
-  writeFileSync(file, `${JSON.stringify({ program, measurement })}
+  const file = openSync3(FOLDER_FILES.program, "w", 384);
+  writeFileSync2(file, `${JSON.stringify({ program, measurement })}
 `);
-  fsyncSync(file);
-  closeSync2(file);
+  fsyncSync2(file);
+  closeSync3(file);
 }
 function moduleOfFolder(modules) {
-  if (!existsSync(FOLDER_FILES.program)) {
+  if (!existsSync2(FOLDER_FILES.program)) {
     const first = loadModule(modules, FIRST_PROGRAM);
     writeProgramFile(first);
     return first;
   }
   let expected;
   try {
-    expected = JSON.parse(readFileSync2(FOLDER_FILES.program, "utf8"));
+    expected = JSON.parse(readFileSync3(FOLDER_FILES.program, "utf8"));
   } catch {
     throw new Error(`${FOLDER_FILES.program} of the trusted component is damaged`);
   }
@@ -665,7 +844,7 @@ function moduleOfFolder(modules) {
 
 // src/footprints/process/seal.ts
 import { spawnSync } from "node:child_process";
-import { rmSync, writeFileSync as writeFileSync2 } from "node:fs";
+import { rmSync, writeFileSync as writeFileSync3 } from "node:fs";
 
 // src/footprints/process/seccomp.ts
 var AUDIT_ARCH_X86_64 = 3221225534;
@@ -1038,7 +1217,7 @@ function sealLibrary() {
 // src/footprints/process/seal.ts
 var LIBRARY = "/moiety/private/seal.node";
 function sealProcess() {
-  writeFileSync2(LIBRARY, sealLibrary(), { mode: 448 });
+  writeFileSync3(LIBRARY, sealLibrary(), { mode: 448 });
   try {
     process.dlopen({ exports: {} }, LIBRARY);
   } catch {
@@ -1204,8 +1383,8 @@ function isGreeting(id, body, token) {
 }
 
 // src/footprints/process/state-log.ts
-import { hash as hash3, randomBytes as randomBytes2 } from "node:crypto";
-import { closeSync as closeSync3, fdatasyncSync, fsyncSync as fsyncSync2, openSync as openSync3, readFileSync as readFileSync3, renameSync, writeSync as writeSync2 } from "node:fs";
+import { hash as hash4, randomBytes as randomBytes2 } from "node:crypto";
+import { closeSync as closeSync4, fdatasyncSync, fsyncSync as fsyncSync3, openSync as openSync4, readFileSync as readFileSync4, renameSync as renameSync2, writeSync as writeSync2 } from "node:fs";
 import { join as join2 } from "node:path";
 var DURABILITIES = ["fsync", "os", "memory"];
 var StateDamage = class extends Error {
@@ -1218,14 +1397,14 @@ var RECORD_MAGIC = 1413698097;
 var RECORD_OVERHEAD = 56;
 var CHECK_BYTES = 16;
 function checkOf(bytes) {
-  return hash3("sha256", bytes, "buffer").subarray(0, CHECK_BYTES);
+  return hash4("sha256", bytes, "buffer").subarray(0, CHECK_BYTES);
 }
 function freshKey() {
   return { tcEpoch: randomBytes2(8), seed: randomBytes2(32) };
 }
 function currentBootId() {
   try {
-    return checkOf(readFileSync3("/proc/sys/kernel/random/boot_id"));
+    return checkOf(readFileSync4("/proc/sys/kernel/random/boot_id"));
   } catch {
     return Buffer.alloc(16);
   }
@@ -1335,14 +1514,14 @@ var StateLog = class _StateLog {
   static create(folder) {
     const log = new _StateLog(folder, "fsync", 1, freshKey(), []);
     log.#replaceFile("fsync");
-    closeSync3(log.#file);
+    closeSync4(log.#file);
   }
   /**
    * Reads the state in `folder`. Throws StateDamage if it is damaged. If values may be missing at its end (written
    * without sync and not closed in order), the key is renewed first. `begin` must come before the first `append`.
    */
   static open(folder, durability, keep) {
-    const file = readFileSync3(join2(folder, "state"));
+    const file = readFileSync4(join2(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
       throw new StateDamage(
@@ -1395,20 +1574,20 @@ var StateLog = class _StateLog {
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew() {
     this.#pending = [];
-    const oldFile = openSync3(join2(this.#folder, "state"), "r+");
+    const oldFile = openSync4(join2(this.#folder, "state"), "r+");
     this.#key = freshKey();
     this.#kept = [];
     this.#replaceFile(this.#durability);
     writeAll(oldFile, Buffer.alloc(HEADER_BYTES2), 0);
-    fsyncSync2(oldFile);
-    closeSync3(oldFile);
+    fsyncSync3(oldFile);
+    closeSync4(oldFile);
     return this.#key;
   }
   /** Closes in order: everything is durable afterwards, in every mode. */
   close() {
     this.flush();
     if (this.#durability !== "fsync") this.#replaceFile("fsync");
-    closeSync3(this.#file);
+    closeSync4(this.#file);
   }
   #nextRecord(payload, synced) {
     const record = encodeRecord(payload, { index: this.#index, synced, link: this.#link });
@@ -1432,21 +1611,20 @@ var StateLog = class _StateLog {
     this.#at = content.length;
     this.#end = Math.max(FILE_BYTES, content.length + FILE_BYTES / 2);
     const aside = join2(this.#folder, "state.new");
-    const file = openSync3(aside, "w", 384);
+    const file = openSync4(aside, "w", 384);
     writeAll(file, content, 0);
     writeAll(file, Buffer.alloc(this.#end - this.#at), this.#at);
-    fsyncSync2(file);
-    renameSync(aside, join2(this.#folder, "state"));
-    const folder = openSync3(this.#folder, "r");
-    fsyncSync2(folder);
-    closeSync3(folder);
-    if (this.#file >= 0) closeSync3(this.#file);
+    fsyncSync3(file);
+    renameSync2(aside, join2(this.#folder, "state"));
+    const folder = openSync4(this.#folder, "r");
+    fsyncSync3(folder);
+    closeSync4(folder);
+    if (this.#file >= 0) closeSync4(this.#file);
     this.#file = file;
   }
 };
 
 // src/footprints/process/main.ts
-var LOCK_PATIENCE_MS = 2e3;
 var FOLDER_CHECK_MS = 5e3;
 var LINGER_MS = 10 * 6e4;
 var Refusal = class extends Error {
@@ -1454,7 +1632,7 @@ var Refusal = class extends Error {
 };
 var MODULES = new URL("./", import.meta.url);
 function assertPrivate(folder) {
-  if (!existsSync2(folder))
+  if (!existsSync3(folder))
     throw new Refusal(`there is no folder ${folder}; make the component with --create`);
   const { mode, uid } = statSync2(folder);
   if ((mode & 63) !== 0) throw new Refusal(`${folder} is open to others; run: chmod 700 ${folder}`);
@@ -1462,7 +1640,10 @@ function assertPrivate(folder) {
     throw new Refusal(`${folder} belongs to another user`);
 }
 function startProgram(log, durability, found) {
-  const program = startModule(found.module, createEnvironment(log, durability, found.measurement));
+  const program = startModule(
+    found.module,
+    createEnvironment(log, durability, found.measurement, readGroupFile())
+  );
   log.begin(() => program.image?.());
   return program;
 }
@@ -1473,10 +1654,10 @@ function create(folder, name) {
   if (readdirSync(folder).length > 0)
     throw new Refusal(`${folder} is not empty; a trusted component is never overwritten`);
   process.chdir(folder);
-  const access = openSync4(FOLDER_FILES.access, "wx", 384);
-  writeFileSync3(access, randomBytes3(TOKEN_BYTES));
-  fsyncSync3(access);
-  closeSync4(access);
+  const access = openSync5(FOLDER_FILES.access, "wx", 384);
+  writeFileSync4(access, randomBytes3(TOKEN_BYTES));
+  fsyncSync4(access);
+  closeSync5(access);
   writeProgramFile(found);
   StateLog.create(".");
   const log = StateLog.open(".", "fsync", RECENT_DEPTH);
@@ -1486,7 +1667,7 @@ function create(folder, name) {
   log.close();
 }
 function readToken() {
-  const token = readFileSync4(FOLDER_FILES.access);
+  const token = readFileSync5(FOLDER_FILES.access);
   if (token.length !== TOKEN_BYTES) throw new Refusal("the access token is damaged; make it anew (32 bytes)");
   return token;
 }
@@ -1500,14 +1681,9 @@ function say(text) {
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} ${text}
 `);
 }
-async function claimFolder(token) {
-  const isLocked = !canLockFiles() || await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS);
-  if (!isLocked || !await takeLock(".", token, LOCK_PATIENCE_MS))
-    throw new Refusal("another process serves this trusted component already");
-}
 function outerPid(hardening) {
   if (hardening === "none") return process.pid;
-  const pid = Number.parseInt(readFileSync4(0, "latin1"), 10);
+  const pid = Number.parseInt(readFileSync5(0, "latin1"), 10);
   if (!Number.isSafeInteger(pid) || pid <= 1) throw new Refusal("it was not told its process id");
   return pid;
 }
@@ -1516,7 +1692,7 @@ async function serve({ folder, durability, lingerMs, hardening }) {
   assertPrivate(folder);
   process.chdir(folder);
   const token = readToken();
-  await claimFolder(token);
+  if (!await claimFolder(token)) throw new Refusal("another process serves this trusted component already");
   const found = moduleOfFolder(MODULES);
   const log = StateLog.open(".", durability, RECENT_DEPTH);
   const program = startProgram(log, durability, found);
@@ -1547,13 +1723,13 @@ async function serve({ folder, durability, lingerMs, hardening }) {
     onCaller
   });
   onCaller(false);
-  writeFileSync3(FOLDER_FILES.pid, `${pid}
+  writeFileSync4(FOLDER_FILES.pid, `${pid}
 `, { mode: 384 });
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => void 0);
   process.on("SIGHUP", () => void 0);
   setInterval(() => {
-    if (!existsSync2(FOLDER_FILES.access)) process.exit(0);
+    if (!existsSync3(FOLDER_FILES.access)) process.exit(0);
   }, FOLDER_CHECK_MS);
   if (hardening === "bubblewrap") sealProcess();
   say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);

@@ -4,6 +4,7 @@ import { bytesToHex, bytesToTcEpoch } from '../../core/bytes.ts';
 import type { Digest, Hash } from '../../core/types.ts';
 import type { ProgramEnvironment, ProgramKey } from '../../trusted/contract.ts';
 import { tcIdOf } from '../../trusted/statement.ts';
+import { groupProgramKey, readGroupFile } from '../group/group-key.ts';
 import type { Durability, StateKey, StateLog } from './state-log.ts';
 
 /** PKCS #8 of an Ed25519 private key, up to its seed. */
@@ -15,7 +16,7 @@ const PUBLIC_KEY_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const sha256: Hash = (bytes) => hash('sha256', bytes, 'buffer');
 
 /** Whether `authenticator` is the Ed25519 signature of a raw public key over the bytes; false for anything else. */
-function checkSignature(publicKey: Uint8Array, bytes: Uint8Array, authenticator: Uint8Array): boolean {
+export function checkSignature(publicKey: Uint8Array, bytes: Uint8Array, authenticator: Uint8Array): boolean {
   try {
     const der = Buffer.concat([PUBLIC_KEY_PREFIX, publicKey]);
     return verify(null, bytes, createPublicKey({ key: der, format: 'der', type: 'spki' }), authenticator);
@@ -49,22 +50,28 @@ export const programServices = {
   check: checkSignature,
 } satisfies Partial<ProgramEnvironment>;
 
-/** Environment over an open state log. Answers must not leave before `log.flush()` returned. */
+/**
+ * Environment over an open state log, whose folder is the current one. Answers must not leave before `log.flush()`
+ * returned. A component that belongs to a group uses the group's key, under tcEpochs of its own.
+ */
 export function createEnvironment(
   log: StateLog,
   durability: Durability,
   measurement: Digest,
 ): ProgramEnvironment {
+  const group = readGroupFile();
+  const keyOf = (stored: StateKey): ProgramKey =>
+    group === undefined ? programKeyOf(stored) : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
   return {
     ...programServices,
     measurement,
     persistent: durability !== 'memory',
-    key: programKeyOf(log.key),
+    key: keyOf(log.key),
     records: log.records,
     persist: (record) => {
       log.append(record);
       return true;
     },
-    replaceKey: () => programKeyOf(log.renew()),
+    replaceKey: () => keyOf(log.renew()),
   };
 }

@@ -25,9 +25,8 @@ import { encodeTrustedRequest } from '../../trusted/frames.ts';
 import { startModule } from '../../trusted/module.ts';
 import { FOLDER_FILES, HARDENINGS, TOKEN_BYTES } from './channel.ts';
 import type { HardeningState } from './channel.ts';
+import { claimFolder } from './claim-folder.ts';
 import { createEnvironment } from './environment.ts';
-import { canLockFiles, takeFileLock } from './file-lock.ts';
-import { takeLock } from './lock.ts';
 import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
 import type { MeasuredModule } from './program-file.ts';
 import { sealProcess } from './seal.ts';
@@ -35,7 +34,6 @@ import { serveProgram } from './server.ts';
 import { DURABILITIES, StateLog } from './state-log.ts';
 import type { Durability } from './state-log.ts';
 
-const LOCK_PATIENCE_MS = 2_000;
 const FOLDER_CHECK_MS = 5_000;
 const LINGER_MS = 10 * 60_000;
 
@@ -100,16 +98,6 @@ function say(text: string): void {
   process.stderr.write(`${new Date().toISOString()} ${text}\n`);
 }
 
-/**
- * No other process serves this folder, in whichever namespaces it lives. The second lock is the one of processes whose
- * runtime cannot lock files.
- */
-async function claimFolder(token: Uint8Array): Promise<void> {
-  const isLocked = !canLockFiles() || (await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS));
-  if (!isLocked || !(await takeLock('.', token, LOCK_PATIENCE_MS)))
-    throw new Refusal('another process serves this trusted component already');
-}
-
 /** How a folder is to be served. */
 interface ServeOptions {
   readonly folder: string;
@@ -131,7 +119,7 @@ async function serve({ folder, durability, lingerMs, hardening }: ServeOptions):
   assertPrivate(folder);
   process.chdir(folder);
   const token = readToken();
-  await claimFolder(token);
+  if (!(await claimFolder(token))) throw new Refusal('another process serves this trusted component already');
   const found = moduleOfFolder(MODULES);
   const log = StateLog.open('.', durability, RECENT_DEPTH);
   const program = startProgram(log, durability, found);

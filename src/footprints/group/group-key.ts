@@ -1,0 +1,96 @@
+/**
+ * The key that the components of a group share where the HMAC suite is used (decision A2): it is made inside a
+ * component, lies in the component's folder (0600), and goes to another one only after that one's evidence was judged
+ * (`ceremony.ts`). Whoever has it can forge for every member: that is the price of this suite.
+ */
+import { hash, createHmac } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { decodeWhole, Writer } from '../../core/codec.ts';
+import type { Hash, TcEpoch } from '../../core/types.ts';
+import type { ProgramKey } from '../../trusted/contract.ts';
+import type { Hmac } from '../../trusted/statement.ts';
+import { statementKeyOf, tcIdOf } from '../../trusted/statement.ts';
+
+/** File of the group key in a component's folder; it is there where the component uses the HMAC suite. */
+export const GROUP_FILE = 'group';
+/** Members of one group, at most. */
+export const GROUP_MEMBERS_MAX = 1_024;
+const POLICY_BYTES_MAX = 64 * 1024;
+
+/** What a member of a group holds. */
+export interface GroupKey {
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  /** 16 bytes. */
+  readonly id: Uint8Array;
+  /** Number of the own replica. */
+  readonly replica: number;
+  /** Attestation policy that newcomers are judged by, as JSON; fixed when the group was made. */
+  readonly policy: string;
+  /** At the component that made the group: replica numbers that were given out, its own included. Else empty. */
+  readonly given: readonly number[];
+}
+
+const sha256: Hash = (bytes) => hash('sha256', bytes, 'buffer');
+const hmac: Hmac = (key, message) => createHmac('sha256', key).update(message).digest();
+
+/** Canonical bytes. */
+export function encodeGroupKey(group: GroupKey): Uint8Array {
+  return new Writer(512)
+    .u8(1)
+    .raw(group.key)
+    .raw(group.id)
+    .u32(group.replica)
+    .bytes(new TextEncoder().encode(group.policy))
+    .list(group.given, (writer, replica) => writer.u32(replica))
+    .finish();
+}
+
+/** Reads a group key; undefined unless canonical. */
+export function decodeGroupKey(bytes: Uint8Array): GroupKey | undefined {
+  return decodeWhole(bytes, (reader) => {
+    if (reader.u8() !== 1) reader.fail();
+    const key = new Uint8Array(reader.raw(32));
+    const id = new Uint8Array(reader.raw(16));
+    const replica = reader.u32();
+    const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
+    return { key, id, replica, policy, given: reader.list(GROUP_MEMBERS_MAX, (part) => part.u32()) };
+  });
+}
+
+/** The group of the component whose folder is the current one; undefined: it has a key of its own (Ed25519). */
+export function readGroupFile(): GroupKey | undefined {
+  if (!existsSync(GROUP_FILE)) return undefined;
+  const group = decodeGroupKey(readFileSync(GROUP_FILE));
+  if (group === undefined)
+    throw new Error(
+      "the group key of the trusted component is damaged; put back its file 'group', or join anew",
+    );
+  return group;
+}
+
+/** Writes a file of the current folder so that it is whole or not there, durable when this returns. */
+export function writeSecretFile(name: string, content: Uint8Array): void {
+  const aside = `${name}.new`;
+  const file = openSync(aside, 'w', 0o600);
+  writeFileSync(file, content);
+  fsyncSync(file);
+  closeSync(file);
+  renameSync(aside, name);
+  const folder = openSync('.', 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
+/** The group key as a program uses it under a tcEpoch of its own. */
+export function groupProgramKey(group: GroupKey, tcEpoch: TcEpoch): ProgramKey {
+  const statementKey = statementKeyOf(hmac, group.key, group.id);
+  return {
+    suite: 'hmac-sha256',
+    tcId: tcIdOf(sha256, { suite: 'hmac-sha256', groupId: group.id, replica: group.replica }),
+    tcEpoch,
+    publicKey: '',
+    statementKey,
+    authenticate: (bytes) => hmac(statementKey, bytes),
+  };
+}
