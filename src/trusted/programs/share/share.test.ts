@@ -136,6 +136,7 @@ for (const suite of SUITES) {
   test(`a value is ordered: partials join up the tree to the secret, passive members follow (${suite})`, () => {
     const group = makeGroup(suite, 7);
     const { components, members } = group;
+    const shown: { readonly secret: Uint8Array; readonly set: SplitSecret }[] = [];
     for (let counter = 1; counter <= 3; counter += 1) {
       const set = split(components[0]!, splitRequest(counter, TREE));
       const statement = decodeStatement(set.certificate.statement)!;
@@ -160,9 +161,12 @@ for (const suite of SUITES) {
       for (const component of components.slice(4)) {
         assert.equal(verifiedSecretOf(component.ask(verifySecretRequest(secret, set.certificate))), true);
         assert.equal(codeOf(component, followRequest(under1, set.certificate, ordered)), 'BAD_AUTH');
+        for (const { secret: old, set: oldSet } of shown)
+          assert.equal(codeOf(component, followRequest(old, oldSet.certificate, ordered)), 'BAD_AUTH');
         done(component, followRequest(secret, set.certificate, ordered));
         assert.equal(codeOf(component, followRequest(secret, set.certificate, ordered)), 'NOT_MONOTONIC');
       }
+      shown.push({ secret, set });
     }
   });
 
@@ -314,6 +318,28 @@ for (const suite of SUITES) {
     const set = split(backup, splitThresholdRequest(1));
     assert.equal(codeOf(primary, acceptFrom(0, stolenOrder, set)), 'BAD_AUTH');
     accept(group, 0, certificate(backup, orderRequest(second)), set);
+  });
+
+  test(`attack: a secret that was shared with a group of one (${suite})`, () => {
+    const [primary, ...others] = Array.from(
+      { length: 3 },
+      (_, index) => new TestComponent({ program: 'share', suite, seed: 40 + index, replica: index }),
+    ) as [TestComponent, TestComponent, TestComponent];
+    const members = [primary, ...others].map(memberOf);
+    done(primary, enrolRequest(1, [members[0]!]));
+    const newView = certificate(primary, leadRequest(0, first));
+    const set = split(primary, splitRequest(1, [PAIR[0]!]));
+    const ordered = certificate(primary, orderRequest(first));
+    const secret = openedShareOf(primary.ask(acceptFrom(0, ordered, set)))!.share;
+    assert.equal(commitmentOf(sha256, positionValueOf({ view: 0, counter: 1 }), secret), commitment(set));
+    assert.equal(verifiedSecretOf(primary.ask(verifySecretRequest(secret, set.certificate))), true);
+    for (const component of others) {
+      done(component, enrolRequest(1, members));
+      done(component, enterRequest(newView));
+      assert.equal(codeOf(component, followRequest(secret, set.certificate, ordered)), 'BAD_AUTH');
+      assert.equal(verifiedSecretOf(component.ask(verifySecretRequest(secret, set.certificate))), false);
+    }
+    assert.notEqual(decodeStatement(set.certificate.statement)!.aux, groupDigestOf(sha256, 1, members));
   });
 
   test(`attack: a share after the view was closed, a view led by another, an old view (${suite})`, () => {
