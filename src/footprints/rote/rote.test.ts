@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { createHash, createPublicKey, verify } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { Prng } from '../../core/prng.ts';
+import type { Digest } from '../../core/types.ts';
+import type { CheckSignature } from '../../trusted/client.ts';
+import { conformanceOf } from '../../trusted/conformance/suite.ts';
+import { USIG_OBJECT_ID } from '../../trusted/contract.ts';
+import type { TrustedIdentity, TrustedRequest } from '../../trusted/contract.ts';
+import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';
+import { eventually } from '../../../test/support/local-cluster.ts';
+import type { TrustedConnection } from '../contract.ts';
+import { endGroup, guardProcess, roteFootprint } from './footprint.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'moiety-rote-'));
+const folders: string[] = [];
+after(async () => {
+  for (const folder of folders) await endGroup(folder);
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function newFolder(): Promise<string> {
+  const folder = join(root, `c${folders.length}`);
+  await roteFootprint.create({ folder, program: 'usig', argument: '3' });
+  folders.push(folder);
+  return folder;
+}
+
+const open = (folder: string): Promise<TrustedConnection> =>
+  roteFootprint.open({ folder, program: 'usig', argument: '3' });
+
+function call(connection: TrustedConnection, request: Uint8Array): Promise<Uint8Array> {
+  return new Promise((done, fail) => {
+    connection.send(request, (answer) => (answer === undefined ? fail(new Error('lost')) : done(answer)));
+  });
+}
+
+async function certify(connection: TrustedConnection, number: number): Promise<number> {
+  const digest = createHash('sha256').update(String(number)).digest('hex') as Digest;
+  const request: TrustedRequest = {
+    op: 'certify',
+    objectId: USIG_OBJECT_ID,
+    digest,
+    core: new Uint8Array(4),
+  };
+  const answer = decodeTrustedResponse(await call(connection, encodeTrustedRequest(request)));
+  assert.ok(answer?.op === 'certify');
+  return answer.value;
+}
+
+async function identify(connection: TrustedConnection): Promise<TrustedIdentity> {
+  const answer = decodeTrustedResponse(await call(connection, encodeTrustedRequest({ op: 'identify' })));
+  assert.ok(answer?.op === 'identify');
+  return answer.identity;
+}
+
+/** Power fails at the machine of one guard. */
+async function kill(folder: string, id: number): Promise<void> {
+  const pid = guardProcess(folder, id)!;
+  process.kill(pid, 'SIGKILL');
+  await eventually('it is gone', 10_000, () => (guardProcess(folder, id) === undefined ? true : undefined));
+}
+
+const checkSignature: CheckSignature = (publicKey, bytes, authenticator) => {
+  const x = Buffer.from(publicKey, 'hex').toString('base64url');
+  return verify(
+    null,
+    bytes,
+    createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }),
+    authenticator,
+  );
+};
+
+test('conformance of a component whose guards remember, killed where a check restarts', async () => {
+  const folder = await newFolder();
+  let connection = await open(folder);
+  for (const { run } of conformanceOf('usig')) {
+    const check = run({ prng: new Prng(4), calls: 100, checkSignature });
+    for (let step = check.next(); step.done !== true;) {
+      if (step.value.kind === 'restart') {
+        await kill(folder, 0);
+        connection = await open(folder);
+        step = check.next([]);
+      } else step = check.next(await Promise.all(step.value.requests.map((one) => call(connection, one))));
+    }
+  }
+  connection.close();
+});
+
+test('the newest state continues; an old copy of the folder is refused and the component begins anew', async () => {
+  const folder = await newFolder();
+  let connection = await open(folder);
+  assert.deepEqual([await certify(connection, 1), await certify(connection, 2)], [1, 2]);
+  const before = await identify(connection);
+  const copy = join(root, 'copy');
+  cpSync(join(folder, 'guards', '0'), copy, {
+    recursive: true,
+    filter: (path) => !/\/(socket|component|pid)$/.test(path),
+  });
+  assert.equal(await certify(connection, 3), 3);
+  await kill(folder, 0);
+  connection = await open(folder);
+  assert.equal(await certify(connection, 4), 4);
+  assert.equal((await identify(connection)).tcEpoch, before.tcEpoch);
+  await kill(folder, 0);
+  for (const file of ['state', 'state.previous', 'key', 'group.json']) {
+    rmSync(join(folder, 'guards', '0', file), { force: true });
+    cpSync(join(copy, file), join(folder, 'guards', '0', file));
+  }
+  connection = await open(folder);
+  const after = await identify(connection);
+  assert.notEqual(after.tcEpoch, before.tcEpoch);
+  assert.notEqual(after.publicKey, before.publicKey);
+  assert.equal(after.counter, 0);
+  assert.match(readFileSync(join(folder, 'guards', '0', 'log'), 'utf8'), / renewed$/m);
+  connection.close();
+});
+
+test('one guard of three away: it goes on; two away: nothing leaves, also when they are back and have forgotten', async () => {
+  const folder = await newFolder();
+  const connection = await open(folder);
+  await kill(folder, 1);
+  assert.equal(await certify(connection, 1), 1);
+  await kill(folder, 2);
+  let outcome = '';
+  const waiting = certify(connection, 2).then(
+    () => (outcome = 'answered'),
+    () => (outcome = 'lost'),
+  );
+  await new Promise((wake) => setTimeout(wake, 500));
+  assert.equal(outcome, '', 'nothing leaves without a quorum');
+  // Both are started again. The one that remembers is no quorum of others: nobody who forgot is counted.
+  const again = await open(folder);
+  const counter = certify(again, 3).then(
+    () => (outcome = 'answered'),
+    () => undefined,
+  );
+  await waiting;
+  await new Promise((wake) => setTimeout(wake, 700));
+  assert.equal(outcome, 'lost');
+  again.close();
+  await counter;
+});
