@@ -1,5 +1,6 @@
 /** The caller's end of a component that answers frames in order, over any socket on which the greeting is done. */
 import type { Socket } from 'node:net';
+import { REQUEST_BYTES_MAX } from '../trusted/frames.ts';
 import type { OnResponse, TrustedConnection } from './contract.ts';
 import { encodeFrame } from './process/channel.ts';
 import type { FrameReader } from './process/channel.ts';
@@ -7,6 +8,7 @@ import type { FrameReader } from './process/channel.ts';
 /** Requests that wait for an answer, at most; a replica has far fewer (decision A7). */
 const OUTSTANDING_MAX = 1_024;
 const ID_END = 2 ** 32;
+const NOTHING = new Uint8Array(0);
 
 /** See the top of this file. */
 export class FramedConnection implements TrustedConnection {
@@ -42,7 +44,8 @@ export class FramedConnection implements TrustedConnection {
     this.#nextId = id + 1 === ID_END ? 1 : id + 1;
     this.#waiting.set(id, onResponse);
     this.#cork();
-    this.#socket.write(encodeFrame(id, request));
+    // What is too long for a channel is no request: the program refuses the empty one in the same words.
+    this.#socket.write(encodeFrame(id, request.length > REQUEST_BYTES_MAX ? NOTHING : request));
   }
 
   onClose(listener: (reason: string) => void): void {
