@@ -385,12 +385,20 @@ for (const suite of SUITES) {
     const value = decodeStatement(statusOf(behind, log).statement)!.value;
     assert.deepEqual(positionOfValue(value), { view: 0, counter: 4 });
     const next = [PAIR[0]!, { member: 2, parent: 0 }];
-    accept(group, 2, certificate(primary, orderRequest(first)), split(primary, splitRequest(5, next)));
+    const fifth = certificate(primary, orderRequest(first));
+    accept(group, 2, fifth, split(primary, splitRequest(5, next)));
     // Inside a view a closed component stays closed; a later view opens it.
     certificate(behind, closeRequest(log));
-    const order = certificate(primary, orderRequest(second));
+    const sixth = certificate(primary, orderRequest(first));
     const pair = split(primary, splitRequest(6, PAIR));
-    assert.equal(codeOf(backup, acceptFrom(1, order, pair)), 'NOT_MONOTONIC');
+    assert.equal(codeOf(backup, acceptFrom(1, sixth, pair)), 'NOT_MONOTONIC');
+    accept(group, 1, fifth, split(primary, splitRequest(5, PAIR)));
+    accept(group, 1, sixth, pair);
+    done(behind, resetRequest([statusOf(primary, log), statusOf(backup, log)]));
+    const others = split(primary, splitRequest(6, next));
+    assert.equal(codeOf(behind, acceptFrom(2, sixth, others)), 'CLOSED', 'it was reported as left');
+    const closed = decodeStatement(certificate(behind, closeRequest(log)).statement)!;
+    assert.equal(closed.previous, 6, 'but it is where the others are');
     enterAll([primary, backup, behind], 1);
     assert.deepEqual(positionOfValue(decodeStatement(statusOf(behind, log).statement)!.value), { view: 1, counter: 0 });
   });
