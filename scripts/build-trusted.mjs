@@ -10,6 +10,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Carriers of footprints, each one file, by its name in trusted/, and where they begin. */
 const CARRIERS = {
   'trusted-process.mjs': 'src/footprints/process/main.ts',
+  'group-key.mjs': 'src/footprints/group/main-group.ts',
   'tpm-process.mjs': 'src/footprints/tpm/main-tpm.ts',
   'pkcs11-process.mjs': 'src/footprints/pkcs11/main-token.ts',
 };

@@ -1149,6 +1149,11 @@ async function runCarrier(carrier) {
 
 // src/footprints/process/environment.ts
 import { createPrivateKey, createPublicKey, hash as hash3, randomBytes as randomBytes3, sign, verify } from "node:crypto";
+
+// src/footprints/group/group-key.ts
+var POLICY_BYTES_MAX = 64 * 1024;
+
+// src/footprints/process/environment.ts
 var PRIVATE_KEY_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 var PUBLIC_KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 var sha256 = (bytes) => hash3("sha256", bytes, "buffer");

@@ -1176,6 +1176,11 @@ async function runCarrier(carrier) {
 
 // src/footprints/process/environment.ts
 import { createPrivateKey, createPublicKey, hash as hash2, randomBytes as randomBytes2, sign, verify } from "node:crypto";
+
+// src/footprints/group/group-key.ts
+var POLICY_BYTES_MAX = 64 * 1024;
+
+// src/footprints/process/environment.ts
 var PRIVATE_KEY_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 var PUBLIC_KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 var sha256 = (bytes) => hash2("sha256", bytes, "buffer");

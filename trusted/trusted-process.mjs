@@ -550,45 +550,6 @@ function startModule(module, environment) {
   return new ModuleProgram(module, environment);
 }
 
-// src/footprints/group/group-key.ts
-import { hash, createHmac } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-var GROUP_FILE = "group";
-var GROUP_MEMBERS_MAX = 1024;
-var POLICY_BYTES_MAX = 64 * 1024;
-var sha256 = (bytes) => hash("sha256", bytes, "buffer");
-var hmac = (key, message) => createHmac("sha256", key).update(message).digest();
-function decodeGroupKey(bytes) {
-  return decodeWhole(bytes, (reader) => {
-    if (reader.u8() !== 1) reader.fail();
-    const key = new Uint8Array(reader.raw(32));
-    const id = new Uint8Array(reader.raw(16));
-    const replica = reader.u32();
-    const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
-    return { key, id, replica, policy, given: reader.list(GROUP_MEMBERS_MAX, (part) => part.u32()) };
-  });
-}
-function readGroupFile() {
-  if (!existsSync(GROUP_FILE)) return void 0;
-  const group = decodeGroupKey(readFileSync(GROUP_FILE));
-  if (group === void 0)
-    throw new Error(
-      "the group key of the trusted component is damaged; put back its file 'group', or join anew"
-    );
-  return group;
-}
-function groupProgramKey(group, tcEpoch) {
-  const statementKey = statementKeyOf(hmac, group.key, group.id);
-  return {
-    suite: "hmac-sha256",
-    tcId: tcIdOf(sha256, { suite: "hmac-sha256", groupId: group.id, replica: group.replica }),
-    tcEpoch,
-    publicKey: "",
-    statementKey,
-    authenticate: (bytes) => hmac(statementKey, bytes)
-  };
-}
-
 // src/footprints/process/channel.ts
 var FOLDER_FILES = {
   state: "state",
@@ -692,7 +653,7 @@ async function takeFileLock(path, patienceMs) {
 
 // src/footprints/process/lock.ts
 import { createHash } from "node:crypto";
-import { closeSync as closeSync2, openSync as openSync2, readFileSync as readFileSync2, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 var RETRY_MS2 = 20;
@@ -721,16 +682,16 @@ function isAlive(pid) {
 }
 function takeFile(path) {
   try {
-    const file = openSync2(path, "wx", 384);
+    const file = openSync(path, "wx", 384);
     writeSync(file, `${process.pid}
 `);
-    closeSync2(file);
+    closeSync(file);
     process.once("exit", () => unlinkSync(path));
     return true;
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
   }
-  const holder = Number.parseInt(readFileSync2(path, "utf8"), 10);
+  const holder = Number.parseInt(readFileSync(path, "utf8"), 10);
   if (!Number.isInteger(holder) || !isAlive(holder)) unlinkSync(path);
   return false;
 }
@@ -754,6 +715,46 @@ async function claimFolder(token) {
 
 // src/footprints/process/environment.ts
 import { createPrivateKey, createPublicKey, hash as hash2, randomBytes, sign, verify } from "node:crypto";
+
+// src/footprints/group/group-key.ts
+import { hash, createHmac } from "node:crypto";
+import { closeSync as closeSync2, existsSync, fsyncSync, openSync as openSync2, readFileSync as readFileSync2, renameSync, writeFileSync } from "node:fs";
+var GROUP_FILE = "group";
+var POLICY_BYTES_MAX = 64 * 1024;
+var sha256 = (bytes) => hash("sha256", bytes, "buffer");
+var hmac = (key, message) => createHmac("sha256", key).update(message).digest();
+function decodeGroupKey(bytes) {
+  return decodeWhole(bytes, (reader) => {
+    if (reader.u8() !== 1) reader.fail();
+    const key = new Uint8Array(reader.raw(32));
+    const id = new Uint8Array(reader.raw(16));
+    const replica = reader.u32();
+    const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
+    return { key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
+  });
+}
+function readGroupFile() {
+  if (!existsSync(GROUP_FILE)) return void 0;
+  const group = decodeGroupKey(readFileSync2(GROUP_FILE));
+  if (group === void 0)
+    throw new Error(
+      "the group key of the trusted component is damaged; put back its file 'group', or join anew"
+    );
+  return group;
+}
+function groupProgramKey(group, tcEpoch) {
+  const statementKey = statementKeyOf(hmac, group.key, group.id);
+  return {
+    suite: "hmac-sha256",
+    tcId: tcIdOf(sha256, { suite: "hmac-sha256", groupId: group.id, replica: group.replica }),
+    tcEpoch,
+    publicKey: "",
+    statementKey,
+    authenticate: (bytes) => hmac(statementKey, bytes)
+  };
+}
+
+// src/footprints/process/environment.ts
 var PRIVATE_KEY_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 var PUBLIC_KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 var sha2562 = (bytes) => hash2("sha256", bytes, "buffer");
@@ -1640,10 +1641,7 @@ function assertPrivate(folder) {
     throw new Refusal(`${folder} belongs to another user`);
 }
 function startProgram(log, durability, found) {
-  const program = startModule(
-    found.module,
-    createEnvironment(log, durability, found.measurement, readGroupFile())
-  );
+  const program = startModule(found.module, createEnvironment(log, durability, found.measurement));
   log.begin(() => program.image?.());
   return program;
 }

@@ -1,7 +1,7 @@
 /**
  * The key that the components of a group share where the HMAC suite is used (decision A2): it is made inside a
  * component, lies in the component's folder (0600), and goes to another one only after that one's evidence was judged
- * (`ceremony.ts`). Whoever has it can forge for every member: that is the price of this suite.
+ * (`ceremony.ts`, `trusted/attestation/group-key.ts`). Whoever has it can forge for every member: that is the price of this suite.
  */
 import { hash, createHmac } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -13,8 +13,6 @@ import { statementKeyOf, tcIdOf } from '../../trusted/statement.ts';
 
 /** File of the group key in a component's folder; it is there where the component uses the HMAC suite. */
 export const GROUP_FILE = 'group';
-/** Members of one group, at most. */
-export const GROUP_MEMBERS_MAX = 1_024;
 const POLICY_BYTES_MAX = 64 * 1024;
 
 /** What a member of a group holds. */
@@ -25,10 +23,10 @@ export interface GroupKey {
   readonly id: Uint8Array;
   /** Number of the own replica. */
   readonly replica: number;
-  /** Attestation policy that newcomers are judged by, as JSON; fixed when the group was made. */
+  /** Attestation policy that the other members are judged by, as JSON; fixed before there was a key. */
   readonly policy: string;
-  /** At the component that made the group: replica numbers that were given out, its own included. Else empty. */
-  readonly given: readonly number[];
+  /** Secret of the own envelope key (X25519), 32 bytes. */
+  readonly envelopeSecret: Uint8Array;
 }
 
 const sha256: Hash = (bytes) => hash('sha256', bytes, 'buffer');
@@ -42,7 +40,7 @@ export function encodeGroupKey(group: GroupKey): Uint8Array {
     .raw(group.id)
     .u32(group.replica)
     .bytes(new TextEncoder().encode(group.policy))
-    .list(group.given, (writer, replica) => writer.u32(replica))
+    .raw(group.envelopeSecret)
     .finish();
 }
 
@@ -54,7 +52,7 @@ export function decodeGroupKey(bytes: Uint8Array): GroupKey | undefined {
     const id = new Uint8Array(reader.raw(16));
     const replica = reader.u32();
     const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
-    return { key, id, replica, policy, given: reader.list(GROUP_MEMBERS_MAX, (part) => part.u32()) };
+    return { key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
   });
 }
 

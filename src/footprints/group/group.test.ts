@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { readFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { AttestationPolicy } from '../../core/config.ts';
+import type { Digest } from '../../core/types.ts';
+import { USIG_OBJECT_ID } from '../../trusted/contract.ts';
+import type { TrustedRequest, TrustedResponse } from '../../trusted/contract.ts';
+import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';
+import { statementForUi } from '../../trusted/statement.ts';
+import { createTrustedFolder, openTrustedProcess, stopTrustedProcess } from '../process/launcher.ts';
+import { grantGroup, GroupRefusal, installGroup, makeGroup, requestGroup } from './group.ts';
+
+const measurements = JSON.parse(
+  readFileSync(new URL('../../../trusted/measurements.json', import.meta.url), 'utf8'),
+) as Record<string, { sha256: Digest }>;
+
+function policyFor(measurement: Digest): string {
+  const policy: AttestationPolicy = {
+    programs: [{ name: 'usig', measurements: [measurement] }],
+    footprints: [{ name: 'process', possessionOnly: true, carriers: [] }],
+    roots: [],
+  };
+  return JSON.stringify(policy);
+}
+
+async function ask(folder: string, request: TrustedRequest): Promise<TrustedResponse> {
+  const connection = await openTrustedProcess({ folder, durability: 'memory', hardening: 'off' });
+  try {
+    return decodeTrustedResponse(await connection.call(encodeTrustedRequest(request)))!;
+  } finally {
+    connection.close();
+  }
+}
+
+describe('a group key goes from component to component, after evidence (decisions A2 and C3)', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'moiety-group-'));
+  const folder = (name: string): string => join(parent, name);
+  const names = ['first', 'second', 'third', 'stranger'];
+  const released = measurements['usig.wasm']!.sha256;
+  let offer: Uint8Array = new Uint8Array(0);
+
+  before(async () => {
+    for (const name of names) await createTrustedFolder(folder(name), { hardening: 'off' });
+  });
+
+  after(async () => {
+    for (const name of names) await stopTrustedProcess(folder(name));
+    rmSync(parent, { recursive: true, force: true });
+  });
+
+  it('a member verifies what another one certified; nobody outside holds the key', async () => {
+    offer = await makeGroup(folder('first'), 0, policyFor(released));
+    assert.equal(statSync(join(folder('first'), 'group')).mode & 0o777, 0o600);
+    const request = await requestGroup(folder('second'), 1, policyFor(released), offer);
+    const grant = await grantGroup(folder('first'), offer, request);
+    const secret = readFileSync(join(folder('first'), 'group')).subarray(1, 33);
+    assert.equal(Buffer.from(grant).indexOf(secret), -1);
+    await installGroup(folder('second'), grant);
+    assert.deepEqual(readFileSync(join(folder('second'), 'group')).subarray(1, 33), secret);
+
+    const digest = '0a'.repeat(32) as Digest;
+    const who = await ask(folder('first'), { op: 'identify' });
+    const certified = await ask(folder('first'), {
+      op: 'certify',
+      objectId: USIG_OBJECT_ID,
+      digest,
+      core: new Uint8Array(0),
+    });
+    assert.ok(who.op === 'identify' && certified.op === 'certify' && who.identity.suite === 'hmac-sha256');
+    const { tcId, tcEpoch } = { ...who.identity, tcEpoch: certified.tcEpoch };
+    const statement = statementForUi({
+      tcId,
+      suite: 'hmac-sha256',
+      tcEpoch,
+      counter: certified.value,
+      digest,
+    });
+    const { authenticator } = certified;
+    const verify: TrustedRequest = { op: 'verify', statement, authenticator };
+    assert.deepEqual(await ask(folder('second'), verify), { op: 'verify', valid: true });
+    const wrong = Uint8Array.from(authenticator, (byte, index) => (index === 7 ? byte ^ 1 : byte));
+    const changed: TrustedRequest = { op: 'verify', statement, authenticator: wrong };
+    assert.deepEqual(await ask(folder('second'), changed), { op: 'verify', valid: false });
+    assert.ok((await ask(folder('stranger'), verify)).op === 'error');
+  });
+
+  it('a changed offer, a changed grant, a grant for another one and a stranger are refused', async () => {
+    const request = await requestGroup(folder('third'), 2, policyFor(released), offer);
+    const flip = (bytes: Uint8Array, at: number): Uint8Array =>
+      bytes.map((byte, index) => (index === at ? byte ^ 1 : byte));
+    // The envelope key stands behind the version and the group: evidence was made for another one.
+    await assert.rejects(grantGroup(folder('first'), offer, flip(request, 20)), /FAILED {2}challenge/);
+    await assert.rejects(grantGroup(folder('first'), request, request), /not the one of this component/);
+    await assert.rejects(grantGroup(folder('stranger'), offer, request), /no group key to give/);
+    const grant = await grantGroup(folder('first'), offer, request);
+    await assert.rejects(
+      installGroup(folder('third'), flip(grant, grant.length - 1)),
+      /was changed on its way/,
+    );
+    await assert.rejects(installGroup(folder('stranger'), grant), /did not ask/);
+    await installGroup(folder('third'), grant);
+    await assert.rejects(requestGroup(folder('third'), 2, policyFor(released), offer), /belongs to a group/);
+  });
+
+  it('a program that the policy does not allow gets no key and gives none, and the refusal says what to do', async () => {
+    const strict = policyFor('ee'.repeat(32) as Digest);
+    await createTrustedFolder(folder('founder'), { hardening: 'off' });
+    names.push('founder');
+    const other = await makeGroup(folder('founder'), 0, strict);
+    const request = await requestGroup(folder('stranger'), 1, strict, offer);
+    const refused = (error: Error): boolean => {
+      assert.ok(error instanceof GroupRefusal);
+      assert.match(error.message, /FAILED {2}program: found .*Put the released file back/s);
+      return true;
+    };
+    await assert.rejects(grantGroup(folder('founder'), other, request), refused);
+    const grant = await grantGroup(folder('first'), offer, request);
+    await assert.rejects(installGroup(folder('stranger'), grant), refused);
+  });
+});
