@@ -463,36 +463,44 @@ test('agreement keys are those of X25519, certified by the component', () => {
   assert.equal(diffieHellman({ privateKey: xKey, publicKey: createPublicKey(xKey) }).length, 32);
 });
 
-test('attack: agreement keys of small order are refused', () => {
-  for (const point of ['00'.repeat(32), `01${'00'.repeat(31)}`, `ec${'ff'.repeat(30)}7f`, `ed${'ff'.repeat(30)}7f`]) {
-    const component = new TestComponent({ program: 'share', seed: 1 });
-    const own = memberOf(component);
-    const seed = sha256('weak');
-    const key = createPrivateKey({
-      key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]),
-      format: 'der',
-      type: 'pkcs8',
-    });
-    const { x } = createPublicKey(key).export({ format: 'jwk' });
-    const publicKey = new Uint8Array(Buffer.from(x as string, 'base64url'));
-    const weak = hexToBytes(point)!;
-    const tcId = bytesToHex(sha256('tc-id-v1', Uint8Array.of(2), publicKey)).slice(0, 32);
-    const statement = encodeStatement({
-      kind: STATEMENT_KIND.plain,
-      suite: 'ed25519',
-      flags: 0,
-      tcId,
-      tcEpoch: own.tcEpoch,
-      objectId: SHARE_OBJECT_ID,
-      previous: 0,
-      value: 0,
-      digest: bytesToHex(sha256('tc-share-key-v1', weak)) as Digest,
-    });
-    const agreement = { key: weak, certificate: { statement, authenticator: new Uint8Array(sign(null, Buffer.from(statement), key)) } };
-    const member = { tcId, tcEpoch: own.tcEpoch, keys: { publicKey, agreement } };
+/** A member that a host makes up, with a key pair of its own; by its right id unless another one is given. */
+function madeUpMember(own: ShareMember, agreementKey: Uint8Array, otherId?: string): ShareMember {
+  const key = createPrivateKey({
+    key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), sha256('made up')]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const { x } = createPublicKey(key).export({ format: 'jwk' });
+  const publicKey = new Uint8Array(Buffer.from(x as string, 'base64url'));
+  const tcId = otherId ?? bytesToHex(sha256('tc-id-v1', Uint8Array.of(2), publicKey)).slice(0, 32);
+  const statement = encodeStatement({
+    kind: STATEMENT_KIND.plain,
+    suite: 'ed25519',
+    flags: 0,
+    tcId,
+    tcEpoch: own.tcEpoch,
+    objectId: SHARE_OBJECT_ID,
+    previous: 0,
+    value: 0,
+    digest: bytesToHex(sha256('tc-share-key-v1', agreementKey)) as Digest,
+  });
+  const authenticator = new Uint8Array(sign(null, Buffer.from(statement), key));
+  const agreement = { key: agreementKey, certificate: { statement, authenticator } };
+  return { tcId, tcEpoch: own.tcEpoch, keys: { publicKey, agreement } };
+}
+
+test('attack: agreement keys of small order, keys under the id of another', () => {
+  const component = new TestComponent({ program: 'share', seed: 1 });
+  const own = memberOf(component);
+  const other = memberOf(new TestComponent({ program: 'share', seed: 2 }));
+  const weak = ['00'.repeat(32), `01${'00'.repeat(31)}`, `ec${'ff'.repeat(30)}7f`, `ed${'ff'.repeat(30)}7f`];
+  for (const point of weak) {
+    const member = madeUpMember(own, hexToBytes(point)!);
     assert.equal(codeOf(component, enrolRequest(1, [own, member])), 'BAD_AUTH', point);
-    assert.equal(codeOf(component, enrolRequest(1, [own])), 'done');
   }
+  const stolen = madeUpMember(own, other.keys!.agreement.key, other.tcId);
+  assert.equal(codeOf(component, enrolRequest(1, [own, stolen])), 'BAD_AUTH', 'an id that is not of the key');
+  assert.equal(codeOf(component, enrolRequest(1, [own, madeUpMember(own, other.keys!.agreement.key)])), 'done');
 });
 
 test('the largest group fits: 25 members, a tree and a threshold set', () => {
