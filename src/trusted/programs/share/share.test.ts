@@ -503,6 +503,34 @@ test('attack: agreement keys of small order, keys under the id of another', () =
   assert.equal(codeOf(component, enrolRequest(1, [own, madeUpMember(own, other.keys!.agreement.key)])), 'done');
 });
 
+test('attack: cross-program and cross-epoch replay, where all members share one key', () => {
+  const group = makeGroup('hmac-sha256', 3);
+  const [primary, backup] = group.components as [TestComponent, TestComponent];
+  const set = split(primary, splitRequest(1, PAIR));
+  // The same place in the same group, even the same tcEpoch: another program.
+  const counter = new TestComponent({ program: 'trinx', suite: 'hmac-sha256', seed: 0, replica: 0, group: 0 });
+  assert.equal(identityOf(counter).tcId, identityOf(primary).tcId);
+  assert.equal(identityOf(counter).tcEpoch, identityOf(primary).tcEpoch);
+  const objectId = '0101000000000000';
+  counter.ask({ op: 'create', objectId, mode: 'step' });
+  const move = { op: 'advance', objectId, value: COUNTER_SENTINEL, digest: first } as const;
+  const moved = certificate(counter, { ...move, independent: false });
+  assert.equal(decodeStatement(moved.statement)!.value, 1);
+  assert.equal(codeOf(backup, acceptFrom(1, moved, set)), 'BAD_AUTH');
+  const silent = certificate(counter, { ...move, independent: true });
+  assert.equal(codeOf(backup, enterRequest(silent)), 'BAD_AUTH');
+  // The same component after it was renewed: its id is that of its place, its tcEpoch is another.
+  assert.equal(primary.ask({ op: 'renew' }).op, 'renew');
+  const renewed = memberOf(primary);
+  assert.equal(renewed.tcId, group.members[0]!.tcId);
+  done(primary, enrolRequest(1, [renewed, ...group.members.slice(1)]));
+  const newView = certificate(primary, leadRequest(3, first));
+  assert.equal(codeOf(backup, enterRequest(newView)), 'BAD_AUTH');
+  certificate(primary, closeRequest(first));
+  certificate(primary, leadRequest(6, first));
+  assert.equal(codeOf(backup, acceptFrom(1, certificate(primary, orderRequest(first)), set)), 'BAD_AUTH');
+});
+
 test('the largest group fits: 25 members, a tree and a threshold set', () => {
   for (const suite of SUITES) {
     // With signatures an enrolment computes 25 agreements, so only two members take part.
