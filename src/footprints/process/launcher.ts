@@ -1,7 +1,7 @@
 /** Makes, starts, finds and stops trusted processes. They are detached: the death of their replica does not end them. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ import type { FootprintOptions } from '../contract.ts';
 import { FOLDER_FILES } from './channel.ts';
 import { connectTrustedProcess, openSocket, TrustedProcessError } from './connect.ts';
 import type { ProcessConnection } from './connect.ts';
-import { FIRST_PROGRAM, measureFile } from './program-file.ts';
+import { FIRST_PROGRAM, measureFile, programOf } from './program-file.ts';
 import { findSandbox, SANDBOX_FILES, sandboxArguments, withFilter } from './sandbox.ts';
 import type { Durability } from './state-log.ts';
 
@@ -85,6 +85,7 @@ interface Launched {
 interface LaunchOptions {
   readonly folder: string;
   readonly carrier: string;
+  readonly program: string;
   readonly arguments: readonly string[];
   readonly log: number | 'ignore';
   readonly sandbox: string | undefined;
@@ -102,13 +103,12 @@ function launchPlain({ folder, carrier, arguments: more, log }: LaunchOptions): 
 /** As `launchPlain`, in a sandbox. The process inside is told which id it has outside. */
 function launchInside(options: LaunchOptions, sandbox: string): Launched {
   const { folder, carrier, log } = options;
-  const modules = dirname(carrier);
+  const module = join(dirname(carrier), `${options.program}.wasm`);
   const args = sandboxArguments({
     folder,
     script: carrier,
-    beside: readdirSync(modules)
-      .filter((name) => name.endsWith('.wasm'))
-      .map((name) => join(modules, name)),
+    // One that does not exist is missed by the process, which says so.
+    beside: existsSync(module) ? [module] : [],
     runtimeOptions: FENCES,
     arguments: ['--folder', folder, '--hardening', 'bubblewrap', ...options.arguments],
   });
@@ -222,6 +222,7 @@ export async function createTrustedFolder(
   const launched = launch({
     folder: resolve(folder),
     carrier: options.carrierPath ?? trustedCarrierPath(),
+    program,
     arguments: ['--create', '--program', program],
     log: 'ignore',
     sandbox,
@@ -261,7 +262,9 @@ export async function spawnTrustedProcess(options: TrustedProcessOptions): Promi
   const carrier = resolve(options.carrierPath ?? trustedCarrierPath());
   const log = openLog(folder);
   try {
-    const line = await firstLine(launch({ folder, carrier, arguments: more, log, sandbox }));
+    const line = await firstLine(
+      launch({ folder, carrier, program: programOf(folder), arguments: more, log, sandbox }),
+    );
     if (line !== 'ready') throw new TrustedProcessError(line);
   } finally {
     closeSync(log);

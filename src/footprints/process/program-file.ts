@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { bytesToDigest } from '../../core/bytes.ts';
 import type { Digest } from '../../core/types.ts';
 import { compileModule } from '../../trusted/module.ts';
@@ -51,6 +52,18 @@ export function writeProgramFile({ program, measurement }: MeasuredModule): void
   writeFileSync(file, `${JSON.stringify({ program, measurement })}\n`);
   fsyncSync(file);
   closeSync(file);
+}
+
+/** Name of the program of a folder, for whoever starts its process; the process itself judges the file. */
+export function programOf(folder: string): string {
+  try {
+    const { program } = JSON.parse(readFileSync(join(folder, FOLDER_FILES.program), 'utf8')) as {
+      readonly program?: unknown;
+    };
+    return typeof program === 'string' && NAME.test(program) ? program : FIRST_PROGRAM;
+  } catch {
+    return FIRST_PROGRAM;
+  }
 }
 
 /**
