@@ -1609,11 +1609,14 @@ function readAttestation(reader) {
 }
 var Tpm = class _Tpm {
   #transport;
+  #retryMs;
   #last = Promise.resolve();
   /** The last use of the storage root: places for objects are so few that uses do not overlap. */
   #lastUse = Promise.resolve();
-  constructor(transport) {
+  /** `retryMs`: pause before what the TPM wants again is sent again, the first time. */
+  constructor(transport, retryMs = RETRY_MS2) {
     this.#transport = transport;
+    this.#retryMs = retryMs;
   }
   /** Opens the TPM at a place and makes sure that it was started. Rejects with TpmUnreachable or TpmRefusal. */
   static async open(place) {
@@ -1908,7 +1911,7 @@ var Tpm = class _Tpm {
       if (answer.code === 0) return answer;
       const again = [RESPONSE.retry, RESPONSE.yielded, RESPONSE.testing];
       if (!again.includes(answer.code) || sent >= RETRIES_MAX) throw new TpmRefusal(what, answer.code);
-      await new Promise((done) => setTimeout(done, RETRY_MS2 * 2 ** sent));
+      await new Promise((done) => setTimeout(done, this.#retryMs * 2 ** sent));
     }
   }
 };

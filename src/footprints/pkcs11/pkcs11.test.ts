@@ -10,14 +10,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { Prng } from '../../core/prng.ts';
 import { isRegistered } from '../../trusted/client.ts';
 import type { CheckSignature } from '../../trusted/client.ts';
 import { conformanceOf } from '../../trusted/conformance/suite.ts';
 import type { FootprintOptions, TrustedConnection } from '../contract.ts';
 import { stopTrustedProcess } from '../process/launcher.ts';
-import { ask, certify, digestOf, identify, testCrypto, testFolder } from '../tpm/tpm.testing.ts';
+import { afterwards, ask, certify, digestOf, identify, testCrypto, testFolder } from '../tpm/tpm.testing.ts';
 import { pkcs11Footprint } from './footprint.ts';
 import { parsePlace, PLACE_FILE } from './place.ts';
 import { loadCryptoki, readPin, softhsmPath, Token } from './token.ts';
@@ -26,7 +26,7 @@ const root = testFolder();
 const lacks = await pkcs11Footprint.missing();
 const skip = lacks.length === 0 ? false : lacks.map(({ what }) => what).join('; ');
 const folders: string[] = [];
-after(async () => {
+afterwards(async () => {
   for (const folder of folders) await stopTrustedProcess(folder);
 });
 

@@ -31,7 +31,7 @@ function scripted(answers: readonly (Uint8Array | Error)[]): { tpm: Tpm; sent: U
     },
     close: () => Promise.resolve(),
   };
-  return { tpm: new Tpm(transport), sent };
+  return { tpm: new Tpm(transport, 0), sent };
 }
 
 /** An answer of a code and a body, without sessions. */

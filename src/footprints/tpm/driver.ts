@@ -104,12 +104,15 @@ function readAttestation(reader: Reader): TpmAttestation {
 /** See the top of this file. */
 export class Tpm {
   readonly #transport: TpmTransport;
+  readonly #retryMs: number;
   #last: Promise<unknown> = Promise.resolve();
   /** The last use of the storage root: places for objects are so few that uses do not overlap. */
   #lastUse: Promise<unknown> = Promise.resolve();
 
-  constructor(transport: TpmTransport) {
+  /** `retryMs`: pause before what the TPM wants again is sent again, the first time. */
+  constructor(transport: TpmTransport, retryMs = RETRY_MS) {
     this.#transport = transport;
+    this.#retryMs = retryMs;
   }
 
   /** Opens the TPM at a place and makes sure that it was started. Rejects with TpmUnreachable or TpmRefusal. */
@@ -460,7 +463,7 @@ export class Tpm {
       if (answer.code === 0) return answer;
       const again: readonly number[] = [RESPONSE.retry, RESPONSE.yielded, RESPONSE.testing];
       if (!again.includes(answer.code) || sent >= RETRIES_MAX) throw new TpmRefusal(what, answer.code);
-      await new Promise((done) => setTimeout(done, RETRY_MS * 2 ** sent));
+      await new Promise((done) => setTimeout(done, this.#retryMs * 2 ** sent));
     }
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { chmodSync, cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { bytesToHex, digestToBytes, hexToBytes } from '../../core/bytes.ts';
 import type { AttestationPolicy } from '../../core/config.ts';
 import type { Digest } from '../../core/types.ts';
@@ -16,13 +16,22 @@ import type { TrustedConnection } from '../contract.ts';
 import { stopTrustedProcess } from '../process/launcher.ts';
 import { TPM_FILES } from './component-files.ts';
 import { storeKeyCertificate, tpmFootprint } from './footprint.ts';
-import { ask, digestOf, noSwtpm, sha256, testCrypto, testFolder, testTpm } from './tpm.testing.ts';
+import {
+  afterwards,
+  ask,
+  digestOf,
+  noSwtpm,
+  sha256,
+  testCrypto,
+  testFolder,
+  testTpm,
+} from './tpm.testing.ts';
 
 const root = testFolder();
 const place = noSwtpm === false ? await testTpm(join(root, 'tpm')) : '';
 const [folder, copy] = [join(root, 'component'), join(root, 'copy')];
 const options = { folder, program: 'usig', argument: place };
-after(async () => {
+afterwards(async () => {
   for (const one of [folder, copy]) await stopTrustedProcess(one);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { Prng } from '../../core/prng.ts';
 import { checkEvidence, isRegistered } from '../../trusted/client.ts';
 import type { CheckSignature } from '../../trusted/client.ts';
@@ -13,6 +13,7 @@ import { TPM_FILES } from './component-files.ts';
 import { Tpm } from './driver.ts';
 import { tpmFootprint } from './footprint.ts';
 import {
+  afterwards,
   ask,
   certify,
   digestOf,
@@ -27,7 +28,7 @@ import {
 const root = testFolder();
 const place = noSwtpm === false ? await testTpm(join(root, 'tpm')) : '';
 const folders: string[] = [];
-after(async () => {
+afterwards(async () => {
   for (const folder of folders) await stopTrustedProcess(folder);
 });
 

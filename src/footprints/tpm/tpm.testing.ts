@@ -23,16 +23,26 @@ export const noSwtpm: string | false = isSwtpmInstalled()
 
 export const sha256: Hash = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
 
+const cleanups: (() => unknown)[] = [];
+after(async () => {
+  for (const cleanup of cleanups.reverse()) await cleanup();
+});
+
+/** Has something done after the tests of a file: the last thing that was asked for first. */
+export function afterwards(cleanup: () => unknown): void {
+  cleanups.push(cleanup);
+}
+
 /** A folder that is gone after the tests of a file. */
 export function testFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'moiety-hw-'));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  afterwards(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
 /** The place of a software TPM that ends with the tests of a file. */
 export async function testTpm(folder: string): Promise<string> {
-  after(() => stopSwtpm(folder));
+  afterwards(() => stopSwtpm(folder));
   return startSwtpm(folder);
 }
 

@@ -11,7 +11,7 @@ const RANDOM_FRAMES = 60;
 
 /** Frames that are near to the templates, most of which are none. */
 function garbageOf(prng: Prng, templates: readonly TrustedRequest[]): Uint8Array[] {
-  const frames: Uint8Array[] = [new Uint8Array(0), new Uint8Array(REQUEST_BYTES_MAX), new Uint8Array(REQUEST_BYTES_MAX + 1)];
+  const frames: Uint8Array[] = [new Uint8Array(0), new Uint8Array(REQUEST_BYTES_MAX)];
   for (const template of templates) {
     const bytes = encodeTrustedRequest(template);
     for (let length = 1; length < bytes.length; length += 1) frames.push(bytes.slice(0, length));
