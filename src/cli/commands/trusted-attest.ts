@@ -22,7 +22,7 @@ import {
 } from '../../trusted/attestation/operator.ts';
 import { registrationChallenge } from '../../trusted/attestation/registration.ts';
 import { ENDORSE_CODE, TPM_FORMAT } from '../../trusted/attestation/tpm-quote.ts';
-import { verdictLines } from '../../trusted/attestation/verdict.ts';
+import { refusalOf, verdictLines } from '../../trusted/attestation/verdict.ts';
 import type { TrustedIdentity, TrustedRequest, TrustedResponse } from '../../trusted/contract.ts';
 import { decodeEvidence } from '../../trusted/evidence.ts';
 import type { Evidence } from '../../trusted/evidence.ts';
@@ -161,10 +161,13 @@ interface EndorseOptions {
 
 /** Signs as operator what an evidence file claims. */
 async function endorse(file: string, options: EndorseOptions): Promise<void> {
-  const { createNodeSigner, nodeHash } = await import('../../node/crypto.ts');
+  const { createNodeSigner, nodeAttestationCrypto, nodeHash } = await import('../../node/crypto.ts');
   const { readKeyFile } = await import('../../node/keys.ts');
-  const { bundle, footprint } = readEvidenceFile(file);
+  const { bundle, footprint, challenge } = readEvidenceFile(file);
   const evidence = evidenceOf(bundle, file);
+  const possession = judgeEvidence(bundle, { crypto: nodeAttestationCrypto(), challenge, footprint });
+  if (!possession.accepted)
+    throw new CommandFailure(`${file} is not worth a signature: ${refusalOf(possession)}`);
   const key = readKeyFile(options.key);
   const bind = bindDigestOf(nodeHash, evidence);
   const now = Date.now();
