@@ -4,7 +4,11 @@ import type { Cell, FootprintEntry } from '../../footprints/catalogue.ts';
 import { footprintNamed } from '../../footprints/registry.ts';
 import type { ProgramEntry } from '../../trusted/programs/catalogue.ts';
 import { workloadOf } from '../../trusted/programs/workloads.ts';
+import { makeGroup } from '../../footprints/group/group.ts';
+import type { AttestationPolicy } from '../../core/config.ts';
+import type { Digest } from '../../core/types.ts';
 import { tableLines } from '../output.ts';
+import { readMeasurements } from './artifacts.ts';
 import { missingFor } from './missing.ts';
 import { measureInProcess } from './in-process.ts';
 import type { InProcessFigures } from './in-process.ts';
@@ -42,6 +46,30 @@ export interface BenchReport {
   readonly rows: readonly BenchRow[];
 }
 
+/** Name of the footprint that is also measured with the HMAC suite, whose key a group of components shares. */
+const GROUP_FOOTPRINT = 'process';
+
+/** `usig@process` with a group key: what the process costs where a certificate is a MAC. */
+async function runGroupPair(plan: BenchPlan, measurement: Digest): Promise<BenchRow> {
+  const names = { program: 'usig', footprint: 'process, HMAC suite', operation: 'certify' };
+  const policy: AttestationPolicy = {
+    programs: [{ name: 'usig', measurements: [measurement] }],
+    footprints: [{ name: GROUP_FOOTPRINT, possessionOnly: true, carriers: [] }],
+    roots: [],
+  };
+  const { depth, durability, durationMs } = plan;
+  const settings = { argument: '', durability, durationMs, depth };
+  try {
+    const footprint = await footprintNamed(GROUP_FOOTPRINT);
+    const prepare = async (folder: string): Promise<void> => {
+      await makeGroup(folder, 0, JSON.stringify(policy));
+    };
+    return { ...names, figures: await measureCell(footprint, 'usig', workloadOf('usig')!, settings, prepare) };
+  } catch (error) {
+    return { ...names, failure: (error as Error).message };
+  }
+}
+
 async function runPair(plan: BenchPlan, pair: BenchPlan['pairs'][number]): Promise<BenchRow> {
   const { program, footprint, cell } = pair;
   const workload = workloadOf(program.name);
@@ -70,6 +98,8 @@ export async function runTrustedBench(plan: BenchPlan, tell: (text: string) => v
   for (const pair of plan.pairs) {
     tell(`${pair.program.name}@${pair.footprint.name} …`);
     rows.push(await runPair(plan, pair));
+    if (pair.program.name === 'usig' && pair.footprint.name === GROUP_FOOTPRINT)
+      rows.push(await runGroupPair(plan, readMeasurements().get('usig')!.sha256 as Digest));
   }
   const { depth, durability } = plan;
   return { cores: cpus().length, node: process.versions.node, depth, durability, inProcess, rows };

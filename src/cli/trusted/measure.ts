@@ -127,12 +127,16 @@ function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
-/** Measures one cell in a folder of its own, which is gone afterwards. Rejects with what the footprint says. */
+/**
+ * Measures one cell in a folder of its own, which is gone afterwards. Rejects with what the footprint says. `adapt`
+ * changes the component before it is opened.
+ */
 export async function measureCell(
   footprint: Footprint,
   program: string,
   workload: Workload,
   settings: MeasureSettings,
+  adapt: (folder: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<CellFigures> {
   const parent = mkdtempSync(join(tmpdir(), 'moiety-bench-'));
   const folder = join(parent, 'component');
@@ -142,6 +146,7 @@ export async function measureCell(
   try {
     const begun = performance.now();
     await footprint.create(options);
+    await adapt(folder);
     const created = performance.now();
     connection = await footprint.open(options);
     await ask(connection, { op: 'identify' });
