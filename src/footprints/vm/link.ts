@@ -22,6 +22,7 @@ import {
 import { openSocket } from '../process/connect.ts';
 
 const NONCE_BYTES = 16;
+const RETRY_MS = 20;
 /** Of a welcome, before its nonce: kind, version, durability, four zeros. */
 const WELCOME_BYTES = 7;
 /** What may be left of earlier conversations: all that fits into the queues on the way, generously. */
@@ -117,6 +118,22 @@ function greet(socket: Socket, token: Uint8Array, timeoutMs: number): Promise<Fr
 }
 
 /**
+ * Opens the bare socket of a machine; undefined if none listens. QEMU lets one caller wait while another is connected
+ * and refuses a third for the moment.
+ */
+export async function openPort(folder: string, timeoutMs: number): Promise<Socket | undefined> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await openSocket(folder);
+    } catch (error) {
+      if (!(error as Error).message.includes('EAGAIN') || Date.now() > deadline) throw error;
+    }
+    await new Promise((done) => setTimeout(done, RETRY_MS));
+  }
+}
+
+/**
  * Connects to the virtual machine that listens in `folder`, with the token in `tokenFolder`; undefined if none listens.
  * Rejects with MachineError if it does not answer, or ends meanwhile.
  */
@@ -126,6 +143,6 @@ export async function connectMachine(
   timeoutMs: number,
 ): Promise<TrustedConnection | undefined> {
   const token = readToken(tokenFolder);
-  const socket = await openSocket(folder);
+  const socket = await openPort(folder, timeoutMs);
   return socket === undefined ? undefined : greet(socket, token, timeoutMs);
 }

@@ -14,12 +14,11 @@ import { conformanceOf } from '../../trusted/conformance/suite.ts';
 import { USIG_OBJECT_ID } from '../../trusted/contract.ts';
 import { encodeTrustedRequest } from '../../trusted/frames.ts';
 import { encodeFrame } from '../process/channel.ts';
-import { openSocket } from '../process/connect.ts';
 import type { TrustedConnection } from '../contract.ts';
 import { cacheFolder } from './cache.ts';
 import { acceleratorOf, createVm, identityOf, openVm, vmFootprint } from './footprint.ts';
 import { programImage } from './image.ts';
-import { encodeMachineGreeting } from './link.ts';
+import { encodeMachineGreeting, openPort } from './link.ts';
 import { ask, runOver, whySkipped } from './machine.testing.ts';
 import { machineArguments, machineProcess, startMachine } from './machine.ts';
 
@@ -42,7 +41,7 @@ async function killMachine(connection: TrustedConnection): Promise<void> {
 
 /** Sends bytes on the bare socket and leaves at once. */
 async function interrupt(...parts: readonly Uint8Array[]): Promise<void> {
-  const socket = await openSocket(folder);
+  const socket = await openPort(folder, 30_000);
   assert.ok(socket !== undefined);
   socket.on('error', () => undefined);
   socket.resume();

@@ -10,9 +10,9 @@ import { isRegistered } from '../../trusted/client.ts';
 import { checkSignature } from '../../trusted/conformance/environment.testing.ts';
 import { conformanceOf } from '../../trusted/conformance/suite.ts';
 import type { TrustedConnection } from '../contract.ts';
-import { openSocket } from '../process/connect.ts';
 import { identityOf } from '../vm/footprint.ts';
 import { runOver, whySkipped } from '../vm/machine.testing.ts';
+import { openPort } from '../vm/link.ts';
 import { machineProcess } from '../vm/machine.ts';
 import { vmmFootprint } from './footprint.ts';
 
@@ -63,7 +63,7 @@ describe('a trusted program beside the monitor', { skip }, () => {
   });
 
   test('garbage from a caller ends its own conversation only', async () => {
-    const socket = await openSocket(folder);
+    const socket = await openPort(folder, 30_000);
     assert.ok(socket !== undefined);
     socket.on('error', () => undefined);
     socket.resume();
