@@ -54,6 +54,10 @@ test('volatile components are told of, more than f of them as a warning', async 
     (await volatileWarning(cluster('process', 'wasm', 'process'))) ?? '',
     /^Replica 1 \(usig@wasm\) has/,
   );
+  assert.match(
+    (await volatileWarning(cluster('process', 'tpm', 'vm'))) ?? '',
+    /1 \(usig@tpm\), 2.*so a power cut/,
+  );
   const words = (await volatileWarning(cluster('worker', 'wasm', 'process'))) ?? '';
   assert.match(words, /^WARNING.*0 \(usig@worker\), 1 \(usig@wasm\).*more than f = 1, so stopping the whole/);
 });

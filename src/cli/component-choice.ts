@@ -83,9 +83,7 @@ export type AfterEnd = 'continues' | 'continues after an orderly stop' | 'new co
 export async function afterEndOf(footprint: string): Promise<AfterEnd> {
   if (!isFootprint(footprint)) return 'continues';
   if (!(await footprintNamed(footprint)).persistent) return 'new component';
-  return footprintEntry(footprint)?.afterRestart === 'new component'
-    ? 'continues after an orderly stop'
-    : 'continues';
+  return footprintEntry(footprint)?.afterKill === undefined ? 'continues' : 'continues after an orderly stop';
 }
 
 /** Components of a cluster in the order of its replicas, as far as is needed here. */

@@ -17,6 +17,8 @@ export interface FootprintEntry {
   readonly notAgainst: string;
   /** What is left after a restart of the component. */
   readonly afterRestart: 'continues' | 'new component';
+  /** What is left after a kill or a power cut, if that is less. */
+  readonly afterKill?: 'new component';
   /** Argument for measurements and tests on this machine; absent: none is needed. */
   readonly developmentArgument?: string;
 }
@@ -61,6 +63,15 @@ export const FOOTPRINTS: readonly FootprintEntry[] = [
     afterRestart: 'continues',
   },
   {
+    name: 'rote',
+    scenario: 'c',
+    title: 'process whose state counts only if a quorum of guards names it (ROTE)',
+    trusts: 'kernel, root; that no more guards than agreed lose their memory at once',
+    protectsAgainst: 'an old copy of its folder put back: it begins anew',
+    notAgainst: 'root; here all guards run on one machine: if it is started again, the component begins anew',
+    afterRestart: 'continues',
+  },
+  {
     name: 'vm',
     scenario: 'd',
     title: 'only process of a virtual machine',
@@ -87,22 +98,13 @@ export const FOOTPRINTS: readonly FootprintEntry[] = [
       'as process, and every old copy of its folder: the TPM opens what the last stop sealed, once',
     notAgainst: 'root while it runs; killed, it is a new component; with swtpm nothing more than process',
     afterRestart: 'continues',
-    developmentArgument: 'swtpm',
-  },
-  {
-    name: 'tpm-extend',
-    scenario: 'f',
-    title: 'every certificate by a TPM 2.0 (hash chain by EXTEND)',
-    trusts: 'the TPM',
-    protectsAgainst: 'everything on the machine, its root included, with a real TPM',
-    notAgainst: 'physical attacks on the TPM; with swtpm: anybody who can read its state',
-    afterRestart: 'continues',
+    afterKill: 'new component',
     developmentArgument: 'swtpm',
   },
   {
     name: 'pkcs11',
     scenario: 'f',
-    title: 'hardened process whose key lies in a PKCS#11 token',
+    title: 'own process whose key lies in a PKCS#11 token',
     trusts: 'kernel, root, the token',
     protectsAgainst: 'as process, and theft of the key',
     notAgainst: 'as process: the token signs what the process says, it does not count',
@@ -124,13 +126,6 @@ const HOST_CLOCK = 'the clock is that of the host: for tests, no proof of waitin
 
 /** The cell of the matrix for a program and a footprint. */
 export function cellOf(program: ProgramEntry, footprint: FootprintEntry): Cell {
-  if (footprint.name === 'tpm-extend') {
-    const reason =
-      program.name === 'usig'
-        ? 'its EXTEND chain is a USIG of its own: certificates are attestations of the TPM, not TCS1 statements'
-        : 'a TPM runs no programs: its EXTEND chain is one counter, which is a USIG and nothing else';
-    return { runs: false, reason };
-  }
   if (program.abstraction === 'wait certificate' && !['service', 'vm', 'vmm'].includes(footprint.name))
     return { runs: true, note: HOST_CLOCK };
   return { runs: true };

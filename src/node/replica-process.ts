@@ -230,9 +230,11 @@ export class ReplicaProcess {
     try {
       channel = await open();
     } catch (error) {
+      // It went away, or did not come up in time: the next start may well find it.
+      const mayPass = (error as { readonly vanished?: unknown }).vanished === true;
       throw new StartRefused(
         `The trusted component cannot be used: ${(error as Error).message}`,
-        EXIT.storeRefused,
+        mayPass ? EXIT.startAgain : EXIT.storeRefused,
       );
     }
     this.#trusted = new TrustedLink({
