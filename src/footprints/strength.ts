@@ -11,12 +11,12 @@ const WEAKEST_FIRST: readonly string[] = [
   'wasm',
   'worker',
   'process',
+  'rote',
   'tpm',
   'pkcs11',
   'vm',
   'vmm',
   'service',
-  'tpm-extend',
 ];
 
 /** The weakest of these footprints; one that is not known counts as weaker than all. Undefined for an empty list. */
