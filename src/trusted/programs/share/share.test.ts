@@ -182,9 +182,22 @@ for (const suite of SUITES) {
       commitmentOf(sha256, position, joinThreshold(members.map((member) => shares[member]!))) === commitment(set);
     for (const members of [[0, 1, 2], [2, 3, 4], [4, 0, 2], [0, 1, 2, 3, 4]]) assert.ok(isSecret(members));
     for (const members of [[0, 1], [3, 4], [2]]) assert.ok(!isSecret(members));
+    // Were two coefficients equal, they would cancel out at x = 1.
+    const secret = joinThreshold(shares.slice(0, 3));
+    for (const { share } of shares) assert.ok(!equalBytes(share, secret));
     const digests = shares.map(({ member, share }) => ({ member, digest: partialDigestOf(sha256, position, share) }));
     assert.deepEqual(opened[0]!.checks, digests);
     assert.deepEqual(opened[1]!.checks, []);
+  });
+
+  test(`no key stream is used twice: each box has a nonce of its own (${suite})`, () => {
+    const primary = makeGroup(suite, 3).components[0]!;
+    const nonces = new Set<string>();
+    for (const counter of [1, 1, 2, 2, 3]) {
+      for (const request of [splitRequest(counter, PAIR), splitThresholdRequest(counter)])
+        for (const { box } of split(primary, request).boxes) nonces.add(bytesToHex(box.subarray(0, 16)));
+    }
+    assert.equal(nonces.size, 5 * (2 + 3));
   });
 
   test(`re-sharing gives the same secret to others, and shares of two sets do not mix (${suite})`, () => {
