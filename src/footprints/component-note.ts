@@ -29,8 +29,10 @@ export function readComponentFolder(folder: string): ComponentSpec {
   const path = join(folder, NOTE_FILE);
   if (!existsSync(path)) return WITHOUT_NOTE;
   try {
-    const { program, footprint, argument } = JSON.parse(readFileSync(path, 'utf8')) as ComponentSpec;
-    const spec = parseComponentSpec(formatComponentSpec({ program, footprint, argument }));
+    const { program, footprint, argument } = JSON.parse(readFileSync(path, 'utf8')) as Partial<ComponentSpec>;
+    const isWhole = [program, footprint, argument].every((part) => typeof part === 'string');
+    const text = isWhole ? formatComponentSpec({ program, footprint, argument } as ComponentSpec) : '';
+    const spec = parseComponentSpec(text);
     if (spec !== undefined) return spec;
   } catch {
     // Said below.
