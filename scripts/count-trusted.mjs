@@ -27,13 +27,31 @@ function linesOf(file) {
   return text.split('\n').filter((line) => !/^\s*(\/\/.*)?$/.test(line)).length;
 }
 
-/** What a page says about the size of its program. */
-export function sizeLine(program) {
+function countOf(program) {
   const files = filesOf(program);
   const lines = files.reduce((sum, file) => sum + linesOf(file), 0);
-  const { size } = statSync(join(root, `trusted/${program}.wasm`));
-  return `Size: ${lines} lines of source in ${files.length} files, a module of ${size} bytes.`;
+  return { files: files.length, lines, bytes: statSync(join(root, `trusted/${program}.wasm`)).size };
 }
+
+/** What a page says about the size of its program. */
+export function sizeLine(program) {
+  const { files, lines, bytes } = countOf(program);
+  return `Size: ${lines} lines of source in ${files} files, a module of ${bytes} bytes.`;
+}
+
+/** The page that compares all programs, as it must be: the sizes in its table are counted. */
+export function comparison(text) {
+  return text.replaceAll(
+    /^(\| \[([a-z0-9-]+)\]\(trusted\/.*?\| )\d+ lines, \d+ bytes/gm,
+    (_row, before, program) => {
+      const { lines, bytes } = countOf(program);
+      return `${before}${lines} lines, ${bytes} bytes`;
+    },
+  );
+}
+
+/** Path of that page. */
+export const COMPARISON_PAGE = join(root, 'docs/trusted-components.md');
 
 /** The sentence in a page that `sizeLine` is compared with. */
 export const SIZE_PATTERN = /^Size: \d+ lines of source in \d+ files, a module of \d+ bytes\.$/m;
@@ -52,5 +70,6 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
       const text = readFileSync(path, 'utf8');
       writeFileSync(path, text.replace(SIZE_PATTERN, sizeLine(program)));
     }
+    writeFileSync(COMPARISON_PAGE, comparison(readFileSync(COMPARISON_PAGE, 'utf8')));
   }
 }
