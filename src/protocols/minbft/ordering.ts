@@ -27,10 +27,15 @@ export function logHasRoom(s: ReplicaState, windowsLeft = 2): boolean {
 /** RECOVERs that would be effective at `n` and are in no proposal yet; those that come too early are held. */
 function readyRecovers(s: ReplicaState, n: SequenceNumber): RecoverRequest[] {
   const ready: RecoverRequest[] = [];
+  let bytes = BATCH_FRAME_BYTES;
   for (const request of s.recovers) {
     if (request === undefined || ready.length === BATCH_RECOVERS_MAX || isProposed(s, request)) continue;
     const effective = isEffectiveRecover(s.registry, request, true, n, s.limits.checkpointInterval);
-    if (s.rule('MinBFT.LEADER.5', effective, `replica ${request.replica}`)) ready.push(request);
+    if (!s.rule('MinBFT.LEADER.5', effective, `replica ${request.replica}`)) continue;
+    // Evidence may be long: what does not fit any more goes into the next batch.
+    bytes += recoverBytes(request).length;
+    if (bytes > s.limits.batchBytesMax) break;
+    ready.push(request);
   }
   return ready;
 }

@@ -74,6 +74,39 @@ test('of two RECOVERs for one component the second is forgotten when the first t
   assert.equal(viewOf(cluster, 0), settled);
 });
 
+test('RECOVERs with long evidence are spread over batches: none is too large to be committed to', () => {
+  const cluster = new Cluster({ f: 11 });
+  cluster.startAll();
+  order(cluster, 2, 1);
+  const lost = Array.from({ length: 10 }, (_, index) => 13 + index);
+  for (const replica of lost) cluster.crash(replica);
+  for (const replica of lost) {
+    const hex = replica.toString(16).padStart(2, '0');
+    const request = recoverOf(cluster, {
+      replica,
+      expectedIncarnation: 0,
+      tcEpoch: hex.repeat(8) as TcEpoch,
+      tcId: hex.repeat(16),
+      tcPublicKey: hex.repeat(32),
+      measurement: ZERO_DIGEST,
+      footprint: 'process',
+      evidence: new Uint8Array(8 * 1024),
+    });
+    // The first primary hears of none: the next one has all of them at once.
+    for (let to = 1; to < 13; to += 1) cluster.transmit(replica, to, request);
+  }
+  cluster.run(100);
+  cluster.crash(0);
+  cluster.submit(cluster.bundle(50));
+  const incarnations = (): number[] =>
+    cluster.members[1]!.replica!.inspect(cluster.now).peers.map(({ incarnation }) => incarnation);
+  assert.ok(
+    cluster.run(10_000, () => lost.every((replica) => incarnations()[replica] === 1)),
+    cluster.describe(),
+  );
+  assert.equal(viewOf(cluster, 1), 1, 'nobody found a batch too large');
+});
+
 test('a chain of more incarnations than one answer holds reaches a replica that lost everything', () => {
   const cluster = new Cluster({ seed: 3 });
   cluster.startAll();
