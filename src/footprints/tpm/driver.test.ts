@@ -90,6 +90,11 @@ test('a wrong password, a missing index and a closed door have words', { skip: n
   await assert.rejects(openTransport(`tcp:127.0.0.1:1`), /no TPM answers/);
 });
 
+test('a device that is no TPM is left', async () => {
+  // It takes a command like a device, and answers nothing.
+  await assert.rejects(Tpm.open('/dev/null'), /by bytes that are no answer/);
+});
+
 test('a peer that floods or talks unasked is left', async () => {
   const path = join(folder, 'noise');
   const server = createServer((socket) => socket.write(Buffer.alloc(10_000))).listen(path);

@@ -16,14 +16,14 @@ import { TPM_DEVICE, TpmUnreachable } from './transport.ts';
 const CARRIER = 'tpm-process.mjs';
 
 /** What this machine lacks for a TPM footprint: a device, or at least a software TPM. */
-export function missingForTpm(): Promise<readonly MissingRequirement[]> {
+function missingForTpm(): Promise<readonly MissingRequirement[]> {
   if (existsSync(TPM_DEVICE) || isSwtpmInstalled()) return Promise.resolve([]);
   const what = `a TPM 2.0 (${TPM_DEVICE}), or swtpm for development`;
   return Promise.resolve([{ what, debianPackage: 'swtpm' }]);
 }
 
 /** The argument as it is kept: paths hold wherever a process is started from. */
-export async function settleArgument({ argument, folder }: FootprintOptions): Promise<string> {
+async function settleArgument({ argument, folder }: FootprintOptions): Promise<string> {
   if (argument === '' && !existsSync(TPM_DEVICE))
     throw new TpmUnreachable(
       `there is no TPM at ${TPM_DEVICE}; name another one, or for development a software TPM: tpm:${PRIVATE_SWTPM}`,
@@ -37,7 +37,12 @@ export async function settleArgument({ argument, folder }: FootprintOptions): Pr
 async function create(options: FootprintOptions): Promise<TrustedRegistration> {
   assertEmptyFolder(options.folder);
   const argument = await settleArgument(options);
-  return createByCarrier(carrierPathOf(CARRIER), tpmFootprint.name, { ...options, argument });
+  try {
+    return await createByCarrier(carrierPathOf(CARRIER), tpmFootprint.name, { ...options, argument });
+  } catch (error) {
+    await stopSwtpm(options.folder);
+    throw error;
+  }
 }
 
 /** Starts the software TPM of a component's folder if it has one. */
