@@ -12,6 +12,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Footprint>>> = {
   wasm: async () => (await import('./wasm/footprint.ts')).wasmFootprint,
   worker: async () => (await import('./worker/footprint.ts')).workerFootprint,
   process: async () => (await import('./process/footprint.ts')).processFootprint,
+  rote: async () => (await import('./rote/footprint.ts')).roteFootprint,
   vm: async () => (await import('./vm/footprint.ts')).vmFootprint,
   vmm: async () => (await import('./vmm/footprint.ts')).vmmFootprint,
   tpm: async () => (await import('./tpm/footprint.ts')).tpmFootprint,

@@ -161,7 +161,7 @@ async function open({ folder }: FootprintOptions): Promise<TrustedConnection> {
 }
 
 /** Process id of a guard that runs; undefined if it does not. */
-export function guardProcess(folder: string, id: number): number | undefined {
+function guardProcess(folder: string, id: number): number | undefined {
   try {
     const guards = resolve(folder, GUARDS_FOLDER);
     const pid = Number.parseInt(readFileSync(join(guards, guardPath(id, 'pid')), 'utf8'), 10);
@@ -172,12 +172,22 @@ export function guardProcess(folder: string, id: number): number | undefined {
   }
 }
 
-async function endGuard(folder: string, id: number): Promise<boolean> {
+/** Ends one guard with a signal; resolves when nobody listens at its socket any more. False if it did not run. */
+export async function endGuard(
+  folder: string,
+  id: number,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<boolean> {
   const pid = guardProcess(folder, id);
   if (pid === undefined) return false;
-  process.kill(pid, 'SIGTERM');
-  while (guardProcess(folder, id) === pid) await new Promise((wake) => setTimeout(wake, RETRY_MS));
-  return true;
+  process.kill(pid, signal);
+  // A process loses its name before its sockets, which the next one must not take for its own.
+  for (;;) {
+    const socket = await tryConnect(outerSocketPath(folder, id, 'socket'));
+    if (socket === undefined) return true;
+    socket.destroy();
+    await new Promise((wake) => setTimeout(wake, RETRY_MS));
+  }
 }
 
 /** Ends every guard: the group forgets, and its component can never be continued. False if none ran. */

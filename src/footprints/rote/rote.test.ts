@@ -11,9 +11,8 @@ import { conformanceOf } from '../../trusted/conformance/suite.ts';
 import { USIG_OBJECT_ID } from '../../trusted/contract.ts';
 import type { TrustedIdentity, TrustedRequest } from '../../trusted/contract.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';
-import { eventually } from '../../../test/support/local-cluster.ts';
 import type { TrustedConnection } from '../contract.ts';
-import { endGroup, guardProcess, roteFootprint } from './footprint.ts';
+import { endGroup, endGuard, roteFootprint } from './footprint.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'moiety-rote-'));
 const folders: string[] = [];
@@ -59,9 +58,7 @@ async function identify(connection: TrustedConnection): Promise<TrustedIdentity>
 
 /** Power fails at the machine of one guard. */
 async function kill(folder: string, id: number): Promise<void> {
-  const pid = guardProcess(folder, id)!;
-  process.kill(pid, 'SIGKILL');
-  await eventually('it is gone', 10_000, () => (guardProcess(folder, id) === undefined ? true : undefined));
+  assert.ok(await endGuard(folder, id, 'SIGKILL'));
 }
 
 const checkSignature: CheckSignature = (publicKey, bytes, authenticator) => {
