@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Prng } from '../../core/prng.ts';
@@ -152,7 +152,9 @@ test('a program that was changed by one byte is not started', { skip: noSwtpm },
 });
 
 test('refusals say what to do', { skip: noSwtpm }, async () => {
-  const taken = optionsOf('registered');
+  const taken = optionsOf('taken');
+  mkdirSync(taken.folder);
+  writeFileSync(join(taken.folder, 'something'), 'of others');
   await assert.rejects(tpmFootprint.create(taken), /not empty/);
   const nowhere = { ...optionsOf('nowhere'), argument: join(root, 'no-tpm') };
   await assert.rejects(tpmFootprint.create(nowhere), /there is no TPM at/);
