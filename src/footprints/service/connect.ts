@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { TrustedRegistration } from '../../core/config.ts';
 import { RESPONSE_BYTES_MAX } from '../../trusted/frames.ts';
 import type { OnResponse, TrustedConnection } from '../contract.ts';
+import { FramedConnection } from '../framed-connection.ts';
 import { CHANNEL_ID, encodeFrame, FrameReader } from '../process/channel.ts';
 import { formatHostPort } from './argument.ts';
 import { provenKeyOf, ServiceError } from './identity.ts';
@@ -26,10 +27,7 @@ export interface ServiceRoute {
 
 const CONNECT_MS = 15_000;
 const ANSWER_MS = 10_000;
-/** Requests that wait for an answer, at most; a replica has far fewer (decision A7). */
-const OUTSTANDING_MAX = 1_024;
 const KEEP_ALIVE_MS = 5_000;
-const ID_END = 2 ** 32;
 
 /** What a failed connection means, in words. */
 function explain(route: ServiceRoute, error: Error): ServiceError {
@@ -114,104 +112,56 @@ export function greetService(route: ServiceRoute, greeting: ServiceGreeting): Pr
   });
 }
 
-class Connection implements TrustedConnection {
-  readonly #socket: TLSSocket;
-  readonly #reader: FrameReader;
+/** A connection that is given up when an answer does not come: the way may be dead though nobody said so. */
+class WatchedConnection implements TrustedConnection {
+  readonly #inner: FramedConnection;
   readonly #answerMs: number;
-  /** In the order of the requests. */
-  #waiting: { readonly id: number; readonly at: number; readonly onResponse: OnResponse }[] = [];
-  #head = 0;
-  #nextId = 1;
-  #corked = false;
-  #closed: string | undefined;
-  #listeners: ((reason: string) => void)[] = [];
+  /** When the requests that wait were asked, oldest first. */
+  readonly #asked: number[] = [];
   #watch: NodeJS.Timeout | undefined;
+  #late: string | undefined;
 
-  constructor({ socket, reader }: Greeted, answerMs: number) {
-    this.#socket = socket;
-    this.#reader = reader;
+  constructor(inner: FramedConnection, answerMs: number) {
+    this.#inner = inner;
     this.#answerMs = answerMs;
-    socket.on('data', (chunk: Buffer) => {
-      reader.push(chunk);
-      this.#drain();
-    });
-    socket.on('error', (error) => this.#lose(error.message));
-    socket.on('close', () => this.#lose('the trusted service closed the connection'));
+    inner.onClose(() => clearInterval(this.#watch));
   }
 
   send(request: Uint8Array, onResponse: OnResponse): void {
-    if (this.#closed !== undefined || this.#waiting.length - this.#head >= OUTSTANDING_MAX) {
-      queueMicrotask(() => onResponse(undefined));
-      return;
-    }
-    const id = this.#nextId;
-    this.#nextId = id + 1 === ID_END ? 1 : id + 1;
-    this.#waiting.push({ id, at: performance.now(), onResponse });
+    this.#asked.push(performance.now());
     this.#watch ??= setInterval(() => this.#check(), this.#answerMs / 4);
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(encodeFrame(id, request));
+    this.#inner.send(request, (response) => {
+      this.#asked.shift();
+      onResponse(response);
+    });
   }
 
   onClose(listener: (reason: string) => void): void {
-    if (this.#closed === undefined) this.#listeners.push(listener);
-    else listener(this.#closed);
+    this.#inner.onClose((reason) => listener(this.#late ?? reason));
   }
 
   close(): void {
-    this.#lose('closed by this process');
+    this.#inner.close();
   }
 
-  /** A way that died without a word. */
   #check(): void {
-    const oldest = this.#waiting[this.#head];
+    const [oldest] = this.#asked;
     if (oldest === undefined) {
       clearInterval(this.#watch);
       this.#watch = undefined;
-    } else if (performance.now() - oldest.at > this.#answerMs) {
-      this.#lose(`the trusted service did not answer in ${this.#answerMs} ms`);
+    } else if (performance.now() - oldest > this.#answerMs) {
+      this.#late = `the trusted service did not answer in ${this.#answerMs} ms`;
+      this.#inner.close();
     }
-  }
-
-  #drain(): void {
-    for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
-      const expected = this.#waiting[this.#head];
-      if (expected === undefined || expected.id !== frame.id) {
-        this.#lose('the trusted service answered what was not asked');
-        return;
-      }
-      this.#head += 1;
-      if (this.#head === this.#waiting.length || this.#head > OUTSTANDING_MAX) {
-        this.#waiting.splice(0, this.#head);
-        this.#head = 0;
-      }
-      expected.onResponse(frame.body);
-    }
-    if (this.#reader.broken) this.#lose('the trusted service sent a frame that is too long');
-  }
-
-  #lose(reason: string): void {
-    if (this.#closed !== undefined) return;
-    this.#closed = reason;
-    clearInterval(this.#watch);
-    this.#socket.destroy();
-    const lost = this.#waiting.splice(0).slice(this.#head);
-    this.#head = 0;
-    for (const { onResponse } of lost) onResponse(undefined);
-    for (const listener of this.#listeners.splice(0)) listener(reason);
   }
 }
 
 /** Connects to the component that the service keeps for this client's key. Rejects with ServiceError. */
 export async function connectService(route: ServiceRoute, program: string): Promise<TrustedConnection> {
   const greeted = await greetService(route, { intent: 'open', program, token: new Uint8Array(0) });
-  return new Connection(greeted, route.answerMs ?? ANSWER_MS);
+  const { socket, reader } = greeted;
+  const connection = new FramedConnection(socket, reader, 'the trusted service');
+  return new WatchedConnection(connection, route.answerMs ?? ANSWER_MS);
 }
 
 /** Asks the service for a component of this client's own; resolves with its registration. Rejects with ServiceError. */

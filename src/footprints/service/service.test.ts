@@ -446,6 +446,7 @@ describe('a trusted service and those who wish it ill', () => {
     const waiting = await stuck.open();
     hangs = false;
     let answered = 0;
+    // Well within the time after which a replica gives up a way that seems dead.
     for (let number = 0; number < 100; number += 1)
       waiting.send(encodeTrustedRequest({ op: 'identify' }), () => (answered += 1));
     const first = await greedy.open();
