@@ -30,10 +30,16 @@ export class Rehearsal {
   readonly #options: RehearsalOptions;
   readonly #site: Site;
   readonly outcomes: Outcome[] = [];
+  #enough = false;
 
   constructor(options: RehearsalOptions) {
     this.#options = options;
     this.#site = new Site(options.replicas);
+  }
+
+  /** The moment that is under way is the last one; then what was done so far is judged. */
+  finishSoon(): void {
+    this.#enough = true;
   }
 
   /** Ends everything that runs. */
@@ -58,7 +64,7 @@ export class Rehearsal {
       for (let id = 0; id < site.n; id += 1) site.start(id);
       await workload.start();
       const rollback = new Rollback(site, workload, new Prng(seed + 2_000_000));
-      for (let index = 0; index < moments; index += 1) {
+      for (let index = 0; index < moments && !this.#enough; index += 1) {
         const outcome = await rollback.moment();
         this.outcomes.push(outcome);
         tell(

@@ -40,13 +40,14 @@ const rehearsal = new Rehearsal({
   keep,
   tell: (line) => console.log(line),
 });
-let ending = false;
+let signals = 0;
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
-    if (ending) return;
-    ending = true;
-    console.error(`\n${signal}: ending processes and networks of this run`);
-    void rehearsal.dispose().finally(() => process.exit(130));
+    signals += 1;
+    if (signals === 1) {
+      console.error(`\n${signal}: the moment under way is the last one; once more ends at once`);
+      rehearsal.finishSoon();
+    } else if (signals === 2) void rehearsal.dispose().finally(() => process.exit(130));
   });
 const failures = await rehearsal.run(numbers['moments']!);
 for (const failure of failures) console.log(`FAILED: ${failure}`);
