@@ -53,6 +53,18 @@ export async function runTool(name: string, args: readonly string[], cwd?: strin
   }
 }
 
+function makeDraft(): string {
+  try {
+    mkdirSync(cacheFolder(), { recursive: true });
+    return mkdtempSync(join(cacheFolder(), 'draft-'));
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(
+      `images of virtual machines cannot be kept (${message}); set MOIETY_VM_CACHE to a folder`,
+    );
+  }
+}
+
 /**
  * The folder `name` of the cache, filled by `fill` if it is not there yet. It appears whole or not at all, also when
  * two processes make it at once.
@@ -60,8 +72,7 @@ export async function runTool(name: string, args: readonly string[], cwd?: strin
 export async function cached(name: string, fill: (folder: string) => Promise<void>): Promise<string> {
   const target = join(cacheFolder(), name);
   if (existsSync(target)) return target;
-  mkdirSync(cacheFolder(), { recursive: true });
-  const draft = mkdtempSync(join(cacheFolder(), 'draft-'));
+  const draft = makeDraft();
   try {
     await fill(draft);
     renameSync(draft, target);
