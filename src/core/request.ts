@@ -151,7 +151,7 @@ export type PossessionContent = Pick<RecoverRequest, 'replica' | 'tcEpoch' | 'tc
 
 /**
  * What a component seals so that its replica may register it by RECOVER. It names the replica: a proof that was copied
- * from another replica's RECOVER proves nothing. Static, because keys and tcEpochs are never used twice
+ * from another replica's RECOVER proves nothing. Static, because keys are never used twice
  * (docs/decisions/0012).
  */
 export function possessionChallenge(hash: Hash, domain: Domain, content: PossessionContent): Digest {

@@ -105,14 +105,9 @@ export function isTakenByAnother(
   // Before anything was executed the registry is that of genesis: folders mixed up at the first start are found, too.
   const registry =
     decodeRegistry(executor.protocolState, settings.members.length) ?? genesisRegistry(settings);
+  // By its id, which follows from its key, or with the HMAC suite from its replica; a tcEpoch anybody may claim.
   return registry.members.some(
-    (entries, replica) =>
-      replica !== self &&
-      entries.some(
-        (entry) =>
-          entry.tcEpoch === identity.tcEpoch ||
-          (entry.publicKey !== '' && entry.publicKey === identity.publicKey),
-      ),
+    (entries, replica) => replica !== self && entries.some(({ tcId }) => tcId === identity.tcId),
   );
 }
 

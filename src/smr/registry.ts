@@ -83,10 +83,12 @@ export function isEffectiveRecover(
   const current = entries.at(-1)!;
   if (request.expectedIncarnation !== current.incarnation) return false;
   if (current.incarnation > 0 && n <= current.since + 2 * checkpointInterval) return false;
-  return !registry.members.some((list) =>
+  return !registry.members.some((list, replica) =>
     list.some(
       (entry) =>
-        entry.tcEpoch === request.tcEpoch ||
+        // Of its own replica only: a tcEpoch is what a component says, so another's pending one could be used up by
+        // a component that claims it (weakness U1). Keys cannot be claimed: evidence shows who holds them.
+        (replica === request.replica && entry.tcEpoch === request.tcEpoch) ||
         // A component with an own key is named by it; with the HMAC suite the id is that of the replica, for ever.
         (entry.publicKey !== '' && entry.tcId === request.tcId) ||
         (entry.publicKey !== '' && entry.publicKey === request.tcPublicKey),
