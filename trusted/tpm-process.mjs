@@ -406,6 +406,10 @@ function tcIdOf(hash4, source) {
   else writer.raw(source.publicKey);
   return bytesToHex(hash4(writer.finish()).subarray(0, 16));
 }
+function bindDigestOf(hash4, parts) {
+  const writer = new Writer(128).raw(asciiBytes("tc-bind-v1")).u8(SUITE_BYTE[parts.suite]).hex(parts.tcId).tcEpoch(parts.tcEpoch).u16(parts.publicKey.length / 2).hex(parts.publicKey).digest(parts.challenge);
+  return bytesToDigest(hash4(writer.finish()));
+}
 
 // src/trusted/frames.ts
 var REQUEST_BYTES_MAX = CORE_BYTES_MAX + 256;
@@ -2158,15 +2162,17 @@ function readCertificate() {
     throw new Error(`${TPM_FILES.certificate} is no certificate of an attestation key`);
   return { root: String(root), signature: bytes };
 }
-async function endorse(settings, run, born, bind) {
-  const data = tpmQualifyingData(hash3, bytesToDigest(bind), born, run);
+async function endorse(settings, run, { key, born }, challenge) {
+  const { suite, tcId, tcEpoch, publicKey } = key;
+  const bind = bindDigestOf(hash3, { suite, tcId, tcEpoch, publicKey, challenge });
+  const data = tpmQualifyingData(hash3, bind, born, run);
   return withTpm(settings.place, async (tpm) => {
     const area = encodeNvPublic(await counterArea(tpm, settings.nv));
     return tpm.withStorageRoot(
       (root) => tpm.withObject(root, settings.key, async (handle) => {
-        const key = { handle, password: settings.key.password };
-        const counter = await tpm.nvCertify(key, settings.nv, data, 8);
-        const quote = await tpm.quote(key, data, QUOTED_PCRS);
+        const signer = { handle, password: settings.key.password };
+        const counter = await tpm.nvCertify(signer, settings.nv, data, 8);
+        const quote = await tpm.quote(signer, data, QUOTED_PCRS);
         const certificate = readCertificate();
         return encodeTpmEndorsement({
           keyArea: settings.key.publicArea,
@@ -2209,7 +2215,7 @@ function carry(found, settings, start) {
     if (request.length !== ENDORSE_REQUEST_BYTES) return void 0;
     const asked = decodeTrustedRequest(request);
     if (asked?.op !== "extension" || asked.code !== ENDORSE_CODE) return void 0;
-    return endorse(settings, start.run, held2.born, asked.body).then(
+    return endorse(settings, start.run, held2, bytesToDigest(asked.body)).then(
       (body) => encodeTrustedResponse({ op: "extension", code: ENDORSE_CODE, body }),
       (error) => encodeTrustedResponse({ op: "error", code: "NOT_READY", message: error.message })
     );

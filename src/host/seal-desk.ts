@@ -21,13 +21,7 @@ import { decodeTrustedResponse, encodeTrustedRequest } from '../trusted/frames.t
 import type { JournalImage } from './image.ts';
 import type { TrustedPort } from './ports.ts';
 import { encodeRecord } from './records.ts';
-import {
-  encodeRecover,
-  needsEndorsement,
-  recoverBindFor,
-  recoverChallengeFor,
-  recoverRequestFor,
-} from './restore.ts';
+import { encodeRecover, needsEndorsement, recoverChallengeFor, recoverRequestFor } from './restore.ts';
 import type { RecoverParts } from './restore.ts';
 import { triageStart } from './triage.ts';
 import type { Triage } from './triage.ts';
@@ -245,7 +239,7 @@ export class SealDesk {
     this.#possession = possession;
     const parts = this.#recoverParts();
     if (!needsEndorsement(parts)) return this.#register(identity, []);
-    const body = digestToBytes(recoverBindFor(parts, identity));
+    const body = digestToBytes(recoverChallengeFor(parts, identity));
     this.#call('endorse', { op: 'extension', code: ENDORSE_CODE, body });
   }
 

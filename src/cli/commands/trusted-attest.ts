@@ -106,7 +106,11 @@ async function collectEvidence(
     const evidence = decodeEvidence(response.evidence);
     if (evidence === undefined) throw new CommandFailure('The trusted component gave damaged evidence.');
     const bind = bindDigestOf(nodeHash, evidence);
-    const below = await ask(connection, { op: 'extension', code: ENDORSE_CODE, body: digestToBytes(bind) });
+    const below = await ask(connection, {
+      op: 'extension',
+      code: ENDORSE_CODE,
+      body: digestToBytes(challenge),
+    });
     const endorsements: Endorsement[] =
       below.op === 'extension' ? [{ format: TPM_FORMAT, body: below.body }] : [];
     const bundle = encodeBundleOfEvidence({ possession: response.evidence, endorsements });

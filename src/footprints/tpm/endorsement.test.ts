@@ -8,10 +8,16 @@ import type { AttestationPolicy } from '../../core/config.ts';
 import type { Digest } from '../../core/types.ts';
 import { encodeBundleOfEvidence } from '../../trusted/attestation/bundle.ts';
 import { judgeEvidence } from '../../trusted/attestation/judge.ts';
-import { ENDORSE_CODE, keyCertificateBytes, TPM_FORMAT } from '../../trusted/attestation/tpm-quote.ts';
+import { nvNameOf, tpmEpochOf } from '../../trusted/attestation/tpm-attest.ts';
+import {
+  decodeTpmEndorsement,
+  ENDORSE_CODE,
+  keyCertificateBytes,
+  TPM_FORMAT,
+} from '../../trusted/attestation/tpm-quote.ts';
 import type { Verdict } from '../../trusted/attestation/verdict.ts';
-import { decodeEvidence } from '../../trusted/evidence.ts';
-import { bindDigestOf } from '../../trusted/statement.ts';
+import { encodeEvidence } from '../../trusted/evidence.ts';
+import { bindDigestOf, tcIdOf } from '../../trusted/statement.ts';
 import type { TrustedConnection } from '../contract.ts';
 import { stopTrustedProcess } from '../process/launcher.ts';
 import { TPM_FILES } from './component-files.ts';
@@ -42,11 +48,16 @@ const operatorKey = bytesToHex(operator.publicKey.export({ format: 'der', type: 
 async function evidenceOf(connection: TrustedConnection, challenge: Digest): Promise<Uint8Array> {
   const possession = await ask(connection, { op: 'attest', challenge });
   assert.ok(possession.op === 'attest');
-  const body = digestToBytes(bindDigestOf(sha256, decodeEvidence(possession.evidence)!));
+  const endorsements = [{ format: TPM_FORMAT, body: await wordOf(connection, challenge) }];
+  return encodeBundleOfEvidence({ possession: possession.evidence, endorsements });
+}
+
+/** What the TPM says when its component is asked with these 32 bytes. */
+async function wordOf(connection: TrustedConnection, asked: Digest): Promise<Uint8Array> {
+  const body = digestToBytes(asked);
   const word = await ask(connection, { op: 'extension', code: ENDORSE_CODE, body });
   assert.ok(word.op === 'extension' && word.code === ENDORSE_CODE);
-  const endorsements = [{ format: TPM_FORMAT, body: word.body }];
-  return encodeBundleOfEvidence({ possession: possession.evidence, endorsements });
+  return word.body;
 }
 
 function judge(evidence: Uint8Array, challenge: Digest, changes: Partial<AttestationPolicy> = {}): Verdict {
@@ -89,6 +100,44 @@ test(
       const flipped = Uint8Array.from(evidence);
       flipped[at]! ^= 0x10;
       assert.ok(!judge(flipped, challenge).accepted, `byte ${at}`);
+    }
+    connection.close();
+  },
+);
+
+/** Evidence that the host makes for a key of its own, whose tcEpoch follows from the counter as it should. */
+function ownEvidence(
+  counterArea: Uint8Array,
+  born: number,
+  challenge: Digest,
+): { bytes: Uint8Array; bind: Digest } {
+  const { publicKey: key, privateKey } = generateKeyPairSync('ed25519');
+  const raw = new Uint8Array(key.export({ format: 'der', type: 'spki' }).subarray(-32));
+  const counterName = nvNameOf(sha256, counterArea);
+  const parts = {
+    suite: 'ed25519',
+    tcId: tcIdOf(sha256, { suite: 'ed25519', publicKey: raw }),
+    tcEpoch: tpmEpochOf(sha256, { counterName, born, publicKey: raw }),
+    publicKey: bytesToHex(raw),
+    challenge,
+  } as const;
+  const bind = bindDigestOf(sha256, parts);
+  const authenticator = new Uint8Array(sign(null, digestToBytes(bind), privateKey));
+  return { bytes: encodeEvidence({ ...parts, platform: 'none', measurement, authenticator }), bind };
+}
+
+test(
+  'the TPM vouches for no key that the host made, whatever its component is asked',
+  { skip: noSwtpm },
+  async () => {
+    const connection = await tpmFootprint.open(options);
+    const challenge = digestOf(6);
+    const { counterArea, born } = decodeTpmEndorsement(await wordOf(connection, challenge))!;
+    const { bytes, bind } = ownEvidence(counterArea, born, challenge);
+    for (const asked of [bind, challenge]) {
+      const endorsements = [{ format: TPM_FORMAT, body: await wordOf(connection, asked) }];
+      const verdict = judge(encodeBundleOfEvidence({ possession: bytes, endorsements }), challenge);
+      assert.deepEqual(failures(verdict), ['tpm counter occasion', 'tpm quote occasion']);
     }
     connection.close();
   },

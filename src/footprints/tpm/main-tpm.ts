@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { bytesToDigest, hexToBytes } from '../../core/bytes.ts';
+import type { Digest } from '../../core/types.ts';
 import { ENDORSE_CODE, encodeTpmEndorsement } from '../../trusted/attestation/tpm-quote.ts';
 import type { AttestationKeyCertificate } from '../../trusted/attestation/tpm-quote.ts';
 import { tpmQualifyingData } from '../../trusted/attestation/tpm-attest.ts';
@@ -13,6 +14,7 @@ import { RECENT_DEPTH } from '../../trusted/contract.ts';
 import type { ProgramKey } from '../../trusted/contract.ts';
 import { decodeTrustedRequest, encodeTrustedResponse } from '../../trusted/frames.ts';
 import { startModule } from '../../trusted/module.ts';
+import { bindDigestOf } from '../../trusted/statement.ts';
 import { runCarrier, writeWhole } from '../process/carrier.ts';
 import type { CarriedComponent } from '../process/carrier.ts';
 import { programKeyOf, programServices } from '../process/environment.ts';
@@ -26,7 +28,7 @@ import { Tpm } from './driver.ts';
 
 /** PCRs of a measured boot that a quote is about: firmware, boot loader, kernel and their configuration. */
 const QUOTED_PCRS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-/** Length of a request for an endorsement: op, code, length, digest. */
+/** Length of a request for an endorsement: op, code, length, challenge. */
 const ENDORSE_REQUEST_BYTES = 38;
 const { hash } = programServices;
 
@@ -65,21 +67,26 @@ function readCertificate(): AttestationKeyCertificate | undefined {
   return { root: String(root), signature: bytes };
 }
 
-/** The TPM's word about key, start and machine. */
+/**
+ * The TPM's word about the component's own key, start and machine, for a challenge. What is bound to it is made here: a
+ * caller that could bring the whole digest would get the word for a key that it holds itself.
+ */
 async function endorse(
   settings: TpmSettings,
   run: number,
-  born: number,
-  bind: Uint8Array,
+  { key, born }: HeldKey,
+  challenge: Digest,
 ): Promise<Uint8Array> {
-  const data = tpmQualifyingData(hash, bytesToDigest(bind), born, run);
+  const { suite, tcId, tcEpoch, publicKey } = key;
+  const bind = bindDigestOf(hash, { suite, tcId, tcEpoch, publicKey, challenge });
+  const data = tpmQualifyingData(hash, bind, born, run);
   return withTpm(settings.place, async (tpm) => {
     const area = encodeNvPublic(await counterArea(tpm, settings.nv));
     return tpm.withStorageRoot((root) =>
       tpm.withObject(root, settings.key, async (handle) => {
-        const key = { handle, password: settings.key.password };
-        const counter = await tpm.nvCertify(key, settings.nv, data, 8);
-        const quote = await tpm.quote(key, data, QUOTED_PCRS);
+        const signer = { handle, password: settings.key.password };
+        const counter = await tpm.nvCertify(signer, settings.nv, data, 8);
+        const quote = await tpm.quote(signer, data, QUOTED_PCRS);
         const certificate = readCertificate();
         return encodeTpmEndorsement({
           keyArea: settings.key.publicArea,
@@ -125,7 +132,7 @@ function carry(found: MeasuredModule, settings: TpmSettings, start: AnchoredStar
     if (request.length !== ENDORSE_REQUEST_BYTES) return undefined;
     const asked = decodeTrustedRequest(request);
     if (asked?.op !== 'extension' || asked.code !== ENDORSE_CODE) return undefined;
-    return endorse(settings, start.run, held.born, asked.body).then(
+    return endorse(settings, start.run, held, bytesToDigest(asked.body)).then(
       (body) => encodeTrustedResponse({ op: 'extension', code: ENDORSE_CODE, body }),
       (error: Error) => encodeTrustedResponse({ op: 'error', code: 'NOT_READY', message: error.message }),
     );

@@ -23,7 +23,10 @@ import type { Check } from './verdict.ts';
 
 /** Name of this format in bundles and policies. */
 export const TPM_FORMAT = 'tpm';
-/** Code of the `extension` request by which a component on this footprint is asked for its endorsement over a bind. */
+/**
+ * Code of the `extension` request by which a component on this footprint is asked for its endorsement over a challenge (32
+ * bytes), which it binds to its own key itself.
+ */
 export const ENDORSE_CODE = 0xe0;
 
 const AREA_BYTES_MAX = 256;
