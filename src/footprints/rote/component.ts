@@ -22,7 +22,8 @@ import { guardPath } from './places.ts';
 /** Name of the application at the guards. */
 const APPLICATION = 'component';
 const NONCE_BYTES = 16;
-const RECORD_BYTES_MAX = 64 * 1024;
+/** Above the image of every program; the largest, of A2M, has 164,754 bytes. */
+const RECORD_BYTES_MAX = 1024 * 1024;
 const RECORDS_MAX = 4 * RECENT_DEPTH;
 
 interface State {
@@ -57,6 +58,8 @@ export class GuardedComponent {
   #key: StateKey = { tcEpoch: randomBytes(8), seed: randomBytes(32) };
   #records: Uint8Array[] = [];
   #dirty = false;
+  /** The newest file is of an increment that never ended: the one before it is the state in force. */
+  #isNewestVoid = false;
   #program: TrustedProgram | undefined;
 
   /** `apply` does what the guard wants. */
@@ -93,6 +96,7 @@ export class GuardedComponent {
       .filter((path) => existsSync(path))
       .map((path) => new Uint8Array(readFileSync(path)));
     const right = kept.find((bytes) => named.includes(digestOf(bytes)));
+    this.#isNewestVoid = right !== undefined && right !== kept[0];
     const state = right === undefined ? undefined : decodeState(right);
     if (state !== undefined) {
       this.#key = state.key;
@@ -139,7 +143,8 @@ export class GuardedComponent {
     const aside = `${path}.new`;
     writeFileSync(aside, bytes, { mode: 0o600, flush: true });
     // A crash before the increment ends leaves two states, of which the group names one.
-    if (existsSync(path)) renameSync(path, guardPath(this.#id, 'previous'));
+    if (existsSync(path) && !this.#isNewestVoid) renameSync(path, guardPath(this.#id, 'previous'));
+    this.#isNewestVoid = false;
     renameSync(aside, path);
     await this.#store(digestOf(bytes));
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey, verify } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -21,9 +21,9 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-async function newFolder(): Promise<string> {
+async function newFolder(program = 'usig'): Promise<string> {
   const folder = join(root, `c${folders.length}`);
-  await roteFootprint.create({ folder, program: 'usig', argument: '3' });
+  await roteFootprint.create({ folder, program, argument: '3' });
   folders.push(folder);
   return folder;
 }
@@ -113,6 +113,49 @@ test('the newest state continues; an old copy of the folder is refused and the c
   assert.notEqual(after.publicKey, before.publicKey);
   assert.equal(after.counter, 0);
   assert.match(readFileSync(join(folder, 'guards', '0', 'log'), 'utf8'), / renewed$/m);
+  connection.close();
+});
+
+test('a state that was written and never stored at a quorum does not displace the one in force', async () => {
+  const folder = await newFolder();
+  const file = (name: string): string => join(folder, 'guards', '0', name);
+  let connection = await open(folder);
+  assert.equal(await certify(connection, 1), 1);
+  const before = await identify(connection);
+  await kill(folder, 0);
+  const inForce = readFileSync(file('state'));
+  writeFileSync(file('state.previous'), inForce);
+  writeFileSync(file('state'), 'of an increment that never ended');
+  connection = await open(folder);
+  assert.equal((await identify(connection)).tcEpoch, before.tcEpoch);
+  assert.equal(await certify(connection, 2), 2);
+  // Until that one was stored, a crash would have needed it.
+  assert.deepEqual(readFileSync(file('state.previous')), inForce);
+  assert.equal(await certify(connection, 3), 3);
+  assert.notDeepEqual(readFileSync(file('state.previous')), inForce);
+  connection.close();
+});
+
+test('logs that are full are continued: the largest image of all programs is read again', async () => {
+  const folder = await newFolder('a2m');
+  let connection = await open(folder);
+  const before = await identify(connection);
+  const ids = Array.from({ length: 8 }, (_, index) => `02010000000000${index.toString().padStart(2, '0')}`);
+  const entry = 'ab'.repeat(32) as Digest;
+  for (const objectId of ids) {
+    const append = { op: 'append', objectId, entry } as const;
+    const requests: TrustedRequest[] = [
+      { op: 'create', objectId, mode: 'jump' },
+      ...new Array(256).fill(append),
+    ];
+    await Promise.all(requests.map((request) => call(connection, encodeTrustedRequest(request))));
+  }
+  const counted = (await identify(connection)).counter;
+  assert.equal(counted, 8 * 257);
+  await kill(folder, 0);
+  connection = await open(folder);
+  const { tcEpoch, counter } = await identify(connection);
+  assert.deepEqual([tcEpoch, counter], [before.tcEpoch, counted]);
   connection.close();
 });
 
