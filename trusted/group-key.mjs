@@ -1743,33 +1743,62 @@ var KEY_BYTES2 = 32;
 var TAG_BYTES = 16;
 var GROUP_ID_BYTES = 16;
 var FOOTPRINT_BYTES_MAX2 = 32;
+var SIGNATURE_BYTES2 = 64;
+function keyOfferBytes(offer) {
+  return new Writer(256).ascii(domainTag("attestation", "GROUP-KEY-OFFER")).raw(offer.groupId).raw(offer.envelopeKey).digest(offer.policy).ascii(offer.footprint).finish();
+}
 function groupKeyChallenge(hash6, groupId, envelopeKey) {
   const writer = new Writer(128).ascii(domainTag("attestation", "GROUP-KEY"));
   return finishDigest(hash6, writer.bytes(groupId).bytes(envelopeKey));
 }
 function encodeKeyOffer(offer) {
-  return new Writer(1024).u8(1).raw(offer.groupId).raw(offer.envelopeKey).ascii(offer.footprint).bytes(offer.evidence).finish();
+  return new Writer(1024).u8(2).raw(offer.groupId).raw(offer.envelopeKey).digest(offer.policy).raw(offer.signature).ascii(offer.footprint).bytes(offer.evidence).finish();
 }
 function decodeKeyOffer(bytes) {
   return decodeWhole(bytes, (reader) => {
-    if (reader.u8() !== 1) reader.fail();
+    if (reader.u8() !== 2) reader.fail();
     const groupId = new Uint8Array(reader.raw(GROUP_ID_BYTES));
     const envelopeKey = new Uint8Array(reader.raw(KEY_BYTES2));
+    const policy = reader.digest();
+    const signature = new Uint8Array(reader.raw(SIGNATURE_BYTES2));
     const footprint = reader.ascii(FOOTPRINT_BYTES_MAX2);
-    return { groupId, envelopeKey, footprint, evidence: new Uint8Array(reader.bytes(EVIDENCE_BYTES_MAX)) };
+    const evidence = new Uint8Array(reader.bytes(EVIDENCE_BYTES_MAX));
+    return { groupId, envelopeKey, policy, signature, footprint, evidence };
   });
 }
-function judgeKeyOffer(bytes, groupId, policy, crypto2) {
+function offerChecks(offer, own, verifyEd25519) {
+  const possession = decodeBundleOfEvidence(offer.evidence)?.possession;
+  const key = hexToBytes(possession === void 0 ? "" : decodeEvidence(possession)?.publicKey ?? "");
+  const holds = key?.length === KEY_BYTES2 && verifyEd25519(key, keyOfferBytes(offer), offer.signature);
+  return [
+    checkOf2(
+      "offer",
+      holds,
+      holds ? "made by the component itself" : "a signature that does not verify",
+      "the signature of the component over its offer",
+      "The host had its component attest for an envelope key that is not the component's, or the offer was changed. Have the component make its offer itself."
+    ),
+    checkOf2(
+      "group policy",
+      offer.policy === own.digest,
+      offer.policy,
+      own.digest,
+      "That component would hand the key on by another policy. All members of a group need the same policy file, byte by byte: make the group, or the request, again with it."
+    )
+  ];
+}
+function judgeKeyOffer(bytes, groupId, own, crypto2) {
   const offer = decodeKeyOffer(bytes);
   if (offer === void 0) return { verdict: void 0, accepted: void 0 };
   const { hash: hash6, verifyEd25519, verifyP256 } = crypto2;
-  const verdict = judgeEvidence(offer.evidence, {
+  const judged = judgeEvidence(offer.evidence, {
     crypto: { hash: hash6, verifyEd25519, ...verifyP256 === void 0 ? {} : { verifyP256 } },
     // Of the expected group: an offer for another one answers another challenge.
     challenge: groupKeyChallenge(hash6, groupId, offer.envelopeKey),
     footprint: offer.footprint,
-    policy
+    policy: own.policy
   });
+  const verdict = verdictOf([...judged.checks, ...offerChecks(offer, own, verifyEd25519)]);
   const digest = bytesToDigest(hash6(bytes));
   return { verdict, accepted: verdict.accepted ? { offer, digest } : void 0 };
 }
@@ -1823,6 +1852,7 @@ var NO_KEY = new Uint8Array(32);
 var CeremonyRefusal = class extends Error {
   name = "CeremonyRefusal";
 };
+var policyDigestOf = (policy) => bytesToDigest(crypto.hash(new TextEncoder().encode(policy)));
 var privateKeyOf = (secret) => createPrivateKey2({ key: Buffer.concat([PRIVATE_PREFIX, secret]), format: "der", type: "pkcs8" });
 var publicKeyOf = (raw) => createPublicKey2({ key: Buffer.concat([PUBLIC_PREFIX, raw]), format: "der", type: "spki" });
 var cipherSettings = ["chacha20-poly1305", Buffer.alloc(12), { authTagLength: TAG_BYTES2 }];
@@ -1873,12 +1903,15 @@ function assertNoGroup() {
 }
 function offerOf(group, attest2) {
   const envelopeKey = crypto.x25519PublicKey(group.envelopeSecret);
-  const evidence = attest2(groupKeyChallenge(crypto.hash, group.id, envelopeKey));
-  return encodeKeyOffer({ groupId: group.id, envelopeKey, footprint: FOOTPRINT, evidence });
+  const policy = policyDigestOf(group.policy);
+  const content = { groupId: group.id, envelopeKey, footprint: FOOTPRINT, policy };
+  const word = attest2(groupKeyChallenge(crypto.hash, group.id, envelopeKey), keyOfferBytes(content));
+  return encodeKeyOffer({ ...content, ...word });
 }
 function accept(bytes, group, whose) {
   const policy = JSON.parse(group.policy);
-  const { verdict, accepted } = judgeKeyOffer(bytes, group.id, policy, crypto);
+  const own = { policy, digest: policyDigestOf(group.policy) };
+  const { verdict, accepted } = judgeKeyOffer(bytes, group.id, own, crypto);
   if (accepted !== void 0) return accepted;
   const why = verdict === void 0 ? "it is no offer" : `
 ${verdictLines(verdict).join("\n")}`;
@@ -1947,15 +1980,16 @@ function installGroup(bytes) {
 // src/footprints/group/main-group.ts
 var MODULES = new URL("./", import.meta.url);
 var REPLICAS_END = 1024;
-function attest(challenge) {
+function attest(challenge, offer) {
   const found = moduleOfFolder(MODULES);
   const log = StateLog.open(".", "fsync", RECENT_DEPTH);
   const program = startModule(found.module, createEnvironment(log, "fsync", found.measurement));
   log.begin(() => program.image?.());
   const answer = decodeTrustedResponse(program.handle(encodeTrustedRequest({ op: "attest", challenge })));
+  const signature = new Uint8Array(programKeyOf(log.key).authenticate(offer));
   log.close();
   if (answer?.op !== "attest") throw new CeremonyRefusal("the program of this component gives no evidence");
-  return encodeBundleOfEvidence({ possession: answer.evidence, endorsements: [] });
+  return { evidence: encodeBundleOfEvidence({ possession: answer.evidence, endorsements: [] }), signature };
 }
 function bytesOf(line) {
   const bytes = hexToBytes(line ?? "");

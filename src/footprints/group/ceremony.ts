@@ -9,7 +9,8 @@
  *   4. install  the newcomer judges the member's offer and opens the envelope; from then on it uses the HMAC suite
  *
  * Offers may be endorsed on their way. Each side judges by the policy that was fixed in its own folder before there was
- * a key, never by one that comes with what it judges. The hosts carry the bytes and learn nothing from them.
+ * a key, never by one that comes with what it judges, and only members with that same policy join it. The hosts carry
+ * the bytes and learn nothing from them.
  */
 import {
   createCipheriv,
@@ -24,13 +25,14 @@ import {
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { AttestationPolicy } from '../../core/config.ts';
-import { equalBytes } from '../../core/bytes.ts';
+import { bytesToDigest, equalBytes } from '../../core/bytes.ts';
 import type { Digest } from '../../core/types.ts';
 import {
   decodeKeyOffer,
   encodeKeyOffer,
   groupKeyChallenge,
   judgeKeyOffer,
+  keyOfferBytes,
   openGroupKey,
   sealGroupKey,
 } from '../../trusted/attestation/group-key.ts';
@@ -53,8 +55,19 @@ export class CeremonyRefusal extends Error {
   override readonly name = 'CeremonyRefusal';
 }
 
-/** Gives the program's evidence bundle for a challenge, under the component's own Ed25519 key. */
-export type Attest = (challenge: Digest) => Uint8Array;
+/** The component's own word, under its own Ed25519 key. */
+export interface OwnWord {
+  /** The program's evidence bundle for a challenge. */
+  readonly evidence: Uint8Array;
+  /** Over the offer: no host can ask for that, as it can for evidence. */
+  readonly signature: Uint8Array;
+}
+
+/** Gives the own word for a challenge and the bytes of an offer. */
+export type Attest = (challenge: Digest, offer: Uint8Array) => OwnWord;
+
+const policyDigestOf = (policy: string): Digest =>
+  bytesToDigest(crypto.hash(new TextEncoder().encode(policy)));
 
 const privateKeyOf = (secret: Uint8Array) =>
   createPrivateKey({ key: Buffer.concat([PRIVATE_PREFIX, secret]), format: 'der', type: 'pkcs8' });
@@ -125,14 +138,17 @@ function assertNoGroup(): void {
 
 function offerOf(group: GroupKey, attest: Attest): Uint8Array {
   const envelopeKey = crypto.x25519PublicKey(group.envelopeSecret);
-  const evidence = attest(groupKeyChallenge(crypto.hash, group.id, envelopeKey));
-  return encodeKeyOffer({ groupId: group.id, envelopeKey, footprint: FOOTPRINT, evidence });
+  const policy = policyDigestOf(group.policy);
+  const content = { groupId: group.id, envelopeKey, footprint: FOOTPRINT, policy };
+  const word = attest(groupKeyChallenge(crypto.hash, group.id, envelopeKey), keyOfferBytes(content));
+  return encodeKeyOffer({ ...content, ...word });
 }
 
 /** The offer under the policy of this component; throws a refusal with the verdict. */
 function accept(bytes: Uint8Array, group: GroupKey, whose: string): AcceptedOffer {
   const policy = JSON.parse(group.policy) as AttestationPolicy;
-  const { verdict, accepted } = judgeKeyOffer(bytes, group.id, policy, crypto);
+  const own = { policy, digest: policyDigestOf(group.policy) };
+  const { verdict, accepted } = judgeKeyOffer(bytes, group.id, own, crypto);
   if (accepted !== undefined) return accepted;
   const why = verdict === undefined ? 'it is no offer' : `\n${verdictLines(verdict).join('\n')}`;
   throw new CeremonyRefusal(`the offer of ${whose} is refused: ${why}`);

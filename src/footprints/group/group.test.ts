@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, hash } from 'node:crypto';
 import { readFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { AttestationPolicy } from '../../core/config.ts';
 import type { Digest } from '../../core/types.ts';
+import { encodeBundleOfEvidence } from '../../trusted/attestation/bundle.ts';
+import { decodeKeyOffer, encodeKeyOffer, groupKeyChallenge } from '../../trusted/attestation/group-key.ts';
 import { USIG_OBJECT_ID } from '../../trusted/contract.ts';
 import type { TrustedRequest, TrustedResponse } from '../../trusted/contract.ts';
+import { decodeEvidence } from '../../trusted/evidence.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';
 import { statementForUi } from '../../trusted/statement.ts';
 import { createTrustedFolder, openTrustedProcess, stopTrustedProcess } from '../process/launcher.ts';
@@ -104,19 +108,40 @@ describe('a group key goes from component to component, after evidence (decision
     await assert.rejects(requestGroup(folder('third'), 2, policyFor(released), offer), /belongs to a group/);
   });
 
-  it('a program that the policy does not allow gets no key and gives none, and the refusal says what to do', async () => {
+  it('evidence that a host had its component make for a key of the host brings no group key', async () => {
+    const { groupId, policy } = decodeKeyOffer(offer)!;
+    const { publicKey } = generateKeyPairSync('x25519');
+    const envelopeKey = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-32));
+    const challenge = groupKeyChallenge((bytes) => hash('sha256', bytes, 'buffer'), groupId, envelopeKey);
+    const answer = await ask(folder('stranger'), { op: 'attest', challenge });
+    assert.ok(answer.op === 'attest');
+    const evidence = encodeBundleOfEvidence({ possession: answer.evidence, endorsements: [] });
+    // The best signature that the host can get under that key is the one of the evidence.
+    const signature = decodeEvidence(answer.evidence)!.authenticator;
+    const made = encodeKeyOffer({ groupId, envelopeKey, policy, signature, footprint: 'process', evidence });
+    await assert.rejects(grantGroup(folder('first'), offer, made), /is refused: [^F]*FAILED {2}offer: found/);
+  });
+
+  it('a component that would hand the key on by another policy gets none', async () => {
+    const lax = JSON.stringify(JSON.parse(policyFor(released)), undefined, 1);
+    const request = await requestGroup(folder('stranger'), 1, lax, offer);
+    await assert.rejects(
+      grantGroup(folder('first'), offer, request),
+      /is refused: [^F]*FAILED {2}group policy/,
+    );
+  });
+
+  it('a program that the policy does not allow gets no key, and the refusal says what to do', async () => {
     const strict = policyFor('ee'.repeat(32) as Digest);
     await createTrustedFolder(folder('founder'), { hardening: 'off' });
     names.push('founder');
     const other = await makeGroup(folder('founder'), 0, strict);
-    const request = await requestGroup(folder('stranger'), 1, strict, offer);
+    const request = await requestGroup(folder('stranger'), 1, strict, other);
     const refused = (error: Error): boolean => {
       assert.ok(error instanceof GroupRefusal);
       assert.match(error.message, /FAILED {2}program: found .*Put the released file back/s);
       return true;
     };
     await assert.rejects(grantGroup(folder('founder'), other, request), refused);
-    const grant = await grantGroup(folder('first'), offer, request);
-    await assert.rejects(installGroup(folder('stranger'), grant), refused);
   });
 });

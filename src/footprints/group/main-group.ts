@@ -13,24 +13,26 @@ import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frame
 import { startModule } from '../../trusted/module.ts';
 import { FOLDER_FILES } from '../process/channel.ts';
 import { claimFolder } from '../process/claim-folder.ts';
-import { createEnvironment } from '../process/environment.ts';
+import { createEnvironment, programKeyOf } from '../process/environment.ts';
 import { moduleOfFolder } from '../process/program-file.ts';
 import { StateLog } from '../process/state-log.ts';
 import { CeremonyRefusal, grantGroup, installGroup, makeGroup, requestGroup } from './ceremony.ts';
+import type { OwnWord } from './ceremony.ts';
 
 const MODULES = new URL('./', import.meta.url);
 const REPLICAS_END = 1_024;
 
-/** Asks the program of the current folder for evidence, under the key of its own. */
-function attest(challenge: Digest): Uint8Array {
+/** Asks the program of the current folder for evidence, and signs the offer, both under the key of its own. */
+function attest(challenge: Digest, offer: Uint8Array): OwnWord {
   const found = moduleOfFolder(MODULES);
   const log = StateLog.open('.', 'fsync', RECENT_DEPTH);
   const program = startModule(found.module, createEnvironment(log, 'fsync', found.measurement));
   log.begin(() => program.image?.());
   const answer = decodeTrustedResponse(program.handle(encodeTrustedRequest({ op: 'attest', challenge })));
+  const signature = new Uint8Array(programKeyOf(log.key).authenticate(offer));
   log.close();
   if (answer?.op !== 'attest') throw new CeremonyRefusal('the program of this component gives no evidence');
-  return encodeBundleOfEvidence({ possession: answer.evidence, endorsements: [] });
+  return { evidence: encodeBundleOfEvidence({ possession: answer.evidence, endorsements: [] }), signature };
 }
 
 /** Lines of the input: hexadecimal bytes. */

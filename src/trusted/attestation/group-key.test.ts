@@ -23,10 +23,11 @@ import {
   encodeKeyOffer,
   groupKeyChallenge,
   judgeKeyOffer,
+  keyOfferBytes,
   openGroupKey,
   sealGroupKey,
 } from './group-key.ts';
-import type { AcceptedOffer, GroupKeyCrypto } from './group-key.ts';
+import type { AcceptedOffer, GroupKeyCrypto, KeyOffer } from './group-key.ts';
 
 const plain = (bytes: Buffer): Uint8Array => new Uint8Array(bytes);
 const ED = Buffer.from('302a300506032b6570032100', 'hex');
@@ -86,6 +87,7 @@ const POLICY: AttestationPolicy = {
   footprints: [{ name: 'vm', possessionOnly: true, carriers: [] }],
   roots: [],
 };
+const RULES = { policy: POLICY, digest: digest(0x70) };
 
 /** A component that offers its envelope key; `claimed` is the key that its evidence is about. */
 function componentOf(byte: number, measurement = PROGRAM, groupId = GROUP, swapped?: Uint8Array) {
@@ -104,18 +106,19 @@ function componentOf(byte: number, measurement = PROGRAM, groupId = GROUP, swapp
   const authenticator = plain(sign(null, bind, privateKey));
   const possession = encodeEvidence({ ...identity, platform: 'none', measurement, authenticator });
   const evidence = encodeBundleOfEvidence({ possession, endorsements: [] });
-  const offer = { groupId, envelopeKey: swapped ?? envelopeKey, footprint: 'vm', evidence };
-  return { secret, bytes: encodeKeyOffer(offer) };
+  const offer = { groupId, envelopeKey: swapped ?? envelopeKey, footprint: 'vm', policy: RULES.digest };
+  const signature = plain(sign(null, keyOfferBytes(offer), privateKey));
+  return { secret, bytes: encodeKeyOffer({ ...offer, signature, evidence }), authenticator };
 }
 
 function accepted(bytes: Uint8Array): AcceptedOffer {
-  const judged = judgeKeyOffer(bytes, GROUP, POLICY, crypto);
+  const judged = judgeKeyOffer(bytes, GROUP, RULES, crypto);
   assert.ok(judged.accepted !== undefined);
   return judged.accepted;
 }
 
 function failed(bytes: Uint8Array, groupId = GROUP): readonly string[] {
-  const { verdict, accepted: offer } = judgeKeyOffer(bytes, groupId, POLICY, crypto);
+  const { verdict, accepted: offer } = judgeKeyOffer(bytes, groupId, RULES, crypto);
   assert.equal(offer, undefined);
   return verdict?.checks.filter(({ passed }) => !passed).map(({ check }) => check) ?? ['offer'];
 }
@@ -143,6 +146,14 @@ describe('group key', () => {
     const eavesdropper = crypto.x25519PublicKey(new Uint8Array(32).fill(66));
     assert.deepEqual(failed(componentOf(3, PROGRAM, GROUP, eavesdropper).bytes), ['challenge']);
     assert.deepEqual(failed(new Uint8Array(5)), ['offer']);
+  });
+
+  it('is not sealed where the component itself did not make the offer, or judges by another policy', () => {
+    const offer = decodeKeyOffer(second.bytes)!;
+    const refused = (changes: Partial<KeyOffer>): readonly string[] => failed(encodeKeyOffer({ ...offer, ...changes }));
+    assert.deepEqual(refused({ signature: second.authenticator }), ['offer'], 'evidence is no offer');
+    assert.deepEqual(refused({ policy: digest(0x71) }), ['offer', 'group policy']);
+    assert.deepEqual(refused({ signature: decodeKeyOffer(first.bytes)!.signature }), ['offer']);
   });
 
   it('opens for this pair only', () => {

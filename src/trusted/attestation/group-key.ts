@@ -7,19 +7,25 @@
  *   holder  judges the offer, makes ENVELOPE for it and an OFFER of its own                        -> joiner
  *   joiner  judges the holder's offer, opens the envelope
  *
- * The possession seal inside the bundle covers the challenge, and with it the envelope key: nobody can put another one in
- * its place. The envelope is bound to both offers, so it opens for this pair only.
+ * The possession seal inside the bundle covers the challenge, and with it the envelope key. But the host may have its
+ * component attest to any challenge, also to that of an envelope key of its own: so the component signs the offer, too, as
+ * what it is, which no program does on request. The offer names the policy that its component judges newcomers by: a
+ * group has one policy, else the host of a single member would hand the key to whom it likes. The envelope is bound to
+ * both offers, so it opens for this pair only.
  */
-import { bytesToDigest } from '../../core/bytes.ts';
+import { bytesToDigest, hexToBytes } from '../../core/bytes.ts';
 import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { AttestationPolicy } from '../../core/config.ts';
 import { domainTag, finishDigest } from '../../core/domain.ts';
 import { EVIDENCE_BYTES_MAX } from '../../core/request.ts';
 import type { Digest, Hash } from '../../core/types.ts';
+import { decodeEvidence } from '../evidence.ts';
 import type { Hmac } from '../statement.ts';
+import { decodeBundleOfEvidence } from './bundle.ts';
 import type { AttestationCrypto } from './format.ts';
 import { judgeEvidence } from './judge.ts';
-import type { Verdict } from './verdict.ts';
+import { checkOf, verdictOf } from './verdict.ts';
+import type { Check, Verdict } from './verdict.ts';
 
 /** What a footprint gives its component for this. Secrets are 32 bytes and stay inside. */
 export interface GroupKeyCrypto extends AttestationCrypto {
@@ -37,6 +43,7 @@ const KEY_BYTES = 32;
 const TAG_BYTES = 16;
 const GROUP_ID_BYTES = 16;
 const FOOTPRINT_BYTES_MAX = 32;
+const SIGNATURE_BYTES = 64;
 
 /** What a component tells the others of its group before a key is handed over. */
 export interface KeyOffer {
@@ -45,8 +52,23 @@ export interface KeyOffer {
   /** X25519, 32 bytes. */
   readonly envelopeKey: Uint8Array;
   readonly footprint: string;
-  /** Bytes of an evidence bundle over `groupKeyChallenge`. */
+  /** SHA-256 of the policy by which this component judges others, as it lies in its folder. */
+  readonly policy: Digest;
+  /** By the component's own Ed25519 key over `keyOfferBytes`; made where only the component itself can sign. 64 bytes. */
+  readonly signature: Uint8Array;
+  /** Bytes of an evidence bundle over `groupKeyChallenge`; endorsements may be added on the way. */
   readonly evidence: Uint8Array;
+}
+
+/** What a component signs so that its envelope key counts. Never 32 or 136 bytes that a program would sign: it has a tag. */
+export function keyOfferBytes(offer: Omit<KeyOffer, 'signature' | 'evidence'>): Uint8Array {
+  return new Writer(256)
+    .ascii(domainTag('attestation', 'GROUP-KEY-OFFER'))
+    .raw(offer.groupId)
+    .raw(offer.envelopeKey)
+    .digest(offer.policy)
+    .ascii(offer.footprint)
+    .finish();
 }
 
 /** What the component seals in its evidence. */
@@ -58,9 +80,11 @@ export function groupKeyChallenge(hash: Hash, groupId: Uint8Array, envelopeKey: 
 /** Canonical bytes of an offer. */
 export function encodeKeyOffer(offer: KeyOffer): Uint8Array {
   return new Writer(1024)
-    .u8(1)
+    .u8(2)
     .raw(offer.groupId)
     .raw(offer.envelopeKey)
+    .digest(offer.policy)
+    .raw(offer.signature)
     .ascii(offer.footprint)
     .bytes(offer.evidence)
     .finish();
@@ -69,11 +93,14 @@ export function encodeKeyOffer(offer: KeyOffer): Uint8Array {
 /** Reads an offer; undefined unless canonical. */
 export function decodeKeyOffer(bytes: Uint8Array): KeyOffer | undefined {
   return decodeWhole(bytes, (reader) => {
-    if (reader.u8() !== 1) reader.fail();
+    if (reader.u8() !== 2) reader.fail();
     const groupId = new Uint8Array(reader.raw(GROUP_ID_BYTES));
     const envelopeKey = new Uint8Array(reader.raw(KEY_BYTES));
+    const policy = reader.digest();
+    const signature = new Uint8Array(reader.raw(SIGNATURE_BYTES));
     const footprint = reader.ascii(FOOTPRINT_BYTES_MAX);
-    return { groupId, envelopeKey, footprint, evidence: new Uint8Array(reader.bytes(EVIDENCE_BYTES_MAX)) };
+    const evidence = new Uint8Array(reader.bytes(EVIDENCE_BYTES_MAX));
+    return { groupId, envelopeKey, policy, signature, footprint, evidence };
   });
 }
 
@@ -89,26 +116,59 @@ export interface JudgedOffer {
   readonly accepted: AcceptedOffer | undefined;
 }
 
+/** By what a component judges offers: its policy, and the digest of the bytes that it was read from. */
+export interface GroupPolicy {
+  readonly policy: AttestationPolicy;
+  readonly digest: Digest;
+}
+
+/** Whether the component that the evidence is about made this offer itself, and judges as we do. */
+function offerChecks(offer: KeyOffer, own: GroupPolicy, verifyEd25519: AttestationCrypto['verifyEd25519']): Check[] {
+  const possession = decodeBundleOfEvidence(offer.evidence)?.possession;
+  const key = hexToBytes(possession === undefined ? '' : (decodeEvidence(possession)?.publicKey ?? ''));
+  const holds = key?.length === KEY_BYTES && verifyEd25519(key, keyOfferBytes(offer), offer.signature);
+  return [
+    checkOf(
+      'offer',
+      holds,
+      holds ? 'made by the component itself' : 'a signature that does not verify',
+      'the signature of the component over its offer',
+      'The host had its component attest for an envelope key that is not the component\'s, or the offer was changed. Have ' +
+        'the component make its offer itself.',
+    ),
+    checkOf(
+      'group policy',
+      offer.policy === own.digest,
+      offer.policy,
+      own.digest,
+      'That component would hand the key on by another policy. All members of a group need the same policy file, byte by ' +
+        'byte: make the group, or the request, again with it.',
+    ),
+  ];
+}
+
 /**
- * Judges an offer inside the component: evidence under the policy of the group, for this group and envelope key. Only the
- * Ed25519 suite counts: before the hand-over nobody but the component itself could check a MAC.
+ * Judges an offer inside the component: made by itself, with our policy, and its evidence under that policy, for this
+ * group and envelope key. Only the Ed25519 suite counts: before the hand-over nobody but the component itself could
+ * check a MAC.
  */
 export function judgeKeyOffer(
   bytes: Uint8Array,
   groupId: Uint8Array,
-  policy: AttestationPolicy,
+  own: GroupPolicy,
   crypto: AttestationCrypto,
 ): JudgedOffer {
   const offer = decodeKeyOffer(bytes);
   if (offer === undefined) return { verdict: undefined, accepted: undefined };
   const { hash, verifyEd25519, verifyP256 } = crypto;
-  const verdict = judgeEvidence(offer.evidence, {
+  const judged = judgeEvidence(offer.evidence, {
     crypto: { hash, verifyEd25519, ...(verifyP256 === undefined ? {} : { verifyP256 }) },
     // Of the expected group: an offer for another one answers another challenge.
     challenge: groupKeyChallenge(hash, groupId, offer.envelopeKey),
     footprint: offer.footprint,
-    policy,
+    policy: own.policy,
   });
+  const verdict = verdictOf([...judged.checks, ...offerChecks(offer, own, verifyEd25519)]);
   const digest = bytesToDigest(hash(bytes));
   return { verdict, accepted: verdict.accepted ? { offer, digest } : undefined };
 }
