@@ -315,7 +315,7 @@ import {
   readFileSync as readFileSync3,
   renameSync as renameSync2,
   rmSync,
-  statSync,
+  statSync as statSync2,
   writeFileSync as writeFileSync2
 } from "node:fs";
 import { parseArgs } from "node:util";
@@ -775,7 +775,17 @@ function isGreeting(id, body, token) {
 
 // src/footprints/process/state-log.ts
 import { hash as hash2, randomBytes } from "node:crypto";
-import { closeSync as closeSync2, fdatasyncSync, fsyncSync as fsyncSync2, openSync as openSync2, readFileSync as readFileSync2, renameSync, writeSync } from "node:fs";
+import {
+  closeSync as closeSync2,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync as fsyncSync2,
+  openSync as openSync2,
+  readFileSync as readFileSync2,
+  renameSync,
+  statSync,
+  writeSync
+} from "node:fs";
 import { join } from "node:path";
 var DURABILITIES = ["fsync", "os", "memory"];
 var StateDamage = class extends Error {
@@ -879,10 +889,29 @@ function readRecords(file) {
   }
   return payloads;
 }
+var Ownership = class {
+  #path;
+  #number;
+  /** Takes the folder over from whoever had it. */
+  constructor(folder) {
+    this.#path = join(folder, "owner");
+    const file = openSync2(`${this.#path}.new`, "w", 384);
+    this.#number = fstatSync(file, { bigint: true }).ino;
+    renameSync(`${this.#path}.new`, this.#path);
+  }
+  /** Throws StateDamage once another process has taken the folder over, or the folder is another one. */
+  assert() {
+    if (statSync(this.#path, { bigint: true, throwIfNoEntry: false })?.ino === this.#number) return;
+    throw new StateDamage(
+      "another process has taken this trusted component's folder over, or the folder was put back from a copy; the older process ends here, so that no value is given twice; never remove the lock of a component that runs"
+    );
+  }
+};
 var StateLog = class _StateLog {
   #folder;
   #durability;
   #keep;
+  #owner;
   #key;
   /** Before `begin` all records of the file, later the last `keep`. */
   #kept;
@@ -894,16 +923,17 @@ var StateLog = class _StateLog {
   /** Index of the next record in this file; all before it are durable once `flush` returned. */
   #index = 0;
   #link = Buffer.alloc(CHECK_BYTES);
-  constructor(folder, durability, keep, key, kept) {
+  constructor(folder, durability, keep, owner, key, kept) {
     this.#folder = folder;
     this.#durability = durability;
     this.#keep = keep;
+    this.#owner = owner;
     this.#key = key;
     this.#kept = kept;
   }
   /** Writes the state of a new component; nothing was ever certified under its key. */
   static create(folder) {
-    const log = new _StateLog(folder, "fsync", 1, freshKey(), []);
+    const log = new _StateLog(folder, "fsync", 1, new Ownership(folder), freshKey(), []);
     log.#replaceFile("fsync");
     closeSync2(log.#file);
   }
@@ -912,6 +942,7 @@ var StateLog = class _StateLog {
    * without sync and not closed in order), the key is renewed first. `begin` must come before the first `append`.
    */
   static open(folder, durability, keep) {
+    const owner = new Ownership(folder);
     const file = readFileSync2(join(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
@@ -922,7 +953,7 @@ var StateLog = class _StateLog {
     const bootId = currentBootId();
     const lostWithSystem = header.written === "os" && (bootId.every((byte) => byte === 0) || !bootId.equals(header.bootId));
     const mayLack = header.written === "memory" || lostWithSystem;
-    const log = new _StateLog(folder, durability, keep, header, records);
+    const log = new _StateLog(folder, durability, keep, owner, header, records);
     if (mayLack) log.renew();
     return log;
   }
@@ -956,11 +987,12 @@ var StateLog = class _StateLog {
     const group = parts.length === 1 ? parts[0] : Buffer.concat(parts);
     if (this.#at + group.length > this.#end) {
       this.#replaceFile(this.#durability);
-      return;
+    } else {
+      writeAll(this.#file, group, this.#at);
+      this.#at += group.length;
+      if (this.#durability === "fsync") fdatasyncSync(this.#file);
     }
-    writeAll(this.#file, group, this.#at);
-    this.#at += group.length;
-    if (this.#durability === "fsync") fdatasyncSync(this.#file);
+    this.#owner.assert();
   }
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew() {
@@ -989,6 +1021,7 @@ var StateLog = class _StateLog {
   }
   /** Writes a new file with the image or the kept records and puts it in the place of the old one. */
   #replaceFile(written) {
+    this.#owner.assert();
     this.#kept = this.#kept.slice(-this.#keep);
     const image = this.#kept.length === 0 ? void 0 : this.#image();
     const first = image === void 0 ? this.#kept : [image];
@@ -1040,7 +1073,7 @@ function writeWhole(name, content) {
 }
 function enter(folder) {
   if (!existsSync2(folder)) throw new CarrierRefusal(`there is no folder ${folder}; make the component first`);
-  const { mode, uid } = statSync(folder);
+  const { mode, uid } = statSync2(folder);
   if ((mode & 63) !== 0) throw new CarrierRefusal(`${folder} is open to others; run: chmod 700 ${folder}`);
   if (process.getuid !== void 0 && uid !== process.getuid())
     throw new CarrierRefusal(`${folder} belongs to another user`);
@@ -1178,7 +1211,7 @@ import { readFileSync as readFileSync5 } from "node:fs";
 import { isAbsolute } from "node:path";
 
 // src/footprints/pkcs11/token.ts
-import { existsSync as existsSync3, mkdirSync as mkdirSync2, readFileSync as readFileSync4, statSync as statSync2, writeFileSync as writeFileSync3 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync2, readFileSync as readFileSync4, statSync as statSync3, writeFileSync as writeFileSync3 } from "node:fs";
 import { randomBytes as randomBytes4 } from "node:crypto";
 var BINDING = "pkcs11js";
 var BINDING_INSTALL = "npm install pkcs11js@2.1.7";
@@ -1248,7 +1281,7 @@ async function initialize(place) {
 function readPin(path) {
   let mode;
   try {
-    ({ mode } = statSync2(path));
+    ({ mode } = statSync3(path));
   } catch {
     throw new TokenProblem(`there is no file ${path} with the PIN of the token`);
   }

@@ -12,7 +12,7 @@ import {
   readdirSync,
   readFileSync as readFileSync5,
   rmSync as rmSync2,
-  statSync as statSync2,
+  statSync as statSync3,
   writeFileSync as writeFileSync4
 } from "node:fs";
 import { parseArgs } from "node:util";
@@ -1385,7 +1385,17 @@ function isGreeting(id, body, token) {
 
 // src/footprints/process/state-log.ts
 import { hash as hash4, randomBytes as randomBytes2 } from "node:crypto";
-import { closeSync as closeSync4, fdatasyncSync, fsyncSync as fsyncSync3, openSync as openSync4, readFileSync as readFileSync4, renameSync as renameSync2, writeSync as writeSync2 } from "node:fs";
+import {
+  closeSync as closeSync4,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync as fsyncSync3,
+  openSync as openSync4,
+  readFileSync as readFileSync4,
+  renameSync as renameSync2,
+  statSync as statSync2,
+  writeSync as writeSync2
+} from "node:fs";
 import { join as join2 } from "node:path";
 var DURABILITIES = ["fsync", "os", "memory"];
 var StateDamage = class extends Error {
@@ -1489,10 +1499,29 @@ function readRecords(file) {
   }
   return payloads;
 }
+var Ownership = class {
+  #path;
+  #number;
+  /** Takes the folder over from whoever had it. */
+  constructor(folder) {
+    this.#path = join2(folder, "owner");
+    const file = openSync4(`${this.#path}.new`, "w", 384);
+    this.#number = fstatSync(file, { bigint: true }).ino;
+    renameSync2(`${this.#path}.new`, this.#path);
+  }
+  /** Throws StateDamage once another process has taken the folder over, or the folder is another one. */
+  assert() {
+    if (statSync2(this.#path, { bigint: true, throwIfNoEntry: false })?.ino === this.#number) return;
+    throw new StateDamage(
+      "another process has taken this trusted component's folder over, or the folder was put back from a copy; the older process ends here, so that no value is given twice; never remove the lock of a component that runs"
+    );
+  }
+};
 var StateLog = class _StateLog {
   #folder;
   #durability;
   #keep;
+  #owner;
   #key;
   /** Before `begin` all records of the file, later the last `keep`. */
   #kept;
@@ -1504,16 +1533,17 @@ var StateLog = class _StateLog {
   /** Index of the next record in this file; all before it are durable once `flush` returned. */
   #index = 0;
   #link = Buffer.alloc(CHECK_BYTES);
-  constructor(folder, durability, keep, key, kept) {
+  constructor(folder, durability, keep, owner, key, kept) {
     this.#folder = folder;
     this.#durability = durability;
     this.#keep = keep;
+    this.#owner = owner;
     this.#key = key;
     this.#kept = kept;
   }
   /** Writes the state of a new component; nothing was ever certified under its key. */
   static create(folder) {
-    const log = new _StateLog(folder, "fsync", 1, freshKey(), []);
+    const log = new _StateLog(folder, "fsync", 1, new Ownership(folder), freshKey(), []);
     log.#replaceFile("fsync");
     closeSync4(log.#file);
   }
@@ -1522,6 +1552,7 @@ var StateLog = class _StateLog {
    * without sync and not closed in order), the key is renewed first. `begin` must come before the first `append`.
    */
   static open(folder, durability, keep) {
+    const owner = new Ownership(folder);
     const file = readFileSync4(join2(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
@@ -1532,7 +1563,7 @@ var StateLog = class _StateLog {
     const bootId = currentBootId();
     const lostWithSystem = header.written === "os" && (bootId.every((byte) => byte === 0) || !bootId.equals(header.bootId));
     const mayLack = header.written === "memory" || lostWithSystem;
-    const log = new _StateLog(folder, durability, keep, header, records);
+    const log = new _StateLog(folder, durability, keep, owner, header, records);
     if (mayLack) log.renew();
     return log;
   }
@@ -1566,11 +1597,12 @@ var StateLog = class _StateLog {
     const group = parts.length === 1 ? parts[0] : Buffer.concat(parts);
     if (this.#at + group.length > this.#end) {
       this.#replaceFile(this.#durability);
-      return;
+    } else {
+      writeAll(this.#file, group, this.#at);
+      this.#at += group.length;
+      if (this.#durability === "fsync") fdatasyncSync(this.#file);
     }
-    writeAll(this.#file, group, this.#at);
-    this.#at += group.length;
-    if (this.#durability === "fsync") fdatasyncSync(this.#file);
+    this.#owner.assert();
   }
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew() {
@@ -1599,6 +1631,7 @@ var StateLog = class _StateLog {
   }
   /** Writes a new file with the image or the kept records and puts it in the place of the old one. */
   #replaceFile(written) {
+    this.#owner.assert();
     this.#kept = this.#kept.slice(-this.#keep);
     const image = this.#kept.length === 0 ? void 0 : this.#image();
     const first = image === void 0 ? this.#kept : [image];
@@ -1635,7 +1668,7 @@ var MODULES = new URL("./", import.meta.url);
 function assertPrivate(folder) {
   if (!existsSync3(folder))
     throw new Refusal(`there is no folder ${folder}; make the component with --create`);
-  const { mode, uid } = statSync2(folder);
+  const { mode, uid } = statSync3(folder);
   if ((mode & 63) !== 0) throw new Refusal(`${folder} is open to others; run: chmod 700 ${folder}`);
   if (process.getuid !== void 0 && uid !== process.getuid())
     throw new Refusal(`${folder} belongs to another user`);

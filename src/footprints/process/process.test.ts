@@ -236,6 +236,27 @@ test('one process per folder', async () => {
   await killAndWait(connection);
 });
 
+test('two processes on one folder whose lock was removed: the older one ends, no value is given twice', async () => {
+  const folder = await newFolder();
+  const older = await openTrustedProcess({ folder, lingerMs });
+  assert.equal((await certify(older, digestOf(1))).value, 1);
+  rmSync(join(folder, 'socket'));
+  rmSync(join(folder, 'process.lock'), { force: true });
+  let newer: ProcessConnection;
+  try {
+    newer = await openTrustedProcess({ folder, lingerMs });
+  } catch (error) {
+    // Outside of a sandbox the second lock, which is no file, holds.
+    assert.match((error as Error).message, /another process serves/);
+    await killAndWait(older);
+    return;
+  }
+  await assert.rejects(certify(older, digestOf(2)));
+  assert.equal((await certify(newer, digestOf(3))).value, 2);
+  assert.match(readFileSync(join(folder, 'log'), 'utf8'), /another process has taken .* folder over/);
+  newer.close();
+});
+
 test('an old copy of the folder put back shows its lower counter', async () => {
   const folder = await newFolder();
   let connection = await openTrustedProcess({ folder, lingerMs });

@@ -212,3 +212,36 @@ test('a program with an image: a new file begins with it, and what came later fo
     );
   });
 });
+
+test('of two processes on one folder, the lock having been removed, the older one releases nothing more', () => {
+  inFolder((folder) => {
+    const older = write(folder, [[1], [2]]);
+    const newer = open(folder);
+    assert.deepEqual(values(newer), [1, 2]);
+    older.append(payload(3));
+    assert.throws(() => older.flush(), /another process has taken this trusted component's folder over/);
+    newer.append(payload(3));
+    newer.flush();
+    assert.throws(() => older.renew(), StateDamage);
+    assert.deepEqual(values(open(folder)), [1, 2, 3]);
+  });
+});
+
+test('whatever one process released, the one that takes its folder over has read', () => {
+  inFolder((folder) => {
+    const released: number[] = [];
+    let older = open(folder);
+    for (let value = 1; value <= 20; value += 1) {
+      const newer = StateLog.open(folder, 'fsync', KEEP);
+      assert.deepEqual(values(newer).slice(-KEEP), released.slice(-KEEP));
+      // Between reading and its own file: whoever writes now is too late.
+      older.append(payload(1000 + value));
+      assert.throws(() => older.flush(), StateDamage);
+      newer.begin();
+      newer.append(payload(value));
+      newer.flush();
+      released.push(value);
+      older = newer;
+    }
+  });
+});

@@ -4,9 +4,23 @@
  * file is filled with zeros beforehand, so a sync writes data only. It is always replaced as a whole (write aside,
  * sync, rename, sync the folder): at a start, when it is full, and when the key is renewed. A new file begins with the
  * program's image of itself, or with the last records where these are enough.
+ *
+ * The lock of the folder keeps a second process off, unless somebody removes its file under the first one. Therefore a
+ * process also lays down a file of its own, `owner`, before it reads the state, and looks whether that one is still
+ * there after each write, before anything leaves: of two processes on one folder the older one ends.
  */
 import { hash, randomBytes } from 'node:crypto';
-import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -164,6 +178,29 @@ function readRecords(file: Buffer): Buffer[] {
   return payloads;
 }
 
+/** The mark of the newest process on a folder, held open so that no other file gets its number. */
+class Ownership {
+  readonly #path: string;
+  readonly #number: bigint;
+
+  /** Takes the folder over from whoever had it. */
+  constructor(folder: string) {
+    this.#path = join(folder, 'owner');
+    const file = openSync(`${this.#path}.new`, 'w', 0o600);
+    this.#number = fstatSync(file, { bigint: true }).ino;
+    renameSync(`${this.#path}.new`, this.#path);
+  }
+
+  /** Throws StateDamage once another process has taken the folder over, or the folder is another one. */
+  assert(): void {
+    if (statSync(this.#path, { bigint: true, throwIfNoEntry: false })?.ino === this.#number) return;
+    throw new StateDamage(
+      "another process has taken this trusted component's folder over, or the folder was put back from a copy; " +
+        'the older process ends here, so that no value is given twice; never remove the lock of a component that runs',
+    );
+  }
+}
+
 /** Everything that the records so far amount to, as one record; undefined where the last records are enough. */
 export type ProgramImage = () => Uint8Array | undefined;
 
@@ -172,6 +209,7 @@ export class StateLog {
   readonly #folder: string;
   readonly #durability: Durability;
   readonly #keep: number;
+  readonly #owner: Ownership;
   #key: StateKey;
   /** Before `begin` all records of the file, later the last `keep`. */
   #kept: Uint8Array[];
@@ -188,19 +226,21 @@ export class StateLog {
     folder: string,
     durability: Durability,
     keep: number,
+    owner: Ownership,
     key: StateKey,
     kept: Uint8Array[],
   ) {
     this.#folder = folder;
     this.#durability = durability;
     this.#keep = keep;
+    this.#owner = owner;
     this.#key = key;
     this.#kept = kept;
   }
 
   /** Writes the state of a new component; nothing was ever certified under its key. */
   static create(folder: string): void {
-    const log = new StateLog(folder, 'fsync', 1, freshKey(), []);
+    const log = new StateLog(folder, 'fsync', 1, new Ownership(folder), freshKey(), []);
     log.#replaceFile('fsync');
     closeSync(log.#file);
   }
@@ -210,6 +250,8 @@ export class StateLog {
    * without sync and not closed in order), the key is renewed first. `begin` must come before the first `append`.
    */
   static open(folder: string, durability: Durability, keep: number): StateLog {
+    // First: what a process of before writes from now on, it does not release.
+    const owner = new Ownership(folder);
     const file = readFileSync(join(folder, 'state'));
     const header = decodeHeader(file);
     if (header === undefined)
@@ -222,7 +264,7 @@ export class StateLog {
     const lostWithSystem =
       header.written === 'os' && (bootId.every((byte) => byte === 0) || !bootId.equals(header.bootId));
     const mayLack = header.written === 'memory' || lostWithSystem;
-    const log = new StateLog(folder, durability, keep, header, records);
+    const log = new StateLog(folder, durability, keep, owner, header, records);
     if (mayLack) log.renew();
     return log;
   }
@@ -262,11 +304,13 @@ export class StateLog {
     const group = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
     if (this.#at + group.length > this.#end) {
       this.#replaceFile(this.#durability);
-      return;
+    } else {
+      writeAll(this.#file, group, this.#at);
+      this.#at += group.length;
+      if (this.#durability === 'fsync') fdatasyncSync(this.#file);
     }
-    writeAll(this.#file, group, this.#at);
-    this.#at += group.length;
-    if (this.#durability === 'fsync') fdatasyncSync(this.#file);
+    // Last: had another one read the state before this was written, its mark would be there already.
+    this.#owner.assert();
   }
 
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
@@ -301,6 +345,7 @@ export class StateLog {
 
   /** Writes a new file with the image or the kept records and puts it in the place of the old one. */
   #replaceFile(written: Durability): void {
+    this.#owner.assert();
     this.#kept = this.#kept.slice(-this.#keep);
     const image = this.#kept.length === 0 ? undefined : this.#image();
     const first = image === undefined ? this.#kept : [image];
