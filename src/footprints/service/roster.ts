@@ -124,7 +124,10 @@ export class Roster {
   admit(key: string): void {
     if (!/^[0-9a-f]{64}$/.test(key)) throw new ServiceError(`"${key}" is not a key of 64 hexadecimal digits`);
     if (this.isAdmitted(key)) return;
-    appendFileSync(join(this.#folder, FILES.clients), `${key}\n`, { mode: 0o600, flush: true });
+    const file = join(this.#folder, FILES.clients);
+    // The last line that a person wrote may have no end: the key must not become a part of it.
+    const isOpen = existsSync(file) && !/(^|\n)$/.test(readFileSync(file, 'utf8'));
+    appendFileSync(file, `${isOpen ? '\n' : ''}${key}\n`, { mode: 0o600, flush: true });
   }
 
   // ---- tokens -----------------------------------------------------------------------------------------------------

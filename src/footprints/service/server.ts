@@ -47,6 +47,9 @@ export const DEFAULT_SERVICE_LIMITS: ServiceLimits = {
   stallMs: 10_000,
 };
 
+/** How often it is looked whether clients that are connected are still on the list. */
+const ADMISSION_CHECK_MS = 1_000;
+
 /** What a service is made of. */
 export interface ServiceOptions {
   readonly roster: Roster;
@@ -85,6 +88,7 @@ export class TrustedService {
   readonly #clients = new Map<string, Client>();
   #enrolling = 0;
   #server: tls.Server | undefined;
+  #admissions: NodeJS.Timeout | undefined;
   #closing = false;
 
   /** Makes the service's key if its folder has none. Throws ServiceError. */
@@ -122,6 +126,8 @@ export class TrustedService {
       secureOptions: cryptoConstants.SSL_OP_NO_TICKET,
     });
     this.#server = server;
+    this.#admissions = setInterval(() => this.#dismiss(), ADMISSION_CHECK_MS);
+    this.#admissions.unref();
     server.on('connection', (socket: Socket) => {
       socket.on('error', () => socket.destroy());
       if (this.#closing || !this.#gate.admit(socket)) socket.destroy();
@@ -153,6 +159,7 @@ export class TrustedService {
   /** Ends every session; components that outlive their callers live on. */
   async release(): Promise<void> {
     this.#closing = true;
+    clearInterval(this.#admissions);
     const closed = new Promise<void>((resolve) => {
       if (this.#server === undefined) resolve();
       else this.#server.close(() => resolve());
@@ -161,6 +168,24 @@ export class TrustedService {
     this.#gate.clear();
     await closed;
     await Promise.all([...this.#clients.values()].map(({ turn }) => turn));
+  }
+
+  /** Ends the sessions of clients that were taken off the list. */
+  #dismiss(): void {
+    for (const [key, { session }] of this.#clients) {
+      if (session === undefined || this.#isAdmitted(key)) continue;
+      this.#log(`client ${key.slice(0, 16)} is not on the list any more: its connection is ended`);
+      session.close();
+    }
+  }
+
+  /** A list that cannot be read just now ends nobody's session. */
+  #isAdmitted(key: string): boolean {
+    try {
+      return this.#roster.isAdmitted(key);
+    } catch {
+      return true;
+    }
   }
 
   // ---- greeting ---------------------------------------------------------------------------------------------------

@@ -225,13 +225,26 @@ describe('trusted service', () => {
     const identity = await ask(connection, { op: 'identify' });
     assert.ok(identity.op === 'identify' && identity.identity.tcId === registration.tcId);
     assert.equal(await certify(connection, 1), 1);
-    connection.close();
-    // Taken off the list, the same client is refused; its component is kept.
+    // Taken off the list, the same client is refused, at once and from then on; its component is kept.
+    const lost = new Promise((done) => connection.onClose(done));
     writeFileSync(join(running.folder, 'clients'), '');
+    await lost;
     await assert.rejects(
       serviceFootprint.open({ folder, program: 'usig', argument: '' }),
       /not admitted any more/,
     );
+    await endService(running);
+  });
+
+  test('a list whose last line has no end keeps its client when another one enrols', async () => {
+    const running = await startService();
+    const list = join(running.folder, 'clients');
+    const first = await enrol(running);
+    writeFileSync(list, readFileSync(list, 'utf8').trim());
+    const second = await enrol(running);
+    writeFileSync(list, `${readFileSync(list, 'utf8')}# the last remark`);
+    const third = await enrol(running);
+    for (const { open } of [first, second, third]) (await open()).close();
     await endService(running);
   });
 
