@@ -30,7 +30,7 @@ const EXTEND_ATTRIBUTES = 0x62040444;
 function modelTpm(attributes = KEY_ATTRIBUTES): {
   readonly keyArea: Uint8Array;
   readonly attestNv: (data: Uint8Array, area: Uint8Array, bytes: Uint8Array) => SignedAttest;
-  readonly attestPcrs: (data: Uint8Array, pcrDigest: Digest) => SignedAttest;
+  readonly attestPcrs: (data: Uint8Array, pcrDigest: Digest, mask?: number) => SignedAttest;
   readonly signed: (attest: Uint8Array) => SignedAttest;
 } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -66,8 +66,9 @@ function modelTpm(attributes = KEY_ATTRIBUTES): {
       const writer = head(0x8014, data).u16(34).raw(nvNameOf(hash, area)).u16(0);
       return signed(writer.u16(bytes.length).raw(bytes).finish());
     },
-    attestPcrs: (data, pcrDigest) => {
-      const writer = head(0x8018, data).u32(1).u16(0xb).u8(3).raw(Uint8Array.of(0xff, 3, 0));
+    attestPcrs: (data, pcrDigest, mask = 0x3ff) => {
+      const bits = Uint8Array.of(mask & 255, (mask >> 8) & 255, mask >> 16);
+      const writer = head(0x8018, data).u32(1).u16(0xb).u8(3).raw(bits);
       return signed(writer.u16(32).digest(pcrDigest).finish());
     },
   };
@@ -212,6 +213,15 @@ test('the wrong PCRs, and a policy that names none', () => {
   assert.deepEqual(failed(endorsementOf({ quote })), ['tpm platform']);
   const footprint = { name: 'tpm', carriers: [], possessionOnly: false };
   assert.deepEqual(failed(endorsementOf({ quote }), contextOf({ footprint })), []);
+});
+
+test('the right values in PCRs that a running system can extend or reset are no boot', () => {
+  const data = tpmQualifyingData(hash, bind, born, run);
+  const { pcrDigest } = decodeTpmAttest(endorsementOf().quote.attest)!.content as { readonly pcrDigest: Digest };
+  assert.deepEqual(failed(endorsementOf({ quote: tpm.attestPcrs(data, pcrDigest) })), []);
+  // 8 and 9 replayed into 11 and 12, or into 16 and 23 after a reset; more than asked for; none.
+  for (const mask of [0x18ff, 0x8100ff, 0x7ff, 0])
+    assert.deepEqual(failed(endorsementOf({ quote: tpm.attestPcrs(data, pcrDigest, mask) })), ['tpm platform']);
 });
 
 test('an index that could be set back is no counter', () => {

@@ -32,6 +32,8 @@ export const ENDORSE_CODE = 0xe0;
 const AREA_BYTES_MAX = 256;
 const ATTEST_BYTES_MAX = 1024;
 const SIGNATURE_BYTES = 64;
+/** PCRs 0 to 9: what firmware and boot loader measured before there was a system that could extend or reset others. */
+const BOOT_PCRS = 0x3ff;
 
 /** What a TPM signed: TPMS_ATTEST, and ECDSA P-256 over it (r and s, 32 bytes each). */
 export interface SignedAttest {
@@ -223,15 +225,17 @@ function platformChecks(endorsement: TpmEndorsement, context: FormatContext): Ch
   const { checks, attest } = attestOf('tpm quote', endorsement.quote, endorsement, context);
   const content = attest?.content;
   const isQuote = content?.kind === 'quote';
+  // A digest of others may be the same: whoever runs the machine can extend PCRs 10 to 23 by what the right boot measured.
+  const isOfBoot = isQuote && content.pcrs === BOOT_PCRS;
   const carriers = context.footprint?.carriers ?? [];
   const found = isQuote ? content.pcrDigest : 'no quote';
   return [
     ...checks,
     checkOf(
       'tpm platform',
-      isQuote && (carriers.length === 0 || carriers.includes(content.pcrDigest)),
+      isOfBoot && (carriers.length === 0 || carriers.includes(content.pcrDigest)),
       isQuote ? `${found} over PCRs by mask 0x${content.pcrs.toString(16)}` : found,
-      carriers.length === 0 ? 'a quote of the PCRs (the policy names no values)' : carriers.join(' or '),
+      `${carriers.length === 0 ? 'any values (the policy names none)' : carriers.join(' or ')}, over PCRs 0 to 9`,
       'The machine did not boot what the policy allows. Boot the released image, or add the digest of its PCRs to ' +
         '"carriers" of the footprint tpm if you meant the change.',
     ),
