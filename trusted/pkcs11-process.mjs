@@ -312,11 +312,11 @@ import {
   fsyncSync as fsyncSync3,
   mkdirSync,
   openSync as openSync3,
-  readFileSync as readFileSync3,
+  readFileSync as readFileSync4,
   renameSync as renameSync2,
-  rmSync,
+  rmSync as rmSync2,
   statSync as statSync2,
-  writeFileSync as writeFileSync2
+  writeFileSync as writeFileSync3
 } from "node:fs";
 import { parseArgs } from "node:util";
 
@@ -619,6 +619,408 @@ function moduleOfFolder(modules) {
   return loadModule(modules, String(expected.program), String(expected.measurement));
 }
 
+// src/footprints/process/seal.ts
+import { spawnSync } from "node:child_process";
+import { readFileSync as readFileSync2, rmSync, writeFileSync as writeFileSync2 } from "node:fs";
+
+// src/footprints/process/seccomp.ts
+var AUDIT_ARCH_X86_64 = 3221225534;
+var X32_BIT = 1073741824;
+var RETURN = { allow: 2147418112, refuse: 327681, unknown: 327718, kill: 2147483648 };
+var LOAD = 32;
+var JUMP_EQUAL = 21;
+var JUMP_NOT_BELOW = 53;
+var AND = 84;
+var RET = 6;
+var NUMBER_AT = 0;
+var ARCH_AT = 4;
+var ARGUMENTS_AT = 16;
+var Assembler = class {
+  #bytes = [];
+  emit(code, value, whenTrue = 0, whenFalse = 0) {
+    const word = [value & 255, value >>> 8 & 255, value >>> 16 & 255, value >>> 24];
+    this.#bytes.push(code & 255, code >>> 8, whenTrue, whenFalse, ...word);
+    return this;
+  }
+  /** The call is `call`: what `then` emits follows; else it is skipped. `then` ends with a return. */
+  onCall(call, then) {
+    this.emit(JUMP_EQUAL, call, 0, then.length);
+    this.#bytes.push(...then.#bytes);
+    return this;
+  }
+  /** In instructions. */
+  get length() {
+    return this.#bytes.length / 8;
+  }
+  finish() {
+    return Uint8Array.from(this.#bytes);
+  }
+};
+function conditional({ argument, equals = [], bits }) {
+  const code = new Assembler().emit(LOAD, ARGUMENTS_AT + 8 * argument);
+  for (const value of equals) code.emit(JUMP_EQUAL, value, 0, 1).emit(RET, RETURN.allow);
+  if (bits !== void 0) code.emit(AND, bits).emit(JUMP_EQUAL, bits, 0, 1).emit(RET, RETURN.allow);
+  return code.emit(RET, RETURN.refuse);
+}
+function assembleFilter({ allowed, refused }) {
+  const code = new Assembler().emit(LOAD, ARCH_AT).emit(JUMP_EQUAL, AUDIT_ARCH_X86_64, 1, 0).emit(RET, RETURN.kill).emit(LOAD, NUMBER_AT).emit(JUMP_NOT_BELOW, X32_BIT, 0, 1).emit(RET, RETURN.kill);
+  for (const { call, when } of allowed)
+    code.onCall(call, when === void 0 ? new Assembler().emit(RET, RETURN.allow) : conditional(when));
+  for (const call of refused) code.onCall(call, new Assembler().emit(RET, RETURN.refuse));
+  return code.emit(RET, RETURN.unknown).finish();
+}
+
+// src/footprints/process/system-calls.ts
+var CALLS = {
+  read: 0,
+  write: 1,
+  open: 2,
+  close: 3,
+  stat: 4,
+  fstat: 5,
+  lstat: 6,
+  poll: 7,
+  lseek: 8,
+  mmap: 9,
+  mprotect: 10,
+  munmap: 11,
+  brk: 12,
+  rt_sigaction: 13,
+  rt_sigprocmask: 14,
+  rt_sigreturn: 15,
+  pread64: 17,
+  pwrite64: 18,
+  readv: 19,
+  writev: 20,
+  access: 21,
+  sched_yield: 24,
+  mremap: 25,
+  mincore: 27,
+  madvise: 28,
+  dup: 32,
+  nanosleep: 35,
+  getpid: 39,
+  accept: 43,
+  shutdown: 48,
+  getsockname: 51,
+  getpeername: 52,
+  setsockopt: 54,
+  getsockopt: 55,
+  exit: 60,
+  uname: 63,
+  fcntl: 72,
+  fsync: 74,
+  fdatasync: 75,
+  truncate: 76,
+  ftruncate: 77,
+  getdents: 78,
+  getcwd: 79,
+  chdir: 80,
+  rename: 82,
+  mkdir: 83,
+  unlink: 87,
+  readlink: 89,
+  chmod: 90,
+  fchmod: 91,
+  umask: 95,
+  gettimeofday: 96,
+  getrlimit: 97,
+  getrusage: 98,
+  sysinfo: 99,
+  getuid: 102,
+  getgid: 104,
+  geteuid: 107,
+  getegid: 108,
+  sigaltstack: 131,
+  sched_getparam: 143,
+  sched_getscheduler: 145,
+  gettid: 186,
+  futex: 202,
+  time: 201,
+  sched_getaffinity: 204,
+  getdents64: 217,
+  set_tid_address: 218,
+  restart_syscall: 219,
+  clock_gettime: 228,
+  clock_getres: 229,
+  clock_nanosleep: 230,
+  exit_group: 231,
+  epoll_wait: 232,
+  epoll_ctl: 233,
+  tgkill: 234,
+  openat: 257,
+  newfstatat: 262,
+  unlinkat: 263,
+  renameat: 264,
+  fchmodat: 268,
+  faccessat: 269,
+  ppoll: 271,
+  set_robust_list: 273,
+  epoll_pwait: 281,
+  fallocate: 285,
+  accept4: 288,
+  eventfd2: 290,
+  epoll_create1: 291,
+  dup3: 292,
+  pipe2: 293,
+  getcpu: 309,
+  renameat2: 316,
+  getrandom: 318,
+  membarrier: 324,
+  pkey_mprotect: 329,
+  pkey_alloc: 330,
+  pkey_free: 331,
+  statx: 332,
+  rseq: 334,
+  epoll_pwait2: 441,
+  faccessat2: 439
+};
+var IOCTL = 16;
+var CLONE = 56;
+var PRCTL = 157;
+var PRLIMIT = 302;
+var CLONE_THREAD = 65536;
+var IOCTLS = [21537, 21585, 21584, 21505];
+var PRCTLS = [15, 16, 1398164801];
+var STEADY = [
+  ...Object.values(CALLS).map((call) => ({ call })),
+  { call: IOCTL, when: { argument: 1, equals: IOCTLS } },
+  // Threads, but no other processes.
+  { call: CLONE, when: { argument: 0, bits: CLONE_THREAD } }
+];
+var REFUSED = {
+  kill: 62,
+  fork: 57,
+  vfork: 58,
+  execveat: 322,
+  socketpair: 53,
+  sendto: 44,
+  sendmsg: 46,
+  recvmsg: 47,
+  ptrace: 101,
+  setuid: 105,
+  setgid: 106,
+  personality: 135,
+  pivot_root: 155,
+  chroot: 161,
+  mount: 165,
+  umount2: 166,
+  init_module: 175,
+  add_key: 248,
+  request_key: 249,
+  keyctl: 250,
+  unshare: 272,
+  perf_event_open: 298,
+  name_to_handle_at: 303,
+  open_by_handle_at: 304,
+  setns: 308,
+  process_vm_readv: 310,
+  process_vm_writev: 311,
+  finit_module: 313,
+  bpf: 321,
+  userfaultfd: 323,
+  io_uring_setup: 425,
+  io_uring_enter: 426,
+  io_uring_register: 427,
+  pidfd_open: 434,
+  pidfd_getfd: 438
+};
+var EXECVE = 59;
+var SOCKET = 41;
+var CONNECT = 42;
+var BIND = 49;
+var LISTEN = 50;
+var MLOCKALL = 151;
+var SECCOMP = 317;
+var AF_UNIX = 1;
+var UNIX_SOCKET = { call: SOCKET, when: { argument: 0, equals: [AF_UNIX] } };
+function steadyFilter({ connects = false } = {}) {
+  return assembleFilter({
+    allowed: [
+      ...STEADY,
+      { call: PRCTL, when: { argument: 0, equals: PRCTLS } },
+      ...connects ? [UNIX_SOCKET, { call: CONNECT }] : []
+    ],
+    refused: [
+      ...Object.values(REFUSED),
+      ...connects ? [] : [SOCKET, CONNECT],
+      ...[EXECVE, BIND, LISTEN, PRLIMIT, MLOCKALL, SECCOMP]
+    ]
+  });
+}
+var SEAL_CALLS = { prctl: PRCTL, prlimit64: PRLIMIT, mlockall: MLOCKALL, seccomp: SECCOMP };
+
+// src/footprints/process/seal-library.ts
+var HEADER_BYTES = 64;
+var SEGMENT_BYTES = 56;
+var SEGMENTS = 4;
+var CODE_AT = HEADER_BYTES + SEGMENTS * SEGMENT_BYTES;
+var DATA_AT = 4096;
+var ENTRY_BYTES = 56;
+var DYNAMIC_ENTRIES = 11;
+var RELOCATION_BYTES = 24;
+var INSTRUCTION_BYTES = 8;
+var R_X86_64_RELATIVE = 8;
+function machineCode(tableAt) {
+  const distance = tableAt - (CODE_AT + 8);
+  const address = [distance & 255, distance >>> 8 & 255, distance >>> 16 & 255, distance >>> 24];
+  return Uint8Array.of(
+    ...[83],
+    ...[72, 141, 29, ...address],
+    ...[72, 139, 3],
+    ...[72, 133, 192],
+    ...[120, 49],
+    ...[72, 139, 123, 8],
+    ...[72, 139, 115, 16],
+    ...[72, 139, 83, 24],
+    ...[76, 139, 83, 32],
+    ...[76, 139, 67, 40],
+    ...[15, 5],
+    ...[72, 133, 192],
+    ...[116, 16],
+    ...[131, 123, 48, 0],
+    ...[116, 10],
+    ...[139, 123, 48],
+    ...[184, 231, 0, 0, 0],
+    ...[15, 5],
+    ...[72, 131, 195, ENTRY_BYTES],
+    ...[235, 199],
+    ...[91, 195]
+    // done: pop rbx; ret
+  );
+}
+var Section = class {
+  #parts = [];
+  at;
+  constructor(at) {
+    this.at = at;
+  }
+  /** Adds bytes and tells where they are; the next ones begin at a multiple of eight. */
+  add(bytes) {
+    const at = this.at;
+    const padded = new Uint8Array(bytes.length + 7 & ~7);
+    padded.set(bytes);
+    this.#parts.push(padded);
+    this.at += padded.length;
+    return at;
+  }
+  finish() {
+    return Buffer.concat(this.#parts);
+  }
+};
+function words(...values) {
+  const bytes = Buffer.alloc(values.length * 8);
+  values.forEach((value, index) => bytes.writeBigInt64LE(BigInt(value), index * 8));
+  return bytes;
+}
+function segment(kind, flags, at, length, align) {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(kind, 0);
+  head.writeUInt32LE(flags, 4);
+  return Buffer.concat([head, words(at, at, at, length, length, align)]);
+}
+function fileHeader() {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.set([127, 69, 76, 70, 2, 1, 1]);
+  header.writeUInt16LE(3, 16);
+  header.writeUInt16LE(62, 18);
+  header.writeUInt32LE(1, 20);
+  header.writeBigUInt64LE(BigInt(HEADER_BYTES), 32);
+  header.writeUInt16LE(HEADER_BYTES, 52);
+  header.writeUInt16LE(SEGMENT_BYTES, 54);
+  header.writeUInt16LE(SEGMENTS, 56);
+  header.writeUInt16LE(64, 58);
+  return header;
+}
+function callingLibrary(calls) {
+  const dynamicBytes = DYNAMIC_ENTRIES * 16;
+  const tableAt = DATA_AT + dynamicBytes;
+  const rest = new Section(tableAt + calls.length * ENTRY_BYTES + 8);
+  const relocations = [];
+  const pointer = (from, to) => {
+    relocations.push(words(from, R_X86_64_RELATIVE, to));
+    return to;
+  };
+  const table = calls.map(({ call, arguments: given, exitCode }, index) => {
+    const entryAt = tableAt + index * ENTRY_BYTES;
+    const slots = [0, 1, 2, 3, 4].map((slot) => {
+      const argument = given[slot] ?? 0;
+      if (typeof argument === "number") return argument;
+      if (argument instanceof Uint8Array) return pointer(entryAt + 8 + 8 * slot, rest.add(argument));
+      const filterAt = rest.add(argument.filter);
+      const headAt = rest.add(words(argument.filter.length / INSTRUCTION_BYTES, filterAt));
+      pointer(headAt + 8, filterAt);
+      return pointer(entryAt + 8 + 8 * slot, headAt);
+    });
+    return words(call, ...slots, exitCode);
+  });
+  const initAt = rest.add(words(CODE_AT));
+  pointer(initAt, CODE_AT);
+  const stringsAt = rest.add(new Uint8Array(1));
+  const symbolsAt = rest.add(new Uint8Array(24));
+  const hashAt = rest.add(Uint8Array.of(1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+  const relocationsAt = rest.add(Buffer.concat(relocations));
+  const dynamic = words(
+    ...[4, hashAt, 5, stringsAt, 6, symbolsAt, 10, 1, 11, 24],
+    ...[7, relocationsAt, 8, relocations.length * RELOCATION_BYTES, 9, RELOCATION_BYTES],
+    ...[25, initAt, 27, 8, 0, 0]
+  );
+  const data = Buffer.concat([dynamic, ...table, words(-1), rest.finish()]);
+  const code = machineCode(tableAt);
+  const head = Buffer.concat([
+    fileHeader(),
+    segment(1, 5, 0, CODE_AT + code.length, 4096),
+    segment(1, 6, DATA_AT, data.length, 4096),
+    segment(2, 6, DATA_AT, dynamicBytes, 8),
+    segment(1685382481, 6, 0, 0, 16),
+    code
+  ]);
+  return Buffer.concat([head, Buffer.alloc(DATA_AT - head.length), data]);
+}
+var PR_SET_DUMPABLE = 4;
+var PR_SET_NO_NEW_PRIVS = 38;
+var RLIMIT_CORE = 4;
+var RLIMIT_NOFILE = 7;
+var OPEN_FILES_MAX = 128;
+var MCL_ALL_ON_FAULT = 7;
+var SECCOMP_SET_MODE_FILTER = 1;
+var SECCOMP_FILTER_FLAG_TSYNC = 1;
+function sealLibrary(needs = {}) {
+  const { prctl, prlimit64, mlockall, seccomp } = SEAL_CALLS;
+  return callingLibrary([
+    { call: prctl, arguments: [PR_SET_NO_NEW_PRIVS, 1], exitCode: 71 },
+    { call: prctl, arguments: [PR_SET_DUMPABLE, 0], exitCode: 72 },
+    { call: prlimit64, arguments: [0, RLIMIT_CORE, words(0, 0)], exitCode: 73 },
+    { call: prlimit64, arguments: [0, RLIMIT_NOFILE, words(OPEN_FILES_MAX, OPEN_FILES_MAX)], exitCode: 0 },
+    { call: mlockall, arguments: [MCL_ALL_ON_FAULT], exitCode: 0 },
+    {
+      call: seccomp,
+      arguments: [SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, { filter: steadyFilter(needs) }],
+      exitCode: 74
+    }
+  ]);
+}
+
+// src/footprints/process/seal.ts
+var LIBRARY = "/moiety/private/seal.node";
+function outerPid(hardening) {
+  if (hardening === "none") return process.pid;
+  const pid = Number.parseInt(readFileSync2(0, "latin1"), 10);
+  if (!Number.isSafeInteger(pid) || pid <= 1) throw new Error("it was not told its process id");
+  return pid;
+}
+function sealProcess(needs = {}) {
+  writeFileSync2(LIBRARY, sealLibrary(needs), { mode: 448 });
+  try {
+    process.dlopen({ exports: {} }, LIBRARY);
+  } catch {
+  }
+  rmSync(LIBRARY);
+  const { error } = spawnSync(process.execPath, [], { stdio: "ignore" });
+  if (error?.code !== "EPERM")
+    throw new Error("the trusted process could not be sealed");
+}
+
 // src/footprints/process/server.ts
 import { timingSafeEqual } from "node:crypto";
 import { createServer } from "node:net";
@@ -781,7 +1183,7 @@ import {
   fstatSync,
   fsyncSync as fsyncSync2,
   openSync as openSync2,
-  readFileSync as readFileSync2,
+  readFileSync as readFileSync3,
   renameSync,
   statSync,
   writeSync
@@ -792,7 +1194,7 @@ var StateDamage = class extends Error {
   name = "StateDamage";
 };
 var FILE_BYTES = 4 * 1024 * 1024;
-var HEADER_BYTES = 128;
+var HEADER_BYTES2 = 128;
 var HEADER_MAGIC = Buffer.from("MTCSTAT1");
 var RECORD_MAGIC = 1413698097;
 var RECORD_OVERHEAD = 56;
@@ -805,7 +1207,7 @@ function freshKey() {
 }
 function currentBootId() {
   try {
-    return checkOf(readFileSync2("/proc/sys/kernel/random/boot_id"));
+    return checkOf(readFileSync3("/proc/sys/kernel/random/boot_id"));
   } catch {
     return Buffer.alloc(16);
   }
@@ -815,19 +1217,19 @@ function writeAll(file, bytes, at) {
   while (done < bytes.length) done += writeSync(file, bytes, done, bytes.length - done, at + done);
 }
 function encodeHeader(header) {
-  const bytes = Buffer.alloc(HEADER_BYTES);
+  const bytes = Buffer.alloc(HEADER_BYTES2);
   HEADER_MAGIC.copy(bytes, 0);
   bytes.set(header.tcEpoch, 8);
   bytes.set(header.seed, 16);
   bytes.writeUInt8(DURABILITIES.indexOf(header.written), 48);
   bytes.set(header.bootId, 49);
-  checkOf(bytes.subarray(0, HEADER_BYTES - CHECK_BYTES)).copy(bytes, HEADER_BYTES - CHECK_BYTES);
+  checkOf(bytes.subarray(0, HEADER_BYTES2 - CHECK_BYTES)).copy(bytes, HEADER_BYTES2 - CHECK_BYTES);
   return bytes;
 }
 function decodeHeader(file) {
-  if (file.length < HEADER_BYTES || !file.subarray(0, 8).equals(HEADER_MAGIC)) return void 0;
-  const check = file.subarray(HEADER_BYTES - CHECK_BYTES, HEADER_BYTES);
-  if (!checkOf(file.subarray(0, HEADER_BYTES - CHECK_BYTES)).equals(check)) return void 0;
+  if (file.length < HEADER_BYTES2 || !file.subarray(0, 8).equals(HEADER_MAGIC)) return void 0;
+  const check = file.subarray(HEADER_BYTES2 - CHECK_BYTES, HEADER_BYTES2);
+  if (!checkOf(file.subarray(0, HEADER_BYTES2 - CHECK_BYTES)).equals(check)) return void 0;
   const written = DURABILITIES[file.readUInt8(48)];
   if (written === void 0) return void 0;
   return {
@@ -870,9 +1272,9 @@ function readRecord(file, at) {
 }
 function readRecords(file) {
   const payloads = [];
-  let at = HEADER_BYTES;
+  let at = HEADER_BYTES2;
   let index = 0;
-  let link = file.subarray(HEADER_BYTES - CHECK_BYTES, HEADER_BYTES);
+  let link = file.subarray(HEADER_BYTES2 - CHECK_BYTES, HEADER_BYTES2);
   for (; ; ) {
     const record = readRecord(file, at);
     if (record === void 0 || record.index !== index || !record.link.equals(link)) break;
@@ -943,7 +1345,7 @@ var StateLog = class _StateLog {
    */
   static open(folder, durability, keep) {
     const owner = new Ownership(folder);
-    const file = readFileSync2(join(folder, "state"));
+    const file = readFileSync3(join(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
       throw new StateDamage(
@@ -1001,7 +1403,7 @@ var StateLog = class _StateLog {
     this.#key = freshKey();
     this.#kept = [];
     this.#replaceFile(this.#durability);
-    writeAll(oldFile, Buffer.alloc(HEADER_BYTES), 0);
+    writeAll(oldFile, Buffer.alloc(HEADER_BYTES2), 0);
     fsyncSync2(oldFile);
     closeSync2(oldFile);
     return this.#key;
@@ -1027,7 +1429,7 @@ var StateLog = class _StateLog {
     const first = image === void 0 ? this.#kept : [image];
     const header = encodeHeader({ ...this.#key, written, bootId: currentBootId() });
     this.#index = 0;
-    this.#link = header.subarray(HEADER_BYTES - CHECK_BYTES);
+    this.#link = header.subarray(HEADER_BYTES2 - CHECK_BYTES);
     const content = Buffer.concat([
       header,
       ...first.map((payload) => this.#nextRecord(payload, this.#index))
@@ -1063,7 +1465,7 @@ function say(text) {
 }
 function writeWhole(name, content) {
   const file = openSync3(`${name}.new`, "w", 384);
-  writeFileSync2(file, content);
+  writeFileSync3(file, content);
   fsyncSync3(file);
   closeSync3(file);
   renameSync2(`${name}.new`, name);
@@ -1095,22 +1497,24 @@ async function create(carrier, folder, name, argument) {
   process.stdout.write(`${bytesToHex(identity)}
 `);
 }
-async function serve(carrier, folder, durability, lingerMs) {
+async function serve(carrier, options) {
+  const { folder, durability, lingerMs, hardening, connects } = options;
+  const pid = outerPid(hardening);
   enter(folder);
-  const token = readFileSync3(FOLDER_FILES.access);
+  const token = readFileSync4(FOLDER_FILES.access);
   if (token.length !== TOKEN_BYTES) throw new CarrierRefusal("the access token is damaged");
   if (!await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS))
     throw new CarrierRefusal("another process serves this trusted component already");
   const found = moduleOfFolder(MODULES);
   const component = await carrier.open(found);
-  rmSync(FOLDER_FILES.socket, { force: true });
+  rmSync2(FOLDER_FILES.socket, { force: true });
   let ends = false;
   const stop = (reason) => {
     if (ends) return;
     ends = true;
-    rmSync(FOLDER_FILES.socket, { force: true });
+    rmSync2(FOLDER_FILES.socket, { force: true });
     component.close();
-    rmSync(FOLDER_FILES.pid, { force: true });
+    rmSync2(FOLDER_FILES.pid, { force: true });
     say(`stopped: ${reason}`);
     process.exit(0);
   };
@@ -1124,7 +1528,7 @@ async function serve(carrier, folder, durability, lingerMs) {
     program: { handle: (request) => ends ? ENDING : program.handle(request) },
     ...answerLater === void 0 ? {} : { answerLater },
     token,
-    welcome: { durability, hardening: "none", pid: process.pid },
+    welcome: { durability, hardening, pid },
     flush: () => component.flush(),
     onStop: () => stop("asked by the caller"),
     onFatal: (error) => {
@@ -1134,7 +1538,7 @@ async function serve(carrier, folder, durability, lingerMs) {
     onCaller
   });
   onCaller(false);
-  writeFileSync2(FOLDER_FILES.pid, `${process.pid}
+  writeFileSync3(FOLDER_FILES.pid, `${pid}
 `, { mode: 384 });
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => void 0);
@@ -1142,7 +1546,8 @@ async function serve(carrier, folder, durability, lingerMs) {
   setInterval(() => {
     if (!existsSync2(FOLDER_FILES.access)) process.exit(0);
   }, FOLDER_CHECK_MS);
-  say(`serving ${found.program}, pid ${process.pid}`);
+  if (hardening === "bubblewrap") sealProcess({ connects });
+  say(`serving ${found.program}, pid ${pid}, hardening ${hardening}`);
   process.stdout.write("ready\n");
 }
 function durabilityNumber(name) {
@@ -1159,17 +1564,25 @@ async function runCarrier(carrier) {
       program: { type: "string", default: FIRST_PROGRAM },
       argument: { type: "string", default: "" },
       durability: { type: "string", default: "fsync" },
+      hardening: { type: "string", default: "none" },
+      connects: { type: "boolean", default: false },
       "linger-ms": { type: "string", default: String(LINGER_MS) }
     }
   });
   try {
     const { folder } = values;
     const lingerMs = Number(values["linger-ms"]);
+    const hardening = HARDENINGS.find((known) => known === values.hardening);
+    if (hardening === void 0) throw new CarrierRefusal("--hardening says what this process runs in");
     if (folder === void 0) throw new CarrierRefusal("--folder is missing");
     if (!Number.isSafeInteger(lingerMs) || lingerMs < 0 || lingerMs > 2 ** 31 - 1)
       throw new CarrierRefusal("--linger-ms is a number of milliseconds, 0 for ever");
     if (values.create) await create(carrier, folder, values.program, values.argument);
-    else await serve(carrier, folder, durabilityNumber(values.durability), lingerMs);
+    else {
+      const { connects } = values;
+      const durability = durabilityNumber(values.durability);
+      await serve(carrier, { folder, durability, lingerMs, hardening, connects });
+    }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     process.stdout.write(`refused: ${text}
@@ -1207,11 +1620,11 @@ var programServices = {
 };
 
 // src/footprints/pkcs11/place.ts
-import { readFileSync as readFileSync5 } from "node:fs";
-import { isAbsolute } from "node:path";
+import { readFileSync as readFileSync6 } from "node:fs";
+import { isAbsolute, join as join2, normalize } from "node:path";
 
 // src/footprints/pkcs11/token.ts
-import { existsSync as existsSync3, mkdirSync as mkdirSync2, readFileSync as readFileSync4, statSync as statSync3, writeFileSync as writeFileSync3 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync2, readFileSync as readFileSync5, statSync as statSync3, writeFileSync as writeFileSync4 } from "node:fs";
 import { randomBytes as randomBytes4 } from "node:crypto";
 var BINDING = "pkcs11js";
 var BINDING_INSTALL = "npm install pkcs11js@2.1.7";
@@ -1286,7 +1699,7 @@ function readPin(path) {
     throw new TokenProblem(`there is no file ${path} with the PIN of the token`);
   }
   if ((mode & 63) !== 0) throw new TokenProblem(`${path} is open to others; run: chmod 600 ${path}`);
-  const pin = readFileSync4(path, "utf8").trim();
+  const pin = readFileSync5(path, "utf8").trim();
   if (pin === "") throw new TokenProblem(`${path} is empty; it must hold the PIN of the token`);
   return pin;
 }
@@ -1307,10 +1720,10 @@ async function makeSoftToken() {
   mkdirSync2("tokens", { recursive: true, mode: 448 });
   const place = { module: "", label: "moiety", pinFile: "pin", softhsmConfiguration: "softhsm2.conf" };
   const lines = ["directories.tokendir = ./tokens", "objectstore.backend = file", "log.level = ERROR"];
-  writeFileSync3(place.softhsmConfiguration, `${lines.join("\n")}
+  writeFileSync4(place.softhsmConfiguration, `${lines.join("\n")}
 `, { mode: 384 });
   const pin = randomBytes4(16).toString("hex");
-  writeFileSync3(place.pinFile, `${pin}
+  writeFileSync4(place.pinFile, `${pin}
 `, { mode: 384 });
   const cryptoki = await loadCryptoki(place);
   const free = cryptoki.C_GetSlotList(false).at(-1);
@@ -1454,22 +1867,42 @@ function parsePlace(argument) {
   if (label === void 0 || module === void 0 || pinFile === void 0) throw new TokenProblem(ADVICE);
   if (!isAbsolute(module) || !isAbsolute(pinFile))
     throw new TokenProblem(`paths of a token are absolute: ${ADVICE}`);
-  return { module, label, pinFile, softhsmConfiguration: "" };
+  const sandbox = query.get("x-sandbox");
+  if (sandbox !== void 0 && sandbox !== "none")
+    throw new TokenProblem('x-sandbox can only be "none": the token is used outside of a sandbox');
+  const reads = pathsOf(query.get("x-read"));
+  const writes = pathsOf(query.get("x-write"));
+  return {
+    ...{ module, label, pinFile, softhsmConfiguration: "" },
+    ...reads === void 0 ? {} : { reads },
+    ...writes === void 0 ? {} : { writes },
+    ...sandbox === void 0 ? {} : { unconfined: true }
+  };
+}
+function pathsOf(text) {
+  const paths = text?.split(":");
+  if (paths?.every(isNarrow) === false)
+    throw new TokenProblem('x-read and x-write are absolute paths, separated by colons, and not "/"');
+  return paths;
+}
+function isNarrow(path) {
+  return isAbsolute(path) && normalize(path) !== "/";
 }
 function encodePlace(stored) {
   return `${JSON.stringify(stored, null, 2)}
 `;
 }
-function readPlace() {
+function readPlace(folder = ".") {
   const isText = (value) => typeof value === "string";
   let stored;
   try {
-    stored = JSON.parse(readFileSync5(PLACE_FILE, "utf8"));
+    stored = JSON.parse(readFileSync6(join2(folder, PLACE_FILE), "utf8"));
   } catch {
     throw new TokenProblem(`${PLACE_FILE} of the trusted component is missing or damaged`);
   }
-  const { module, label, pinFile, softhsmConfiguration } = stored.place ?? {};
-  if (![module, label, pinFile, softhsmConfiguration, stored.keyLabel].every(isText))
+  const { module, label, pinFile, softhsmConfiguration, reads = [], writes = [] } = stored.place ?? {};
+  const arePaths = [reads, writes].every((paths) => Array.isArray(paths) && paths.every(isText));
+  if (![module, label, pinFile, softhsmConfiguration, stored.keyLabel].every(isText) || !arePaths)
     throw new TokenProblem(`${PLACE_FILE} of the trusted component is damaged`);
   return stored;
 }

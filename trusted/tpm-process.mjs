@@ -2,7 +2,7 @@
 
 // src/footprints/tpm/main-tpm.ts
 import { randomBytes as randomBytes4 } from "node:crypto";
-import { existsSync as existsSync4, readFileSync as readFileSync5 } from "node:fs";
+import { existsSync as existsSync4, readFileSync as readFileSync6 } from "node:fs";
 
 // src/core/bytes.ts
 var HEX_CODES = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
@@ -742,11 +742,11 @@ import {
   fsyncSync as fsyncSync2,
   mkdirSync,
   openSync as openSync2,
-  readFileSync as readFileSync2,
+  readFileSync as readFileSync3,
   renameSync,
-  rmSync,
+  rmSync as rmSync2,
   statSync,
-  writeFileSync as writeFileSync2
+  writeFileSync as writeFileSync3
 } from "node:fs";
 import { parseArgs } from "node:util";
 
@@ -885,6 +885,408 @@ function moduleOfFolder(modules) {
     throw new Error(`${FOLDER_FILES.program} of the trusted component is damaged`);
   }
   return loadModule(modules, String(expected.program), String(expected.measurement));
+}
+
+// src/footprints/process/seal.ts
+import { spawnSync } from "node:child_process";
+import { readFileSync as readFileSync2, rmSync, writeFileSync as writeFileSync2 } from "node:fs";
+
+// src/footprints/process/seccomp.ts
+var AUDIT_ARCH_X86_64 = 3221225534;
+var X32_BIT = 1073741824;
+var RETURN = { allow: 2147418112, refuse: 327681, unknown: 327718, kill: 2147483648 };
+var LOAD = 32;
+var JUMP_EQUAL = 21;
+var JUMP_NOT_BELOW = 53;
+var AND = 84;
+var RET = 6;
+var NUMBER_AT = 0;
+var ARCH_AT = 4;
+var ARGUMENTS_AT = 16;
+var Assembler = class {
+  #bytes = [];
+  emit(code, value, whenTrue = 0, whenFalse = 0) {
+    const word = [value & 255, value >>> 8 & 255, value >>> 16 & 255, value >>> 24];
+    this.#bytes.push(code & 255, code >>> 8, whenTrue, whenFalse, ...word);
+    return this;
+  }
+  /** The call is `call`: what `then` emits follows; else it is skipped. `then` ends with a return. */
+  onCall(call, then) {
+    this.emit(JUMP_EQUAL, call, 0, then.length);
+    this.#bytes.push(...then.#bytes);
+    return this;
+  }
+  /** In instructions. */
+  get length() {
+    return this.#bytes.length / 8;
+  }
+  finish() {
+    return Uint8Array.from(this.#bytes);
+  }
+};
+function conditional({ argument, equals = [], bits }) {
+  const code = new Assembler().emit(LOAD, ARGUMENTS_AT + 8 * argument);
+  for (const value of equals) code.emit(JUMP_EQUAL, value, 0, 1).emit(RET, RETURN.allow);
+  if (bits !== void 0) code.emit(AND, bits).emit(JUMP_EQUAL, bits, 0, 1).emit(RET, RETURN.allow);
+  return code.emit(RET, RETURN.refuse);
+}
+function assembleFilter({ allowed, refused }) {
+  const code = new Assembler().emit(LOAD, ARCH_AT).emit(JUMP_EQUAL, AUDIT_ARCH_X86_64, 1, 0).emit(RET, RETURN.kill).emit(LOAD, NUMBER_AT).emit(JUMP_NOT_BELOW, X32_BIT, 0, 1).emit(RET, RETURN.kill);
+  for (const { call, when } of allowed)
+    code.onCall(call, when === void 0 ? new Assembler().emit(RET, RETURN.allow) : conditional(when));
+  for (const call of refused) code.onCall(call, new Assembler().emit(RET, RETURN.refuse));
+  return code.emit(RET, RETURN.unknown).finish();
+}
+
+// src/footprints/process/system-calls.ts
+var CALLS = {
+  read: 0,
+  write: 1,
+  open: 2,
+  close: 3,
+  stat: 4,
+  fstat: 5,
+  lstat: 6,
+  poll: 7,
+  lseek: 8,
+  mmap: 9,
+  mprotect: 10,
+  munmap: 11,
+  brk: 12,
+  rt_sigaction: 13,
+  rt_sigprocmask: 14,
+  rt_sigreturn: 15,
+  pread64: 17,
+  pwrite64: 18,
+  readv: 19,
+  writev: 20,
+  access: 21,
+  sched_yield: 24,
+  mremap: 25,
+  mincore: 27,
+  madvise: 28,
+  dup: 32,
+  nanosleep: 35,
+  getpid: 39,
+  accept: 43,
+  shutdown: 48,
+  getsockname: 51,
+  getpeername: 52,
+  setsockopt: 54,
+  getsockopt: 55,
+  exit: 60,
+  uname: 63,
+  fcntl: 72,
+  fsync: 74,
+  fdatasync: 75,
+  truncate: 76,
+  ftruncate: 77,
+  getdents: 78,
+  getcwd: 79,
+  chdir: 80,
+  rename: 82,
+  mkdir: 83,
+  unlink: 87,
+  readlink: 89,
+  chmod: 90,
+  fchmod: 91,
+  umask: 95,
+  gettimeofday: 96,
+  getrlimit: 97,
+  getrusage: 98,
+  sysinfo: 99,
+  getuid: 102,
+  getgid: 104,
+  geteuid: 107,
+  getegid: 108,
+  sigaltstack: 131,
+  sched_getparam: 143,
+  sched_getscheduler: 145,
+  gettid: 186,
+  futex: 202,
+  time: 201,
+  sched_getaffinity: 204,
+  getdents64: 217,
+  set_tid_address: 218,
+  restart_syscall: 219,
+  clock_gettime: 228,
+  clock_getres: 229,
+  clock_nanosleep: 230,
+  exit_group: 231,
+  epoll_wait: 232,
+  epoll_ctl: 233,
+  tgkill: 234,
+  openat: 257,
+  newfstatat: 262,
+  unlinkat: 263,
+  renameat: 264,
+  fchmodat: 268,
+  faccessat: 269,
+  ppoll: 271,
+  set_robust_list: 273,
+  epoll_pwait: 281,
+  fallocate: 285,
+  accept4: 288,
+  eventfd2: 290,
+  epoll_create1: 291,
+  dup3: 292,
+  pipe2: 293,
+  getcpu: 309,
+  renameat2: 316,
+  getrandom: 318,
+  membarrier: 324,
+  pkey_mprotect: 329,
+  pkey_alloc: 330,
+  pkey_free: 331,
+  statx: 332,
+  rseq: 334,
+  epoll_pwait2: 441,
+  faccessat2: 439
+};
+var IOCTL = 16;
+var CLONE = 56;
+var PRCTL = 157;
+var PRLIMIT = 302;
+var CLONE_THREAD = 65536;
+var IOCTLS = [21537, 21585, 21584, 21505];
+var PRCTLS = [15, 16, 1398164801];
+var STEADY = [
+  ...Object.values(CALLS).map((call) => ({ call })),
+  { call: IOCTL, when: { argument: 1, equals: IOCTLS } },
+  // Threads, but no other processes.
+  { call: CLONE, when: { argument: 0, bits: CLONE_THREAD } }
+];
+var REFUSED = {
+  kill: 62,
+  fork: 57,
+  vfork: 58,
+  execveat: 322,
+  socketpair: 53,
+  sendto: 44,
+  sendmsg: 46,
+  recvmsg: 47,
+  ptrace: 101,
+  setuid: 105,
+  setgid: 106,
+  personality: 135,
+  pivot_root: 155,
+  chroot: 161,
+  mount: 165,
+  umount2: 166,
+  init_module: 175,
+  add_key: 248,
+  request_key: 249,
+  keyctl: 250,
+  unshare: 272,
+  perf_event_open: 298,
+  name_to_handle_at: 303,
+  open_by_handle_at: 304,
+  setns: 308,
+  process_vm_readv: 310,
+  process_vm_writev: 311,
+  finit_module: 313,
+  bpf: 321,
+  userfaultfd: 323,
+  io_uring_setup: 425,
+  io_uring_enter: 426,
+  io_uring_register: 427,
+  pidfd_open: 434,
+  pidfd_getfd: 438
+};
+var EXECVE = 59;
+var SOCKET = 41;
+var CONNECT = 42;
+var BIND = 49;
+var LISTEN = 50;
+var MLOCKALL = 151;
+var SECCOMP = 317;
+var AF_UNIX = 1;
+var UNIX_SOCKET = { call: SOCKET, when: { argument: 0, equals: [AF_UNIX] } };
+function steadyFilter({ connects = false } = {}) {
+  return assembleFilter({
+    allowed: [
+      ...STEADY,
+      { call: PRCTL, when: { argument: 0, equals: PRCTLS } },
+      ...connects ? [UNIX_SOCKET, { call: CONNECT }] : []
+    ],
+    refused: [
+      ...Object.values(REFUSED),
+      ...connects ? [] : [SOCKET, CONNECT],
+      ...[EXECVE, BIND, LISTEN, PRLIMIT, MLOCKALL, SECCOMP]
+    ]
+  });
+}
+var SEAL_CALLS = { prctl: PRCTL, prlimit64: PRLIMIT, mlockall: MLOCKALL, seccomp: SECCOMP };
+
+// src/footprints/process/seal-library.ts
+var HEADER_BYTES = 64;
+var SEGMENT_BYTES = 56;
+var SEGMENTS = 4;
+var CODE_AT = HEADER_BYTES + SEGMENTS * SEGMENT_BYTES;
+var DATA_AT = 4096;
+var ENTRY_BYTES = 56;
+var DYNAMIC_ENTRIES = 11;
+var RELOCATION_BYTES = 24;
+var INSTRUCTION_BYTES = 8;
+var R_X86_64_RELATIVE = 8;
+function machineCode(tableAt) {
+  const distance = tableAt - (CODE_AT + 8);
+  const address = [distance & 255, distance >>> 8 & 255, distance >>> 16 & 255, distance >>> 24];
+  return Uint8Array.of(
+    ...[83],
+    ...[72, 141, 29, ...address],
+    ...[72, 139, 3],
+    ...[72, 133, 192],
+    ...[120, 49],
+    ...[72, 139, 123, 8],
+    ...[72, 139, 115, 16],
+    ...[72, 139, 83, 24],
+    ...[76, 139, 83, 32],
+    ...[76, 139, 67, 40],
+    ...[15, 5],
+    ...[72, 133, 192],
+    ...[116, 16],
+    ...[131, 123, 48, 0],
+    ...[116, 10],
+    ...[139, 123, 48],
+    ...[184, 231, 0, 0, 0],
+    ...[15, 5],
+    ...[72, 131, 195, ENTRY_BYTES],
+    ...[235, 199],
+    ...[91, 195]
+    // done: pop rbx; ret
+  );
+}
+var Section = class {
+  #parts = [];
+  at;
+  constructor(at) {
+    this.at = at;
+  }
+  /** Adds bytes and tells where they are; the next ones begin at a multiple of eight. */
+  add(bytes) {
+    const at = this.at;
+    const padded = new Uint8Array(bytes.length + 7 & ~7);
+    padded.set(bytes);
+    this.#parts.push(padded);
+    this.at += padded.length;
+    return at;
+  }
+  finish() {
+    return Buffer.concat(this.#parts);
+  }
+};
+function words(...values) {
+  const bytes = Buffer.alloc(values.length * 8);
+  values.forEach((value, index) => bytes.writeBigInt64LE(BigInt(value), index * 8));
+  return bytes;
+}
+function segment(kind, flags, at, length, align) {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(kind, 0);
+  head.writeUInt32LE(flags, 4);
+  return Buffer.concat([head, words(at, at, at, length, length, align)]);
+}
+function fileHeader() {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.set([127, 69, 76, 70, 2, 1, 1]);
+  header.writeUInt16LE(3, 16);
+  header.writeUInt16LE(62, 18);
+  header.writeUInt32LE(1, 20);
+  header.writeBigUInt64LE(BigInt(HEADER_BYTES), 32);
+  header.writeUInt16LE(HEADER_BYTES, 52);
+  header.writeUInt16LE(SEGMENT_BYTES, 54);
+  header.writeUInt16LE(SEGMENTS, 56);
+  header.writeUInt16LE(64, 58);
+  return header;
+}
+function callingLibrary(calls) {
+  const dynamicBytes = DYNAMIC_ENTRIES * 16;
+  const tableAt = DATA_AT + dynamicBytes;
+  const rest = new Section(tableAt + calls.length * ENTRY_BYTES + 8);
+  const relocations = [];
+  const pointer = (from, to) => {
+    relocations.push(words(from, R_X86_64_RELATIVE, to));
+    return to;
+  };
+  const table = calls.map(({ call, arguments: given, exitCode }, index) => {
+    const entryAt = tableAt + index * ENTRY_BYTES;
+    const slots = [0, 1, 2, 3, 4].map((slot) => {
+      const argument = given[slot] ?? 0;
+      if (typeof argument === "number") return argument;
+      if (argument instanceof Uint8Array) return pointer(entryAt + 8 + 8 * slot, rest.add(argument));
+      const filterAt = rest.add(argument.filter);
+      const headAt = rest.add(words(argument.filter.length / INSTRUCTION_BYTES, filterAt));
+      pointer(headAt + 8, filterAt);
+      return pointer(entryAt + 8 + 8 * slot, headAt);
+    });
+    return words(call, ...slots, exitCode);
+  });
+  const initAt = rest.add(words(CODE_AT));
+  pointer(initAt, CODE_AT);
+  const stringsAt = rest.add(new Uint8Array(1));
+  const symbolsAt = rest.add(new Uint8Array(24));
+  const hashAt = rest.add(Uint8Array.of(1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+  const relocationsAt = rest.add(Buffer.concat(relocations));
+  const dynamic = words(
+    ...[4, hashAt, 5, stringsAt, 6, symbolsAt, 10, 1, 11, 24],
+    ...[7, relocationsAt, 8, relocations.length * RELOCATION_BYTES, 9, RELOCATION_BYTES],
+    ...[25, initAt, 27, 8, 0, 0]
+  );
+  const data = Buffer.concat([dynamic, ...table, words(-1), rest.finish()]);
+  const code = machineCode(tableAt);
+  const head = Buffer.concat([
+    fileHeader(),
+    segment(1, 5, 0, CODE_AT + code.length, 4096),
+    segment(1, 6, DATA_AT, data.length, 4096),
+    segment(2, 6, DATA_AT, dynamicBytes, 8),
+    segment(1685382481, 6, 0, 0, 16),
+    code
+  ]);
+  return Buffer.concat([head, Buffer.alloc(DATA_AT - head.length), data]);
+}
+var PR_SET_DUMPABLE = 4;
+var PR_SET_NO_NEW_PRIVS = 38;
+var RLIMIT_CORE = 4;
+var RLIMIT_NOFILE = 7;
+var OPEN_FILES_MAX = 128;
+var MCL_ALL_ON_FAULT = 7;
+var SECCOMP_SET_MODE_FILTER = 1;
+var SECCOMP_FILTER_FLAG_TSYNC = 1;
+function sealLibrary(needs = {}) {
+  const { prctl, prlimit64, mlockall, seccomp } = SEAL_CALLS;
+  return callingLibrary([
+    { call: prctl, arguments: [PR_SET_NO_NEW_PRIVS, 1], exitCode: 71 },
+    { call: prctl, arguments: [PR_SET_DUMPABLE, 0], exitCode: 72 },
+    { call: prlimit64, arguments: [0, RLIMIT_CORE, words(0, 0)], exitCode: 73 },
+    { call: prlimit64, arguments: [0, RLIMIT_NOFILE, words(OPEN_FILES_MAX, OPEN_FILES_MAX)], exitCode: 0 },
+    { call: mlockall, arguments: [MCL_ALL_ON_FAULT], exitCode: 0 },
+    {
+      call: seccomp,
+      arguments: [SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, { filter: steadyFilter(needs) }],
+      exitCode: 74
+    }
+  ]);
+}
+
+// src/footprints/process/seal.ts
+var LIBRARY = "/moiety/private/seal.node";
+function outerPid(hardening) {
+  if (hardening === "none") return process.pid;
+  const pid = Number.parseInt(readFileSync2(0, "latin1"), 10);
+  if (!Number.isSafeInteger(pid) || pid <= 1) throw new Error("it was not told its process id");
+  return pid;
+}
+function sealProcess(needs = {}) {
+  writeFileSync2(LIBRARY, sealLibrary(needs), { mode: 448 });
+  try {
+    process.dlopen({ exports: {} }, LIBRARY);
+  } catch {
+  }
+  rmSync(LIBRARY);
+  const { error } = spawnSync(process.execPath, [], { stdio: "ignore" });
+  if (error?.code !== "EPERM")
+    throw new Error("the trusted process could not be sealed");
 }
 
 // src/footprints/process/server.ts
@@ -1061,7 +1463,7 @@ function say(text) {
 }
 function writeWhole(name, content) {
   const file = openSync2(`${name}.new`, "w", 384);
-  writeFileSync2(file, content);
+  writeFileSync3(file, content);
   fsyncSync2(file);
   closeSync2(file);
   renameSync(`${name}.new`, name);
@@ -1093,22 +1495,24 @@ async function create(carrier, folder, name, argument) {
   process.stdout.write(`${bytesToHex(identity)}
 `);
 }
-async function serve(carrier, folder, durability, lingerMs) {
+async function serve(carrier, options) {
+  const { folder, durability, lingerMs, hardening, connects } = options;
+  const pid = outerPid(hardening);
   enter(folder);
-  const token = readFileSync2(FOLDER_FILES.access);
+  const token = readFileSync3(FOLDER_FILES.access);
   if (token.length !== TOKEN_BYTES) throw new CarrierRefusal("the access token is damaged");
   if (!await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS))
     throw new CarrierRefusal("another process serves this trusted component already");
   const found = moduleOfFolder(MODULES);
   const component = await carrier.open(found);
-  rmSync(FOLDER_FILES.socket, { force: true });
+  rmSync2(FOLDER_FILES.socket, { force: true });
   let ends = false;
   const stop = (reason) => {
     if (ends) return;
     ends = true;
-    rmSync(FOLDER_FILES.socket, { force: true });
+    rmSync2(FOLDER_FILES.socket, { force: true });
     component.close();
-    rmSync(FOLDER_FILES.pid, { force: true });
+    rmSync2(FOLDER_FILES.pid, { force: true });
     say(`stopped: ${reason}`);
     process.exit(0);
   };
@@ -1122,7 +1526,7 @@ async function serve(carrier, folder, durability, lingerMs) {
     program: { handle: (request) => ends ? ENDING : program.handle(request) },
     ...answerLater === void 0 ? {} : { answerLater },
     token,
-    welcome: { durability, hardening: "none", pid: process.pid },
+    welcome: { durability, hardening, pid },
     flush: () => component.flush(),
     onStop: () => stop("asked by the caller"),
     onFatal: (error) => {
@@ -1132,7 +1536,7 @@ async function serve(carrier, folder, durability, lingerMs) {
     onCaller
   });
   onCaller(false);
-  writeFileSync2(FOLDER_FILES.pid, `${process.pid}
+  writeFileSync3(FOLDER_FILES.pid, `${pid}
 `, { mode: 384 });
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => void 0);
@@ -1140,7 +1544,8 @@ async function serve(carrier, folder, durability, lingerMs) {
   setInterval(() => {
     if (!existsSync2(FOLDER_FILES.access)) process.exit(0);
   }, FOLDER_CHECK_MS);
-  say(`serving ${found.program}, pid ${process.pid}`);
+  if (hardening === "bubblewrap") sealProcess({ connects });
+  say(`serving ${found.program}, pid ${pid}, hardening ${hardening}`);
   process.stdout.write("ready\n");
 }
 function durabilityNumber(name) {
@@ -1157,17 +1562,25 @@ async function runCarrier(carrier) {
       program: { type: "string", default: FIRST_PROGRAM },
       argument: { type: "string", default: "" },
       durability: { type: "string", default: "fsync" },
+      hardening: { type: "string", default: "none" },
+      connects: { type: "boolean", default: false },
       "linger-ms": { type: "string", default: String(LINGER_MS) }
     }
   });
   try {
     const { folder } = values;
     const lingerMs = Number(values["linger-ms"]);
+    const hardening = HARDENINGS.find((known) => known === values.hardening);
+    if (hardening === void 0) throw new CarrierRefusal("--hardening says what this process runs in");
     if (folder === void 0) throw new CarrierRefusal("--folder is missing");
     if (!Number.isSafeInteger(lingerMs) || lingerMs < 0 || lingerMs > 2 ** 31 - 1)
       throw new CarrierRefusal("--linger-ms is a number of milliseconds, 0 for ever");
     if (values.create) await create(carrier, folder, values.program, values.argument);
-    else await serve(carrier, folder, durabilityNumber(values.durability), lingerMs);
+    else {
+      const { connects } = values;
+      const durability = durabilityNumber(values.durability);
+      await serve(carrier, { folder, durability, lingerMs, hardening, connects });
+    }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     process.stdout.write(`refused: ${text}
@@ -1444,8 +1857,8 @@ var WORDS = {
 };
 function responseWords(code) {
   const hex = `0x${code.toString(16)}`;
-  const words = WORDS[responseKind(code)];
-  return words === void 0 ? `code ${hex}` : `${words} (${hex})`;
+  const words2 = WORDS[responseKind(code)];
+  return words2 === void 0 ? `code ${hex}` : `${words2} (${hex})`;
 }
 
 // src/footprints/tpm/transport.ts
@@ -2066,10 +2479,10 @@ function epochBytes(counterName, born, publicKey) {
 }
 
 // src/footprints/tpm/component-files.ts
-import { readFileSync as readFileSync4 } from "node:fs";
+import { readFileSync as readFileSync5 } from "node:fs";
 
 // src/footprints/tpm/swtpm.ts
-import { existsSync as existsSync3, mkdirSync as mkdirSync2, mkdtempSync, readFileSync as readFileSync3, rmSync as rmSync2, writeFileSync as writeFileSync3 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync2, mkdtempSync, readFileSync as readFileSync4, rmSync as rmSync3, writeFileSync as writeFileSync4 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 var SOCKET_PATH_BYTES_MAX = 100;
@@ -2079,8 +2492,8 @@ function swtpmPlace(folder) {
   if (Buffer.byteLength(near) <= SOCKET_PATH_BYTES_MAX) return near;
   const noted = join(folder, FILES.place);
   if (!existsSync3(noted))
-    writeFileSync3(noted, join(mkdtempSync(join(tmpdir(), "moiety-tpm-")), "s"), { mode: 384 });
-  return readFileSync3(noted, "utf8");
+    writeFileSync4(noted, join(mkdtempSync(join(tmpdir(), "moiety-tpm-")), "s"), { mode: 384 });
+  return readFileSync4(noted, "utf8");
 }
 
 // src/footprints/tpm/component-files.ts
@@ -2110,7 +2523,7 @@ function readSettings() {
   const damaged = new Error(`${TPM_FILES.settings} of the trusted component is missing or damaged`);
   let content;
   try {
-    content = JSON.parse(readFileSync4(TPM_FILES.settings, "utf8"));
+    content = JSON.parse(readFileSync5(TPM_FILES.settings, "utf8"));
   } catch {
     throw damaged;
   }
@@ -2156,7 +2569,7 @@ function holdKey(seed, born, counterName) {
 }
 function readCertificate() {
   if (!existsSync4(TPM_FILES.certificate)) return void 0;
-  const { root, signature } = JSON.parse(readFileSync5(TPM_FILES.certificate, "utf8"));
+  const { root, signature } = JSON.parse(readFileSync6(TPM_FILES.certificate, "utf8"));
   const bytes = hexToBytes(String(signature));
   if (hexToBytes(String(root))?.length !== 32 || bytes?.length !== 64)
     throw new Error(`${TPM_FILES.certificate} is no certificate of an attestation key`);
@@ -2247,7 +2660,7 @@ async function create2(found, place) {
 }
 async function open2(found) {
   const settings = readSettings();
-  const stored = existsSync4(TPM_FILES.sealed) ? new Uint8Array(readFileSync5(TPM_FILES.sealed)) : void 0;
+  const stored = existsSync4(TPM_FILES.sealed) ? new Uint8Array(readFileSync6(TPM_FILES.sealed)) : void 0;
   const start = await withTpm(settings.place, (tpm) => beginRun(tpm, settings.nv, stored));
   const how = start.content === void 0 ? `a new component, as ${start.reason}` : "continues";
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} start ${start.run} by the counter of the TPM: ${how}

@@ -10,7 +10,7 @@ import {
   mkdirSync,
   openSync as openSync5,
   readdirSync,
-  readFileSync as readFileSync5,
+  readFileSync as readFileSync6,
   rmSync as rmSync2,
   statSync as statSync3,
   writeFileSync as writeFileSync4
@@ -845,7 +845,7 @@ function moduleOfFolder(modules) {
 
 // src/footprints/process/seal.ts
 import { spawnSync } from "node:child_process";
-import { rmSync, writeFileSync as writeFileSync3 } from "node:fs";
+import { readFileSync as readFileSync4, rmSync, writeFileSync as writeFileSync3 } from "node:fs";
 
 // src/footprints/process/seccomp.ts
 var AUDIT_ARCH_X86_64 = 3221225534;
@@ -1018,7 +1018,6 @@ var REFUSED = {
   vfork: 58,
   execveat: 322,
   socketpair: 53,
-  connect: 42,
   sendto: 44,
   sendmsg: 46,
   recvmsg: 47,
@@ -1052,14 +1051,25 @@ var REFUSED = {
 };
 var EXECVE = 59;
 var SOCKET = 41;
+var CONNECT = 42;
 var BIND = 49;
 var LISTEN = 50;
 var MLOCKALL = 151;
 var SECCOMP = 317;
-function steadyFilter() {
+var AF_UNIX = 1;
+var UNIX_SOCKET = { call: SOCKET, when: { argument: 0, equals: [AF_UNIX] } };
+function steadyFilter({ connects = false } = {}) {
   return assembleFilter({
-    allowed: [...STEADY, { call: PRCTL, when: { argument: 0, equals: PRCTLS } }],
-    refused: [...Object.values(REFUSED), EXECVE, SOCKET, BIND, LISTEN, PRLIMIT, MLOCKALL, SECCOMP]
+    allowed: [
+      ...STEADY,
+      { call: PRCTL, when: { argument: 0, equals: PRCTLS } },
+      ...connects ? [UNIX_SOCKET, { call: CONNECT }] : []
+    ],
+    refused: [
+      ...Object.values(REFUSED),
+      ...connects ? [] : [SOCKET, CONNECT],
+      ...[EXECVE, BIND, LISTEN, PRLIMIT, MLOCKALL, SECCOMP]
+    ]
   });
 }
 var SEAL_CALLS = { prctl: PRCTL, prlimit64: PRLIMIT, mlockall: MLOCKALL, seccomp: SECCOMP };
@@ -1199,7 +1209,7 @@ var OPEN_FILES_MAX = 128;
 var MCL_ALL_ON_FAULT = 7;
 var SECCOMP_SET_MODE_FILTER = 1;
 var SECCOMP_FILTER_FLAG_TSYNC = 1;
-function sealLibrary() {
+function sealLibrary(needs = {}) {
   const { prctl, prlimit64, mlockall, seccomp } = SEAL_CALLS;
   return callingLibrary([
     { call: prctl, arguments: [PR_SET_NO_NEW_PRIVS, 1], exitCode: 71 },
@@ -1209,7 +1219,7 @@ function sealLibrary() {
     { call: mlockall, arguments: [MCL_ALL_ON_FAULT], exitCode: 0 },
     {
       call: seccomp,
-      arguments: [SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, { filter: steadyFilter() }],
+      arguments: [SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, { filter: steadyFilter(needs) }],
       exitCode: 74
     }
   ]);
@@ -1217,8 +1227,14 @@ function sealLibrary() {
 
 // src/footprints/process/seal.ts
 var LIBRARY = "/moiety/private/seal.node";
-function sealProcess() {
-  writeFileSync3(LIBRARY, sealLibrary(), { mode: 448 });
+function outerPid(hardening) {
+  if (hardening === "none") return process.pid;
+  const pid = Number.parseInt(readFileSync4(0, "latin1"), 10);
+  if (!Number.isSafeInteger(pid) || pid <= 1) throw new Error("it was not told its process id");
+  return pid;
+}
+function sealProcess(needs = {}) {
+  writeFileSync3(LIBRARY, sealLibrary(needs), { mode: 448 });
   try {
     process.dlopen({ exports: {} }, LIBRARY);
   } catch {
@@ -1391,7 +1407,7 @@ import {
   fstatSync,
   fsyncSync as fsyncSync3,
   openSync as openSync4,
-  readFileSync as readFileSync4,
+  readFileSync as readFileSync5,
   renameSync as renameSync2,
   statSync as statSync2,
   writeSync as writeSync2
@@ -1415,7 +1431,7 @@ function freshKey() {
 }
 function currentBootId() {
   try {
-    return checkOf(readFileSync4("/proc/sys/kernel/random/boot_id"));
+    return checkOf(readFileSync5("/proc/sys/kernel/random/boot_id"));
   } catch {
     return Buffer.alloc(16);
   }
@@ -1553,7 +1569,7 @@ var StateLog = class _StateLog {
    */
   static open(folder, durability, keep) {
     const owner = new Ownership(folder);
-    const file = readFileSync4(join2(folder, "state"));
+    const file = readFileSync5(join2(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
       throw new StateDamage(
@@ -1698,7 +1714,7 @@ function create(folder, name) {
   log.close();
 }
 function readToken() {
-  const token = readFileSync5(FOLDER_FILES.access);
+  const token = readFileSync6(FOLDER_FILES.access);
   if (token.length !== TOKEN_BYTES) throw new Refusal("the access token is damaged; make it anew (32 bytes)");
   return token;
 }
@@ -1711,12 +1727,6 @@ function explain(error) {
 function say(text) {
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} ${text}
 `);
-}
-function outerPid(hardening) {
-  if (hardening === "none") return process.pid;
-  const pid = Number.parseInt(readFileSync5(0, "latin1"), 10);
-  if (!Number.isSafeInteger(pid) || pid <= 1) throw new Refusal("it was not told its process id");
-  return pid;
 }
 async function serve({ folder, durability, lingerMs, hardening }) {
   const pid = outerPid(hardening);

@@ -27,7 +27,10 @@ export interface StatusOfReplica {
     readonly counter?: number;
   };
   /** What the replica says about its process. */
-  readonly process?: { readonly trustedHardening?: string | null };
+  readonly process?: {
+    readonly trustedHardening?: string | null;
+    readonly trustedPlainReason?: string | null;
+  };
   /** What is proved against this replica: verified by the gateway, or vouched for by f+1 replicas. */
   readonly proven?: readonly {
     readonly replica: number;

@@ -17,6 +17,8 @@ export interface TrustedConnection {
   close(): void;
   /** What keeps a process of the component inside, where it has one. */
   readonly hardening?: 'bubblewrap' | 'none';
+  /** Where that is `none`: why, as a sentence without full stop. */
+  readonly plainReason?: string;
 }
 
 /** Something of the machine that a footprint needs and does not find. */

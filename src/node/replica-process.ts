@@ -318,6 +318,7 @@ export class ReplicaProcess {
         durability: this.#config.durability,
         upMs: Date.now() - this.#startedAt,
         trustedHardening: this.#trusted?.hardening ?? null,
+        trustedPlainReason: this.#trusted?.plainReason ?? null,
         linksUp: this.#transport.peersUp(),
         clients: this.#transport.clientCount,
         damagedBlocks: this.#blocks.damagedReads,

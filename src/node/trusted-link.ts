@@ -68,6 +68,11 @@ export class TrustedLink implements TrustedPort {
     return this.#channel?.hardening;
   }
 
+  /** Why nothing does, where its process could be kept inside. */
+  get plainReason(): TrustedConnection['plainReason'] {
+    return this.#channel?.plainReason;
+  }
+
   call(id: number, request: Uint8Array): void {
     // A call to a lost component gets no answer; the host asks again when it is told that it is back.
     if (!this.#isKnown) return;

@@ -2,7 +2,8 @@
 import type { Footprint, MissingRequirement } from '../contract.ts';
 import { assertEmptyFolder, carrierPathOf, createByCarrier } from '../process/carrier-launcher.ts';
 import { openTrustedProcess, stopTrustedProcess } from '../process/launcher.ts';
-import { parsePlace } from './place.ts';
+import { tokenAccess } from './access.ts';
+import { parsePlace, readPlace } from './place.ts';
 import { BINDING, BINDING_INSTALL, isBindingInstalled, softhsmPath } from './token.ts';
 
 const CARRIER = 'pkcs11-process.mjs';
@@ -25,9 +26,14 @@ export const pkcs11Footprint: Footprint = {
   missing,
   create: (options) => {
     assertEmptyFolder(options.folder);
-    parsePlace(options.argument);
-    return createByCarrier(carrierPathOf(CARRIER), 'pkcs11', options);
+    const place = parsePlace(options.argument);
+    const carrierPath = carrierPathOf(CARRIER);
+    return createByCarrier(carrierPath, 'pkcs11', options, () => tokenAccess(carrierPath, place));
   },
-  open: ({ folder }) => openTrustedProcess({ folder, carrierPath: carrierPathOf(CARRIER), hardening: 'off' }),
+  open: ({ folder, hardening = 'auto' }) => {
+    const carrierPath = carrierPathOf(CARRIER);
+    const access = (): ReturnType<typeof tokenAccess> => tokenAccess(carrierPath, readPlace(folder).place);
+    return openTrustedProcess({ folder, carrierPath, hardening, access });
+  },
   stop: stopTrustedProcess,
 };

@@ -93,6 +93,12 @@ export interface TokenPlace {
   readonly pinFile: string;
   /** Configuration of SoftHSM2; empty: its own default. */
   readonly softhsmConfiguration: string;
+  /** What the library needs inside the sandbox besides itself and the libraries that it is linked to. */
+  readonly reads?: readonly string[];
+  /** The same, to be written to; devices too. */
+  readonly writes?: readonly string[];
+  /** The library cannot work in a sandbox: its token is behind a network, a daemon or a bus. */
+  readonly unconfined?: boolean;
 }
 
 /** Path of SoftHSM2; undefined if it is not installed. */

@@ -1,14 +1,11 @@
 /** Makes components of carriers other than that of the footprint `process` (`carrier.ts`). */
-import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hexToBytes } from '../../core/bytes.ts';
 import type { TrustedRegistration } from '../../core/config.ts';
-import { registrationOf } from '../../trusted/client.ts';
-import { decodeTrustedResponse } from '../../trusted/frames.ts';
 import type { FootprintOptions } from '../contract.ts';
 import { TrustedProcessError } from './connect.ts';
+import { createInProcess } from './launcher.ts';
+import type { AccessOf } from './launcher.ts';
 
 const CREATE_TIMEOUT_MS = 120_000;
 
@@ -25,20 +22,19 @@ export function assertEmptyFolder(folder: string): void {
 
 /** Has a carrier make a component. Rejects with TrustedProcessError, whose message is the carrier's own. */
 export function createByCarrier(
-  carrier: string,
+  carrierPath: string,
   footprint: string,
-  { folder, program, argument }: FootprintOptions,
+  { folder, program, argument, hardening }: FootprintOptions,
+  access: AccessOf,
 ): Promise<TrustedRegistration> {
-  const what = ['--create', '--program', program, `--argument=${argument}`, '--folder', resolve(folder)];
-  const options = { env: {}, timeout: CREATE_TIMEOUT_MS, killSignal: 'SIGKILL', encoding: 'latin1' } as const;
-  return new Promise((done, fail) => {
-    const args = ['--disable-warning=ExperimentalWarning', carrier, ...what];
-    execFile(process.execPath, args, options, (error, stdout) => {
-      const line = stdout.split('\n')[0] ?? '';
-      const bytes = hexToBytes(line);
-      const answer = bytes === undefined ? undefined : decodeTrustedResponse(bytes);
-      if (answer?.op === 'identify') done(registrationOf(answer.identity, footprint));
-      else fail(new TrustedProcessError(line === '' ? `it does not start: ${error?.message}` : line));
-    });
+  return createInProcess({
+    folder,
+    program,
+    footprint,
+    carrierPath,
+    arguments: [`--argument=${argument}`],
+    hardening,
+    access,
+    timeoutMs: CREATE_TIMEOUT_MS,
   });
 }

@@ -21,10 +21,12 @@ import { parseArgs } from 'node:util';
 import { bytesToHex } from '../../core/bytes.ts';
 import type { TrustedProgram } from '../../trusted/contract.ts';
 import { encodeTrustedRequest, encodeTrustedResponse } from '../../trusted/frames.ts';
-import { FOLDER_FILES, TOKEN_BYTES } from './channel.ts';
+import { FOLDER_FILES, HARDENINGS, TOKEN_BYTES } from './channel.ts';
+import type { HardeningState } from './channel.ts';
 import { takeFileLock } from './file-lock.ts';
 import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
 import type { MeasuredModule } from './program-file.ts';
+import { outerPid, sealProcess } from './seal.ts';
 import { serveProgram } from './server.ts';
 import { DURABILITIES } from './state-log.ts';
 
@@ -102,7 +104,19 @@ async function create(carrier: Carrier, folder: string, name: string, argument: 
   process.stdout.write(`${bytesToHex(identity)}\n`);
 }
 
-async function serve(carrier: Carrier, folder: string, durability: number, lingerMs: number): Promise<void> {
+/** How a folder is to be served. */
+interface ServeOptions {
+  readonly folder: string;
+  readonly durability: number;
+  readonly lingerMs: number;
+  readonly hardening: HardeningState;
+  /** The component connects to a Unix socket at any time; see `FilterNeeds`. */
+  readonly connects: boolean;
+}
+
+async function serve(carrier: Carrier, options: ServeOptions): Promise<void> {
+  const { folder, durability, lingerMs, hardening, connects } = options;
+  const pid = outerPid(hardening);
   enter(folder);
   const token = readFileSync(FOLDER_FILES.access);
   if (token.length !== TOKEN_BYTES) throw new CarrierRefusal('the access token is damaged');
@@ -131,7 +145,7 @@ async function serve(carrier: Carrier, folder: string, durability: number, linge
     program: { handle: (request) => (ends ? ENDING : program.handle(request)) },
     ...(answerLater === undefined ? {} : { answerLater }),
     token,
-    welcome: { durability, hardening: 'none', pid: process.pid },
+    welcome: { durability, hardening, pid },
     flush: () => component.flush(),
     onStop: () => stop('asked by the caller'),
     onFatal: (error) => {
@@ -141,7 +155,7 @@ async function serve(carrier: Carrier, folder: string, durability: number, linge
     onCaller,
   });
   onCaller(false);
-  writeFileSync(FOLDER_FILES.pid, `${process.pid}\n`, { mode: 0o600 });
+  writeFileSync(FOLDER_FILES.pid, `${pid}\n`, { mode: 0o600 });
   process.on('SIGTERM', () => stop('SIGTERM'));
   // A terminal's Ctrl-C is meant for the replica, not for this process.
   process.on('SIGINT', () => undefined);
@@ -149,7 +163,9 @@ async function serve(carrier: Carrier, folder: string, durability: number, linge
   setInterval(() => {
     if (!existsSync(FOLDER_FILES.access)) process.exit(0);
   }, FOLDER_CHECK_MS);
-  say(`serving ${found.program}, pid ${process.pid}`);
+  // Only now: loading the library of a token and reaching a TPM is part of the start.
+  if (hardening === 'bubblewrap') sealProcess({ connects });
+  say(`serving ${found.program}, pid ${pid}, hardening ${hardening}`);
   process.stdout.write('ready\n');
 }
 
@@ -170,17 +186,25 @@ export async function runCarrier(carrier: Carrier): Promise<void> {
       program: { type: 'string', default: FIRST_PROGRAM },
       argument: { type: 'string', default: '' },
       durability: { type: 'string', default: 'fsync' },
+      hardening: { type: 'string', default: 'none' },
+      connects: { type: 'boolean', default: false },
       'linger-ms': { type: 'string', default: String(LINGER_MS) },
     },
   });
   try {
     const { folder } = values;
     const lingerMs = Number(values['linger-ms']);
+    const hardening = HARDENINGS.find((known) => known === values.hardening);
+    if (hardening === undefined) throw new CarrierRefusal('--hardening says what this process runs in');
     if (folder === undefined) throw new CarrierRefusal('--folder is missing');
     if (!Number.isSafeInteger(lingerMs) || lingerMs < 0 || lingerMs > 2 ** 31 - 1)
       throw new CarrierRefusal('--linger-ms is a number of milliseconds, 0 for ever');
     if (values.create) await create(carrier, folder, values.program, values.argument);
-    else await serve(carrier, folder, durabilityNumber(values.durability), lingerMs);
+    else {
+      const { connects } = values;
+      const durability = durabilityNumber(values.durability);
+      await serve(carrier, { folder, durability, lingerMs, hardening, connects });
+    }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     process.stdout.write(`refused: ${text}\n`);

@@ -46,6 +46,8 @@ export interface ProcessConnection extends TrustedConnection {
   readonly durability: Durability;
   /** What keeps the process inside. */
   readonly hardening: HardeningState;
+  /** Told by whoever opened it, where `hardening` is `none`. */
+  plainReason?: string;
   /** As `send`; rejects with TrustedProcessError if the connection is lost. */
   call(request: Uint8Array): Promise<Uint8Array>;
   /** Asks the process to end in order and closes. */
@@ -95,6 +97,7 @@ class Connection implements ProcessConnection {
   readonly pid: number;
   readonly durability: Durability;
   readonly hardening: HardeningState;
+  plainReason?: string;
   readonly #socket: Socket;
   readonly #reader: FrameReader;
   /** In the order of the requests. */

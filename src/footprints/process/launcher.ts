@@ -16,6 +16,7 @@ import { connectTrustedProcess, openSocket, TrustedProcessError } from './connec
 import type { ProcessConnection } from './connect.ts';
 import { FIRST_PROGRAM, measureFile, programOf } from './program-file.ts';
 import { findSandbox, SANDBOX_FILES, sandboxArguments, withFilter } from './sandbox.ts';
+import type { SandboxAccess } from './sandbox.ts';
 import type { Durability } from './state-log.ts';
 
 /** Name of this footprint in registrations. */
@@ -30,6 +31,14 @@ const OUTPUT_BYTES_MAX = 4 * 1024;
 /** Whether the process is locked in: where it can be, in any case (else it is not started), or not. */
 export type Hardening = NonNullable<FootprintOptions['hardening']>;
 
+/** Why a component cannot be locked in, as the end of a sentence. */
+export interface Unconfined {
+  readonly why: string;
+}
+
+/** What a component's sandbox must let in besides its folder; asked for when a process is started. */
+export type AccessOf = () => SandboxAccess | Unconfined;
+
 /** How a trusted process is to be started. */
 export interface TrustedProcessOptions {
   readonly folder: string;
@@ -41,6 +50,8 @@ export interface TrustedProcessOptions {
   readonly lingerMs?: number;
   /** Default: the built carrier that belongs to this package. Modules lie beside it. */
   readonly carrierPath?: string;
+  /** Default: nothing. */
+  readonly access?: AccessOf;
 }
 
 /** File name of the built carrier, as it is seen in the list of processes. */
@@ -88,8 +99,11 @@ interface LaunchOptions {
   readonly program: string;
   readonly arguments: readonly string[];
   readonly log: number | 'ignore';
-  readonly sandbox: string | undefined;
+  readonly confinement: Confinement;
 }
+
+/** The command of a sandbox and what it lets in, or why there is none. */
+type Confinement = { readonly command: string; readonly access: SandboxAccess } | Unconfined;
 
 // An empty environment: NODE_OPTIONS of the caller must not reach into the trusted process.
 const SETTINGS = { detached: true, env: {} };
@@ -101,8 +115,9 @@ function launchPlain({ folder, carrier, arguments: more, log }: LaunchOptions): 
 }
 
 /** As `launchPlain`, in a sandbox. The process inside is told which id it has outside. */
-function launchInside(options: LaunchOptions, sandbox: string): Launched {
+function launchInside(options: LaunchOptions, command: string, access: SandboxAccess): Launched {
   const { folder, carrier, log } = options;
+  const told = ['--hardening', 'bubblewrap', ...(access.connects === true ? ['--connects'] : [])];
   const module = join(dirname(carrier), `${options.program}.wasm`);
   const args = sandboxArguments({
     folder,
@@ -110,10 +125,11 @@ function launchInside(options: LaunchOptions, sandbox: string): Launched {
     // One that does not exist is missed by the process, which says so.
     beside: existsSync(module) ? [module] : [],
     runtimeOptions: FENCES,
-    arguments: ['--folder', folder, '--hardening', 'bubblewrap', ...options.arguments],
+    arguments: ['--folder', folder, ...told, ...options.arguments],
+    access,
   });
-  const child = withFilter((filter) =>
-    spawn(sandbox, args, { ...SETTINGS, stdio: ['pipe', 'pipe', log, 'pipe', filter] }),
+  const child = withFilter(access, (filter) =>
+    spawn(command, args, { ...SETTINGS, stdio: ['pipe', 'pipe', log, 'pipe', filter] }),
   );
   let text = '';
   let inner: number | undefined;
@@ -136,30 +152,35 @@ function launchInside(options: LaunchOptions, sandbox: string): Launched {
   return { child, kill };
 }
 
-/** The command of the sandbox; undefined where the process runs without one. Rejects if it must not. */
-async function sandboxFor(hardening: Hardening = 'auto'): Promise<string | undefined> {
-  if (hardening === 'off') return undefined;
+/** How the process is to be locked in. Rejects if it must be and cannot. */
+async function confinementFor(hardening: Hardening = 'auto', access?: AccessOf): Promise<Confinement> {
+  if (hardening === 'off') return { why: 'it was started so' };
+  const given = access?.() ?? {};
   const found = await findSandbox();
-  if ('command' in found) return found.command;
-  if (hardening === 'auto') return undefined;
-  const { what, debianPackage } = found.missing;
+  if ('command' in found && !('why' in given)) return { command: found.command, access: given };
+  const { what, debianPackage } =
+    'missing' in found ? found.missing : { what: (given as Unconfined).why, debianPackage: undefined };
   const help = debianPackage === undefined ? '' : `; install the package ${debianPackage}`;
-  throw new TrustedProcessError(`the trusted process is to be hardened, but ${what}${help}`);
+  const why = `${what}${help}`;
+  if (hardening === 'auto') return { why };
+  throw new TrustedProcessError(`the trusted process is to be hardened, but ${why}`);
 }
 
 function launch(options: LaunchOptions): Launched {
-  const { sandbox } = options;
-  return sandbox === undefined ? launchPlain(options) : launchInside(options, sandbox);
+  const { confinement } = options;
+  return 'why' in confinement
+    ? launchPlain(options)
+    : launchInside(options, confinement.command, confinement.access);
 }
 
 /** The first line that the child prints; rejects if it ends or stays silent. */
-function firstLine({ child, kill }: Launched): Promise<string> {
+function firstLine({ child, kill }: Launched, timeoutMs = START_TIMEOUT_MS): Promise<string> {
   return new Promise((done, fail) => {
     let text = '';
     const timer = setTimeout(() => {
       kill();
       fail(new TrustedProcessError('the trusted process did not start in time'));
-    }, START_TIMEOUT_MS);
+    }, timeoutMs);
     const finish = (line: string | undefined): void => {
       clearTimeout(timer);
       child.stdout?.destroy();
@@ -208,30 +229,60 @@ function firstLine({ child, kill }: Launched): Promise<string> {
   });
 }
 
+/** What makes a component, and how. */
+export interface CreateOptions {
+  readonly folder: string;
+  readonly program: string;
+  /** Name of the footprint in the registration. */
+  readonly footprint: string;
+  readonly carrierPath: string;
+  /** Of the carrier, besides folder and program. */
+  readonly arguments: readonly string[];
+  /** Default `auto`. */
+  readonly hardening?: Hardening | undefined;
+  readonly access?: AccessOf;
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Has a carrier make a component in a folder that must not exist or be empty. Its key is made inside the trusted process.
+ * Rejects with TrustedProcessError, whose message is the carrier's own.
+ */
+export async function createInProcess(options: CreateOptions): Promise<TrustedRegistration> {
+  const { folder, program } = options;
+  const confinement = await confinementFor(options.hardening, options.access);
+  if (!('why' in confinement)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const launched = launch({
+    folder: resolve(folder),
+    carrier: options.carrierPath,
+    program,
+    arguments: ['--create', '--program', program, ...options.arguments],
+    log: 'ignore',
+    confinement,
+  });
+  const line = await firstLine(launched, options.timeoutMs);
+  const bytes = hexToBytes(line);
+  const response = bytes === undefined ? undefined : decodeTrustedResponse(bytes);
+  if (response?.op !== 'identify') throw new TrustedProcessError(line);
+  return registrationOf(response.identity, options.footprint);
+}
+
 /**
  * Makes a new component in `folder`, which must not exist or be empty. Its key is made inside the trusted program and
  * never leaves it. The registration goes into genesis: this fixes the first tcEpoch (decision A1).
  */
-export async function createTrustedFolder(
+export function createTrustedFolder(
   folder: string,
   options: { readonly program?: string; readonly hardening?: Hardening; readonly carrierPath?: string } = {},
 ): Promise<TrustedRegistration> {
-  const program = options.program ?? FIRST_PROGRAM;
-  const sandbox = await sandboxFor(options.hardening);
-  if (sandbox !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const launched = launch({
-    folder: resolve(folder),
-    carrier: options.carrierPath ?? trustedCarrierPath(),
-    program,
-    arguments: ['--create', '--program', program],
-    log: 'ignore',
-    sandbox,
+  return createInProcess({
+    folder,
+    program: options.program ?? FIRST_PROGRAM,
+    footprint: PROCESS_FOOTPRINT,
+    carrierPath: options.carrierPath ?? trustedCarrierPath(),
+    arguments: [],
+    hardening: options.hardening,
   });
-  const line = await firstLine(launched);
-  const bytes = hexToBytes(line);
-  const response = bytes === undefined ? undefined : decodeTrustedResponse(bytes);
-  if (response?.op !== 'identify') throw new TrustedProcessError(line);
-  return registrationOf(response.identity, PROCESS_FOOTPRINT);
 }
 
 /** Whether a process serves this folder. Disturbs nobody. */
@@ -257,13 +308,13 @@ export async function spawnTrustedProcess(options: TrustedProcessOptions): Promi
     throw new TrustedProcessError(`there is no trusted component in ${options.folder}`);
   const more = ['--durability', options.durability ?? 'fsync'];
   if (options.lingerMs !== undefined) more.push('--linger-ms', String(options.lingerMs));
-  const sandbox = await sandboxFor(options.hardening);
+  const confinement = await confinementFor(options.hardening, options.access);
   const folder = resolve(options.folder);
   const carrier = resolve(options.carrierPath ?? trustedCarrierPath());
   const log = openLog(folder);
   try {
     const line = await firstLine(
-      launch({ folder, carrier, program: programOf(folder), arguments: more, log, sandbox }),
+      launch({ folder, carrier, program: programOf(folder), arguments: more, log, confinement }),
     );
     if (line !== 'ready') throw new TrustedProcessError(line);
   } finally {
@@ -288,14 +339,25 @@ async function startAndConnect(options: TrustedProcessOptions): Promise<ProcessC
   }
 }
 
+/** Why a process that runs is not locked in. */
+async function whyPlain({ hardening, access }: TrustedProcessOptions): Promise<string> {
+  const confinement = await confinementFor(hardening === 'required' ? 'auto' : hardening, access);
+  return 'why' in confinement ? confinement.why : 'it was started so and runs on; stop it once';
+}
+
 /** Connects to the process of a folder; starts it if none runs, and again if it runs in another way than asked for. */
 export async function openTrustedProcess(options: TrustedProcessOptions): Promise<ProcessConnection> {
-  const connection = await startAndConnect(options);
+  let connection = await startAndConnect(options);
   const isHardEnough = options.hardening !== 'required' || connection.hardening !== 'none';
-  if (isHardEnough && connection.durability === (options.durability ?? 'fsync')) return connection;
-  connection.close();
-  await stopTrustedProcess(options.folder);
-  return startAndConnect(options);
+  if (!isHardEnough || connection.durability !== (options.durability ?? 'fsync')) {
+    // Before the one that runs is ended: whether another one may be started at all.
+    await confinementFor(options.hardening, options.access);
+    connection.close();
+    await stopTrustedProcess(options.folder);
+    connection = await startAndConnect(options);
+  }
+  if (connection.hardening === 'none') connection.plainReason = await whyPlain(options);
+  return connection;
 }
 
 /** `usig-process.mjs`: a process of before that still runs. */

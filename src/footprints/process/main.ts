@@ -29,7 +29,7 @@ import { claimFolder } from './claim-folder.ts';
 import { createEnvironment } from './environment.ts';
 import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
 import type { MeasuredModule } from './program-file.ts';
-import { sealProcess } from './seal.ts';
+import { outerPid, sealProcess } from './seal.ts';
 import { serveProgram } from './server.ts';
 import { DURABILITIES, StateLog } from './state-log.ts';
 import type { Durability } from './state-log.ts';
@@ -104,14 +104,6 @@ interface ServeOptions {
   readonly durability: Durability;
   readonly lingerMs: number;
   readonly hardening: HardeningState;
-}
-
-/** The own process id as it is seen from outside; in a namespace of its own it is told by whoever started it. */
-function outerPid(hardening: HardeningState): number {
-  if (hardening === 'none') return process.pid;
-  const pid = Number.parseInt(readFileSync(0, 'latin1'), 10);
-  if (!Number.isSafeInteger(pid) || pid <= 1) throw new Refusal('it was not told its process id');
-  return pid;
 }
 
 async function serve({ folder, durability, lingerMs, hardening }: ServeOptions): Promise<void> {

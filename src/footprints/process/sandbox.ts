@@ -8,6 +8,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   mkdtempSync,
   openSync,
   rmSync,
@@ -19,7 +20,9 @@ import { delimiter, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { MissingRequirement } from '../contract.ts';
 import { canLockFiles } from './file-lock.ts';
+import { runtimeLibraries } from './libraries.ts';
 import { startFilter } from './system-calls.ts';
+import type { FilterNeeds } from './system-calls.ts';
 
 /** Descriptors of the sandbox's own: bubblewrap tells the process id on one and reads the filter from the other. */
 export const SANDBOX_FILES = { info: 3, filter: 4 } as const;
@@ -28,6 +31,25 @@ const INSIDE = '/moiety';
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 const PROBE_TIMEOUT_MS = 10_000;
 const PLACES = ['/usr/bin', '/bin', '/usr/local/bin'];
+
+/** What the component of a footprint needs beyond folder and program, by absolute paths. What is not there is left out. */
+export interface SandboxAccess extends FilterNeeds {
+  /** Files, folders and sockets that are seen, and cannot be changed, where they are. */
+  readonly readable?: readonly string[];
+  /** Files and folders that can be written to. */
+  readonly writable?: readonly string[];
+  /** Device files. */
+  readonly devices?: readonly string[];
+  /** npm packages that the script imports: the folder of each, and files in it. */
+  readonly packages?: readonly SandboxPackage[];
+}
+
+/** See `SandboxAccess`. */
+export interface SandboxPackage {
+  readonly name: string;
+  readonly folder: string;
+  readonly files: readonly string[];
+}
 
 /** What a sandbox is made for. */
 export interface SandboxOptions {
@@ -39,6 +61,7 @@ export interface SandboxOptions {
   /** Options of the runtime, and arguments of the script. */
   readonly runtimeOptions: readonly string[];
   readonly arguments: readonly string[];
+  readonly access?: SandboxAccess;
 }
 
 function findBubblewrap(): string | undefined {
@@ -56,21 +79,22 @@ function findBubblewrap(): string | undefined {
     });
 }
 
-let libraries: readonly string[] | undefined;
-
-/** The shared libraries of this runtime, as its loader looks for them. */
-function runtimeLibraries(): readonly string[] {
-  if (libraries === undefined) {
-    // Without a look at the network, which could take long.
-    Object.assign(process.report, { excludeNetwork: true });
-    const report = process.report.getReport() as unknown as { readonly sharedObjects: readonly string[] };
-    libraries = report.sharedObjects.filter((path) => path.startsWith('/') && /\.so(\.|$)/.test(path));
-  }
-  return libraries;
-}
-
 function inside(path: string): string {
   return `${INSIDE}/${path.slice(dirname(path).length + 1)}`;
+}
+
+/** Arguments of bubblewrap for what a footprint needs besides. */
+function accessArguments(access: SandboxAccess): readonly string[] {
+  const here = (paths: readonly string[] = []): readonly string[] => paths.filter((path) => existsSync(path));
+  const packages = (access.packages ?? []).flatMap(({ name, folder, files }) =>
+    files.map((file) => [join(folder, file), `${INSIDE}/node_modules/${name}/${file}`] as const),
+  );
+  return [
+    ...here(access.readable).flatMap((path) => ['--ro-bind', path, path]),
+    ...packages.flatMap(([path, to]) => ['--ro-bind', path, to]),
+    ...here(access.devices).flatMap((path) => ['--dev-bind', path, path]),
+    ...here(access.writable).flatMap((path) => ['--bind', path, path]),
+  ];
 }
 
 /** Command line of bubblewrap: everything that the process can see is named here. */
@@ -87,6 +111,8 @@ export function sandboxArguments(options: SandboxOptions): readonly string[] {
     ...['--ro-bind', process.execPath, node],
     ...run,
     ...devices,
+    // Before the own folder, which nothing may cover.
+    ...accessArguments(options.access ?? {}),
     ...[
       '--tmpfs',
       `${INSIDE}/private`,
@@ -104,11 +130,11 @@ export function sandboxArguments(options: SandboxOptions): readonly string[] {
 }
 
 /** Calls `use` with a descriptor from which the start filter can be read. */
-export function withFilter<T>(use: (descriptor: number) => T): T {
+export function withFilter<T>(needs: FilterNeeds, use: (descriptor: number) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'moiety-'));
   try {
     const path = join(folder, 'filter');
-    writeFileSync(path, startFilter());
+    writeFileSync(path, startFilter(needs));
     const descriptor = openSync(path, 'r');
     try {
       return use(descriptor);
@@ -137,7 +163,7 @@ function probe(command: string): Promise<MissingRequirement | undefined> {
   writeFileSync(script, '');
   const options = { folder, script, beside: [], runtimeOptions: [], arguments: [] };
   const args = sandboxArguments(options);
-  const child = withFilter((filter) =>
+  const child = withFilter({}, (filter) =>
     spawn(command, args, {
       env: {},
       timeout: PROBE_TIMEOUT_MS,

@@ -4,6 +4,7 @@
  * is needed. Linux on x86-64 only.
  */
 import { SEAL_CALLS, steadyFilter } from './system-calls.ts';
+import type { FilterNeeds } from './system-calls.ts';
 
 /** A filter as the kernel takes it: number of instructions and where they are. */
 interface FilterArgument {
@@ -176,7 +177,7 @@ const SECCOMP_FILTER_FLAG_TSYNC = 1;
  * files, memory that is not swapped out where the limit of locked memory allows it, and the steady filter on all
  * threads.
  */
-export function sealLibrary(): Uint8Array {
+export function sealLibrary(needs: FilterNeeds = {}): Uint8Array {
   const { prctl, prlimit64, mlockall, seccomp } = SEAL_CALLS;
   return callingLibrary([
     { call: prctl, arguments: [PR_SET_NO_NEW_PRIVS, 1], exitCode: 71 },
@@ -186,7 +187,7 @@ export function sealLibrary(): Uint8Array {
     { call: mlockall, arguments: [MCL_ALL_ON_FAULT], exitCode: 0 },
     {
       call: seccomp,
-      arguments: [SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, { filter: steadyFilter() }],
+      arguments: [SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, { filter: steadyFilter(needs) }],
       exitCode: 74,
     },
   ]);

@@ -136,7 +136,6 @@ const REFUSED: Readonly<Record<string, number>> = {
   vfork: 58,
   execveat: 322,
   socketpair: 53,
-  connect: 42,
   sendto: 44,
   sendmsg: 46,
   recvmsg: 47,
@@ -171,6 +170,7 @@ const REFUSED: Readonly<Record<string, number>> = {
 
 const EXECVE = 59;
 const SOCKET = 41;
+const CONNECT = 42;
 const BIND = 49;
 const LISTEN = 50;
 const ARCH_PRCTL = 158;
@@ -178,24 +178,44 @@ const MLOCKALL = 151;
 const SECCOMP = 317;
 const AF_UNIX = 1;
 
-/** Holds from the start: one program may be loaded, one Unix socket made, the second filter put on. */
-export function startFilter(): Uint8Array {
+const UNIX_SOCKET: AllowedCall = { call: SOCKET, when: { argument: 0, equals: [AF_UNIX] } };
+
+/** What a component needs beyond the rest. */
+export interface FilterNeeds {
+  /**
+   * It connects to a Unix socket, before and after the seal. Which ones there are is the sandbox's matter: abstract names
+   * belong to its own network, others are files that it must see.
+   */
+  readonly connects?: boolean;
+}
+
+/** Holds from the start: one program may be loaded, Unix sockets made, the second filter put on. */
+export function startFilter({ connects = false }: FilterNeeds = {}): Uint8Array {
   const more = [EXECVE, BIND, LISTEN, ARCH_PRCTL, PRCTL, PRLIMIT, MLOCKALL, SECCOMP];
   return assembleFilter({
     allowed: [
       ...STEADY,
       ...more.map((call) => ({ call })),
-      { call: SOCKET, when: { argument: 0, equals: [AF_UNIX] } },
+      UNIX_SOCKET,
+      ...(connects ? [{ call: CONNECT }] : []),
     ],
-    refused: Object.values(REFUSED),
+    refused: [...Object.values(REFUSED), ...(connects ? [] : [CONNECT])],
   });
 }
 
-/** Holds once the process listens: no program, no socket, no limit can be changed any more. */
-export function steadyFilter(): Uint8Array {
+/** Holds once the process listens: no program, no limit can be changed any more, and no socket made but to connect. */
+export function steadyFilter({ connects = false }: FilterNeeds = {}): Uint8Array {
   return assembleFilter({
-    allowed: [...STEADY, { call: PRCTL, when: { argument: 0, equals: PRCTLS } }],
-    refused: [...Object.values(REFUSED), EXECVE, SOCKET, BIND, LISTEN, PRLIMIT, MLOCKALL, SECCOMP],
+    allowed: [
+      ...STEADY,
+      { call: PRCTL, when: { argument: 0, equals: PRCTLS } },
+      ...(connects ? [UNIX_SOCKET, { call: CONNECT }] : []),
+    ],
+    refused: [
+      ...Object.values(REFUSED),
+      ...(connects ? [] : [SOCKET, CONNECT]),
+      ...[EXECVE, BIND, LISTEN, PRLIMIT, MLOCKALL, SECCOMP],
+    ],
   });
 }
 

@@ -9,6 +9,7 @@ import type { TrustedRegistration } from '../../core/config.ts';
 import type { Footprint, FootprintOptions, MissingRequirement } from '../contract.ts';
 import { assertEmptyFolder, carrierPathOf, createByCarrier } from '../process/carrier-launcher.ts';
 import { openTrustedProcess, stopTrustedProcess } from '../process/launcher.ts';
+import { tpmAccess } from './access.ts';
 import { PRIVATE_SWTPM, TPM_FILES } from './component-files.ts';
 import { isSwtpmInstalled, startSwtpm, stopSwtpm } from './swtpm.ts';
 import { TPM_DEVICE, TpmUnreachable } from './transport.ts';
@@ -38,19 +39,21 @@ async function create(options: FootprintOptions): Promise<TrustedRegistration> {
   assertEmptyFolder(options.folder);
   const argument = await settleArgument(options);
   try {
-    return await createByCarrier(carrierPathOf(CARRIER), tpmFootprint.name, { ...options, argument });
+    const access = (): ReturnType<typeof tpmAccess> => tpmAccess(argument, options.folder);
+    return await createByCarrier(carrierPathOf(CARRIER), tpmFootprint.name, { ...options, argument }, access);
   } catch (error) {
     await stopSwtpm(options.folder);
     throw error;
   }
 }
 
-/** Starts the software TPM of a component's folder if it has one. */
-async function startOwnTpm(folder: string): Promise<void> {
+/** Argument of a component's folder; its software TPM is started if it has one. */
+async function readyTpm(folder: string): Promise<string> {
   const path = join(folder, TPM_FILES.settings);
   if (!existsSync(path)) throw new TpmUnreachable(`there is no component of the footprint tpm in ${folder}`);
   const settings = JSON.parse(readFileSync(path, 'utf8')) as { readonly place?: unknown };
   if (settings.place === PRIVATE_SWTPM) await startSwtpm(folder);
+  return typeof settings.place === 'string' ? settings.place : '';
 }
 
 /** See the top of this file. */
@@ -61,9 +64,10 @@ export const tpmFootprint: Footprint = {
   persistent: true,
   missing: missingForTpm,
   create,
-  open: async ({ folder }) => {
-    await startOwnTpm(folder);
-    return openTrustedProcess({ folder, carrierPath: carrierPathOf(CARRIER), hardening: 'off' });
+  open: async ({ folder, hardening = 'auto' }) => {
+    const argument = await readyTpm(folder);
+    const access = (): ReturnType<typeof tpmAccess> => tpmAccess(argument, folder);
+    return openTrustedProcess({ folder, carrierPath: carrierPathOf(CARRIER), hardening, access });
   },
   stop: async (folder) => {
     const ran = await stopTrustedProcess(folder);
