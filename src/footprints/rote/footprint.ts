@@ -24,6 +24,9 @@ import type { GuardFile } from './places.ts';
 const START_MS = 20_000;
 const RETRY_MS = 50;
 const GUARDS_DEFAULT = 3;
+/** Exit code of a guard that ended for a reason of its own. */
+const REFUSED = 1;
+const LAST_WORDS_MAX = 4096;
 
 /** Path of the guard's program. */
 const MAIN = fileURLToPath(
@@ -131,26 +134,39 @@ function guardsOf(folder: string): number[] {
   return [...group.keys.keys()];
 }
 
-/** Starts a guard unless it runs. */
-async function ensureGuard(folder: string, id: number): Promise<void> {
+/** Starts a guard unless it runs; the process if it was started. */
+async function ensureGuard(folder: string, id: number): Promise<ChildProcess | undefined> {
   const socket = await tryConnect(outerSocketPath(folder, id, 'socket'));
   if (socket !== undefined) {
     socket.destroy();
-    return;
+    return undefined;
   }
   const child = spawnGuard(folder, id, false);
   // Whether it comes up shows when the component is reached.
   child.once('error', () => undefined);
   child.unref();
+  return child;
+}
+
+/** Why a guard ended by itself, in its own words. */
+function lastWords(folder: string, id: number): string {
+  const path = join(folder, GUARDS_FOLDER, guardPath(id, 'log'));
+  const line = /ended: (.+)\n$/.exec(readFileSync(path, 'utf8').slice(-LAST_WORDS_MAX))?.[1];
+  return line ?? `see ${path}`;
 }
 
 async function open({ folder }: FootprintOptions): Promise<TrustedConnection> {
-  for (const id of guardsOf(folder)) await ensureGuard(folder, id);
+  const [first, ...others] = guardsOf(folder);
+  const host = await ensureGuard(folder, first!);
+  for (const id of others) await ensureGuard(folder, id);
   const deadline = performance.now() + START_MS;
   for (;;) {
     const socket = await tryConnect(outerSocketPath(folder, 0, 'component'));
     if (socket !== undefined)
       return new FramedConnection(socket, new FrameReader(RESPONSE_BYTES_MAX), 'the component');
+    // One that was killed, or that has given way to a copy, may be started again; one that refuses will refuse again.
+    if (host?.exitCode === REFUSED)
+      throw new RoteError(`the guard of the component in ${folder} ended: ${lastWords(folder, first!)}`);
     if (performance.now() > deadline)
       throw new RoteError(
         `the component in ${folder} is not ready: its guard waits for a quorum of active ones. If all of them were ` +

@@ -64,7 +64,10 @@ async function foundGroup(id: number): Promise<{ readonly seed: Uint8Array; read
   mkdirSync(String(id), { mode: 0o700 });
   const seed = randomBytes(32);
   process.stdout.write(`${publicKeyOf(seed)}\n`);
-  const told = JSON.parse(await firstLineOfInput()) as GuardFile;
+  const heard = JSON.parse(await firstLineOfInput()) as GuardFile;
+  const { program } = heard;
+  const told =
+    program === undefined ? heard : { ...heard, measurement: loadModule(MODULES, program).measurement };
   writeFileSync(guardPath(id, 'key'), bytesToHex(seed), { mode: 0o600, flush: true });
   writeFileSync(guardPath(id, 'group'), `${JSON.stringify(told)}\n`, { mode: 0o600, flush: true });
   return { seed, told };
@@ -158,6 +161,8 @@ async function main(): Promise<void> {
         seed: Buffer.from(readFileSync(guardPath(id, 'key'), 'latin1'), 'hex'),
         told: readGuardFile(guardPath(id, 'group')),
       };
+  // First of all: a guard that may not run its component must not take its place in the group either.
+  const found = told.program === undefined ? undefined : loadModule(MODULES, told.program, told.measurement);
   const guard = new Guard(id, told.group, portsOf(seed, told.group.keys), isFounding);
   let component: GuardedComponent | undefined;
   const links = new GuardLinks(id, (bytes) => apply(guard.receive(bytes)));
@@ -165,7 +170,7 @@ async function main(): Promise<void> {
     for (const effect of effects) {
       if (effect.kind === 'send') links.send(effect.to, effect.bytes);
       else if (effect.kind !== 'phase') component?.onEffect(effect);
-      else if (effect.phase === 'cut') end(1, 'another copy of this guard runs under its key');
+      else if (effect.phase === 'cut') end(0, 'another copy of this guard runs under its key');
     }
   };
   await links.listen();
@@ -176,12 +181,12 @@ async function main(): Promise<void> {
     if (!existsSync(guardPath(id, 'group'))) end(0, 'its folder is gone');
   }, FOLDER_CHECK_MS);
   apply(guard.tick());
-  if (told.program === undefined) {
+  if (found === undefined) {
     process.stdout.write('ready\n');
     return;
   }
   component = new GuardedComponent(id, guard, apply);
-  const how = await component.start(loadModule(MODULES, told.program));
+  const how = await component.start(found);
   await new ComponentServer(component).listen(guardPath(id, 'component'));
   const [identity] = await component.handle([encodeTrustedRequest({ op: 'identify' })]);
   process.stderr.write(`${new Date().toISOString()} ${how}\n`);

@@ -30,6 +30,8 @@ export interface GuardFile {
   readonly group: GuardGroup;
   /** Trusted program that it hosts; absent: none. */
   readonly program?: string;
+  /** SHA-256 of that program's module when the group was founded: nothing else is ever run with its state. */
+  readonly measurement?: string;
 }
 
 /** Unix socket paths are at most 107 bytes on Linux and 103 elsewhere. */

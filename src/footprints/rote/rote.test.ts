@@ -116,6 +116,31 @@ test('the newest state continues; an old copy of the folder is refused and the c
   connection.close();
 });
 
+test('a program that is not the one that the group was founded for, in one byte, is refused with the reason', async () => {
+  const folder = await newFolder();
+  const connection = await open(folder);
+  assert.equal(await certify(connection, 1), 1);
+  connection.close();
+  await kill(folder, 0);
+  const path = join(folder, 'guards', '0', 'group.json');
+  const told = readFileSync(path, 'utf8');
+  // The same as another byte in the module, which other tests run at the same time.
+  writeFileSync(
+    path,
+    told.replace(/"measurement":"(.)/, (text, digit: string) =>
+      text.replace(/.$/, digit === '0' ? '1' : '0'),
+    ),
+  );
+  await assert.rejects(
+    open(folder),
+    /is not the one that this component was made for: its module has the measurement/,
+  );
+  writeFileSync(path, told);
+  const again = await open(folder);
+  assert.equal(await certify(again, 2), 2);
+  again.close();
+});
+
 test('a state that was written and never stored at a quorum does not displace the one in force', async () => {
   const folder = await newFolder();
   const file = (name: string): string => join(folder, 'guards', '0', name);
