@@ -23,9 +23,13 @@ function isSofthsm(module: string): boolean {
 
 /** SoftHSM2 with the tokens of the machine; those of a component are in its own folder. */
 function softhsmFiles(): Pick<SandboxAccess, 'readable' | 'writable'> {
-  if (!existsSync(SOFTHSM_CONFIGURATION)) return {};
-  const tokens = TOKEN_FOLDER.exec(readFileSync(SOFTHSM_CONFIGURATION, 'utf8'))?.[1];
-  return { readable: [SOFTHSM_CONFIGURATION], writable: tokens === undefined ? [] : [tokens] };
+  try {
+    const tokens = TOKEN_FOLDER.exec(readFileSync(SOFTHSM_CONFIGURATION, 'utf8'))?.[1];
+    return { readable: [SOFTHSM_CONFIGURATION], writable: tokens === undefined ? [] : [tokens] };
+  } catch {
+    // Not there or not for this user: SoftHSM2 says so when it is loaded.
+    return {};
+  }
 }
 
 /** Where the binding is installed for a carrier; undefined if it is not. */

@@ -77,6 +77,16 @@ function filesWith(folder: string, text: string): readonly string[] {
     .filter((path) => readFileSync(path).includes(text));
 }
 
+/** Of a file of the kernel; a process that is sealed shows some to nobody but root. */
+function readableText(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'EACCES');
+    return '';
+  }
+}
+
 test('the PIN is in its file and nowhere else', { skip }, async () => {
   const options = optionsOf('pin');
   await pkcs11Footprint.create(options);
@@ -87,7 +97,7 @@ test('the PIN is in its file and nowhere else', { skip }, async () => {
   assert.ok(pin.length >= 16);
   assert.deepEqual(filesWith(options.folder, pin), [pinFile]);
   for (const name of ['cmdline', 'environ'])
-    assert.ok(!readFileSync(`/proc/${pidOf(connection)}/${name}`, 'latin1').includes(pin));
+    assert.ok(!readableText(`/proc/${pidOf(connection)}/${name}`).includes(pin));
   for (const name of ['pin', PLACE_FILE, 'access', 'state', 'softhsm2.conf'])
     assert.equal(statSync(join(options.folder, name)).mode & 0o777, 0o600, name);
   connection.close();

@@ -87,6 +87,23 @@ test('the steady filter leaves no way to a program, a socket, another process or
   assert.equal(verdict(steady, 16, [0, 0x5412]), EPERM);
 });
 
+test('filters of a component that connects: Unix sockets, and all else as before', () => {
+  const [start, steady] = [startFilter({ connects: true }), steadyFilter({ connects: true })];
+  const UNIX = 1;
+  for (const filter of [start, steady]) {
+    assert.equal(verdict(filter, 41, [UNIX]), ALLOW);
+    assert.equal(verdict(filter, 42), ALLOW);
+    // Of the internet, of the kernel (netlink), of packets.
+    for (const domain of [2, 10, 16, 17]) assert.equal(verdict(filter, 41, [domain]), EPERM);
+  }
+  const differs = (plain: Uint8Array, connecting: Uint8Array): readonly number[] =>
+    Array.from({ length: 600 }, (_, call) => call).filter(
+      (call) => verdict(plain, call, [UNIX]) !== verdict(connecting, call, [UNIX]),
+    );
+  assert.deepEqual(differs(startFilter(), start), [42]);
+  assert.deepEqual(differs(steadyFilter(), steady), [41, 42]);
+});
+
 const isHere = process.platform === 'linux' && process.arch === 'x64';
 
 test('the library makes its calls when it is loaded', { skip: !isHere && 'Linux on x86-64 only' }, () => {
