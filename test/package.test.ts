@@ -122,7 +122,16 @@ describe('the published package', { timeout: 240_000 }, () => {
 
   it('holds what is needed and nothing else', () => {
     const tops = new Set(packed.map((path) => path.split('/')[0]!));
-    const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json', 'trusted'];
+    const expected = [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'bin',
+      'dist',
+      'native',
+      'package.json',
+      'trusted',
+    ];
     assert.deepEqual([...tops].sort(), expected.sort());
     const strangers = packed.filter(
       (path) =>

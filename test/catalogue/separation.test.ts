@@ -22,10 +22,16 @@ const DIGESTS = ['aa', 'bb', '00'].map((byte) => byte.repeat(32) as Digest);
 
 /** Everything that is hashed under a tag: who and what. */
 const TAGS: readonly (readonly [owner: string, kind: string])[] = [
+  ['attestation', 'GROUP-KEY'],
+  ['attestation', 'GROUP-KEY-ENVELOPE'],
+  ['attestation', 'OPERATOR'],
+  ['attestation', 'TPM-KEY'],
   ['client', 'BUNDLE'],
   ['evidence', 'WRONG-REPLY'],
   ['host', 'HEADER'],
+  ['host', 'GENESIS-POSSESSION'],
   ['host', 'RECOVER'],
+  ['host', 'RECOVER-POSSESSION'],
   ['host', 'REPLY'],
   ['ledger', 'CONFIGURATION'],
   ['ledger', 'GENESIS'],
@@ -37,6 +43,7 @@ const TAGS: readonly (readonly [owner: string, kind: string])[] = [
   ['ledger', 'STATE-NODE'],
   ['ledger', 'TRANSACTION'],
   ['smr', 'BATCH'],
+  ['tpm', 'EPOCH'],
   ...DIGEST_KINDS.map((kind) => ['minbft', kind] as const),
 ];
 

@@ -3,7 +3,7 @@ import type { ReplicaId } from '../../core/types.ts';
 import type { Checkpoint, CheckpointCertificate } from '../../smr/usig-stream/messages.ts';
 import { agreeOnState, stableSequence } from '../../smr/checkpoint-keeper.ts';
 import { encodeEvidence } from './evidence.ts';
-import type { Evidence } from './evidence.ts';
+import type { Evidence, SealTrace } from './evidence.ts';
 import type { ReplicaState, StreamItem, StreamSlot } from './state.ts';
 
 /** Accusations of one replica for one rule are made once. */
@@ -39,6 +39,18 @@ export function accuseOfStreamFault(s: ReplicaState, slot: StreamSlot, item: Str
     viewChange: { view: last.view, bodyDigest: last.bodyDigest, ui: last.ui },
     message: after,
   });
+}
+
+/** A message came under a counter value that another message is held for: proof of two seals, unless they are one. */
+export function accuseOfDoubleSeal(s: ReplicaState, held: StreamItem, item: StreamItem): void {
+  const [first, second] = [traceOf(held), traceOf(item)];
+  if (first.digest === second.digest || first.ui.tcEpoch !== second.ui.tcEpoch) return;
+  accuse(s, second.ui.replica, { kind: 'doubleSeal', first, second });
+}
+
+function traceOf(item: StreamItem): SealTrace {
+  const { ui, digest } = item.kind === 'NEW-VIEW' ? item.header : item;
+  return { ui, digest };
 }
 
 /** A CHECKPOINT arrived: does it contradict the stable one? */

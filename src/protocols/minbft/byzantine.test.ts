@@ -201,3 +201,21 @@ test('garbage of every shape from a member is ignored or dropped, never thrown a
   order(cluster, 6, 100);
   assert.equal(cluster.members[0]!.replica!.inspect(cluster.now).peers[2]!.dead, true);
 });
+
+test('a component that was put back seals two statements with one counter value: anybody can prove it (doubleSeal)', () => {
+  const cluster = new Cluster();
+  cluster.startAll();
+  order(cluster, 3, 1);
+  const liar = corrupt(cluster, 0);
+  const before = liar.tcCounter;
+  const first = prepare(cluster, liar, 4, batchOf(cluster, [cluster.bundle(40)]));
+  liar.tcCounter = before;
+  const second = prepare(cluster, liar, 4, batchOf(cluster, [cluster.bundle(41)]));
+  assert.equal(first.ui.counter, second.ui.counter);
+  sendTo(cluster, 0, 1, first);
+  cluster.run(50);
+  sendTo(cluster, 0, 1, second);
+  cluster.run(50);
+  const [proof] = cluster.accusations;
+  assert.deepEqual([proof?.by, proof?.replica, proof?.rule], [1, 0, 'doubleSeal']);
+});

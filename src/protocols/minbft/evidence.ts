@@ -1,7 +1,8 @@
 /**
- * Evidence: canonical bytes that prove to anybody, offline, that a replica did what no correct replica does. Three
+ * Evidence: canonical bytes that prove to anybody, offline, that a replica did what no correct replica does. Four
  * kinds: two PREPAREs for one order in one view; a CHECKPOINT that contradicts a stable one; a PREPARE, COMMIT or
- * CHECKPOINT right after the own VIEW-CHANGE. Silence, delay and bad batches prove nothing and are never accused.
+ * CHECKPOINT right after the own VIEW-CHANGE; two statements under one counter value (its component was rolled back or
+ * cloned). Silence, delay and bad batches prove nothing and are never accused.
  */
 import { Reader, Writer } from '../../core/codec.ts';
 import type { DecodeContext, Seal, UniqueIdentifier } from '../../core/protocol.ts';
@@ -27,6 +28,12 @@ export interface ViewChangeTrace {
   readonly ui: UniqueIdentifier;
 }
 
+/** A statement that a trusted component has sealed, without the message around it. */
+export interface SealTrace {
+  readonly digest: Digest;
+  readonly ui: UniqueIdentifier;
+}
+
 /** What a record can prove. */
 export type Evidence =
   | { readonly kind: 'doubleProposal'; readonly first: Prepare; readonly second: Prepare }
@@ -39,7 +46,8 @@ export type Evidence =
       readonly kind: 'activeAfterViewChange';
       readonly viewChange: ViewChangeTrace;
       readonly message: Prepare | Commit | Checkpoint;
-    };
+    }
+  | { readonly kind: 'doubleSeal'; readonly first: SealTrace; readonly second: SealTrace };
 
 /** Rule that evidence speaks of. */
 export type EvidenceRule = Evidence['kind'];
@@ -57,6 +65,7 @@ const CODE: Readonly<Record<EvidenceRule, number>> = {
   doubleProposal: 1,
   wrongCheckpoint: 2,
   activeAfterViewChange: 3,
+  doubleSeal: 4,
 };
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -80,6 +89,9 @@ export function encodeEvidence(evidence: Evidence): Uint8Array {
       put(evidence.message);
       break;
     }
+    case 'doubleSeal':
+      for (const { digest, ui } of [evidence.first, evidence.second]) writeUi(writer.digest(digest), ui);
+      break;
   }
   return writer.finish();
 }
@@ -110,6 +122,10 @@ function readEvidence(context: StreamContext, reader: Reader): Evidence | undefi
         return undefined;
       return { kind: 'activeAfterViewChange', viewChange: { view, bodyDigest, ui }, message: after };
     }
+    case CODE.doubleSeal: {
+      const trace = (): SealTrace => ({ digest: reader.digest(), ui: readUi(context, reader) });
+      return { kind: 'doubleSeal', first: trace(), second: trace() };
+    }
     default:
       return undefined;
   }
@@ -132,7 +148,25 @@ export function verifyEvidence(context: DecodeContext, bytes: Uint8Array): Evide
       return judgeWrongCheckpoint(streams, evidence.certificate, evidence.checkpoint);
     case 'activeAfterViewChange':
       return judgeActive(streams, evidence.viewChange, evidence.message);
+    case 'doubleSeal':
+      return judgeDoubleSeal(evidence.first, evidence.second);
   }
+}
+
+/** A trusted component gives each value of its counter to one statement only. */
+function judgeDoubleSeal(first: SealTrace, second: SealTrace): EvidenceVerdict | undefined {
+  const { replica, tcEpoch, counter } = first.ui;
+  const { ui } = second;
+  const sameValue = ui.replica === replica && ui.tcEpoch === tcEpoch && ui.counter === counter;
+  if (!sameValue || first.digest === second.digest) return undefined;
+  return {
+    replica,
+    rule: 'doubleSeal',
+    explanation:
+      `the trusted component of replica ${replica} sealed two statements with counter ${counter}: it was put back to an ` +
+      'old state or copied, or its key is known',
+    seals: [first, second].map((trace): Seal => ({ kind: 'counter', ...trace })),
+  };
 }
 
 /** A correct primary seals one PREPARE for each order of a view, under whatever counter. */

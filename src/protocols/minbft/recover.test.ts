@@ -168,4 +168,29 @@ test('component and log put back to an old copy: the replica halts as soon as a 
     cluster.run(5_000, () => member.notes.some(({ name }) => name === 'halt')),
     cluster.describe(),
   );
+  // MinBFT.RECOVER.4: it asked first, so no counter value was used twice and nobody has anything against it.
+  assert.equal(member.tcCounter, copy.tcCounter);
+  assert.deepEqual(cluster.accusations, []);
+});
+
+test('after a start nothing is sealed before f peers have spoken; then it goes on (MinBFT.RECOVER.4)', () => {
+  const cluster = new Cluster();
+  cluster.startAll();
+  order(cluster, 6, 1);
+  cluster.run(500);
+  cluster.crash(2);
+  cluster.partition((a, b) => a === 2 || b === 2);
+  cluster.start(2);
+  const { tcCounter } = cluster.members[2]!;
+  const bundle = cluster.bundle(50);
+  cluster.submit(bundle);
+  cluster.run(3_000);
+  assert.equal(cluster.members[2]!.tcCounter, tcCounter);
+  cluster.heal();
+  cluster.crash(1);
+  assert.ok(
+    cluster.run(20_000, () => cluster.members[2]!.tcCounter > tcCounter),
+    cluster.describe(),
+  );
+  order(cluster, 4, 60, 20_000);
 });

@@ -55,6 +55,10 @@ export const MINBFT_OWN_RULES = [
   guard('MinBFT.RECOVER.1', 'a RECOVER is formally effective'),
   guard('MinBFT.RECOVER.2', 'a primary whose incarnation was retired does not lead on'),
   guard('MinBFT.RECOVER.3', 'seals only under the incarnation that is registered and covered'),
+  guard(
+    'MinBFT.RECOVER.4',
+    'after a start seals nothing before f peers told what they hold of the own stream',
+  ),
 ] as const satisfies readonly RuleDescription[];
 
 /** Every rule of this protocol. */

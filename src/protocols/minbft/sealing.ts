@@ -31,6 +31,7 @@ const NO_VIEW_CHANGES: readonly ViewChange[] = [];
 export function sealNext(s: ReplicaState): boolean {
   if (s.sealing !== undefined) return false;
   if (!s.rule('MinBFT.RECOVER.3', s.maySeal)) return false;
+  if (!s.rule('MinBFT.RECOVER.4', peersKnowNoMore(s))) return false;
   const wish = nextWish(s);
   if (wish === undefined) return false;
   const counter = s.own.state.counter + 1;
@@ -50,6 +51,34 @@ export function sealNext(s: ReplicaState): boolean {
   s.sealing = sealing;
   s.emit({ kind: 'seal', tcEpoch: s.tcEpoch, counter, digest: encoded.digest, draft: encoded.bytes });
   return true;
+}
+
+/** STATUS periods that silent or contradicting peers are waited for after a start. */
+const START_PATIENCE = 4;
+
+/**
+ * After a start with an own log nothing is sealed before f peers have said what they hold of the own stream: where
+ * component and log were put back to an old state together, only they can know (W6). Without f peers nothing could be
+ * decided anyway, so this costs no liveness. The others are waited for a little, also those that claim to hold more: a
+ * correct one shows it, which halts this replica, and a liar cannot hold it up for longer.
+ */
+function peersKnowNoMore(s: ReplicaState): boolean {
+  const { incarnation, counter } = s.own.state;
+  // Who has never sealed anything cannot have been put back.
+  s.peersAsked ||= counter === 0;
+  if (s.peersAsked) return true;
+  let agreeing = 0;
+  for (const { status } of s.peers) {
+    const position = status?.streams[s.self];
+    if (position === undefined) continue;
+    const knowsMore =
+      position.incarnation > incarnation ||
+      (position.incarnation === incarnation && position.counter > counter);
+    if (!knowsMore) agreeing += 1;
+  }
+  const waited = s.now - s.startedAtMs >= START_PATIENCE * s.timers.statusMs;
+  s.peersAsked = agreeing === s.n - 1 || (waited && agreeing >= s.f);
+  return s.peersAsked;
 }
 
 /** The message as it would be, for the step function alone. */

@@ -157,6 +157,8 @@ export class ReplicaState {
   wallMs: Milliseconds = 0;
   started = false;
   startedAtMs: Milliseconds = 0;
+  /** Whether peers have said, since the start, that they hold no more of the own stream than this replica. */
+  peersAsked = false;
   viewEnteredAtMs: Milliseconds = 0;
   /** Stopped for good: inputs are ignored. */
   halted = false;

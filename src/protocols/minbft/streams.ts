@@ -27,7 +27,7 @@ import {
 } from '../../smr/usig-stream/stream.ts';
 import { proofFits } from '../../smr/usig-stream/view-change.ts';
 import { currentEntry } from '../../smr/registry.ts';
-import { accuseOfStreamFault, accuseOfWrongCheckpoint } from './accusations.ts';
+import { accuseOfDoubleSeal, accuseOfStreamFault, accuseOfWrongCheckpoint } from './accusations.ts';
 import { noteVote } from './conduct.ts';
 import { counterOf, StreamLog } from './stream-log.ts';
 import type { ReplicaState, StreamItem, StreamSlot } from './state.ts';
@@ -42,11 +42,13 @@ export function offerItem(s: ReplicaState, item: StreamItem): void {
     return;
   }
   if (s.knowledge.book.incarnationOf(ui.replica, ui.tcEpoch) !== slot.state.incarnation) return;
+  const held =
+    ui.counter <= slot.state.counter ? slot.log.get(ui.counter)?.item : slot.buffer.get(ui.counter);
+  if (held !== undefined) accuseOfDoubleSeal(s, held, item);
   if (ui.counter <= slot.state.counter) {
     completeRelayed(slot, item, ui.counter);
     return;
   }
-  const held = slot.buffer.get(ui.counter);
   const better = held !== undefined && isBetter(item, held);
   if (better && ui.counter === slot.state.counter + 1) slot.need = undefined;
   slot.buffer.put(ui.counter, item, better);

@@ -214,7 +214,8 @@ describe('MinBFT.N4', () => {
   it('judges a RECOVER against the base before it', () => {
     const cluster = new TestCluster(SMALL);
     const first = recoverRequest(cluster.context.genesis, 0);
-    const reuse = { ...recoverRequest(cluster.context.genesis, 2), tcEpoch: first.tcEpoch };
+    const { tcId, tcPublicKey } = first;
+    const reuse = { ...recoverRequest(cluster.context.genesis, 2), tcId, tcPublicKey };
     const prepares = [
       cluster.author(0).prepare(1, 'r', { recovers: [first] }),
       cluster.author(0).prepare(2, 's', { recovers: [reuse] }),

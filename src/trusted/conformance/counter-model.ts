@@ -2,6 +2,8 @@
  * What a component of many counters must answer, as short as it can be said: TrInc, TrInX and CASH differ in what they
  * allow. The model predicts statements and error codes; seals are the component's.
  */
+import { hexToBytes } from '../../core/bytes.ts';
+import { Reader } from '../../core/codec.ts';
 import type { CounterValue, Digest, Hash } from '../../core/types.ts';
 import { SAFE_INTEGER_END } from '../../core/types.ts';
 import { COUNTER_SENTINEL, MOVES_MAX, RECENT_DEPTH, STATEMENT_KIND } from '../contract.ts';
@@ -45,6 +47,11 @@ export type Expected =
   | { readonly op: 'error'; readonly code: TrustedErrorCode };
 
 const refuse = (code: TrustedErrorCode): Expected => ({ op: 'error', code });
+
+/** Instance of an object id: its last four bytes. */
+function instanceOf(objectId: string): number {
+  return new Reader(hexToBytes(objectId.slice(8))!).u32();
+}
 
 /** Counters as they must be. */
 export class CounterModel {
@@ -126,20 +133,20 @@ export class CounterModel {
 
   #least(): number {
     if (!this.profile.labelled) return 0;
-    const instances = this.objectIds.map((id) => Number.parseInt(id.slice(8), 16));
+    const instances = this.objectIds.map((id) => instanceOf(id));
     return Math.max(1, ...instances) - 1;
   }
 
   #create(objectId: string, mode: ObjectMode): Expected {
     if (objectId === META_OBJECT_ID || this.#counters.has(objectId)) return refuse('EXISTS');
     if (!objectId.startsWith('01') || !this.profile.modes.includes(mode)) return refuse('MODE');
-    if (Number.parseInt(objectId.slice(8), 16) < this.#least()) return refuse('CLOSED');
+    if (instanceOf(objectId) < this.#least()) return refuse('CLOSED');
     if (this.#counters.size >= COUNTERS_MAX) return refuse('QUOTA');
     this.#counters.set(objectId, { value: 0, mode, closed: false });
     this.#created += 1;
     const least = this.#least();
     for (const id of this.objectIds)
-      if (Number.parseInt(id.slice(8), 16) < least) this.#counters.delete(id);
+      if (instanceOf(id) < least) this.#counters.delete(id);
     return { op: 'done' };
   }
 

@@ -242,7 +242,7 @@ export class Guard {
     // ROTE.READ.1, ROTE.READ.2
     const rows = [...pending.answers.values()].filter((row) => row !== undefined);
     const value = Math.max(0, ...rows.map((row) => row.value));
-    const digests = [...new Set(rows.filter((row) => row.value === value).map(({ digest }) => digest))].sort();
+    const digests = [...new Set(rows.filter((row) => row.value === value).map(({ digest }) => digest))].sort((a, b) => (a < b ? -1 : 1));
     for (const row of rows) this.#raise(row);
     this.#out.push({ kind: 'read', id: pending.wish.id, application: name, value, digests });
   }
