@@ -1,7 +1,7 @@
 // Built by scripts/build-trusted.mjs. Its SHA-256 is the carrier measurement (trusted/measurements.json).
 
 // src/footprints/group/main-group.ts
-import { readFileSync as readFileSync6, statSync as statSync2 } from "node:fs";
+import { readFileSync as readFileSync6, statSync as statSync3 } from "node:fs";
 import { parseArgs } from "node:util";
 
 // src/core/bytes.ts
@@ -921,7 +921,17 @@ function moduleOfFolder(modules) {
 
 // src/footprints/process/state-log.ts
 import { hash as hash4, randomBytes as randomBytes2 } from "node:crypto";
-import { closeSync as closeSync4, fdatasyncSync, fsyncSync as fsyncSync3, openSync as openSync4, readFileSync as readFileSync4, renameSync as renameSync2, writeSync as writeSync2 } from "node:fs";
+import {
+  closeSync as closeSync4,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync as fsyncSync3,
+  openSync as openSync4,
+  readFileSync as readFileSync4,
+  renameSync as renameSync2,
+  statSync as statSync2,
+  writeSync as writeSync2
+} from "node:fs";
 import { join as join2 } from "node:path";
 var DURABILITIES = ["fsync", "os", "memory"];
 var StateDamage = class extends Error {
@@ -1025,10 +1035,29 @@ function readRecords(file) {
   }
   return payloads;
 }
+var Ownership = class {
+  #path;
+  #number;
+  /** Takes the folder over from whoever had it. */
+  constructor(folder) {
+    this.#path = join2(folder, "owner");
+    const file = openSync4(`${this.#path}.new`, "w", 384);
+    this.#number = fstatSync(file, { bigint: true }).ino;
+    renameSync2(`${this.#path}.new`, this.#path);
+  }
+  /** Throws StateDamage once another process has taken the folder over, or the folder is another one. */
+  assert() {
+    if (statSync2(this.#path, { bigint: true, throwIfNoEntry: false })?.ino === this.#number) return;
+    throw new StateDamage(
+      "another process has taken this trusted component's folder over, or the folder was put back from a copy; the older process ends here, so that no value is given twice; never remove the lock of a component that runs"
+    );
+  }
+};
 var StateLog = class _StateLog {
   #folder;
   #durability;
   #keep;
+  #owner;
   #key;
   /** Before `begin` all records of the file, later the last `keep`. */
   #kept;
@@ -1040,16 +1069,17 @@ var StateLog = class _StateLog {
   /** Index of the next record in this file; all before it are durable once `flush` returned. */
   #index = 0;
   #link = Buffer.alloc(CHECK_BYTES);
-  constructor(folder, durability, keep, key, kept) {
+  constructor(folder, durability, keep, owner, key, kept) {
     this.#folder = folder;
     this.#durability = durability;
     this.#keep = keep;
+    this.#owner = owner;
     this.#key = key;
     this.#kept = kept;
   }
   /** Writes the state of a new component; nothing was ever certified under its key. */
   static create(folder) {
-    const log = new _StateLog(folder, "fsync", 1, freshKey(), []);
+    const log = new _StateLog(folder, "fsync", 1, new Ownership(folder), freshKey(), []);
     log.#replaceFile("fsync");
     closeSync4(log.#file);
   }
@@ -1058,6 +1088,7 @@ var StateLog = class _StateLog {
    * without sync and not closed in order), the key is renewed first. `begin` must come before the first `append`.
    */
   static open(folder, durability, keep) {
+    const owner = new Ownership(folder);
     const file = readFileSync4(join2(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
@@ -1068,7 +1099,7 @@ var StateLog = class _StateLog {
     const bootId = currentBootId();
     const lostWithSystem = header.written === "os" && (bootId.every((byte) => byte === 0) || !bootId.equals(header.bootId));
     const mayLack = header.written === "memory" || lostWithSystem;
-    const log = new _StateLog(folder, durability, keep, header, records);
+    const log = new _StateLog(folder, durability, keep, owner, header, records);
     if (mayLack) log.renew();
     return log;
   }
@@ -1102,11 +1133,12 @@ var StateLog = class _StateLog {
     const group = parts.length === 1 ? parts[0] : Buffer.concat(parts);
     if (this.#at + group.length > this.#end) {
       this.#replaceFile(this.#durability);
-      return;
+    } else {
+      writeAll(this.#file, group, this.#at);
+      this.#at += group.length;
+      if (this.#durability === "fsync") fdatasyncSync(this.#file);
     }
-    writeAll(this.#file, group, this.#at);
-    this.#at += group.length;
-    if (this.#durability === "fsync") fdatasyncSync(this.#file);
+    this.#owner.assert();
   }
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew() {
@@ -1135,6 +1167,7 @@ var StateLog = class _StateLog {
   }
   /** Writes a new file with the image or the kept records and puts it in the place of the old one. */
   #replaceFile(written) {
+    this.#owner.assert();
     this.#kept = this.#kept.slice(-this.#keep);
     const image = this.#kept.length === 0 ? void 0 : this.#image();
     const first = image === void 0 ? this.#kept : [image];
@@ -2026,7 +2059,7 @@ async function main() {
   });
   const { folder, step } = values;
   const replica = Number(values.replica);
-  if (folder === void 0 || statSync2(folder, { throwIfNoEntry: false }) === void 0)
+  if (folder === void 0 || statSync3(folder, { throwIfNoEntry: false }) === void 0)
     throw new CeremonyRefusal("--folder names the folder of a trusted process");
   if (!Number.isSafeInteger(replica) || replica < 0 || replica >= REPLICAS_END)
     throw new CeremonyRefusal(`--replica is a number from 0 to ${REPLICAS_END - 1}`);

@@ -140,6 +140,8 @@ const KEY: usize = memory.data(32);
 const NAME = 'share';
 const NOT_CANONICAL = 'not a canonical TCS1 request';
 const NO_VIEW = 'closed: enter a later view';
+const VIEWS_USED = 'views are used up';
+const VALUES_USED = 'counter values are used up';
 const NOT_MEMBER = 'not a certificate of the primary of this view';
 
 let changes: u64 = 0;
@@ -320,7 +322,7 @@ function lead(): void {
   const next = readValue();
   const digest = take(32);
   if (!readDone()) return writeError(BAD_REQUEST, NOT_CANONICAL);
-  if (next >= VIEW_END) return writeError(OVERFLOW, 'views are used up');
+  if (next >= VIEW_END) return writeError(OVERFLOW, VIEWS_USED);
   if (primary(next) != ownPlace()) return writeError(MODE, 'another member leads this view');
   if (next < load<u64>(STATE + AT_FLOOR)) return writeError(NOT_MONOTONIC, 'not a later view');
   enterView(next, OPEN | LEADS);
@@ -333,6 +335,7 @@ function enter(): void {
   if (!readDone()) return writeError(BAD_REQUEST, NOT_CANONICAL);
   const next = valueAt(STATEMENT) >> VIEW_SHIFT;
   if (signer < 0 || signer != primary(next)) return writeError(BAD_AUTH, NOT_MEMBER);
+  if (next >= VIEW_END) return writeError(OVERFLOW, VIEWS_USED);
   if (next < load<u64>(STATE + AT_FLOOR)) return writeError(NOT_MONOTONIC, 'not a later view');
   enterView(next, OPEN);
   if (change(0)) writeDone();
@@ -360,7 +363,7 @@ function split(): void {
   const isTree = count > 0;
   const isRight = !isTree || readTree(count);
   if (!readDone() || !isRight || value == 0) return writeError(BAD_REQUEST, 'not a set of holders');
-  if (value >= COUNTER_END) return writeError(OVERFLOW, 'counter values are used up');
+  if (value >= COUNTER_END) return writeError(OVERFLOW, VALUES_USED);
   if (!has(OPEN)) return writeError(CLOSED, NO_VIEW);
   if (!has(LEADS)) return writeError(MODE, 'another member leads this view');
   const position = positionOf(view(), value);
@@ -381,7 +384,7 @@ function order(): void {
   if (!has(OPEN)) return writeError(CLOSED, NO_VIEW);
   if (!has(LEADS)) return writeError(MODE, 'another member leads this view');
   const before = counter();
-  if (before + 1 >= COUNTER_END) return writeError(OVERFLOW, 'counter values are used up');
+  if (before + 1 >= COUNTER_END) return writeError(OVERFLOW, VALUES_USED);
   beginChange();
   acceptAt(before + 1, digest);
   if (!change(0)) return;
@@ -431,6 +434,8 @@ function follow(): void {
   if (!has(OPEN)) return writeError(CLOSED, NO_VIEW);
   const position = valueAt(STATEMENT);
   if (signer < 0 || signer != primary(view())) return writeError(BAD_AUTH, NOT_MEMBER);
+  // The position after the last one is the first of the next view, where this component does not stand.
+  if (counter() + 1 >= COUNTER_END) return writeError(OVERFLOW, VALUES_USED);
   if (position != positionOf(view(), counter() + 1)) return writeError(NOT_MONOTONIC, 'not the next value of this view');
   if (valueAt(FIRST) != position || !isSecretOf(secret, splitter))
     return writeError(BAD_AUTH, 'not the secret of this value');
@@ -480,6 +485,7 @@ function reset(): void {
   const position = valueAt(FIRST);
   const next = position >> VIEW_SHIFT;
   const value = position & (COUNTER_END - 1);
+  if (next >= VIEW_END) return writeError(OVERFLOW, VIEWS_USED);
   beginChange();
   if (next >= load<u64>(STATE + AT_FLOOR)) enterView(next, OPEN);
   else if (next != view() || value <= counter()) return writeError(NOT_MONOTONIC, 'not ahead of this component');
