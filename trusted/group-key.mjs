@@ -1452,8 +1452,8 @@ function tpmEpochOf(hash6, { counterName, born, publicKey }) {
   writer.bytes(counterName).u64(born).bytes(publicKey);
   return bytesToTcEpoch(hash6(writer.finish()).subarray(0, 8));
 }
-function tpmQualifyingData(hash6, bind, born, run) {
-  const writer = new Writer(128).ascii(domainTag("tpm", "QUOTE")).digest(bind).u64(born).u64(run);
+function tpmQualifyingData(hash6, { bind, measurement, born, run }) {
+  const writer = new Writer(160).ascii(domainTag("tpm", "QUOTE")).digest(bind).digest(measurement).u64(born).u64(run);
   return new Uint8Array(hash6(writer.finish()));
 }
 function shown(bytes) {
@@ -1521,11 +1521,12 @@ function keyChecks({ keyArea, certificate }, { roots, crypto: crypto2 }) {
   ];
 }
 function attestOf(name, signed, endorsement, context) {
-  const { crypto: crypto2, bind } = context;
+  const { crypto: crypto2, bind, evidence } = context;
   const key = attestationKeyOf(endorsement.keyArea);
   const attest2 = decodeTpmAttest(signed.attest);
   const holds = typeof key !== "string" && (crypto2.verifyP256?.(key.publicKey, signed.attest, signed.signature) ?? false);
-  const data = tpmQualifyingData(crypto2.hash, bind, endorsement.born, endorsement.run);
+  const { born, run } = endorsement;
+  const data = tpmQualifyingData(crypto2.hash, { bind, measurement: evidence.measurement, born, run });
   const isFresh = attest2 !== void 0 && equalBytes(attest2.data, data);
   const checks = [
     checkOf2(
@@ -1540,7 +1541,7 @@ function attestOf(name, signed, endorsement, context) {
       isFresh,
       attest2 === void 0 ? "no attestation" : shown(attest2.data),
       shown(data),
-      "The TPM said this for another key, challenge or start: it is old or belongs to another component. Have the component endorsed for this occasion."
+      "The TPM said this for another key, challenge, program or start: it is old or belongs to another component. Have the component endorsed for this occasion."
     )
   ];
   return { checks, attest: attest2 };

@@ -343,8 +343,8 @@ function tpmEpochOf(hash4, { counterName, born, publicKey }) {
   writer.bytes(counterName).u64(born).bytes(publicKey);
   return bytesToTcEpoch(hash4(writer.finish()).subarray(0, 8));
 }
-function tpmQualifyingData(hash4, bind, born, run) {
-  const writer = new Writer(128).ascii(domainTag("tpm", "QUOTE")).digest(bind).u64(born).u64(run);
+function tpmQualifyingData(hash4, { bind, measurement, born, run }) {
+  const writer = new Writer(160).ascii(domainTag("tpm", "QUOTE")).digest(bind).digest(measurement).u64(born).u64(run);
   return new Uint8Array(hash4(writer.finish()));
 }
 
@@ -2575,10 +2575,10 @@ function readCertificate() {
     throw new Error(`${TPM_FILES.certificate} is no certificate of an attestation key`);
   return { root: String(root), signature: bytes };
 }
-async function endorse(settings, run, { key, born }, challenge) {
+async function endorse(settings, run, { key, born }, { challenge, measurement }) {
   const { suite, tcId, tcEpoch, publicKey } = key;
   const bind = bindDigestOf(hash3, { suite, tcId, tcEpoch, publicKey, challenge });
-  const data = tpmQualifyingData(hash3, bind, born, run);
+  const data = tpmQualifyingData(hash3, { bind, measurement, born, run });
   return withTpm(settings.place, async (tpm) => {
     const area = encodeNvPublic(await counterArea(tpm, settings.nv));
     return tpm.withStorageRoot(
@@ -2628,7 +2628,8 @@ function carry(found, settings, start) {
     if (request.length !== ENDORSE_REQUEST_BYTES) return void 0;
     const asked = decodeTrustedRequest(request);
     if (asked?.op !== "extension" || asked.code !== ENDORSE_CODE) return void 0;
-    return endorse(settings, start.run, held2, bytesToDigest(asked.body)).then(
+    const { measurement } = found;
+    return endorse(settings, start.run, held2, { challenge: bytesToDigest(asked.body), measurement }).then(
       (body) => encodeTrustedResponse({ op: "extension", code: ENDORSE_CODE, body }),
       (error) => encodeTrustedResponse({ op: "error", code: "NOT_READY", message: error.message })
     );

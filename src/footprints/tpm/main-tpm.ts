@@ -75,11 +75,11 @@ async function endorse(
   settings: TpmSettings,
   run: number,
   { key, born }: HeldKey,
-  challenge: Digest,
+  { challenge, measurement }: { readonly challenge: Digest; readonly measurement: Digest },
 ): Promise<Uint8Array> {
   const { suite, tcId, tcEpoch, publicKey } = key;
   const bind = bindDigestOf(hash, { suite, tcId, tcEpoch, publicKey, challenge });
-  const data = tpmQualifyingData(hash, bind, born, run);
+  const data = tpmQualifyingData(hash, { bind, measurement, born, run });
   return withTpm(settings.place, async (tpm) => {
     const area = encodeNvPublic(await counterArea(tpm, settings.nv));
     return tpm.withStorageRoot((root) =>
@@ -132,7 +132,8 @@ function carry(found: MeasuredModule, settings: TpmSettings, start: AnchoredStar
     if (request.length !== ENDORSE_REQUEST_BYTES) return undefined;
     const asked = decodeTrustedRequest(request);
     if (asked?.op !== 'extension' || asked.code !== ENDORSE_CODE) return undefined;
-    return endorse(settings, start.run, held, bytesToDigest(asked.body)).then(
+    const { measurement } = found;
+    return endorse(settings, start.run, held, { challenge: bytesToDigest(asked.body), measurement }).then(
       (body) => encodeTrustedResponse({ op: 'extension', code: ENDORSE_CODE, body }),
       (error: Error) => encodeTrustedResponse({ op: 'error', code: 'NOT_READY', message: error.message }),
     );

@@ -146,9 +146,20 @@ export function tpmEpochOf(hash: Hash, { counterName, born, publicKey }: TpmEpoc
   return bytesToTcEpoch(hash(writer.finish()).subarray(0, 8));
 }
 
-/** What a component has the TPM say: its key and challenge, the start that made the key, the start that runs. */
-export function tpmQualifyingData(hash: Hash, bind: Digest, born: number, run: number): Uint8Array {
-  const writer = new Writer(128).ascii(domainTag('tpm', 'QUOTE')).digest(bind).u64(born).u64(run);
+/** What a component has the TPM say. */
+export interface QualifyingParts {
+  /** Over its key and the challenge. */
+  readonly bind: Digest;
+  /** Of the program that runs, as the process that loaded it has measured it: the bind digest does not cover it. */
+  readonly measurement: Digest;
+  /** The start that made the key, and the one that runs. */
+  readonly born: number;
+  readonly run: number;
+}
+
+/** The 32 bytes that the TPM signs. */
+export function tpmQualifyingData(hash: Hash, { bind, measurement, born, run }: QualifyingParts): Uint8Array {
+  const writer = new Writer(160).ascii(domainTag('tpm', 'QUOTE')).digest(bind).digest(measurement).u64(born).u64(run);
   return new Uint8Array(hash(writer.finish()));
 }
 

@@ -86,6 +86,7 @@ const counterArea = nvArea(COUNTER_ATTRIBUTES, 8);
 const publicKey = '11'.repeat(32);
 const bind = digestOf('bind');
 const booted = digestOf('booted');
+const program = digestOf('program');
 const [born, run] = [5, 9];
 
 function contextOf(changes: Partial<FormatContext> = {}): FormatContext {
@@ -98,7 +99,7 @@ function contextOf(changes: Partial<FormatContext> = {}): FormatContext {
     crypto,
     evidence: {
       platform: 'none',
-      measurement: digestOf('program'),
+      measurement: program,
       suite: 'ed25519',
       tcId: '22'.repeat(16),
       tcEpoch,
@@ -117,7 +118,7 @@ function contextOf(changes: Partial<FormatContext> = {}): FormatContext {
 }
 
 function endorsementOf(changes: Partial<TpmEndorsement> = {}): TpmEndorsement {
-  const data = tpmQualifyingData(hash, bind, born, run);
+  const data = tpmQualifyingData(hash, { bind, measurement: program, born, run });
   return {
     keyArea: tpm.keyArea,
     certificate: {
@@ -175,7 +176,7 @@ test('replay: an endorsement of another challenge, key or start', () => {
 });
 
 test('clone by restart: the TPM has counted a newer start', () => {
-  const data = tpmQualifyingData(hash, bind, born, run);
+  const data = tpmQualifyingData(hash, { bind, measurement: program, born, run });
   const counter = tpm.attestNv(data, counterArea, new Writer().u64(run + 1).finish());
   assert.deepEqual(failed(endorsementOf({ counter })), ['tpm newest start']);
 });
@@ -208,7 +209,7 @@ test('a key that could sign what no TPM made is no attestation key', () => {
 });
 
 test('the wrong PCRs, and a policy that names none', () => {
-  const data = tpmQualifyingData(hash, bind, born, run);
+  const data = tpmQualifyingData(hash, { bind, measurement: program, born, run });
   const quote = tpm.attestPcrs(data, digestOf('another boot'));
   assert.deepEqual(failed(endorsementOf({ quote })), ['tpm platform']);
   const footprint = { name: 'tpm', carriers: [], possessionOnly: false };
@@ -216,7 +217,7 @@ test('the wrong PCRs, and a policy that names none', () => {
 });
 
 test('the right values in PCRs that a running system can extend or reset are no boot', () => {
-  const data = tpmQualifyingData(hash, bind, born, run);
+  const data = tpmQualifyingData(hash, { bind, measurement: program, born, run });
   const { pcrDigest } = decodeTpmAttest(endorsementOf().quote.attest)!.content as { readonly pcrDigest: Digest };
   assert.deepEqual(failed(endorsementOf({ quote: tpm.attestPcrs(data, pcrDigest) })), []);
   // 8 and 9 replayed into 11 and 12, or into 16 and 23 after a reset; more than asked for; none.
@@ -224,8 +225,14 @@ test('the right values in PCRs that a running system can extend or reset are no 
     assert.deepEqual(failed(endorsementOf({ quote: tpm.attestPcrs(data, pcrDigest, mask) })), ['tpm platform']);
 });
 
+test('another program is put into the evidence on its way', () => {
+  const context = contextOf();
+  const evidence = { ...context.evidence, measurement: digestOf('another program') };
+  assert.deepEqual(failed(endorsementOf(), contextOf({ evidence })), ['tpm counter occasion', 'tpm quote occasion']);
+});
+
 test('an index that could be set back is no counter', () => {
-  const data = tpmQualifyingData(hash, bind, born, run);
+  const data = tpmQualifyingData(hash, { bind, measurement: program, born, run });
   const value = new Writer().u64(run).finish();
   for (const attributes of [0x22040004, 0x02040014, 0x26040014, 0x2a040014]) {
     const area = nvArea(attributes, 8);

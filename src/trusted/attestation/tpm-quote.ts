@@ -151,12 +151,13 @@ function attestOf(
   endorsement: TpmEndorsement,
   context: FormatContext,
 ): { readonly checks: Check[]; readonly attest: TpmAttest | undefined } {
-  const { crypto, bind } = context;
+  const { crypto, bind, evidence } = context;
   const key = attestationKeyOf(endorsement.keyArea);
   const attest = decodeTpmAttest(signed.attest);
   const holds =
     typeof key !== 'string' && (crypto.verifyP256?.(key.publicKey, signed.attest, signed.signature) ?? false);
-  const data = tpmQualifyingData(crypto.hash, bind, endorsement.born, endorsement.run);
+  const { born, run } = endorsement;
+  const data = tpmQualifyingData(crypto.hash, { bind, measurement: evidence.measurement, born, run });
   const isFresh = attest !== undefined && equalBytes(attest.data, data);
   const checks = [
     checkOf(
@@ -171,7 +172,7 @@ function attestOf(
       isFresh,
       attest === undefined ? 'no attestation' : shown(attest.data),
       shown(data),
-      'The TPM said this for another key, challenge or start: it is old or belongs to another component. Have the ' +
+      'The TPM said this for another key, challenge, program or start: it is old or belongs to another component. Have the ' +
         'component endorsed for this occasion.',
     ),
   ];
