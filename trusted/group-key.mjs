@@ -1780,8 +1780,8 @@ var TAG_BYTES = 16;
 var GROUP_ID_BYTES = 16;
 var FOOTPRINT_BYTES_MAX2 = 32;
 var SIGNATURE_BYTES2 = 64;
-function keyOfferBytes(offer) {
-  return new Writer(256).ascii(domainTag("attestation", "GROUP-KEY-OFFER")).raw(offer.groupId).raw(offer.envelopeKey).digest(offer.policy).ascii(offer.footprint).finish();
+function keyOfferBytes(offer, possession) {
+  return new Writer(512).ascii(domainTag("attestation", "GROUP-KEY-OFFER")).raw(offer.groupId).raw(offer.envelopeKey).digest(offer.policy).ascii(offer.footprint).bytes(possession).finish();
 }
 function groupKeyChallenge(hash6, groupId, envelopeKey) {
   const writer = new Writer(128).ascii(domainTag("attestation", "GROUP-KEY"));
@@ -1803,9 +1803,9 @@ function decodeKeyOffer(bytes) {
   });
 }
 function offerChecks(offer, own, verifyEd25519) {
-  const possession = decodeBundleOfEvidence(offer.evidence)?.possession;
-  const key = hexToBytes(possession === void 0 ? "" : decodeEvidence(possession)?.publicKey ?? "");
-  const holds = key?.length === KEY_BYTES2 && verifyEd25519(key, keyOfferBytes(offer), offer.signature);
+  const possession = decodeBundleOfEvidence(offer.evidence)?.possession ?? new Uint8Array(0);
+  const key = hexToBytes(decodeEvidence(possession)?.publicKey ?? "");
+  const holds = key?.length === KEY_BYTES2 && verifyEd25519(key, keyOfferBytes(offer, possession), offer.signature);
   return [
     checkOf2(
       "offer",
@@ -1941,7 +1941,8 @@ function offerOf(group, attest2) {
   const envelopeKey = crypto.x25519PublicKey(group.envelopeSecret);
   const policy = policyDigestOf(group.policy);
   const content = { groupId: group.id, envelopeKey, footprint: FOOTPRINT, policy };
-  const word = attest2(groupKeyChallenge(crypto.hash, group.id, envelopeKey), keyOfferBytes(content));
+  const challenge = groupKeyChallenge(crypto.hash, group.id, envelopeKey);
+  const word = attest2(challenge, (possession) => keyOfferBytes(content, possession));
   return encodeKeyOffer({ ...content, ...word });
 }
 function accept(bytes, group, whose) {
@@ -2016,15 +2017,16 @@ function installGroup(bytes) {
 // src/footprints/group/main-group.ts
 var MODULES = new URL("./", import.meta.url);
 var REPLICAS_END = 1024;
-function attest(challenge, offer) {
+function attest(challenge, offerOf2) {
   const found = moduleOfFolder(MODULES);
   const log = StateLog.open(".", "fsync", RECENT_DEPTH);
   const program = startModule(found.module, createEnvironment(log, "fsync", found.measurement));
   log.begin(() => program.image?.());
   const answer = decodeTrustedResponse(program.handle(encodeTrustedRequest({ op: "attest", challenge })));
-  const signature = new Uint8Array(programKeyOf(log.key).authenticate(offer));
+  const key = programKeyOf(log.key);
   log.close();
   if (answer?.op !== "attest") throw new CeremonyRefusal("the program of this component gives no evidence");
+  const signature = new Uint8Array(key.authenticate(offerOf2(answer.evidence)));
   return { evidence: encodeBundleOfEvidence({ possession: answer.evidence, endorsements: [] }), signature };
 }
 function bytesOf(line) {

@@ -63,8 +63,8 @@ export interface OwnWord {
   readonly signature: Uint8Array;
 }
 
-/** Gives the own word for a challenge and the bytes of an offer. */
-export type Attest = (challenge: Digest, offer: Uint8Array) => OwnWord;
+/** Gives the own word for a challenge; `offerOf` makes the bytes to sign of what the program said. */
+export type Attest = (challenge: Digest, offerOf: (possession: Uint8Array) => Uint8Array) => OwnWord;
 
 const policyDigestOf = (policy: string): Digest =>
   bytesToDigest(crypto.hash(new TextEncoder().encode(policy)));
@@ -140,7 +140,8 @@ function offerOf(group: GroupKey, attest: Attest): Uint8Array {
   const envelopeKey = crypto.x25519PublicKey(group.envelopeSecret);
   const policy = policyDigestOf(group.policy);
   const content = { groupId: group.id, envelopeKey, footprint: FOOTPRINT, policy };
-  const word = attest(groupKeyChallenge(crypto.hash, group.id, envelopeKey), keyOfferBytes(content));
+  const challenge = groupKeyChallenge(crypto.hash, group.id, envelopeKey);
+  const word = attest(challenge, (possession) => keyOfferBytes(content, possession));
   return encodeKeyOffer({ ...content, ...word });
 }
 

@@ -23,15 +23,16 @@ const MODULES = new URL('./', import.meta.url);
 const REPLICAS_END = 1_024;
 
 /** Asks the program of the current folder for evidence, and signs the offer, both under the key of its own. */
-function attest(challenge: Digest, offer: Uint8Array): OwnWord {
+function attest(challenge: Digest, offerOf: (possession: Uint8Array) => Uint8Array): OwnWord {
   const found = moduleOfFolder(MODULES);
   const log = StateLog.open('.', 'fsync', RECENT_DEPTH);
   const program = startModule(found.module, createEnvironment(log, 'fsync', found.measurement));
   log.begin(() => program.image?.());
   const answer = decodeTrustedResponse(program.handle(encodeTrustedRequest({ op: 'attest', challenge })));
-  const signature = new Uint8Array(programKeyOf(log.key).authenticate(offer));
+  const key = programKeyOf(log.key);
   log.close();
   if (answer?.op !== 'attest') throw new CeremonyRefusal('the program of this component gives no evidence');
+  const signature = new Uint8Array(key.authenticate(offerOf(answer.evidence)));
   return { evidence: encodeBundleOfEvidence({ possession: answer.evidence, endorsements: [] }), signature };
 }
 

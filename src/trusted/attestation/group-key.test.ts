@@ -15,9 +15,9 @@ import { describe, it } from 'node:test';
 import { bytesToHex, digestToBytes } from '../../core/bytes.ts';
 import type { AttestationPolicy } from '../../core/config.ts';
 import type { Digest, TcEpoch } from '../../core/types.ts';
-import { encodeEvidence } from '../evidence.ts';
+import { decodeEvidence, encodeEvidence } from '../evidence.ts';
 import { bindDigestOf, tcIdOf } from '../statement.ts';
-import { encodeBundleOfEvidence } from './bundle.ts';
+import { decodeBundleOfEvidence, encodeBundleOfEvidence } from './bundle.ts';
 import {
   decodeKeyOffer,
   encodeKeyOffer,
@@ -107,7 +107,7 @@ function componentOf(byte: number, measurement = PROGRAM, groupId = GROUP, swapp
   const possession = encodeEvidence({ ...identity, platform: 'none', measurement, authenticator });
   const evidence = encodeBundleOfEvidence({ possession, endorsements: [] });
   const offer = { groupId, envelopeKey: swapped ?? envelopeKey, footprint: 'vm', policy: RULES.digest };
-  const signature = plain(sign(null, keyOfferBytes(offer), privateKey));
+  const signature = plain(sign(null, keyOfferBytes(offer, possession), privateKey));
   return { secret, bytes: encodeKeyOffer({ ...offer, signature, evidence }), authenticator };
 }
 
@@ -153,6 +153,11 @@ describe('group key', () => {
     const refused = (changes: Partial<KeyOffer>): readonly string[] => failed(encodeKeyOffer({ ...offer, ...changes }));
     assert.deepEqual(refused({ signature: second.authenticator }), ['offer'], 'evidence is no offer');
     assert.deepEqual(refused({ policy: digest(0x71) }), ['offer', 'group policy']);
+    const changed = decodeKeyOffer(componentOf(4, digest(0x99)).bytes)!;
+    const { possession } = decodeBundleOfEvidence(changed.evidence)!;
+    const lie = encodeEvidence({ ...decodeEvidence(possession)!, measurement: PROGRAM });
+    const evidence = encodeBundleOfEvidence({ possession: lie, endorsements: [] });
+    assert.deepEqual(refused({ ...changed, evidence }), ['offer'], 'another program put into the evidence');
     assert.deepEqual(refused({ signature: decodeKeyOffer(first.bytes)!.signature }), ['offer']);
   });
 

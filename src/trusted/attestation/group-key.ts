@@ -60,14 +60,21 @@ export interface KeyOffer {
   readonly evidence: Uint8Array;
 }
 
-/** What a component signs so that its envelope key counts. Never 32 or 136 bytes that a program would sign: it has a tag. */
-export function keyOfferBytes(offer: Omit<KeyOffer, 'signature' | 'evidence'>): Uint8Array {
-  return new Writer(256)
+/**
+ * What a component signs so that its envelope key counts: it begins with a tag, as nothing does that a program signs. With
+ * what its program said (`possession`), whose measurement nothing else covers.
+ */
+export function keyOfferBytes(
+  offer: Omit<KeyOffer, 'signature' | 'evidence'>,
+  possession: Uint8Array,
+): Uint8Array {
+  return new Writer(512)
     .ascii(domainTag('attestation', 'GROUP-KEY-OFFER'))
     .raw(offer.groupId)
     .raw(offer.envelopeKey)
     .digest(offer.policy)
     .ascii(offer.footprint)
+    .bytes(possession)
     .finish();
 }
 
@@ -124,9 +131,10 @@ export interface GroupPolicy {
 
 /** Whether the component that the evidence is about made this offer itself, and judges as we do. */
 function offerChecks(offer: KeyOffer, own: GroupPolicy, verifyEd25519: AttestationCrypto['verifyEd25519']): Check[] {
-  const possession = decodeBundleOfEvidence(offer.evidence)?.possession;
-  const key = hexToBytes(possession === undefined ? '' : (decodeEvidence(possession)?.publicKey ?? ''));
-  const holds = key?.length === KEY_BYTES && verifyEd25519(key, keyOfferBytes(offer), offer.signature);
+  const possession = decodeBundleOfEvidence(offer.evidence)?.possession ?? new Uint8Array(0);
+  const key = hexToBytes(decodeEvidence(possession)?.publicKey ?? '');
+  const holds =
+    key?.length === KEY_BYTES && verifyEd25519(key, keyOfferBytes(offer, possession), offer.signature);
   return [
     checkOf(
       'offer',
