@@ -129,3 +129,9 @@ export async function volatileWarning(components: Components): Promise<string | 
 export function shortSpec({ program, footprint }: Components[number]): string {
   return `${program}@${footprint}`;
 }
+
+/** `program@footprint:argument` for people to read; an enrolment token in it is not shown. */
+export function printableSpec(spec: ComponentSpec): string {
+  const whole = formatComponentSpec(spec);
+  return spec.footprint === 'service' ? whole.replace(/(#[^/]*\/).+$/, '$1…') : whole;
+}

@@ -41,6 +41,7 @@ import {
   writeEvidenceFile,
   writePublic,
 } from '../trusted/evidence-files.ts';
+import { requireComponentFolder } from '../trusted/inspect.ts';
 import type { EvidenceFile } from '../trusted/evidence-files.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -144,6 +145,7 @@ async function challengeFor(options: AttestOptions): Promise<(identity: TrustedI
 
 async function attest(options: AttestOptions): Promise<void> {
   const folder = resolve(options.component);
+  requireComponentFolder(folder);
   const { bundle, footprint, bind, challenge } = await collectEvidence(folder, await challengeFor(options));
   if (options.stop === true) {
     const { stopComponent } = await import('../../footprints/registry.ts');
@@ -304,6 +306,11 @@ function addMaking(parent: Command): void {
     )
     .addOption(new Option('--days <number>', 'validity').argParser(wholeNumber(1, 36_500)).default(365))
     .option('--out <file>', 'where to write it', 'endorsement.json')
+    .addHelpText(
+      'after',
+      '\nThe key is an Ed25519 key of mode 0600:\n  openssl genpkey -algorithm ed25519 -out operator.pem\n\nExample:\n' +
+        '  moiety trusted endorse evidence.json --key operator.pem --carrier image.bin --release 3 --out word.json\n',
+    )
     .action(endorse);
 }
 
@@ -313,10 +320,16 @@ export function addAttestCommands(parent: Command): void {
   parent
     .command('attach')
     .summary('put endorsements into an evidence file')
+    .description('Puts endorsements into an evidence file, or evidence into the public file of a member.')
     .argument('<file>', 'evidence file')
     .option('--endorsement <file>', 'endorsement; repeat it', collect)
     .option('--member <file>', 'public file of the member; writes it again with the evidence in it')
     .requiredOption('--out <file>', 'where to write it')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  moiety trusted attach evidence.json --endorsement word.json --out endorsed.json\n' +
+        '  moiety trusted attach evidence.json --endorsement word.json --member alpha.json --out alpha-attested.json\n',
+    )
     .action(attach);
   withJson(parent.command('verify-evidence'))
     .summary('judge evidence by a policy')
@@ -327,5 +340,9 @@ export function addAttestCommands(parent: Command): void {
     .argument('<file>', 'evidence file')
     .requiredOption('--policy <file>', 'attestation policy')
     .addOption(new Option('--nonce <hex>', 'what you drew, 32 bytes').argParser(digestOption))
+    .addHelpText(
+      'after',
+      '\nExample:\n  moiety trusted verify-evidence evidence.json --policy policy.json --nonce $NONCE\n',
+    )
     .action(verifyEvidence);
 }

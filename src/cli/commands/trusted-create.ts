@@ -3,9 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { formatComponentSpec } from '../../footprints/contract.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
-import { DEFAULT_COMPONENT, readComponentSpec, requireUsable } from '../component-choice.ts';
+import { DEFAULT_COMPONENT, printableSpec, readComponentSpec, requireUsable } from '../component-choice.ts';
 import { CommandFailure, messageOf } from '../failure.ts';
 import { withJson } from '../options.ts';
 import { printJson, printLine } from '../output.ts';
@@ -27,12 +26,12 @@ async function create(path: string, { tc, json }: CreateOptions): Promise<void> 
   try {
     made = await createComponent(folder, tc);
   } catch (error) {
-    throw new CommandFailure(`${formatComponentSpec(tc)} cannot be made: ${messageOf(error)}.`);
+    throw new CommandFailure(`${printableSpec(tc)} cannot be made: ${messageOf(error)}.`);
   }
   if (json === true) printJson(made);
   else
     printLine(
-      `${formatComponentSpec(tc)} made in ${folder}: tcEpoch ${made.tcEpoch}, measurement ${made.measurement}. The replica that ` +
+      `${printableSpec(tc)} made in ${folder}: tcEpoch ${made.tcEpoch}, measurement ${made.measurement}. The replica that ` +
         'is started with it next asks the others to admit it (RECOVER).',
     );
 }

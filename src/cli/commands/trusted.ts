@@ -63,7 +63,11 @@ async function list(options: ListOptions): Promise<void> {
     printLine(`  ${line}`);
   const empty = matrix().filter(({ cell }) => !cell.runs);
   printLine();
-  printLine(`Every program runs on every footprint, but for ${empty.length} pairs:`);
+  printLine(
+    empty.length === 0
+      ? 'Every program runs on every footprint.'
+      : `Every program runs on every footprint, but for ${empty.length} pairs:`,
+  );
   const reasons = new Map<string, string[]>();
   for (const { program, footprint, cell } of empty) {
     if (cell.runs) continue;
@@ -192,13 +196,13 @@ export function addTrusted(program: Command): void {
     .exitOverride()
     .action(list);
   withJson(trusted.command('inspect'))
-    .argument('<folder>', 'folder of a trusted component, for example moiety-data/replica-0/trusted')
+    .argument('<folder>', 'folder of a trusted component, for example .moiety/tc-0')
     .summary('what a component folder holds')
     .description(
       'Shows program, footprint, measurement and state of a component folder from its files; never disturbs a ' +
         'running component, and never shows a secret.',
     )
-    .addHelpText('after', '\nExample:\n  moiety trusted inspect moiety-data/replica-0/trusted\n')
+    .addHelpText('after', '\nExample:\n  moiety trusted inspect .moiety/tc-0\n')
     .exitOverride()
     .action(inspect);
   addCreateCommand(trusted);

@@ -1,12 +1,12 @@
 /** Makes a local cluster in an empty data folder: keys, trusted components, cluster.json, trust.json. */
 import { bytesToHex } from '../../core/bytes.ts';
 import type { TrustedRegistration } from '../../core/config.ts';
-import { formatComponentSpec } from '../../footprints/contract.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
 import { createComponent } from '../../footprints/registry.ts';
 import { createWasmComponents } from '../../footprints/wasm/component-folder.ts';
 import { createKeyFile, rawPublicKeyOf } from '../../node/keys.ts';
 import { composeCluster, writeClusterFiles } from '../cluster-file.ts';
+import { printableSpec } from '../component-choice.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { CommandFailure, messageOf } from '../failure.ts';
 import { CLIENT_FORMAT, MEMBER_FORMAT } from '../member-file.ts';
@@ -57,7 +57,7 @@ async function createComponents(
   const outcomes = await Promise.allSettled(folders.map((path, id) => createComponent(path, specs[id]!)));
   return outcomes.map((outcome, id) => {
     if (outcome.status === 'fulfilled') return outcome.value;
-    const what = formatComponentSpec(specs[id]!);
+    const what = printableSpec(specs[id]!);
     throw new CommandFailure(
       `The trusted component ${what} of replica ${id} cannot be made: ${messageOf(outcome.reason)}.`,
     );

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { cellOf, footprintEntry } from '../../footprints/catalogue.ts';
 import { readComponentFolder } from '../../footprints/component-note.ts';
-import { formatComponentSpec } from '../../footprints/contract.ts';
 import { moduleOf, programNamed } from '../../trusted/programs/catalogue.ts';
+import { printableSpec } from '../component-choice.ts';
 import { CommandFailure } from '../failure.ts';
 import { readMeasurements } from './artifacts.ts';
 
@@ -35,8 +35,8 @@ function permissionProblems(folder: string, names: readonly string[]): string[] 
   return problems;
 }
 
-/** Reads a component's folder. Throws CommandFailure with a sentence if it is none. */
-export function inspectFolder(folder: string): FolderReport {
+/** Names of the files of a component's folder. Throws CommandFailure with a sentence if it is none. */
+export function requireComponentFolder(folder: string): readonly string[] {
   const path = resolve(folder);
   if (!existsSync(path) || !statSync(path).isDirectory())
     throw new CommandFailure(`${folder} is no folder: name that of a trusted component.`);
@@ -44,15 +44,22 @@ export function inspectFolder(folder: string): FolderReport {
   const known = ['footprint.json', 'state', 'component.json'];
   if (!names.some((name) => known.includes(name)))
     throw new CommandFailure(`${folder} does not hold a trusted component (none of ${known.join(', ')} is there).`);
+  return names;
+}
+
+/** Reads a component's folder. Throws CommandFailure with a sentence if it is none. */
+export function inspectFolder(folder: string): FolderReport {
+  const path = resolve(folder);
+  const names = requireComponentFolder(folder);
   const spec = readComponentFolder(path);
   const program = programNamed(spec.program);
   const footprint = footprintEntry(spec.footprint);
   if (program === undefined || footprint === undefined)
-    throw new CommandFailure(`${folder} is of ${formatComponentSpec(spec)}, which this version does not know.`);
+    throw new CommandFailure(`${folder} is of ${printableSpec(spec)}, which this version does not know.`);
   const cell = cellOf(program, footprint);
   const problems = permissionProblems(path, names);
   return {
-    component: formatComponentSpec(spec),
+    component: printableSpec(spec),
     program: `${program.title} (${program.paper})`,
     footprint: footprint.title,
     measurement: readMeasurements().get(moduleOf(program))?.sha256 ?? 'unknown',

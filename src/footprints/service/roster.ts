@@ -62,7 +62,10 @@ export function privateFolder(folder: string): void {
     chmodSync(folder, 0o700);
   }
   const { mode, uid } = statSync(folder);
-  if ((mode & 0o077) !== 0) throw new ServiceError(`${folder} is open to others; run: chmod 700 ${folder}`);
+  if ((mode & 0o077) !== 0)
+    throw new ServiceError(
+      `${folder} is open to others: name a folder of the service's own; if it is that, run: chmod 700 ${folder}`,
+    );
   if (process.getuid !== undefined && uid !== process.getuid())
     throw new ServiceError(`${folder} belongs to another user`);
 }

@@ -3,7 +3,7 @@
  * that folder can copy it back and the emulated TPM does not notice, so it protects nothing by itself.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -67,7 +67,7 @@ export async function startSwtpm(folder: string): Promise<string> {
   if (!isSwtpmInstalled())
     throw new TpmUnreachable('swtpm is not installed: install the Debian package swtpm');
   rmSync(socket, { force: true });
-  const args = ['socket', '--tpm2', '--tpmstate', `dir=${join(resolve(folder), FILES.state)}`];
+  const args = ['socket', '--tpm2', '--tpmstate', `dir=${join(resolve(folder), FILES.state)},mode=0600`];
   args.push('--server', `type=unixio,path=${socket},mode=0600`, '--flags', 'not-need-init,startup-clear');
   args.push('--pid', `file=${join(resolve(folder), FILES.pid)}`);
   const child = spawn('swtpm', args, { detached: true, stdio: 'ignore' });
@@ -79,6 +79,9 @@ export async function startSwtpm(folder: string): Promise<string> {
       throw new TpmUnreachable(`swtpm does not start in ${folder}`);
     await new Promise((done) => setTimeout(done, POLL_MS));
   }
+  // swtpm makes it readable for all.
+  const pid = join(folder, FILES.pid);
+  if (existsSync(pid)) chmodSync(pid, 0o600);
   return socket;
 }
 
