@@ -17,7 +17,7 @@ import type {
   TimerName,
 } from '../core/protocol.ts';
 import type { Batch } from '../core/request.ts';
-import type { Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
+import type { Height, Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
@@ -85,12 +85,11 @@ export class ReplicaHost<M> {
     this.#options = options;
     const { self, settings, crypto, executor, ports } = options;
     const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
-    const { hash } = crypto;
     const replica = options.definition.createReplica({
       self,
       settings,
       domain,
-      hash,
+      hash: crypto.hash,
       isExecuted: (bundle) => executor.admit(bundle).kind !== 'new',
       signAsHost: (digest) => crypto.hostSigner.sign(digest),
       seed: options.seed,
@@ -101,7 +100,7 @@ export class ReplicaHost<M> {
       ...ports.observer,
       ignored: (reason: string, from: ReplicaId | 'client') => this.#ignore(reason, from),
     };
-    const { network } = ports;
+    const [{ network }, { hash }] = [ports, crypto];
     this.#desk = new ClientDesk({ self, domain, hash, crypto, executor, network, observer });
     this.#links = new LinkDesk({
       self,
@@ -228,6 +227,9 @@ export class ReplicaHost<M> {
     this.#enter(now, () => this.#seals.onBack());
   }
 
+  /** Height up to which blocks are known to lead to a state that is agreed on; 0 while blocks are being fetched. */
+  readonly settledHeight = (): Height => (this.#transfer.active ? 0 : this.#options.executor.height);
+
   /** Who the trusted component said it is; undefined before it answered. */
   get trustedIdentity(): TrustedIdentity | undefined {
     return this.#seals.identity;
@@ -235,11 +237,8 @@ export class ReplicaHost<M> {
 
   /** Plain data for `status`, metrics and judges. */
   status(now: Milliseconds): HostStatus {
-    const { self, settings, executor } = this.#options;
     return hostStatus({
-      self,
-      settings,
-      executor,
+      ...this.#options,
       phase: this.#phase,
       haltReason: this.#haltReason,
       inspection: this.#phase === 'running' ? this.#replica.inspect(now) : undefined,

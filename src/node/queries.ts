@@ -11,7 +11,7 @@ import { bytesToHex } from '../core/bytes.ts';
 import type { BlockAnswer, EventPosition, TransactionAnswer } from '../core/client-queries.ts';
 import type { QueryTopic } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
-import type { Digest } from '../core/types.ts';
+import type { Digest, Height, ReplicaId } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { HostStatus } from '../host/status.ts';
 import { decodeBlock } from '../ledger/block.ts';
@@ -30,6 +30,10 @@ export interface QuerySources {
   readonly evidence: EvidenceStore;
   readonly status: () => HostStatus;
   readonly metrics: Registry;
+  /** Number of the own replica. */
+  readonly self: ReplicaId;
+  /** Height up to which blocks are known to lead to a state that is agreed on; 0 while blocks are being fetched. */
+  readonly settledHeight: () => Height;
   /** Facts of the process for `status`: version, durability ... */
   readonly processFacts: () => Readonly<Record<string, unknown>>;
 }
@@ -106,12 +110,29 @@ export class Queries {
     const height = wholeNumber(argument);
     const bytes = height === undefined ? undefined : this.#sources.blocks.read(height);
     if (height === undefined || bytes === undefined) return NOT_FOUND;
-    const signatures = this.#sources.blocks.signatures(height);
+    const block = decodeBlock(this.#sources.crypto.hash, bytes);
+    const signatures = block === undefined ? [] : this.#signaturesOf(block);
     const answer: BlockAnswer = {
       block: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64'),
       signatures: signatures.map(({ replica, signature }) => ({ replica, signature: bytesToHex(signature) })),
     };
     return found(answer);
+  }
+
+  /**
+   * Signatures that are kept for a block, the own one always among them. A replica that was given the block by others
+   * (state transfer) has never signed it, and if all replicas were given it in turn nobody could prove it any more; as
+   * it leads to a state that is agreed on, it is committed, so the replica may sign it now (decision D5).
+   */
+  #signaturesOf(block: Block): readonly HeaderSignature[] {
+    const { blocks, crypto, settings, self, settledHeight } = this.#sources;
+    const { height } = block.header;
+    const kept = blocks.signatures(height);
+    if (height > settledHeight() || kept.some(({ replica }) => replica === self)) return kept;
+    const digest = headerSignatureDigest(crypto.hash, settings, block.headerHash);
+    const own = { replica: self, signature: crypto.hostSigner.sign(digest) };
+    blocks.sign(height, block.headerHash, own);
+    return [...kept, own];
   }
 
   /** The block that really holds this transaction: the index is a hint. */
@@ -129,12 +150,12 @@ export class Queries {
   #receipt(txId: string): QueryAnswer {
     const place = this.#find(txId);
     if (place === undefined) return NOT_FOUND;
-    const { settings, crypto, blocks } = this.#sources;
+    const { settings, crypto } = this.#sources;
     const { block, index } = place;
     const digest = headerSignatureDigest(crypto.hash, settings, block.headerHash);
     const isValid = ({ replica, signature }: HeaderSignature): boolean =>
       crypto.verifier.verifyMany([{ kind: 'host', replica, digest, signature }]) === 'valid';
-    const signatures = blocks.signatures(block.header.height).filter(isValid);
+    const signatures = this.#signaturesOf(block).filter(isValid);
     const receipt = makeReceipt({ hash: crypto.hash, block, index, signatures, f: settings.f });
     if (receipt === undefined) return NOT_FOUND;
     return { found: true, bytes: new TextEncoder().encode(encodeReceipt(receipt)) };

@@ -312,6 +312,8 @@ export class ReplicaProcess {
       state: this.#state,
       evidence: this.#evidence,
       status,
+      self: this.#config.replica,
+      settledHeight: () => this.#host.settledHeight(),
       metrics,
       processFacts: () => ({
         pid: process.pid,

@@ -24,6 +24,7 @@ const DIGESTS = ['aa', 'bb', '00'].map((byte) => byte.repeat(32) as Digest);
 const TAGS: readonly (readonly [owner: string, kind: string])[] = [
   ['attestation', 'GROUP-KEY'],
   ['attestation', 'GROUP-KEY-ENVELOPE'],
+  ['attestation', 'GROUP-KEY-OFFER'],
   ['attestation', 'OPERATOR'],
   ['attestation', 'TPM-KEY'],
   ['client', 'BUNDLE'],
@@ -44,6 +45,8 @@ const TAGS: readonly (readonly [owner: string, kind: string])[] = [
   ['ledger', 'TRANSACTION'],
   ['smr', 'BATCH'],
   ['tpm', 'EPOCH'],
+  ['tpm', 'EXTEND'],
+  ['tpm', 'QUOTE'],
   ...DIGEST_KINDS.map((kind) => ['minbft', kind] as const),
 ];
 

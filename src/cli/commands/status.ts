@@ -131,7 +131,7 @@ async function printComponents(
   const rows = await Promise.all(replicas.map(componentRowOf));
   for (const line of tableLines(COMPONENT_HEAD, rows)) printLine(line);
   for (const { id, process } of replicas)
-    if (process?.trustedPlainReason != null)
+    if (typeof process?.trustedPlainReason === 'string')
       printLine(`The component of replica ${id} is not locked in: ${process.trustedPlainReason}.`);
   printLine(`Weakest footprint: ${weakest.footprint} (replica ${weakest.replicas.join(', ')}).`);
 }
