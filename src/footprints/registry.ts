@@ -4,6 +4,7 @@
  */
 import { readComponentFolder, writeComponentNote } from './component-note.ts';
 import type { ComponentSpec, Footprint, FootprintOptions, TrustedConnection } from './contract.ts';
+import { moduleProblem } from './release.ts';
 import type { TrustedRegistration } from '../core/config.ts';
 
 /** In the order of the survey. */
@@ -43,6 +44,8 @@ export function allFootprints(): Promise<readonly Footprint[]> {
 /** Makes a new component, as `Footprint.create`, and says in its folder what it is of. */
 export async function createComponent(folder: string, spec: ComponentSpec): Promise<TrustedRegistration> {
   const { program, argument } = spec;
+  const problem = moduleProblem(program);
+  if (problem !== undefined) throw new Error(problem);
   const registration = await (await footprintNamed(spec.footprint)).create({ folder, program, argument });
   writeComponentNote(folder, spec);
   return registration;
@@ -55,6 +58,16 @@ export async function openComponent(
 ): Promise<TrustedConnection> {
   const { program, footprint, argument } = readComponentFolder(folder);
   return (await footprintNamed(footprint)).open({ folder, program, argument, durability });
+}
+
+/** Processes of a component that outlive its stop, as `Footprint.remembering`; none if the folder cannot be read. */
+export async function rememberingProcesses(folder: string): Promise<readonly number[]> {
+  try {
+    const footprint = await footprintNamed(readComponentFolder(folder).footprint);
+    return footprint.remembering?.(folder) ?? [];
+  } catch {
+    return [];
+  }
 }
 
 /** Ends the component of a folder, as `Footprint.stop`. */

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { cellOf, FOOTPRINTS, matrix } from '../../footprints/catalogue.ts';
+import { moduleProblem } from '../../footprints/release.ts';
 import { moduleOf, PROGRAMS } from '../../trusted/programs/catalogue.ts';
 import { addAttestCommands } from './trusted-attest.ts';
 import { addCreateCommand } from './trusted-create.ts';
@@ -61,6 +62,10 @@ async function list(options: ListOptions): Promise<void> {
     ]),
   ))
     printLine(`  ${line}`);
+  for (const program of new Set(PROGRAMS.map(moduleOf))) {
+    const problem = moduleProblem(program);
+    if (problem !== undefined) printNote(`moiety: ${problem}.`);
+  }
   const empty = matrix().filter(({ cell }) => !cell.runs);
   printLine();
   printLine(

@@ -377,9 +377,19 @@ function killSilent(folder: string): boolean {
   const path = join(folder, FOLDER_FILES.pid);
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return false;
   const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
-  if (!Number.isSafeInteger(pid) || pid <= 1 || !isServing(pid, folder)) return false;
+  return Number.isSafeInteger(pid) && pid > 1 && killServing(pid, folder);
+}
+
+/** Ends the process `pid` if it serves this folder; false if it is another one or is gone. */
+function killServing(pid: number, folder: string): boolean {
+  if (!isServing(pid, folder)) return false;
   process.kill(pid, 'SIGKILL');
   return true;
+}
+
+/** Whether there is a process of this number. */
+function isThere(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) || !existsSync('/proc/self');
 }
 
 /** Ends the process of `folder` in order; its state is durable afterwards. False if none ran. */
@@ -395,7 +405,9 @@ export async function stopTrustedProcess(folder: string): Promise<boolean> {
   }
   await new Promise<void>((done, fail) => {
     const timer = setTimeout(() => {
-      if (killSilent(folder)) done();
+      // It has closed its log, so nothing is lost; it may have removed its pid file and hang in its own end.
+      const { pid } = connection;
+      if (killSilent(folder) || killServing(pid, folder) || !isThere(pid)) done();
       else fail(new TrustedProcessError(`process ${connection.pid} does not stop`));
       connection.close();
     }, STOP_TIMEOUT_MS);
