@@ -213,6 +213,39 @@ describe('wasm, tpm and vm in one cluster', { timeout: 300_000 }, async () => {
   });
 });
 
+describe('rote beside others', { timeout: 300_000 }, () => {
+  const cluster = new MixedCluster(8_380, ['usig@rote', 'usig@process', 'usig@process']);
+  before(() => cluster.begin());
+  after(() => cluster.dispose());
+
+  it('goes on with the same component after a full stop: its guards remember', async () => {
+    await cluster.write('before');
+    const first = await cluster.whole();
+    const { code, out } = cluster.run('down');
+    assert.equal(code, 0);
+    assert.match(out, /2 guards of the trusted components of replicas 0 go on/);
+    assert.equal(cluster.componentPids(0).length, 2);
+    await cluster.begin();
+    await cluster.write('after');
+    const all = await cluster.whole();
+    assert.equal(all[0]!.tc.tcEpoch, first[0]!.tc.tcEpoch);
+  });
+
+  it('is given another component when the guards have ended, and is re-admitted', async () => {
+    const before = await cluster.whole();
+    const folder = join(cluster.data, 'tc-0');
+    assert.equal(cluster.run('fault', 'kill', '0').code, 0);
+    for (const pid of cluster.componentPids(0)) process.kill(pid, 'SIGKILL');
+    await cluster.write('without-guards');
+    rmSync(folder, { recursive: true });
+    assert.equal(moiety('trusted', 'create', folder, '--tc', 'usig@rote:3').code, 0);
+    assert.equal(cluster.run('fault', 'restart', '0').code, 0);
+    await cluster.whole((all) => all[0]!.tc.tcEpoch !== before[0]!.tc.tcEpoch);
+    assert.equal(cluster.run('down', '--wipe').code, 0);
+    cluster.isGone();
+  });
+});
+
 describe('what cannot be a component', () => {
   it('is told before anything is made', () => {
     const { code, err } = moiety('up', '--data', '/nowhere/at/all', '--tc', 'usig@abacus');

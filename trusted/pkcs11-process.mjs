@@ -619,6 +619,21 @@ function moduleOfFolder(modules) {
   return loadModule(modules, String(expected.program), String(expected.measurement));
 }
 
+// src/footprints/process/own-socket.ts
+import { lstatSync } from "node:fs";
+function nodeOf(path) {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === void 0 ? void 0 : `${found.dev}:${found.ino}`;
+}
+function watchSocket(path) {
+  const own = nodeOf(path);
+  return () => {
+    const now = nodeOf(path);
+    if (now === void 0) return "gone";
+    return now === own ? "own" : "other";
+  };
+}
+
 // src/footprints/process/seal.ts
 import { spawnSync } from "node:child_process";
 import { readFileSync as readFileSync2, rmSync, writeFileSync as writeFileSync2 } from "node:fs";
@@ -1452,7 +1467,7 @@ var StateLog = class _StateLog {
 
 // src/footprints/process/carrier.ts
 var LOCK_PATIENCE_MS = 2e3;
-var FOLDER_CHECK_MS = 5e3;
+var FOLDER_CHECK_MS = 1e3;
 var LINGER_MS = 10 * 6e4;
 var CarrierRefusal = class extends Error {
   name = "CarrierRefusal";
@@ -1518,6 +1533,10 @@ async function serve(carrier, options) {
     say(`stopped: ${reason}`);
     process.exit(0);
   };
+  const fail = (error) => {
+    say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  };
   let lonely;
   const onCaller = (present) => {
     clearTimeout(lonely);
@@ -1531,12 +1550,10 @@ async function serve(carrier, options) {
     welcome: { durability, hardening, pid },
     flush: () => component.flush(),
     onStop: () => stop("asked by the caller"),
-    onFatal: (error) => {
-      say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
-      process.exit(1);
-    },
+    onFatal: fail,
     onCaller
   });
+  const socketIs = watchSocket(FOLDER_FILES.socket);
   onCaller(false);
   writeFileSync3(FOLDER_FILES.pid, `${pid}
 `, { mode: 384 });
@@ -1545,6 +1562,9 @@ async function serve(carrier, options) {
   process.on("SIGHUP", () => void 0);
   setInterval(() => {
     if (!existsSync2(FOLDER_FILES.access)) process.exit(0);
+    const state = ends ? "own" : socketIs();
+    if (state === "other") fail(new CarrierRefusal("the socket in the folder is of another process"));
+    if (state === "gone") stop("its socket was deleted");
   }, FOLDER_CHECK_MS);
   if (hardening === "bubblewrap") sealProcess({ connects });
   say(`serving ${found.program}, pid ${pid}, hardening ${hardening}`);

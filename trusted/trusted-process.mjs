@@ -843,6 +843,21 @@ function moduleOfFolder(modules) {
   return loadModule(modules, String(expected.program), String(expected.measurement));
 }
 
+// src/footprints/process/own-socket.ts
+import { lstatSync } from "node:fs";
+function nodeOf(path) {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === void 0 ? void 0 : `${found.dev}:${found.ino}`;
+}
+function watchSocket(path) {
+  const own = nodeOf(path);
+  return () => {
+    const now = nodeOf(path);
+    if (now === void 0) return "gone";
+    return now === own ? "own" : "other";
+  };
+}
+
 // src/footprints/process/seal.ts
 import { spawnSync } from "node:child_process";
 import { readFileSync as readFileSync4, rmSync, writeFileSync as writeFileSync3 } from "node:fs";
@@ -1675,7 +1690,7 @@ var StateLog = class _StateLog {
 };
 
 // src/footprints/process/main.ts
-var FOLDER_CHECK_MS = 5e3;
+var FOLDER_CHECK_MS = 1e3;
 var LINGER_MS = 10 * 6e4;
 var Refusal = class extends Error {
   name = "Refusal";
@@ -1763,6 +1778,7 @@ async function serve({ folder, durability, lingerMs, hardening }) {
     onFatal: fail,
     onCaller
   });
+  const socketIs = watchSocket(FOLDER_FILES.socket);
   onCaller(false);
   writeFileSync4(FOLDER_FILES.pid, `${pid}
 `, { mode: 384 });
@@ -1771,6 +1787,13 @@ async function serve({ folder, durability, lingerMs, hardening }) {
   process.on("SIGHUP", () => void 0);
   setInterval(() => {
     if (!existsSync3(FOLDER_FILES.access)) process.exit(0);
+    const state = socketIs();
+    if (state === "other") fail(new Refusal("the socket in the folder is of another process"));
+    try {
+      if (state === "gone") stop("its socket was deleted");
+    } catch (error) {
+      fail(error);
+    }
   }, FOLDER_CHECK_MS);
   if (hardening === "bubblewrap") sealProcess();
   say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);

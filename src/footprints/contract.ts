@@ -64,6 +64,11 @@ export interface Footprint {
   open(options: FootprintOptions): Promise<TrustedConnection>;
   /** Ends a component that outlives its replica; false if none ran. */
   stop(folder: string): Promise<boolean>;
+  /**
+   * Numbers of processes that remember something for the component in memory alone: an orderly stop leaves them, and
+   * they end when its folder is removed. Absent: there are none.
+   */
+  remembering?(folder: string): readonly number[];
 }
 
 /** The component that a replica is to have: `program@footprint` or `program@footprint:argument`. */

@@ -5,7 +5,7 @@ import { CommandFailure, usageFailure } from '../failure.ts';
 import { dataOption, portOption, withJson } from '../options.ts';
 import { printJson, printLine } from '../output.ts';
 import { liveRun, stopSupervisor } from '../supervisor/control.ts';
-import { endOrphans, stopComponents } from '../supervisor/orphans.ts';
+import { endOrphans, leftOnPurpose, stopComponents } from '../supervisor/orphans.ts';
 import { removeRunFile } from '../supervisor/run-file.ts';
 
 interface Options {
@@ -24,14 +24,19 @@ async function down(options: Options): Promise<void> {
       `The cluster in ${folder.path} has its gateway on port ${run.port}, not ${options.port}.`,
     );
   const wasRunning = await stopSupervisor(folder);
-  const left = await endOrphans(folder, replicas);
-  const problems = await stopComponents(folder, replicas);
+  const orphans = await endOrphans(folder, replicas);
+  const problems = await stopComponents(folder, replicas, options.wipe === true);
   removeRunFile(folder);
   if (problems.length > 0) throw new CommandFailure(problems.join('\n'));
   if (options.wipe === true) folder.removeCluster();
-  const words = wasRunning || left > 0 ? 'The cluster was stopped.' : 'The cluster was not running.';
-  if (options.json === true) printJson({ wasRunning: wasRunning || left > 0, wiped: options.wipe === true });
-  else printLine(options.wipe === true ? `${words} Its data and keys were deleted.` : words);
+  const words = wasRunning || orphans > 0 ? 'The cluster was stopped.' : 'The cluster was not running.';
+  if (options.json === true)
+    printJson({ wasRunning: wasRunning || orphans > 0, wiped: options.wipe === true });
+  else if (options.wipe === true) printLine(`${words} Its data and keys were deleted.`);
+  else {
+    const left = await leftOnPurpose(folder, replicas);
+    printLine(left === undefined ? words : `${words}\n${left}`);
+  }
 }
 
 /** Adds the command. */
@@ -40,7 +45,10 @@ export function addDown(program: Command): void {
     program
       .command('down')
       .summary('stop a local cluster')
-      .description('Stops every process of a local cluster, trusted components included.')
+      .description(
+        'Stops every process of a local cluster, trusted components included. Guards (usig@rote) live on, as they ' +
+          'remember in memory alone; --wipe ends them too.',
+      )
       .addOption(dataOption())
       .addOption(portOption())
       .option('--wipe', 'also delete its data, with all keys: the cluster is gone for ever'),

@@ -30,7 +30,7 @@ import { printLine, printNote, tableLines } from '../output.ts';
 import { programName } from '../program-name.ts';
 import { writeConfigs } from '../supervisor/configs.ts';
 import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
-import { endOrphans, stopComponents } from '../supervisor/orphans.ts';
+import { endOrphans, leftOnPurpose, stopComponents } from '../supervisor/orphans.ts';
 import { requireFreePorts } from '../supervisor/ports.ts';
 import { waitUntilReady } from '../supervisor/readiness.ts';
 import { readRunFile, removeRunFile } from '../supervisor/run-file.ts';
@@ -249,10 +249,17 @@ function printCluster(cluster: StartedCluster, supervisor: Supervisor): void {
   );
 }
 
-async function stopAll(supervisor: Supervisor, failed = false): Promise<never> {
+async function stopAll(
+  supervisor: Supervisor,
+  folder: DataFolder,
+  replicas: number,
+  failed = false,
+): Promise<never> {
   printNote('Stopping …');
   const problems = await supervisor.stop();
   for (const problem of problems) printNote(`  ${problem}`);
+  const left = await leftOnPurpose(folder, replicas);
+  if (left !== undefined) printNote(left);
   process.exit(problems.length === 0 && !failed ? EXIT.ok : EXIT.failed);
 }
 
@@ -268,7 +275,7 @@ async function up(options: UpOptions): Promise<void> {
     const left = await endOrphans(folder, before.replicas);
     if (left > 0) printNote(`Ended ${left} processes that an earlier run had left behind.`);
     removeRunFile(folder);
-    if (options.fresh === true) await stopComponents(folder, before.replicas);
+    if (options.fresh === true) await stopComponents(folder, before.replicas, true);
   }
   if (options.fresh === true) folder.removeCluster();
   const { replicas, port } = await prepareFolder(folder, options);
@@ -298,7 +305,7 @@ async function up(options: UpOptions): Promise<void> {
   const stop = (): void => {
     if (stopped.signal.aborted) return;
     stopped.abort();
-    void stopAll(supervisor);
+    void stopAll(supervisor, folder, replicas);
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
   // The launcher is gone: nobody is left who could stop this cluster.
@@ -315,7 +322,7 @@ async function up(options: UpOptions): Promise<void> {
   else {
     printNote(haltSentence(components, volatile, ready));
     stopped.abort();
-    await stopAll(supervisor, true);
+    await stopAll(supervisor, folder, replicas, true);
   }
 }
 

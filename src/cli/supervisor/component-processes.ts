@@ -29,10 +29,10 @@ export function componentProcesses(folder: string): readonly number[] {
 
 /**
  * Kills (SIGKILL) the processes of the component in this folder, an absolute path; a path that ends with a hyphen means
- * all folders that begin so. Returns how many there were, when they are gone.
+ * all folders that begin so. Those in `spared` live on. Returns how many there were, when they are gone.
  */
-export async function killComponents(folder: string): Promise<number> {
-  const pids = componentProcesses(folder);
+export async function killComponents(folder: string, spared: readonly number[] = []): Promise<number> {
+  const pids = componentProcesses(folder).filter((pid) => !spared.includes(pid));
   for (const pid of pids) signal(pid, 'SIGKILL');
   await waitUntil(() => pids.every((pid) => !isAlive(pid)), PATIENCE_MS);
   return pids.length;

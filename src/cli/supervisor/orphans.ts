@@ -2,7 +2,7 @@
  * Processes that an earlier supervisor left behind because it was killed itself. They are recognised by their command
  * line, which names a file of this data folder: a process id alone may belong to somebody else by now.
  */
-import { stopComponent } from '../../footprints/registry.ts';
+import { rememberingProcesses, stopComponent } from '../../footprints/registry.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { messageOf } from '../failure.ts';
 import { killComponents } from './component-processes.ts';
@@ -43,16 +43,37 @@ export async function endOrphans(folder: DataFolder, replicas: number): Promise<
 }
 
 /**
- * Ends the trusted components of a cluster in order, and whatever is left of them: nothing of them runs afterwards.
- * Sentences about those that could not be ended in order.
+ * Ends the trusted components of a cluster in order, and whatever is left of them. What remembers for a component in
+ * memory alone lives on, as it could not be continued without; `forGood`: nothing of them runs afterwards. Sentences
+ * about those that could not be ended in order.
  */
-export async function stopComponents(folder: DataFolder, replicas: number): Promise<readonly string[]> {
+export async function stopComponents(
+  folder: DataFolder,
+  replicas: number,
+  forGood = false,
+): Promise<readonly string[]> {
   const outcomes = await Promise.allSettled(
     Array.from({ length: replicas }, (_, id) => stopComponent(folder.replica(id).trusted)),
   );
   const problems = outcomes.flatMap((outcome, id) =>
     outcome.status === 'rejected' ? [`trusted component of replica ${id}: ${messageOf(outcome.reason)}`] : [],
   );
-  for (let id = 0; id < replicas; id += 1) await killComponents(folder.replica(id).trusted);
+  for (let id = 0; id < replicas; id += 1) {
+    const { trusted } = folder.replica(id);
+    await killComponents(trusted, forGood ? [] : await rememberingProcesses(trusted));
+  }
   return problems;
+}
+
+/** What an orderly stop has left running on purpose, as a sentence; undefined if nothing. */
+export async function leftOnPurpose(folder: DataFolder, replicas: number): Promise<string | undefined> {
+  const ids = Array.from({ length: replicas }, (_, id) => id);
+  const left = await Promise.all(ids.map((id) => rememberingProcesses(folder.replica(id).trusted)));
+  const whose = ids.filter((id) => left[id]!.length > 0);
+  if (whose.length === 0) return undefined;
+  return (
+    `${left.flat().length} guards of the trusted components of replicas ${whose.join(', ')} go on: they alone remember the newest ` +
+    'state, in memory. They end with the data folder ("moiety down --wipe"); if they end before, those components ' +
+    'cannot be continued and must be replaced.'
+  );
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { rememberingProcesses } from '../../footprints/registry.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { CommandFailure, messageOf, usageFailure } from '../failure.ts';
 import { FATAL_EXIT_CODES } from './configs.ts';
@@ -183,7 +184,7 @@ export class Supervisor implements ControlPort {
         await replica.stop('killed by "moiety fault kill"', 'SIGKILL');
         return `replica ${id} was killed; "moiety fault restart ${id}" starts it again`;
       case 'kill-tc':
-        if ((await killComponents(this.#options.folder.replica(id).trusted)) === 0)
+        if ((await this.#killComponent(id)) === 0)
           throw new CommandFailure(
             `The trusted component of replica ${id} has no process of its own that runs here: "moiety fault kill ${id}" ends one ` +
               'that lives inside its replica.',
@@ -207,6 +208,12 @@ export class Supervisor implements ControlPort {
       case 'byzantine':
         return this.#corrupt(id, replica, behaviour);
     }
+  }
+
+  /** What remembers for the component stands for other machines, which do not fail with this one. */
+  async #killComponent(id: number): Promise<number> {
+    const { trusted } = this.#options.folder.replica(id);
+    return killComponents(trusted, await rememberingProcesses(trusted));
   }
 
   async #corrupt(id: number, replica: ManagedProcess, behaviour: string | undefined): Promise<string> {

@@ -26,12 +26,14 @@ import type { HardeningState } from './channel.ts';
 import { takeFileLock } from './file-lock.ts';
 import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
 import type { MeasuredModule } from './program-file.ts';
+import { watchSocket } from './own-socket.ts';
 import { outerPid, sealProcess } from './seal.ts';
 import { serveProgram } from './server.ts';
 import { DURABILITIES } from './state-log.ts';
 
 const LOCK_PATIENCE_MS = 2_000;
-const FOLDER_CHECK_MS = 5_000;
+/** Below the patience of the next start, which waits for the lock meanwhile. */
+const FOLDER_CHECK_MS = 1_000;
 const LINGER_MS = 10 * 60_000;
 
 /** Ends the process with a sentence for the operator. */
@@ -135,6 +137,10 @@ async function serve(carrier: Carrier, options: ServeOptions): Promise<void> {
     say(`stopped: ${reason}`);
     process.exit(0);
   };
+  const fail = (error: unknown): never => {
+    say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  };
   let lonely: NodeJS.Timeout | undefined;
   const onCaller = (present: boolean): void => {
     clearTimeout(lonely);
@@ -148,12 +154,10 @@ async function serve(carrier: Carrier, options: ServeOptions): Promise<void> {
     welcome: { durability, hardening, pid },
     flush: () => component.flush(),
     onStop: () => stop('asked by the caller'),
-    onFatal: (error) => {
-      say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
-      process.exit(1);
-    },
+    onFatal: fail,
     onCaller,
   });
+  const socketIs = watchSocket(FOLDER_FILES.socket);
   onCaller(false);
   writeFileSync(FOLDER_FILES.pid, `${pid}\n`, { mode: 0o600 });
   process.on('SIGTERM', () => stop('SIGTERM'));
@@ -162,6 +166,10 @@ async function serve(carrier: Carrier, options: ServeOptions): Promise<void> {
   process.on('SIGHUP', () => undefined);
   setInterval(() => {
     if (!existsSync(FOLDER_FILES.access)) process.exit(0);
+    const state = ends ? 'own' : socketIs();
+    // Another one serves: what lies in the folder is no longer this process's to change.
+    if (state === 'other') fail(new CarrierRefusal('the socket in the folder is of another process'));
+    if (state === 'gone') stop('its socket was deleted');
   }, FOLDER_CHECK_MS);
   // Only now: loading the library of a token and reaching a TPM is part of the start.
   if (hardening === 'bubblewrap') sealProcess({ connects });

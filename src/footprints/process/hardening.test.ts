@@ -73,6 +73,8 @@ test('one process per folder, also where each has its own network', { skip }, as
     ['required', 'required'],
   ] as const) {
     const connection = await openTrustedProcess({ folder, lingerMs, hardening: first });
+    // It hangs, or it would end because its socket is gone.
+    process.kill(connection.pid, 'SIGSTOP');
     rmSync(join(folder, 'socket'));
     await assert.rejects(
       spawnTrustedProcess({ folder, lingerMs, hardening: second }),
@@ -82,6 +84,17 @@ test('one process per folder, also where each has its own network', { skip }, as
     process.kill(connection.pid, 'SIGKILL');
     await gone;
   }
+});
+
+test('a process that is locked in ends in order when its socket is deleted', { skip }, async () => {
+  const folder = await newFolder('unreachable');
+  const connection = await openTrustedProcess({ folder, lingerMs, hardening: 'required' });
+  const gone = new Promise((done) => connection.onClose(done));
+  rmSync(join(folder, 'socket'));
+  await gone;
+  assert.match(readFileSync(join(folder, 'log'), 'utf8'), /stopped: its socket was deleted/);
+  const again = await openTrustedProcess({ folder, lingerMs, hardening: 'required' });
+  again.close();
 });
 
 test('a component that hangs is ended by its id outside of its namespace', { skip }, async () => {

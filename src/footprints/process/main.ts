@@ -29,12 +29,14 @@ import { claimFolder } from './claim-folder.ts';
 import { createEnvironment } from './environment.ts';
 import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
 import type { MeasuredModule } from './program-file.ts';
+import { watchSocket } from './own-socket.ts';
 import { outerPid, sealProcess } from './seal.ts';
 import { serveProgram } from './server.ts';
 import { DURABILITIES, StateLog } from './state-log.ts';
 import type { Durability } from './state-log.ts';
 
-const FOLDER_CHECK_MS = 5_000;
+/** Below the patience of the next start, which waits for the lock meanwhile. */
+const FOLDER_CHECK_MS = 1_000;
 const LINGER_MS = 10 * 60_000;
 
 /** Ends the process with a sentence for the operator. */
@@ -143,6 +145,7 @@ async function serve({ folder, durability, lingerMs, hardening }: ServeOptions):
     onFatal: fail,
     onCaller,
   });
+  const socketIs = watchSocket(FOLDER_FILES.socket);
   onCaller(false);
   writeFileSync(FOLDER_FILES.pid, `${pid}\n`, { mode: 0o600 });
   process.on('SIGTERM', () => stop('SIGTERM'));
@@ -151,6 +154,14 @@ async function serve({ folder, durability, lingerMs, hardening }: ServeOptions):
   process.on('SIGHUP', () => undefined);
   setInterval(() => {
     if (!existsSync(FOLDER_FILES.access)) process.exit(0);
+    const state = socketIs();
+    // Another one serves: what lies in the folder is no longer this process's to change.
+    if (state === 'other') fail(new Refusal('the socket in the folder is of another process'));
+    try {
+      if (state === 'gone') stop('its socket was deleted');
+    } catch (error) {
+      fail(error);
+    }
   }, FOLDER_CHECK_MS);
   if (hardening === 'bubblewrap') sealProcess();
   say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);

@@ -229,11 +229,29 @@ test('garbage before and after the greeting: the process goes on', async () => {
 test('one process per folder', async () => {
   const folder = await newFolder();
   const connection = await openTrustedProcess({ folder, lingerMs });
-  // Without its socket file the running process cannot be found; the lock still holds.
+  // A process that hangs is not found once its socket file is away, and cannot see that; the lock still holds.
+  process.kill(connection.pid, 'SIGSTOP');
+  try {
+    rmSync(join(folder, 'socket'));
+    await assert.rejects(spawnTrustedProcess({ folder, lingerMs }), /another process serves/);
+  } finally {
+    process.kill(connection.pid, 'SIGCONT');
+  }
+  await new Promise((resolve) => connection.onClose(resolve));
+});
+
+test('a process whose socket was deleted ends in order, and the next start continues', async () => {
+  const folder = await newFolder();
+  const older = await openTrustedProcess({ folder, lingerMs });
+  assert.equal((await certify(older, digestOf(1))).value, 1);
+  const gone = new Promise((resolve) => older.onClose(resolve));
   rmSync(join(folder, 'socket'));
-  await assert.rejects(spawnTrustedProcess({ folder, lingerMs }), /another process serves/);
-  assert.equal((await certify(connection, digestOf(1))).value, 1);
-  await killAndWait(connection);
+  await gone;
+  assert.match(readFileSync(join(folder, 'log'), 'utf8'), /stopped: its socket was deleted/);
+  const newer = await openTrustedProcess({ folder, lingerMs });
+  assert.notEqual(newer.pid, older.pid);
+  assert.equal((await certify(newer, digestOf(2))).value, 2);
+  newer.close();
 });
 
 test('two processes on one folder whose lock was removed: the older one ends, no value is given twice', async () => {
@@ -253,7 +271,10 @@ test('two processes on one folder whose lock was removed: the older one ends, no
   }
   await assert.rejects(certify(older, digestOf(2)));
   assert.equal((await certify(newer, digestOf(3))).value, 2);
-  assert.match(readFileSync(join(folder, 'log'), 'utf8'), /another process has taken .* folder over/);
+  assert.match(
+    readFileSync(join(folder, 'log'), 'utf8'),
+    /another process has taken .* folder over|its socket was deleted|is of another process/,
+  );
   newer.close();
 });
 

@@ -155,8 +155,38 @@ function lastWords(folder: string, id: number): string {
   return line ?? `see ${path}`;
 }
 
+function whatIfLost(folder: string): string {
+  const { group, program } = readGuardFile(join(folder, GUARDS_FOLDER, guardPath(0, 'group')));
+  const spec = `${program ?? 'usig'}@rote:${group.keys.length}`;
+  return (
+    'nobody remembers its newest state and it can never be continued. Replace it: stop the replica (on a local cluster ' +
+    `"moiety fault kill REPLICA"), rm -r ${folder}, moiety trusted create ${folder} --tc ${spec}, and start the replica ` +
+    '("moiety fault restart REPLICA"): it is re-admitted by RECOVER, and its store stays'
+  );
+}
+
+/**
+ * Throws RoteError if fewer guards run than a quorum has and the component's own is not one of them: whoever is started
+ * again becomes active by the word of a quorum of others (ROTE.RECOVER.2), so that nobody ever would. Waiting cannot
+ * help then.
+ */
+async function assertRemembered(folder: string): Promise<void> {
+  const sockets = await Promise.all(
+    guardsOf(folder).map((id) => tryConnect(outerSocketPath(folder, id, 'socket'))),
+  );
+  for (const socket of sockets) socket?.destroy();
+  const running = sockets.filter((socket) => socket !== undefined).length;
+  const quorum = (sockets.length + 1) / 2;
+  if (sockets[0] !== undefined || running >= quorum) return;
+  throw new RoteError(
+    `${sockets.length - running} of the ${sockets.length} guards of the component in ${folder} have ended (the machine was ` +
+      `started again?): ${whatIfLost(folder)}`,
+  );
+}
+
 async function open({ folder }: FootprintOptions): Promise<TrustedConnection> {
   const [first, ...others] = guardsOf(folder);
+  await assertRemembered(folder);
   const host = await ensureGuard(folder, first!);
   for (const id of others) await ensureGuard(folder, id);
   const deadline = performance.now() + START_MS;
@@ -169,8 +199,8 @@ async function open({ folder }: FootprintOptions): Promise<TrustedConnection> {
       throw new RoteError(`the guard of the component in ${folder} ended: ${lastWords(folder, first!)}`);
     if (performance.now() > deadline)
       throw new RoteError(
-        `the component in ${folder} is not ready: its guard waits for a quorum of active ones. If all of them were ` +
-          'started again, none remembers: found a new group (a new component) and let the replica be re-admitted',
+        `the component in ${folder} is not ready: its guard waits for a quorum of active ones. ` +
+          `If more than ${others.length / 2} of them were started again at once, ${whatIfLost(folder)}`,
       );
     await new Promise((wake) => setTimeout(wake, RETRY_MS));
   }
@@ -223,4 +253,9 @@ export const roteFootprint: Footprint = {
   open,
   // Only the machine of the component: the other guards remember.
   stop: (folder) => endGuard(folder, 0),
+  remembering: (folder) =>
+    guardsOf(folder)
+      .slice(1)
+      .map((id) => guardProcess(folder, id))
+      .filter((pid) => pid !== undefined),
 };

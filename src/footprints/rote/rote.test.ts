@@ -184,6 +184,24 @@ test('logs that are full are continued: the largest image of all programs is rea
   connection.close();
 });
 
+test('a stop leaves the guards that remember; once they have ended nobody waits, and the message says what to do', async () => {
+  const folder = await newFolder();
+  const connection = await open(folder);
+  assert.equal(await certify(connection, 1), 1);
+  connection.close();
+  assert.equal(await roteFootprint.stop(folder), true);
+  assert.equal(roteFootprint.remembering!(folder).length, 2);
+  const again = await open(folder);
+  assert.equal(await certify(again, 2), 2);
+  again.close();
+  await endGroup(folder);
+  assert.deepEqual(roteFootprint.remembering!(folder), []);
+  await assert.rejects(
+    open(folder),
+    /3 of the 3 guards .* have ended.*moiety trusted create \S+ --tc usig@rote:3.*restart/,
+  );
+});
+
 test('one guard of three away: it goes on; two away: nothing leaves, also when they are back and have forgotten', async () => {
   const folder = await newFolder();
   const connection = await open(folder);
