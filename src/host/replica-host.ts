@@ -30,7 +30,7 @@ import type { LinkFrame } from './link-frames.ts';
 import { LinkDesk } from './link-desk.ts';
 import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
 import { encodeRecord } from './records.ts';
-import { isTakenByAnother, restoreStore } from './restore.ts';
+import { otherOwnerOf, restoreStore } from './restore.ts';
 import { SealDesk } from './seal-desk.ts';
 import { encodeSnapshotMeta } from './snapshot-meta.ts';
 import { hostStatus } from './status.ts';
@@ -132,7 +132,7 @@ export class ReplicaHost<M> {
       onSealed: (ui) => this.#give({ kind: 'sealed', ui }),
       onStart: (result) => this.#onTriaged(result),
       halt: (reason) => this.#halt(reason),
-      isTaken: (identity) => isTakenByAnother(self, settings, executor, identity),
+      otherOwner: (identity) => otherOwnerOf(self, settings, executor, this.#image, identity),
       note: (name, detail) => ports.observer.note(name, detail),
     });
     this.#transfer = new StateTransfer({

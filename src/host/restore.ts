@@ -17,6 +17,7 @@ import { bindDigestOf } from '../trusted/statement.ts';
 import type { JournalImage } from './image.ts';
 import type { BlockPort, StoredImage, TrustedPort } from './ports.ts';
 import { decodeSnapshotMeta } from './snapshot-meta.ts';
+import type { OtherOwner } from './triage.ts';
 
 /** What restoring needs. */
 export interface RestoreParts {
@@ -95,20 +96,26 @@ function trustKeys(parts: RestoreParts): boolean {
   return true;
 }
 
-/** Whether the executed registry binds this component to another replica. */
-export function isTakenByAnother(
+/**
+ * The other replica that genesis or the executed registry names for this component, and whether `self` expects it, too;
+ * undefined if it is nobody else's. A used key stays its replica's for ever, so retired entries count.
+ */
+export function otherOwnerOf(
   self: ReplicaId,
   settings: ClusterSettings,
   executor: Pick<LedgerExecutor, 'protocolState'>,
+  image: { readonly recover?: Uint8Array | undefined },
   identity: TrustedIdentity,
-): boolean {
+): OtherOwner | undefined {
   // Before anything was executed the registry is that of genesis: folders mixed up at the first start are found, too.
-  const registry =
+  const { members } =
     decodeRegistry(executor.protocolState, settings.members.length) ?? genesisRegistry(settings);
   // By its id, which follows from its key, or with the HMAC suite from its replica; a tcEpoch anybody may claim.
-  return registry.members.some(
-    (entries, replica) => replica !== self && entries.some(({ tcId }) => tcId === identity.tcId),
-  );
+  const names = ({ tcId }: { readonly tcId: string }): boolean => tcId === identity.tcId;
+  const replica = members.findIndex((entries, id) => id !== self && entries.some(names));
+  if (replica < 0) return undefined;
+  const pending = image.recover === undefined ? undefined : decodeWhole(image.recover, readRecover);
+  return { replica, isExpectedHere: members[self]!.some(names) || (pending !== undefined && names(pending)) };
 }
 
 /** Who asks for what: what a RECOVER is made from. */

@@ -94,7 +94,7 @@ function start(
     onSealed: () => undefined,
     onStart: (result) => (standing = result.standing),
     halt: (reason) => (halted = reason),
-    isTaken: () => false,
+    otherOwner: () => undefined,
     note: () => undefined,
   });
   desk.begin();

@@ -24,7 +24,7 @@ import { encodeRecord } from './records.ts';
 import { encodeRecover, needsEndorsement, recoverChallengeFor, recoverRequestFor } from './restore.ts';
 import type { RecoverParts } from './restore.ts';
 import { triageStart } from './triage.ts';
-import type { Triage } from './triage.ts';
+import type { OtherOwner, Triage } from './triage.ts';
 
 /** A wish of the protocol for a seal. */
 export interface SealWish {
@@ -49,8 +49,8 @@ export interface SealDeskOptions {
     readonly identity: TrustedIdentity;
   }) => void;
   readonly halt: (reason: string) => void;
-  /** Whether the registry binds this component to another replica. */
-  readonly isTaken: (identity: TrustedIdentity) => boolean;
+  /** The other replica that this component is registered for, if there is one. */
+  readonly otherOwner: (identity: TrustedIdentity) => OtherOwner | undefined;
   readonly note: (name: string, detail: Readonly<Record<string, string | number | boolean>>) => void;
 }
 
@@ -150,7 +150,7 @@ export class SealDesk {
           response.identity,
           this.#options.image,
           undefined,
-          this.#options.isTaken(response.identity),
+          this.#options.otherOwner(response.identity),
         ),
       );
     }

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { RecoverRequest } from '../core/request.ts';
 import type { Digest, TcEpoch } from '../core/types.ts';
 import type { RecentCertificate, TrustedIdentity } from '../trusted/contract.ts';
 import { JournalImage } from './image.ts';
 import { encodeRecord } from './records.ts';
 import { createSimGenesis } from '../sim/cluster-settings.ts';
 import { drawScenario } from '../sim/scenario.ts';
-import { isTakenByAnother } from './restore.ts';
+import { applyRecover, encodeRegistry, genesisRegistry } from '../smr/registry.ts';
+import { encodeRecover, otherOwnerOf } from './restore.ts';
 import { COUNTER_RENEWAL, triageStart } from './triage.ts';
 
 const EPOCH = '00000000000000aa' as TcEpoch;
@@ -110,9 +112,29 @@ describe('start-up triage (rule W6, decision A3)', () => {
     assert.equal(triageStart(identity(1, OTHER), log(0), undefined).kind, 'renew');
   });
 
+  it('refuses the component of another replica and never renews it: the folders were mixed up', () => {
+    const other = { replica: 2, isExpectedHere: false };
+    for (const [counter, epoch, image] of [
+      [0, EPOCH, log(0)],
+      [0, OTHER, log(3)],
+      [7, OTHER, log(3)],
+      // A wiped store is no reason to renew what another replica needs.
+      [7, OTHER, log(0)],
+      [COUNTER_RENEWAL, OTHER, log(0)],
+    ] as const) {
+      const triage = triageStart(identity(counter, epoch), image, undefined, other);
+      assert.ok(triage.kind === 'refuse');
+      assert.match(
+        triage.reason,
+        /component of replica 2: .* were mixed up\. Put each back .*nothing was changed/,
+      );
+    }
+  });
+
   it('renews a component that another replica registered as its own', () => {
-    assert.equal(triageStart(identity(0), log(0), undefined, true).kind, 'renew');
-    assert.equal(triageStart(identity(0, OTHER), log(3), undefined, true).kind, 'renew');
+    const other = { replica: 2, isExpectedHere: true };
+    assert.equal(triageStart(identity(0), log(0), undefined, other).kind, 'renew');
+    assert.equal(triageStart(identity(0, OTHER), log(3), undefined, other).kind, 'renew');
   });
 
   it('refuses an old copy of the store, or of the component, from before a renewal', () => {
@@ -171,12 +193,51 @@ describe('journal image', () => {
   });
 });
 
-it('a component of another replica is found before anything was executed, too', () => {
+describe('the other owner of a component', () => {
   const { settings } = createSimGenesis(drawScenario(1, { replicas: 3 }), 'minbft');
   const nothing = { protocolState: new Uint8Array(0) };
-  for (const { id, trusted } of settings.members) {
-    const identity = { ...trusted, persistent: true, counter: 0 } as TrustedIdentity;
-    for (const self of [0, 1, 2])
-      assert.equal(isTakenByAnother(self, settings, nothing, identity), self !== id);
-  }
+  const identityOf = (id: number): TrustedIdentity =>
+    ({ ...settings.members[id]!.trusted, persistent: true, counter: 0 }) as TrustedIdentity;
+  const renewed = identity(0);
+  const request: RecoverRequest = {
+    replica: 1,
+    expectedIncarnation: 0,
+    tcEpoch: renewed.tcEpoch,
+    tcId: renewed.tcId,
+    tcPublicKey: renewed.publicKey,
+    measurement: renewed.measurement,
+    footprint: 'process',
+    evidence: new Uint8Array(0),
+    signature: new Uint8Array(64),
+  };
+
+  it('is found before anything was executed, too', () => {
+    for (const { id } of settings.members)
+      for (const self of [0, 1, 2])
+        assert.deepEqual(
+          otherOwnerOf(self, settings, nothing, {}, identityOf(id)),
+          self === id ? undefined : { replica: id, isExpectedHere: false },
+        );
+  });
+
+  it('keeps a component that was renewed, and the one before', () => {
+    const executed = {
+      protocolState: encodeRegistry(applyRecover(genesisRegistry(settings), request, 3, 0)),
+    };
+    for (const one of [renewed, identityOf(1)]) {
+      assert.equal(otherOwnerOf(1, settings, executed, {}, one), undefined);
+      assert.deepEqual(otherOwnerOf(0, settings, executed, {}, one), { replica: 1, isExpectedHere: false });
+    }
+  });
+
+  it('is known apart from one that copied a RECOVER which is pending here', () => {
+    const copied = { ...request, replica: 2 };
+    const executed = {
+      protocolState: encodeRegistry(applyRecover(genesisRegistry(settings), copied, 3, 0)),
+    };
+    const image = { recover: encodeRecover(request) };
+    const other = otherOwnerOf(1, settings, executed, image, renewed);
+    assert.deepEqual(other, { replica: 2, isExpectedHere: true });
+    assert.equal(triageStart(renewed, log(0), undefined, other).kind, 'renew');
+  });
 });

@@ -3,7 +3,7 @@
  * certificate is asked for. A pure judgement.
  */
 import { SAFE_INTEGER_END } from '../core/types.ts';
-import type { CounterValue } from '../core/types.ts';
+import type { CounterValue, ReplicaId } from '../core/types.ts';
 import type { RecentCertificate, TrustedIdentity } from '../trusted/contract.ts';
 import type { JournalImage } from './image.ts';
 
@@ -28,22 +28,25 @@ export type Triage =
   /** Rolled back: running on would void the safety of the cluster. */
   | { readonly kind: 'refuse'; readonly reason: string };
 
+/** What genesis and the executed registry say about the component of a start beside its own replica. */
+export interface OtherOwner {
+  /** The replica that the component is registered for. */
+  readonly replica: ReplicaId;
+  /** Whether the own replica expects this component, too: by its registry entries or by its pending RECOVER. */
+  readonly isExpectedHere: boolean;
+}
+
 /**
- * Judges a start. `recent`: answer to an earlier `askRecent`. `isTaken`: the executed registry binds this component to
- * another replica (which copied a RECOVER that was under way), so nothing that it seals would ever count.
+ * Judges a start. `recent`: answer to an earlier `askRecent`. `other`: the component is registered for another replica,
+ * so nothing that it seals here would ever count.
  */
 export function triageStart(
   identity: TrustedIdentity,
   image: JournalImage,
   recent: readonly RecentCertificate[] | undefined,
-  isTaken = false,
+  other?: OtherOwner,
 ): Triage {
-  if (isTaken) {
-    return {
-      kind: 'renew',
-      reason: 'another replica registered the identity of this trusted component as its own',
-    };
-  }
+  if (other !== undefined) return otherReplica(other);
   if (identity.tcEpoch !== image.tcEpoch) return otherEpoch(identity, image);
   const certified = image.certifiedThrough();
   const { counter } = identity;
@@ -64,6 +67,23 @@ export function triageStart(
   const missing = counter - certified;
   if (recent === undefined) return { kind: 'askRecent', count: missing };
   return completion(image, certified, counter, recent);
+}
+
+function otherReplica({ replica, isExpectedHere }: OtherOwner): Triage {
+  // This replica made the component; whoever registered it as well makes it useless here, but nobody else needs it.
+  if (isExpectedHere)
+    return {
+      kind: 'renew',
+      reason: `replica ${replica} registered the identity of this replica's trusted component as its own`,
+    };
+  // A component is registered by genesis or by its own seal "for replica j" (docs/decisions/0012), so the registered
+  // one is the owner: a renewal would destroy the key that it needs.
+  return {
+    kind: 'refuse',
+    reason:
+      `this folder holds the trusted component of replica ${replica}: the folders of trusted components were mixed up. ` +
+      'Put each back where it belongs and start the replicas again; nothing was changed.',
+  };
 }
 
 function otherEpoch(identity: TrustedIdentity, image: JournalImage): Triage {

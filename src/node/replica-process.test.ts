@@ -17,6 +17,8 @@ import { readStopNote } from './process-log.ts';
 import { ReplicaProcess } from './replica-process.ts';
 import type { ReplicaProcessOptions } from './replica-process.ts';
 import type { TrustedConnection } from '../footprints/contract.ts';
+import { stopTrustedProcess } from '../footprints/process/launcher.ts';
+import type { HostStatus } from '../host/status.ts';
 
 /** A trusted component that never answers: enough for everything around a replica. */
 const MUTE: TrustedConnection = { send: () => undefined, onClose: () => undefined, close: () => undefined };
@@ -43,8 +45,9 @@ async function ask(
   port: number,
   topic: QueryTopic,
   argument: string,
+  of: ClusterFiles = cluster,
 ): Promise<ReplicaFrame & { kind: 'queryAnswer' }> {
-  const key = readKeyFile(cluster.clientKeyFile);
+  const key = readKeyFile(of.clientKeyFile);
   const identity = linkIdentityOf(key, 'client');
   const socket = tls.connect({
     port,
@@ -59,7 +62,7 @@ async function ask(
     head.writeUInt32BE(bytes.length, 0);
     socket.write(Buffer.concat([head, bytes]));
   };
-  const { clusterId } = cluster.settings;
+  const { clusterId } = of.settings;
   send(encodeClientFrame({ kind: 'hello', version: 1, clusterId, clientKey: rawPublicKeyOf(key)! }));
   send(encodeClientFrame({ kind: 'query', id: 7, topic, argument }));
   let received = Buffer.alloc(0);
@@ -195,6 +198,71 @@ describe('replica process', () => {
     assert.equal(readStopNote(cluster.folders[2]!), undefined);
     await again.stop();
   });
+});
+
+describe('trusted folders of two replicas', () => {
+  const place = fs.mkdtempSync(path.join(os.tmpdir(), 'moiety-swap-'));
+  let files: ClusterFiles;
+  const trustedOf = (id: number): string => path.join(files.folders[id]!, 'trusted');
+
+  /** Starts a replica until it has judged its component, then ends both. Why it refused, or how it goes on. */
+  async function startAndStop(id: number): Promise<{ refused?: string; role?: unknown; tcEpoch?: unknown }> {
+    let ended = false;
+    const options = { onStopped: () => void (ended = true) };
+    const replica = new ReplicaProcess(readNodeConfig(files.configs[id]!), options);
+    await replica.start();
+    let role: unknown = 'starting';
+    let tcEpoch: unknown;
+    while (!ended && role === 'starting') {
+      const answer = await ask(replica.port, 'status', '', files).catch(() => undefined);
+      if (answer === undefined) continue;
+      const status = JSON.parse(new TextDecoder().decode(answer.bytes)) as HostStatus;
+      ({ role } = status);
+      ({ tcEpoch } = status.tc);
+    }
+    await replica.stop();
+    await stopTrustedProcess(trustedOf(id));
+    const refused = readStopNote(files.folders[id]!)?.reason;
+    return refused === undefined ? { role, tcEpoch } : { refused };
+  }
+
+  function swap(): void {
+    const aside = path.join(place, 'aside');
+    fs.renameSync(trustedOf(0), aside);
+    fs.renameSync(trustedOf(1), trustedOf(0));
+    fs.renameSync(aside, trustedOf(1));
+  }
+
+  before(async () => {
+    files = await makeClusterFiles(place, { trusted: true });
+  });
+  after(async () => {
+    for (const id of [0, 1, 2]) await stopTrustedProcess(trustedOf(id));
+    fs.rmSync(place, { recursive: true });
+  });
+
+  it(
+    'that were swapped are refused and unchanged: put back, both replicas go on',
+    { timeout: 60_000 },
+    async () => {
+      swap();
+      for (const [id, other] of [
+        [0, 1],
+        [1, 0],
+      ] as const) {
+        const { refused } = await startAndStop(id);
+        assert.match(
+          String(refused),
+          new RegExp(`component of replica ${other}: .*were mixed up.*nothing was changed`),
+        );
+      }
+      swap();
+      for (const id of [0, 1]) {
+        const { tcEpoch } = files.settings.members[id]!.trusted;
+        assert.deepEqual(await startAndStop(id), { role: id === 0 ? 'primary' : 'backup', tcEpoch });
+      }
+    },
+  );
 });
 
 describe('evidence store', () => {

@@ -6,12 +6,7 @@ import { decodeWhole } from '../../core/codec.ts';
 import { readRecover } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { JournalImage } from '../../host/image.ts';
-import {
-  encodeRecover,
-  isTakenByAnother,
-  recoverChallengeFor,
-  recoverRequestFor,
-} from '../../host/restore.ts';
+import { encodeRecover, otherOwnerOf, recoverChallengeFor, recoverRequestFor } from '../../host/restore.ts';
 import { triageStart } from '../../host/triage.ts';
 import { decodeRegistry, trustedKeyOf } from '../../smr/registry.ts';
 import type { RecentCertificate } from '../../trusted/contract.ts';
@@ -81,8 +76,8 @@ export function triageMachine(
   service: CoreService,
 ): CoreTriage {
   const identity = trusted.identity();
-  const isTaken = isTakenByAnother(id, genesis.settings, service, identity);
-  const first = triageStart(identity, image, undefined, isTaken);
+  const other = otherOwnerOf(id, genesis.settings, service, image, identity);
+  const first = triageStart(identity, image, undefined, other);
   const triage =
     first.kind === 'askRecent' ? triageStart(identity, image, trusted.recent(first.count)) : first;
   switch (triage.kind) {
