@@ -1930,8 +1930,11 @@ function readPlace(folder = ".") {
 // src/footprints/pkcs11/main-token.ts
 function programKey(key, stored) {
   const { publicKey } = key;
-  if (!programServices.check(publicKey, stored.tcEpoch, key.sign(stored.tcEpoch)))
+  const seal = key.sign(stored.tcEpoch);
+  if (!programServices.check(publicKey, stored.tcEpoch, seal))
     throw new TokenProblem("the token signs with another key than it shows");
+  if (!Buffer.from(seal).equals(key.sign(stored.tcEpoch)))
+    throw new TokenProblem("the token makes another signature of the same bytes each time, which Ed25519 does not");
   return {
     suite: "ed25519",
     tcId: tcIdOf(programServices.hash, { suite: "ed25519", publicKey }),

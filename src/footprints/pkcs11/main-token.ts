@@ -23,8 +23,12 @@ import type { TokenKey } from './token.ts';
 function programKey(key: TokenKey, stored: StateKey): ProgramKey {
   const { publicKey } = key;
   // A token that signs with another key than it shows is found now, not by the other replicas.
-  if (!programServices.check(publicKey, stored.tcEpoch, key.sign(stored.tcEpoch)))
+  const seal = key.sign(stored.tcEpoch);
+  if (!programServices.check(publicKey, stored.tcEpoch, seal))
     throw new TokenProblem('the token signs with another key than it shows');
+  // Programs derive secrets of their own from seals (sessions, shares, waits): they must come out the same again.
+  if (!Buffer.from(seal).equals(key.sign(stored.tcEpoch)))
+    throw new TokenProblem('the token makes another signature of the same bytes each time, which Ed25519 does not');
   return {
     suite: 'ed25519',
     tcId: tcIdOf(programServices.hash, { suite: 'ed25519', publicKey }),
