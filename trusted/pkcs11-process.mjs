@@ -1934,7 +1934,9 @@ function programKey(key, stored) {
   if (!programServices.check(publicKey, stored.tcEpoch, seal))
     throw new TokenProblem("the token signs with another key than it shows");
   if (!Buffer.from(seal).equals(key.sign(stored.tcEpoch)))
-    throw new TokenProblem("the token makes another signature of the same bytes each time, which Ed25519 does not");
+    throw new TokenProblem(
+      "the token makes another signature of the same bytes each time, which Ed25519 does not"
+    );
   return {
     suite: "ed25519",
     tcId: tcIdOf(programServices.hash, { suite: "ed25519", publicKey }),

@@ -28,7 +28,9 @@ function programKey(key: TokenKey, stored: StateKey): ProgramKey {
     throw new TokenProblem('the token signs with another key than it shows');
   // Programs derive secrets of their own from seals (sessions, shares, waits): they must come out the same again.
   if (!Buffer.from(seal).equals(key.sign(stored.tcEpoch)))
-    throw new TokenProblem('the token makes another signature of the same bytes each time, which Ed25519 does not');
+    throw new TokenProblem(
+      'the token makes another signature of the same bytes each time, which Ed25519 does not',
+    );
   return {
     suite: 'ed25519',
     tcId: tcIdOf(programServices.hash, { suite: 'ed25519', publicKey }),
