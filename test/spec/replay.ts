@@ -8,6 +8,7 @@ import { decodeBatch } from '../../src/core/request.ts';
 import type { Batch } from '../../src/core/request.ts';
 import type { Digest } from '../../src/core/types.ts';
 import { markVerified, ZERO_DIGEST } from '../../src/core/types.ts';
+import { statusOf } from '../../src/protocols/minbft/gossip.ts';
 import type { MinbftReplica } from '../../src/protocols/minbft/replica.ts';
 import { minbft } from '../../src/protocols/minbft/definition.ts';
 import { Cluster, sha256 } from '../../src/protocols/minbft/fixture.test.ts';
@@ -142,6 +143,10 @@ export class Replay {
     // No power cut is over in no time: a bundle that is proposed again makes another batch.
     this.#clocks[id]! += 1;
     this.#at(id, () => this.#cluster.start(id));
+    // The specification restarts with what was durable, so peers have nothing to add (RECOVER.4): they say so at once.
+    const message = markVerified(statusOf(this.#replica(id).state));
+    for (const from of REPLICAS)
+      if (from !== id) this.#at(id, () => this.#cluster.input(id, { kind: 'message', from, message }));
     for (const batch of this.#bodies.values()) this.#giveBody(id, batch);
   }
 
