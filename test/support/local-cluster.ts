@@ -9,7 +9,7 @@ import { killComponents } from '../../src/cli/supervisor/component-processes.ts'
 
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src', 'cli', 'main.ts');
 const START_MS = 60_000;
-const CALL_MS = 60_000;
+const CALL_MS = 300_000;
 
 /** What a command line did. */
 export interface Ran {
