@@ -780,7 +780,7 @@ import { createPrivateKey, createPublicKey, hash as hash2, randomBytes, sign, ve
 
 // src/footprints/group/group-key.ts
 import { hash, createHmac } from "node:crypto";
-import { closeSync as closeSync2, existsSync, fsyncSync, openSync as openSync2, readFileSync as readFileSync2, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync as readFileSync2 } from "node:fs";
 var GROUP_FILE = "group";
 var POLICY_BYTES_MAX = 64 * 1024;
 var sha256 = (bytes) => hash("sha256", bytes, "buffer");
@@ -806,17 +806,6 @@ function readGroupFile() {
       "the group key of the trusted component is damaged; put back its file 'group', or join anew"
     );
   return group;
-}
-function writeSecretFile(name, content) {
-  const aside = `${name}.new`;
-  const file = openSync2(aside, "w", 384);
-  writeFileSync(file, content);
-  fsyncSync(file);
-  closeSync2(file);
-  renameSync(aside, name);
-  const folder = openSync2(".", "r");
-  fsyncSync(folder);
-  closeSync2(folder);
 }
 function groupProgramKey(group, tcEpoch) {
   const statementKey = statementKeyOf(hmac, group.key, group.id);
@@ -882,7 +871,27 @@ function createEnvironment(log, durability, measurement) {
 
 // src/footprints/process/program-file.ts
 import { hash as hash3 } from "node:crypto";
-import { closeSync as closeSync3, existsSync as existsSync2, fsyncSync as fsyncSync2, openSync as openSync3, readFileSync as readFileSync3, writeFileSync as writeFileSync2 } from "node:fs";
+import { existsSync as existsSync2, readFileSync as readFileSync3 } from "node:fs";
+
+// src/footprints/durable-file.ts
+import { closeSync as closeSync2, fsyncSync, openSync as openSync2, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+function writeWhole(path, content) {
+  const aside = `${path}.new`;
+  const file = openSync2(aside, "w", 384);
+  try {
+    writeFileSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync2(file);
+  }
+  renameSync(aside, path);
+  const folder = openSync2(dirname(path), "r");
+  fsyncSync(folder);
+  closeSync2(folder);
+}
+
+// src/footprints/process/program-file.ts
 var FIRST_PROGRAM = "usig";
 var NAME = /^[a-z][a-z0-9-]{0,31}$/;
 function loadModule(modules, program, expected) {
@@ -898,11 +907,8 @@ function loadModule(modules, program, expected) {
   return { program, measurement, module: compileModule(bytes) };
 }
 function writeProgramFile({ program, measurement }) {
-  const file = openSync3(FOLDER_FILES.program, "w", 384);
-  writeFileSync2(file, `${JSON.stringify({ program, measurement })}
+  writeWhole(FOLDER_FILES.program, `${JSON.stringify({ program, measurement })}
 `);
-  fsyncSync2(file);
-  closeSync3(file);
 }
 function moduleOfFolder(modules) {
   if (!existsSync2(FOLDER_FILES.program)) {
@@ -922,11 +928,11 @@ function moduleOfFolder(modules) {
 // src/footprints/process/state-log.ts
 import { hash as hash4, randomBytes as randomBytes2 } from "node:crypto";
 import {
-  closeSync as closeSync4,
+  closeSync as closeSync3,
   fdatasyncSync,
   fstatSync,
-  fsyncSync as fsyncSync3,
-  openSync as openSync4,
+  fsyncSync as fsyncSync2,
+  openSync as openSync3,
   readFileSync as readFileSync4,
   renameSync as renameSync2,
   statSync as statSync2,
@@ -1041,7 +1047,7 @@ var Ownership = class {
   /** Takes the folder over from whoever had it. */
   constructor(folder) {
     this.#path = join2(folder, "owner");
-    const file = openSync4(`${this.#path}.new`, "w", 384);
+    const file = openSync3(`${this.#path}.new`, "w", 384);
     this.#number = fstatSync(file, { bigint: true }).ino;
     renameSync2(`${this.#path}.new`, this.#path);
   }
@@ -1081,7 +1087,7 @@ var StateLog = class _StateLog {
   static create(folder) {
     const log = new _StateLog(folder, "fsync", 1, new Ownership(folder), freshKey(), []);
     log.#replaceFile("fsync");
-    closeSync4(log.#file);
+    closeSync3(log.#file);
   }
   /**
    * Reads the state in `folder`. Throws StateDamage if it is damaged. If values may be missing at its end (written
@@ -1143,20 +1149,20 @@ var StateLog = class _StateLog {
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew() {
     this.#pending = [];
-    const oldFile = openSync4(join2(this.#folder, "state"), "r+");
+    const oldFile = openSync3(join2(this.#folder, "state"), "r+");
     this.#key = freshKey();
     this.#kept = [];
     this.#replaceFile(this.#durability);
     writeAll(oldFile, Buffer.alloc(HEADER_BYTES), 0);
-    fsyncSync3(oldFile);
-    closeSync4(oldFile);
+    fsyncSync2(oldFile);
+    closeSync3(oldFile);
     return this.#key;
   }
   /** Closes in order: everything is durable afterwards, in every mode. */
   close() {
     this.flush();
     if (this.#durability !== "fsync") this.#replaceFile("fsync");
-    closeSync4(this.#file);
+    closeSync3(this.#file);
   }
   #nextRecord(payload, synced) {
     const record = encodeRecord(payload, { index: this.#index, synced, link: this.#link });
@@ -1181,15 +1187,15 @@ var StateLog = class _StateLog {
     this.#at = content.length;
     this.#end = Math.max(FILE_BYTES, content.length + FILE_BYTES / 2);
     const aside = join2(this.#folder, "state.new");
-    const file = openSync4(aside, "w", 384);
+    const file = openSync3(aside, "w", 384);
     writeAll(file, content, 0);
     writeAll(file, Buffer.alloc(this.#end - this.#at), this.#at);
-    fsyncSync3(file);
+    fsyncSync2(file);
     renameSync2(aside, join2(this.#folder, "state"));
-    const folder = openSync4(this.#folder, "r");
-    fsyncSync3(folder);
-    closeSync4(folder);
-    if (this.#file >= 0) closeSync4(this.#file);
+    const folder = openSync3(this.#folder, "r");
+    fsyncSync2(folder);
+    closeSync3(folder);
+    if (this.#file >= 0) closeSync3(this.#file);
     this.#file = file;
   }
 };
@@ -1962,7 +1968,7 @@ function makeGroup(replica, policy, attest2) {
   const parts = { replica, policy, envelopeSecret: new Uint8Array(randomBytes3(32)) };
   const group = { key: new Uint8Array(randomBytes3(32)), id: new Uint8Array(randomBytes3(16)), ...parts };
   const offer = offerOf(group, attest2);
-  writeSecretFile(GROUP_FILE, encodeGroupKey(group));
+  writeWhole(GROUP_FILE, encodeGroupKey(group));
   return offer;
 }
 function requestGroup(replica, policy, holderOffer, attest2) {
@@ -1977,7 +1983,7 @@ function requestGroup(replica, policy, holderOffer, attest2) {
     envelopeSecret: new Uint8Array(randomBytes3(32))
   };
   const offer = offerOf(group, attest2);
-  writeSecretFile(JOINING_FILE, encodeGroupKey(group));
+  writeWhole(JOINING_FILE, encodeGroupKey(group));
   return offer;
 }
 function grantGroup(holderOffer, joinerOffer) {
@@ -2010,7 +2016,7 @@ function installGroup(bytes) {
   const key = isOwn(own, group) ? openGroupKey(grant.envelope, joiner, holder, crypto) : void 0;
   if (key === void 0)
     throw new CeremonyRefusal("the grant is not for this component, or it was changed on its way");
-  writeSecretFile(GROUP_FILE, encodeGroupKey({ ...group, key }));
+  writeWhole(GROUP_FILE, encodeGroupKey({ ...group, key }));
   rmSync(JOINING_FILE);
 }
 

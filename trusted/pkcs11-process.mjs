@@ -303,21 +303,27 @@ function startModule(module, environment) {
   return new ModuleProgram(module, environment);
 }
 
+// src/footprints/durable-file.ts
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+function writeWhole(path, content) {
+  const aside = `${path}.new`;
+  const file = openSync(aside, "w", 384);
+  try {
+    writeFileSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(aside, path);
+  const folder = openSync(dirname(path), "r");
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
 // src/footprints/process/carrier.ts
 import { randomBytes as randomBytes2 } from "node:crypto";
-import {
-  chmodSync,
-  closeSync as closeSync3,
-  existsSync as existsSync2,
-  fsyncSync as fsyncSync3,
-  mkdirSync,
-  openSync as openSync3,
-  readFileSync as readFileSync4,
-  renameSync as renameSync2,
-  rmSync as rmSync2,
-  statSync as statSync2,
-  writeFileSync as writeFileSync3
-} from "node:fs";
+import { chmodSync, existsSync as existsSync2, mkdirSync, readFileSync as readFileSync5, rmSync as rmSync2, statSync as statSync3, writeFileSync as writeFileSync3 } from "node:fs";
 import { parseArgs } from "node:util";
 
 // src/trusted/frames.ts
@@ -558,6 +564,9 @@ var held = [];
 function sqlite() {
   return process.getBuiltinModule?.("node:sqlite");
 }
+function canLockFiles() {
+  return sqlite() !== void 0;
+}
 function tryLock(path) {
   const { DatabaseSync } = sqlite();
   const file = new DatabaseSync(path);
@@ -580,16 +589,78 @@ async function takeFileLock(path, patienceMs) {
   }
 }
 
+// src/footprints/process/lock.ts
+import { createHash } from "node:crypto";
+import { closeSync as closeSync2, openSync as openSync2, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+var RETRY_MS2 = 20;
+function lockName(folder, token) {
+  const { dev, ino } = statSync(folder, { bigint: true });
+  const digest = createHash("sha256").update(token).update(`${dev}:${ino}`).digest("hex");
+  return `\0moiety-tc-${digest.slice(0, 40)}`;
+}
+function bindName(name) {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", (error) => {
+      if (error.code === "EADDRINUSE") resolve(false);
+      else reject(error);
+    });
+    server.listen(name, () => resolve(true)).unref();
+  });
+}
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+function takeFile(path) {
+  try {
+    const file = openSync2(path, "wx", 384);
+    writeSync(file, `${process.pid}
+`);
+    closeSync2(file);
+    process.once("exit", () => unlinkSync(path));
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  }
+  const holder = Number.parseInt(readFileSync(path, "utf8"), 10);
+  if (!Number.isInteger(holder) || !isAlive(holder)) unlinkSync(path);
+  return false;
+}
+async function takeLock(folder, token, patienceMs) {
+  const deadline = Date.now() + patienceMs;
+  const name = lockName(folder, token);
+  for (; ; ) {
+    const taken = process.platform === "linux" ? await bindName(name) : takeFile(join(folder, "lock"));
+    if (taken) return true;
+    if (Date.now() >= deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS2));
+  }
+}
+
+// src/footprints/process/claim-folder.ts
+var PATIENCE_MS = 2e3;
+async function claimFolder(token) {
+  if (canLockFiles() && !await takeFileLock(FOLDER_FILES.lock, PATIENCE_MS)) return false;
+  return takeLock(".", token, PATIENCE_MS);
+}
+
 // src/footprints/process/program-file.ts
 import { hash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync as readFileSync2 } from "node:fs";
 var FIRST_PROGRAM = "usig";
 var NAME = /^[a-z][a-z0-9-]{0,31}$/;
 function loadModule(modules, program, expected) {
   const file = new URL(`${program}.wasm`, modules);
   if (!NAME.test(program) || !existsSync(file))
     throw new Error(`there is no trusted program "${program}" in this installation`);
-  const bytes = readFileSync(file);
+  const bytes = readFileSync2(file);
   const measurement = bytesToDigest(hash("sha256", bytes, "buffer"));
   if (expected !== void 0 && measurement !== expected)
     throw new Error(
@@ -598,11 +669,8 @@ function loadModule(modules, program, expected) {
   return { program, measurement, module: compileModule(bytes) };
 }
 function writeProgramFile({ program, measurement }) {
-  const file = openSync(FOLDER_FILES.program, "w", 384);
-  writeFileSync(file, `${JSON.stringify({ program, measurement })}
+  writeWhole(FOLDER_FILES.program, `${JSON.stringify({ program, measurement })}
 `);
-  fsyncSync(file);
-  closeSync(file);
 }
 function moduleOfFolder(modules) {
   if (!existsSync(FOLDER_FILES.program)) {
@@ -612,7 +680,7 @@ function moduleOfFolder(modules) {
   }
   let expected;
   try {
-    expected = JSON.parse(readFileSync(FOLDER_FILES.program, "utf8"));
+    expected = JSON.parse(readFileSync2(FOLDER_FILES.program, "utf8"));
   } catch {
     throw new Error(`${FOLDER_FILES.program} of the trusted component is damaged`);
   }
@@ -636,7 +704,7 @@ function watchSocket(path) {
 
 // src/footprints/process/seal.ts
 import { spawnSync } from "node:child_process";
-import { readFileSync as readFileSync2, rmSync, writeFileSync as writeFileSync2 } from "node:fs";
+import { readFileSync as readFileSync3, rmSync, writeFileSync as writeFileSync2 } from "node:fs";
 
 // src/footprints/process/seccomp.ts
 var AUDIT_ARCH_X86_64 = 3221225534;
@@ -1020,7 +1088,7 @@ function sealLibrary(needs = {}) {
 var LIBRARY = "/moiety/private/seal.node";
 function outerPid(hardening) {
   if (hardening === "none") return process.pid;
-  const pid = Number.parseInt(readFileSync2(0, "latin1"), 10);
+  const pid = Number.parseInt(readFileSync3(0, "latin1"), 10);
   if (!Number.isSafeInteger(pid) || pid <= 1) throw new Error("it was not told its process id");
   return pid;
 }
@@ -1038,7 +1106,7 @@ function sealProcess(needs = {}) {
 
 // src/footprints/process/server.ts
 import { timingSafeEqual } from "node:crypto";
-import { createServer } from "node:net";
+import { createServer as createServer2 } from "node:net";
 var GREETING_TIMEOUT_MS = 2e4;
 var STRANGERS_MAX = 8;
 var GROUP_REQUESTS_MAX = 64;
@@ -1179,7 +1247,7 @@ function serveProgram(path, options) {
     });
   };
   return new Promise((resolve, reject) => {
-    const server = createServer(onConnection);
+    const server = createServer2(onConnection);
     server.once("error", reject);
     server.listen(path, () => resolve(server));
   });
@@ -1193,17 +1261,17 @@ function isGreeting(id, body, token) {
 // src/footprints/process/state-log.ts
 import { hash as hash2, randomBytes } from "node:crypto";
 import {
-  closeSync as closeSync2,
+  closeSync as closeSync3,
   fdatasyncSync,
   fstatSync,
   fsyncSync as fsyncSync2,
-  openSync as openSync2,
-  readFileSync as readFileSync3,
-  renameSync,
-  statSync,
-  writeSync
+  openSync as openSync3,
+  readFileSync as readFileSync4,
+  renameSync as renameSync2,
+  statSync as statSync2,
+  writeSync as writeSync2
 } from "node:fs";
-import { join } from "node:path";
+import { join as join2 } from "node:path";
 var DURABILITIES = ["fsync", "os", "memory"];
 var StateDamage = class extends Error {
   name = "StateDamage";
@@ -1222,14 +1290,14 @@ function freshKey() {
 }
 function currentBootId() {
   try {
-    return checkOf(readFileSync3("/proc/sys/kernel/random/boot_id"));
+    return checkOf(readFileSync4("/proc/sys/kernel/random/boot_id"));
   } catch {
     return Buffer.alloc(16);
   }
 }
 function writeAll(file, bytes, at) {
   let done = 0;
-  while (done < bytes.length) done += writeSync(file, bytes, done, bytes.length - done, at + done);
+  while (done < bytes.length) done += writeSync2(file, bytes, done, bytes.length - done, at + done);
 }
 function encodeHeader(header) {
   const bytes = Buffer.alloc(HEADER_BYTES2);
@@ -1311,14 +1379,14 @@ var Ownership = class {
   #number;
   /** Takes the folder over from whoever had it. */
   constructor(folder) {
-    this.#path = join(folder, "owner");
-    const file = openSync2(`${this.#path}.new`, "w", 384);
+    this.#path = join2(folder, "owner");
+    const file = openSync3(`${this.#path}.new`, "w", 384);
     this.#number = fstatSync(file, { bigint: true }).ino;
-    renameSync(`${this.#path}.new`, this.#path);
+    renameSync2(`${this.#path}.new`, this.#path);
   }
   /** Throws StateDamage once another process has taken the folder over, or the folder is another one. */
   assert() {
-    if (statSync(this.#path, { bigint: true, throwIfNoEntry: false })?.ino === this.#number) return;
+    if (statSync2(this.#path, { bigint: true, throwIfNoEntry: false })?.ino === this.#number) return;
     throw new StateDamage(
       "another process has taken this trusted component's folder over, or the folder was put back from a copy; the older process ends here, so that no value is given twice; never remove the lock of a component that runs"
     );
@@ -1352,7 +1420,7 @@ var StateLog = class _StateLog {
   static create(folder) {
     const log = new _StateLog(folder, "fsync", 1, new Ownership(folder), freshKey(), []);
     log.#replaceFile("fsync");
-    closeSync2(log.#file);
+    closeSync3(log.#file);
   }
   /**
    * Reads the state in `folder`. Throws StateDamage if it is damaged. If values may be missing at its end (written
@@ -1360,7 +1428,7 @@ var StateLog = class _StateLog {
    */
   static open(folder, durability, keep) {
     const owner = new Ownership(folder);
-    const file = readFileSync3(join(folder, "state"));
+    const file = readFileSync4(join2(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
       throw new StateDamage(
@@ -1414,20 +1482,20 @@ var StateLog = class _StateLog {
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew() {
     this.#pending = [];
-    const oldFile = openSync2(join(this.#folder, "state"), "r+");
+    const oldFile = openSync3(join2(this.#folder, "state"), "r+");
     this.#key = freshKey();
     this.#kept = [];
     this.#replaceFile(this.#durability);
     writeAll(oldFile, Buffer.alloc(HEADER_BYTES2), 0);
     fsyncSync2(oldFile);
-    closeSync2(oldFile);
+    closeSync3(oldFile);
     return this.#key;
   }
   /** Closes in order: everything is durable afterwards, in every mode. */
   close() {
     this.flush();
     if (this.#durability !== "fsync") this.#replaceFile("fsync");
-    closeSync2(this.#file);
+    closeSync3(this.#file);
   }
   #nextRecord(payload, synced) {
     const record = encodeRecord(payload, { index: this.#index, synced, link: this.#link });
@@ -1451,22 +1519,21 @@ var StateLog = class _StateLog {
     ]);
     this.#at = content.length;
     this.#end = Math.max(FILE_BYTES, content.length + FILE_BYTES / 2);
-    const aside = join(this.#folder, "state.new");
-    const file = openSync2(aside, "w", 384);
+    const aside = join2(this.#folder, "state.new");
+    const file = openSync3(aside, "w", 384);
     writeAll(file, content, 0);
     writeAll(file, Buffer.alloc(this.#end - this.#at), this.#at);
     fsyncSync2(file);
-    renameSync(aside, join(this.#folder, "state"));
-    const folder = openSync2(this.#folder, "r");
+    renameSync2(aside, join2(this.#folder, "state"));
+    const folder = openSync3(this.#folder, "r");
     fsyncSync2(folder);
-    closeSync2(folder);
-    if (this.#file >= 0) closeSync2(this.#file);
+    closeSync3(folder);
+    if (this.#file >= 0) closeSync3(this.#file);
     this.#file = file;
   }
 };
 
 // src/footprints/process/carrier.ts
-var LOCK_PATIENCE_MS = 2e3;
 var FOLDER_CHECK_MS = 1e3;
 var LINGER_MS = 10 * 6e4;
 var CarrierRefusal = class extends Error {
@@ -1474,23 +1541,19 @@ var CarrierRefusal = class extends Error {
 };
 var MODULES = new URL("./", import.meta.url);
 var ENDING = encodeTrustedResponse({ op: "error", code: "NOT_READY", message: "the component is ending" });
+function explain(error) {
+  const { code, message } = error;
+  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG")
+    return `no space for the trusted component's state (${message}); nothing is lost: make room and start again`;
+  return error instanceof Error ? message : String(error);
+}
 function say(text) {
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} ${text}
 `);
 }
-function writeWhole(name, content) {
-  const file = openSync3(`${name}.new`, "w", 384);
-  writeFileSync3(file, content);
-  fsyncSync3(file);
-  closeSync3(file);
-  renameSync2(`${name}.new`, name);
-  const folder = openSync3(".", "r");
-  fsyncSync3(folder);
-  closeSync3(folder);
-}
 function enter(folder) {
   if (!existsSync2(folder)) throw new CarrierRefusal(`there is no folder ${folder}; make the component first`);
-  const { mode, uid } = statSync2(folder);
+  const { mode, uid } = statSync3(folder);
   if ((mode & 63) !== 0) throw new CarrierRefusal(`${folder} is open to others; run: chmod 700 ${folder}`);
   if (process.getuid !== void 0 && uid !== process.getuid())
     throw new CarrierRefusal(`${folder} belongs to another user`);
@@ -1516,26 +1579,33 @@ async function serve(carrier, options) {
   const { folder, durability, lingerMs, hardening, connects } = options;
   const pid = outerPid(hardening);
   enter(folder);
-  const token = readFileSync4(FOLDER_FILES.access);
-  if (token.length !== TOKEN_BYTES) throw new CarrierRefusal("the access token is damaged");
-  if (!await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS))
+  const token = readFileSync5(FOLDER_FILES.access);
+  if (token.length !== TOKEN_BYTES)
+    throw new CarrierRefusal("the access token is damaged; make it anew (32 bytes)");
+  if (!await claimFolder(token))
     throw new CarrierRefusal("another process serves this trusted component already");
   const found = moduleOfFolder(MODULES);
-  const component = await carrier.open(found);
+  const component = await carrier.open(found, durability);
   rmSync2(FOLDER_FILES.socket, { force: true });
+  const fail = (error) => {
+    say(`ended without answering: ${explain(error)}`);
+    process.exit(1);
+  };
+  let socketIs = () => "gone";
   let ends = false;
   const stop = (reason) => {
     if (ends) return;
     ends = true;
-    rmSync2(FOLDER_FILES.socket, { force: true });
-    component.close();
-    rmSync2(FOLDER_FILES.pid, { force: true });
+    try {
+      const isOwner = socketIs() !== "other";
+      if (isOwner) rmSync2(FOLDER_FILES.socket, { force: true });
+      component.close();
+      if (isOwner) rmSync2(FOLDER_FILES.pid, { force: true });
+    } catch (error) {
+      fail(error);
+    }
     say(`stopped: ${reason}`);
     process.exit(0);
-  };
-  const fail = (error) => {
-    say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(1);
   };
   let lonely;
   const onCaller = (present) => {
@@ -1547,13 +1617,13 @@ async function serve(carrier, options) {
     program: { handle: (request) => ends ? ENDING : program.handle(request) },
     ...answerLater === void 0 ? {} : { answerLater },
     token,
-    welcome: { durability, hardening, pid },
+    welcome: { durability: DURABILITIES.indexOf(durability), hardening, pid },
     flush: () => component.flush(),
     onStop: () => stop("asked by the caller"),
     onFatal: fail,
     onCaller
   });
-  const socketIs = watchSocket(FOLDER_FILES.socket);
+  socketIs = watchSocket(FOLDER_FILES.socket);
   onCaller(false);
   writeFileSync3(FOLDER_FILES.pid, `${pid}
 `, { mode: 384 });
@@ -1567,13 +1637,8 @@ async function serve(carrier, options) {
     if (state === "gone") stop("its socket was deleted");
   }, FOLDER_CHECK_MS);
   if (hardening === "bubblewrap") sealProcess({ connects });
-  say(`serving ${found.program}, pid ${pid}, hardening ${hardening}`);
+  say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);
   process.stdout.write("ready\n");
-}
-function durabilityNumber(name) {
-  const number = DURABILITIES.findIndex((known) => known === name);
-  if (number < 0) throw new CarrierRefusal("--durability is fsync, os or memory");
-  return number;
 }
 async function runCarrier(carrier) {
   process.umask(63);
@@ -1600,11 +1665,12 @@ async function runCarrier(carrier) {
     if (values.create) await create(carrier, folder, values.program, values.argument);
     else {
       const { connects } = values;
-      const durability = durabilityNumber(values.durability);
+      const durability = DURABILITIES.find((known) => known === values.durability);
+      if (durability === void 0) throw new CarrierRefusal("--durability is fsync, os or memory");
       await serve(carrier, { folder, durability, lingerMs, hardening, connects });
     }
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = explain(error);
     process.stdout.write(`refused: ${text}
 `);
     say(`refused: ${text}`);
@@ -1640,11 +1706,11 @@ var programServices = {
 };
 
 // src/footprints/pkcs11/place.ts
-import { readFileSync as readFileSync6 } from "node:fs";
-import { isAbsolute, join as join2, normalize } from "node:path";
+import { readFileSync as readFileSync7 } from "node:fs";
+import { isAbsolute, join as join3, normalize } from "node:path";
 
 // src/footprints/pkcs11/token.ts
-import { existsSync as existsSync3, mkdirSync as mkdirSync2, readFileSync as readFileSync5, statSync as statSync3, writeFileSync as writeFileSync4 } from "node:fs";
+import { existsSync as existsSync3, mkdirSync as mkdirSync2, readFileSync as readFileSync6, statSync as statSync4, writeFileSync as writeFileSync4 } from "node:fs";
 import { randomBytes as randomBytes4 } from "node:crypto";
 var BINDING = "pkcs11js";
 var BINDING_INSTALL = "npm install pkcs11js@2.1.7";
@@ -1714,12 +1780,12 @@ async function initialize(place) {
 function readPin(path) {
   let mode;
   try {
-    ({ mode } = statSync3(path));
+    ({ mode } = statSync4(path));
   } catch {
     throw new TokenProblem(`there is no file ${path} with the PIN of the token`);
   }
   if ((mode & 63) !== 0) throw new TokenProblem(`${path} is open to others; run: chmod 600 ${path}`);
-  const pin = readFileSync5(path, "utf8").trim();
+  const pin = readFileSync6(path, "utf8").trim();
   if (pin === "") throw new TokenProblem(`${path} is empty; it must hold the PIN of the token`);
   return pin;
 }
@@ -1916,7 +1982,7 @@ function readPlace(folder = ".") {
   const isText = (value) => typeof value === "string";
   let stored;
   try {
-    stored = JSON.parse(readFileSync6(join2(folder, PLACE_FILE), "utf8"));
+    stored = JSON.parse(readFileSync7(join3(folder, PLACE_FILE), "utf8"));
   } catch {
     throw new TokenProblem(`${PLACE_FILE} of the trusted component is missing or damaged`);
   }

@@ -2,7 +2,7 @@
 
 // src/footprints/tpm/main-tpm.ts
 import { randomBytes as randomBytes4 } from "node:crypto";
-import { existsSync as existsSync4, readFileSync as readFileSync6 } from "node:fs";
+import { existsSync as existsSync4, readFileSync as readFileSync7 } from "node:fs";
 
 // src/core/bytes.ts
 var HEX_CODES = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
@@ -733,21 +733,27 @@ function startModule(module, environment) {
   return new ModuleProgram(module, environment);
 }
 
+// src/footprints/durable-file.ts
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+function writeWhole(path, content) {
+  const aside = `${path}.new`;
+  const file = openSync(aside, "w", 384);
+  try {
+    writeFileSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(aside, path);
+  const folder = openSync(dirname(path), "r");
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
 // src/footprints/process/carrier.ts
 import { randomBytes } from "node:crypto";
-import {
-  chmodSync,
-  closeSync as closeSync2,
-  existsSync as existsSync2,
-  fsyncSync as fsyncSync2,
-  mkdirSync,
-  openSync as openSync2,
-  readFileSync as readFileSync3,
-  renameSync,
-  rmSync as rmSync2,
-  statSync,
-  writeFileSync as writeFileSync3
-} from "node:fs";
+import { chmodSync, existsSync as existsSync2, mkdirSync, readFileSync as readFileSync4, rmSync as rmSync2, statSync as statSync2, writeFileSync as writeFileSync3 } from "node:fs";
 import { parseArgs } from "node:util";
 
 // src/footprints/process/channel.ts
@@ -826,6 +832,9 @@ var held = [];
 function sqlite() {
   return process.getBuiltinModule?.("node:sqlite");
 }
+function canLockFiles() {
+  return sqlite() !== void 0;
+}
 function tryLock(path) {
   const { DatabaseSync } = sqlite();
   const file = new DatabaseSync(path);
@@ -848,16 +857,78 @@ async function takeFileLock(path, patienceMs) {
   }
 }
 
+// src/footprints/process/lock.ts
+import { createHash } from "node:crypto";
+import { closeSync as closeSync2, openSync as openSync2, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+var RETRY_MS2 = 20;
+function lockName(folder, token) {
+  const { dev, ino } = statSync(folder, { bigint: true });
+  const digest = createHash("sha256").update(token).update(`${dev}:${ino}`).digest("hex");
+  return `\0moiety-tc-${digest.slice(0, 40)}`;
+}
+function bindName(name) {
+  return new Promise((resolve2, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", (error) => {
+      if (error.code === "EADDRINUSE") resolve2(false);
+      else reject(error);
+    });
+    server.listen(name, () => resolve2(true)).unref();
+  });
+}
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+function takeFile(path) {
+  try {
+    const file = openSync2(path, "wx", 384);
+    writeSync(file, `${process.pid}
+`);
+    closeSync2(file);
+    process.once("exit", () => unlinkSync(path));
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  }
+  const holder = Number.parseInt(readFileSync(path, "utf8"), 10);
+  if (!Number.isInteger(holder) || !isAlive(holder)) unlinkSync(path);
+  return false;
+}
+async function takeLock(folder, token, patienceMs) {
+  const deadline = Date.now() + patienceMs;
+  const name = lockName(folder, token);
+  for (; ; ) {
+    const taken = process.platform === "linux" ? await bindName(name) : takeFile(join(folder, "lock"));
+    if (taken) return true;
+    if (Date.now() >= deadline) return false;
+    await new Promise((resolve2) => setTimeout(resolve2, RETRY_MS2));
+  }
+}
+
+// src/footprints/process/claim-folder.ts
+var PATIENCE_MS = 2e3;
+async function claimFolder(token) {
+  if (canLockFiles() && !await takeFileLock(FOLDER_FILES.lock, PATIENCE_MS)) return false;
+  return takeLock(".", token, PATIENCE_MS);
+}
+
 // src/footprints/process/program-file.ts
 import { hash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync as readFileSync2 } from "node:fs";
 var FIRST_PROGRAM = "usig";
 var NAME = /^[a-z][a-z0-9-]{0,31}$/;
 function loadModule(modules, program, expected) {
   const file = new URL(`${program}.wasm`, modules);
   if (!NAME.test(program) || !existsSync(file))
     throw new Error(`there is no trusted program "${program}" in this installation`);
-  const bytes = readFileSync(file);
+  const bytes = readFileSync2(file);
   const measurement = bytesToDigest(hash("sha256", bytes, "buffer"));
   if (expected !== void 0 && measurement !== expected)
     throw new Error(
@@ -866,11 +937,8 @@ function loadModule(modules, program, expected) {
   return { program, measurement, module: compileModule(bytes) };
 }
 function writeProgramFile({ program, measurement }) {
-  const file = openSync(FOLDER_FILES.program, "w", 384);
-  writeFileSync(file, `${JSON.stringify({ program, measurement })}
+  writeWhole(FOLDER_FILES.program, `${JSON.stringify({ program, measurement })}
 `);
-  fsyncSync(file);
-  closeSync(file);
 }
 function moduleOfFolder(modules) {
   if (!existsSync(FOLDER_FILES.program)) {
@@ -880,7 +948,7 @@ function moduleOfFolder(modules) {
   }
   let expected;
   try {
-    expected = JSON.parse(readFileSync(FOLDER_FILES.program, "utf8"));
+    expected = JSON.parse(readFileSync2(FOLDER_FILES.program, "utf8"));
   } catch {
     throw new Error(`${FOLDER_FILES.program} of the trusted component is damaged`);
   }
@@ -904,7 +972,7 @@ function watchSocket(path) {
 
 // src/footprints/process/seal.ts
 import { spawnSync } from "node:child_process";
-import { readFileSync as readFileSync2, rmSync, writeFileSync as writeFileSync2 } from "node:fs";
+import { readFileSync as readFileSync3, rmSync, writeFileSync as writeFileSync2 } from "node:fs";
 
 // src/footprints/process/seccomp.ts
 var AUDIT_ARCH_X86_64 = 3221225534;
@@ -1288,7 +1356,7 @@ function sealLibrary(needs = {}) {
 var LIBRARY = "/moiety/private/seal.node";
 function outerPid(hardening) {
   if (hardening === "none") return process.pid;
-  const pid = Number.parseInt(readFileSync2(0, "latin1"), 10);
+  const pid = Number.parseInt(readFileSync3(0, "latin1"), 10);
   if (!Number.isSafeInteger(pid) || pid <= 1) throw new Error("it was not told its process id");
   return pid;
 }
@@ -1306,7 +1374,7 @@ function sealProcess(needs = {}) {
 
 // src/footprints/process/server.ts
 import { timingSafeEqual } from "node:crypto";
-import { createServer } from "node:net";
+import { createServer as createServer2 } from "node:net";
 var GREETING_TIMEOUT_MS = 2e4;
 var STRANGERS_MAX = 8;
 var GROUP_REQUESTS_MAX = 64;
@@ -1447,7 +1515,7 @@ function serveProgram(path, options) {
     });
   };
   return new Promise((resolve2, reject) => {
-    const server = createServer(onConnection);
+    const server = createServer2(onConnection);
     server.once("error", reject);
     server.listen(path, () => resolve2(server));
   });
@@ -1464,7 +1532,6 @@ var FILE_BYTES = 4 * 1024 * 1024;
 var HEADER_MAGIC = Buffer.from("MTCSTAT1");
 
 // src/footprints/process/carrier.ts
-var LOCK_PATIENCE_MS = 2e3;
 var FOLDER_CHECK_MS = 1e3;
 var LINGER_MS = 10 * 6e4;
 var CarrierRefusal = class extends Error {
@@ -1472,23 +1539,19 @@ var CarrierRefusal = class extends Error {
 };
 var MODULES = new URL("./", import.meta.url);
 var ENDING = encodeTrustedResponse({ op: "error", code: "NOT_READY", message: "the component is ending" });
+function explain(error) {
+  const { code, message } = error;
+  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG")
+    return `no space for the trusted component's state (${message}); nothing is lost: make room and start again`;
+  return error instanceof Error ? message : String(error);
+}
 function say(text) {
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} ${text}
 `);
 }
-function writeWhole(name, content) {
-  const file = openSync2(`${name}.new`, "w", 384);
-  writeFileSync3(file, content);
-  fsyncSync2(file);
-  closeSync2(file);
-  renameSync(`${name}.new`, name);
-  const folder = openSync2(".", "r");
-  fsyncSync2(folder);
-  closeSync2(folder);
-}
 function enter(folder) {
   if (!existsSync2(folder)) throw new CarrierRefusal(`there is no folder ${folder}; make the component first`);
-  const { mode, uid } = statSync(folder);
+  const { mode, uid } = statSync2(folder);
   if ((mode & 63) !== 0) throw new CarrierRefusal(`${folder} is open to others; run: chmod 700 ${folder}`);
   if (process.getuid !== void 0 && uid !== process.getuid())
     throw new CarrierRefusal(`${folder} belongs to another user`);
@@ -1514,26 +1577,33 @@ async function serve(carrier, options) {
   const { folder, durability, lingerMs, hardening, connects } = options;
   const pid = outerPid(hardening);
   enter(folder);
-  const token = readFileSync3(FOLDER_FILES.access);
-  if (token.length !== TOKEN_BYTES) throw new CarrierRefusal("the access token is damaged");
-  if (!await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS))
+  const token = readFileSync4(FOLDER_FILES.access);
+  if (token.length !== TOKEN_BYTES)
+    throw new CarrierRefusal("the access token is damaged; make it anew (32 bytes)");
+  if (!await claimFolder(token))
     throw new CarrierRefusal("another process serves this trusted component already");
   const found = moduleOfFolder(MODULES);
-  const component = await carrier.open(found);
+  const component = await carrier.open(found, durability);
   rmSync2(FOLDER_FILES.socket, { force: true });
+  const fail = (error) => {
+    say(`ended without answering: ${explain(error)}`);
+    process.exit(1);
+  };
+  let socketIs = () => "gone";
   let ends = false;
   const stop = (reason) => {
     if (ends) return;
     ends = true;
-    rmSync2(FOLDER_FILES.socket, { force: true });
-    component.close();
-    rmSync2(FOLDER_FILES.pid, { force: true });
+    try {
+      const isOwner = socketIs() !== "other";
+      if (isOwner) rmSync2(FOLDER_FILES.socket, { force: true });
+      component.close();
+      if (isOwner) rmSync2(FOLDER_FILES.pid, { force: true });
+    } catch (error) {
+      fail(error);
+    }
     say(`stopped: ${reason}`);
     process.exit(0);
-  };
-  const fail = (error) => {
-    say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(1);
   };
   let lonely;
   const onCaller = (present) => {
@@ -1545,13 +1615,13 @@ async function serve(carrier, options) {
     program: { handle: (request) => ends ? ENDING : program.handle(request) },
     ...answerLater === void 0 ? {} : { answerLater },
     token,
-    welcome: { durability, hardening, pid },
+    welcome: { durability: DURABILITIES.indexOf(durability), hardening, pid },
     flush: () => component.flush(),
     onStop: () => stop("asked by the caller"),
     onFatal: fail,
     onCaller
   });
-  const socketIs = watchSocket(FOLDER_FILES.socket);
+  socketIs = watchSocket(FOLDER_FILES.socket);
   onCaller(false);
   writeFileSync3(FOLDER_FILES.pid, `${pid}
 `, { mode: 384 });
@@ -1565,13 +1635,8 @@ async function serve(carrier, options) {
     if (state === "gone") stop("its socket was deleted");
   }, FOLDER_CHECK_MS);
   if (hardening === "bubblewrap") sealProcess({ connects });
-  say(`serving ${found.program}, pid ${pid}, hardening ${hardening}`);
+  say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);
   process.stdout.write("ready\n");
-}
-function durabilityNumber(name) {
-  const number = DURABILITIES.findIndex((known) => known === name);
-  if (number < 0) throw new CarrierRefusal("--durability is fsync, os or memory");
-  return number;
 }
 async function runCarrier(carrier) {
   process.umask(63);
@@ -1598,11 +1663,12 @@ async function runCarrier(carrier) {
     if (values.create) await create(carrier, folder, values.program, values.argument);
     else {
       const { connects } = values;
-      const durability = durabilityNumber(values.durability);
+      const durability = DURABILITIES.find((known) => known === values.durability);
+      if (durability === void 0) throw new CarrierRefusal("--durability is fsync, os or memory");
       await serve(carrier, { folder, durability, lingerMs, hardening, connects });
     }
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = explain(error);
     process.stdout.write(`refused: ${text}
 `);
     say(`refused: ${text}`);
@@ -1652,7 +1718,7 @@ var programServices = {
 };
 
 // src/footprints/tpm/anchor.ts
-import { createCipheriv, createDecipheriv, createHash, randomBytes as randomBytes3, randomInt } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash as createHash2, randomBytes as randomBytes3, randomInt } from "node:crypto";
 
 // src/footprints/tpm/commands.ts
 var TPM_HEADER_BYTES = 10;
@@ -2007,7 +2073,7 @@ async function openTransport(place) {
 
 // src/footprints/tpm/driver.ts
 var RETRIES_MAX = 10;
-var RETRY_MS2 = 2;
+var RETRY_MS3 = 2;
 var SIZED_MAX = 1024;
 var EMPTY3 = new Uint8Array(0);
 var SHA256_BYTES = 32;
@@ -2051,7 +2117,7 @@ var Tpm = class _Tpm {
   /** The last use of the storage root: places for objects are so few that uses do not overlap. */
   #lastUse = Promise.resolve();
   /** `retryMs`: pause before what the TPM wants again is sent again, the first time. */
-  constructor(transport, retryMs = RETRY_MS2) {
+  constructor(transport, retryMs = RETRY_MS3) {
     this.#transport = transport;
     this.#retryMs = retryMs;
   }
@@ -2363,7 +2429,7 @@ var MAGIC = "MOIETYTPM1";
 var TRIES = 16;
 var PAUSE_MS = 8;
 var COUNTER_ATTRIBUTES = NV_ATTRIBUTE.counter | NV_ATTRIBUTE.authWrite | NV_ATTRIBUTE.authRead | NV_ATTRIBUTE.noDictionaryAttack;
-var sha2562 = (bytes) => createHash("sha256").update(bytes).digest();
+var sha2562 = (bytes) => createHash2("sha256").update(bytes).digest();
 async function defineIndex(tpm, attributes, dataBytes) {
   const password = randomBytes3(16);
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
@@ -2499,21 +2565,21 @@ function epochBytes(counterName, born, publicKey) {
 }
 
 // src/footprints/tpm/component-files.ts
-import { readFileSync as readFileSync5 } from "node:fs";
+import { readFileSync as readFileSync6 } from "node:fs";
 
 // src/footprints/tpm/swtpm.ts
-import { chmodSync as chmodSync2, existsSync as existsSync3, mkdirSync as mkdirSync2, mkdtempSync, readFileSync as readFileSync4, rmSync as rmSync3, writeFileSync as writeFileSync4 } from "node:fs";
+import { chmodSync as chmodSync2, existsSync as existsSync3, mkdirSync as mkdirSync2, mkdtempSync, readFileSync as readFileSync5, rmSync as rmSync3, writeFileSync as writeFileSync4 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join as join2, resolve } from "node:path";
 var SOCKET_PATH_BYTES_MAX = 100;
 var FILES = { state: "swtpm-state", socket: "swtpm.sock", pid: "swtpm.pid", place: "swtpm.place" };
 function swtpmPlace(folder) {
-  const near = join(resolve(folder), FILES.socket);
+  const near = join2(resolve(folder), FILES.socket);
   if (Buffer.byteLength(near) <= SOCKET_PATH_BYTES_MAX) return near;
-  const noted = join(folder, FILES.place);
+  const noted = join2(folder, FILES.place);
   if (!existsSync3(noted))
-    writeFileSync4(noted, join(mkdtempSync(join(tmpdir(), "moiety-tpm-")), "s"), { mode: 384 });
-  return readFileSync4(noted, "utf8");
+    writeFileSync4(noted, join2(mkdtempSync(join2(tmpdir(), "moiety-tpm-")), "s"), { mode: 384 });
+  return readFileSync5(noted, "utf8");
 }
 
 // src/footprints/tpm/component-files.ts
@@ -2543,7 +2609,7 @@ function readSettings() {
   const damaged = new Error(`${TPM_FILES.settings} of the trusted component is missing or damaged`);
   let content;
   try {
-    content = JSON.parse(readFileSync5(TPM_FILES.settings, "utf8"));
+    content = JSON.parse(readFileSync6(TPM_FILES.settings, "utf8"));
   } catch {
     throw damaged;
   }
@@ -2589,7 +2655,7 @@ function holdKey(seed, born, counterName) {
 }
 function readCertificate() {
   if (!existsSync4(TPM_FILES.certificate)) return void 0;
-  const { root, signature } = JSON.parse(readFileSync6(TPM_FILES.certificate, "utf8"));
+  const { root, signature } = JSON.parse(readFileSync7(TPM_FILES.certificate, "utf8"));
   const bytes = hexToBytes(String(signature));
   if (hexToBytes(String(root))?.length !== 32 || bytes?.length !== 64)
     throw new Error(`${TPM_FILES.certificate} is no certificate of an attestation key`);
@@ -2681,7 +2747,7 @@ async function create2(found, place) {
 }
 async function open2(found) {
   const settings = readSettings();
-  const stored = existsSync4(TPM_FILES.sealed) ? new Uint8Array(readFileSync6(TPM_FILES.sealed)) : void 0;
+  const stored = existsSync4(TPM_FILES.sealed) ? new Uint8Array(readFileSync7(TPM_FILES.sealed)) : void 0;
   const start = await withTpm(settings.place, (tpm) => beginRun(tpm, settings.nv, stored));
   const how = start.content === void 0 ? `a new component, as ${start.reason}` : "continues";
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} start ${start.run} by the counter of the TPM: ${how}

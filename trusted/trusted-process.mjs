@@ -1,21 +1,30 @@
 // Built by scripts/build-trusted.mjs. Its SHA-256 is the carrier measurement (trusted/measurements.json).
 
 // src/footprints/process/main.ts
-import { randomBytes as randomBytes3 } from "node:crypto";
-import {
-  chmodSync,
-  closeSync as closeSync5,
-  existsSync as existsSync3,
-  fsyncSync as fsyncSync4,
-  mkdirSync,
-  openSync as openSync5,
-  readdirSync,
-  readFileSync as readFileSync6,
-  rmSync as rmSync2,
-  statSync as statSync3,
-  writeFileSync as writeFileSync4
-} from "node:fs";
-import { parseArgs } from "node:util";
+import { readdirSync } from "node:fs";
+
+// src/trusted/contract.ts
+var STATEMENT_KIND = {
+  advance: 1,
+  status: 2,
+  advanceNoPrevious: 3,
+  plain: 4,
+  logEntry: 5,
+  logGap: 6,
+  logUnassigned: 7,
+  logForgotten: 8,
+  logEnd: 9,
+  ordered: 10,
+  wait: 11,
+  shareSet: 12,
+  shareOpen: 13,
+  closed: 14
+};
+var OBJECT_MODE = { step: 1, jump: 2, strict: 3 };
+var EXTENSION_BYTES_MAX = 4 * 1024;
+var COUNTER_SENTINEL = -1;
+var RECENT_DEPTH = 64;
+var CORE_BYTES_MAX = 4 * 1024;
 
 // src/core/bytes.ts
 var HEX_CODES = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
@@ -77,28 +86,13 @@ function asciiBytes(text) {
   return bytes;
 }
 
-// src/trusted/contract.ts
-var STATEMENT_KIND = {
-  advance: 1,
-  status: 2,
-  advanceNoPrevious: 3,
-  plain: 4,
-  logEntry: 5,
-  logGap: 6,
-  logUnassigned: 7,
-  logForgotten: 8,
-  logEnd: 9,
-  ordered: 10,
-  wait: 11,
-  shareSet: 12,
-  shareOpen: 13,
-  closed: 14
+// src/core/assert.ts
+var AssertionFailure = class extends Error {
+  name = "AssertionFailure";
 };
-var OBJECT_MODE = { step: 1, jump: 2, strict: 3 };
-var EXTENSION_BYTES_MAX = 4 * 1024;
-var COUNTER_SENTINEL = -1;
-var RECENT_DEPTH = 64;
-var CORE_BYTES_MAX = 4 * 1024;
+function assert(condition, claim) {
+  if (!condition) throw new AssertionFailure(claim);
+}
 
 // src/core/types.ts
 var ZERO_DIGEST = "0".repeat(64);
@@ -356,14 +350,6 @@ function decodeWhole(bytes, read) {
   return reader.done() ? value : void 0;
 }
 
-// src/core/assert.ts
-var AssertionFailure = class extends Error {
-  name = "AssertionFailure";
-};
-function assert(condition, claim) {
-  if (!condition) throw new AssertionFailure(claim);
-}
-
 // src/trusted/statement.ts
 var SUITE_BYTE = { "hmac-sha256": 1, ed25519: 2 };
 var ZERO_NONCE = "0".repeat(32);
@@ -380,10 +366,84 @@ function statementKeyOf(hmac2, groupKey, groupId) {
   return hmac2(extracted, new Writer(16).raw(asciiBytes("tcs1-hmac")).u8(1).finish());
 }
 
+// src/trusted/module.ts
+var FLAG_PERSISTENT = 1;
+var FLAG_KEEPS_RECORDS = 2;
+function keyBlockOf(environment, key) {
+  const flags = (environment.persistent ? FLAG_PERSISTENT : 0) | (environment.keepsRecords === false ? 0 : FLAG_KEEPS_RECORDS);
+  const publicKey = hexToBytes(key.publicKey);
+  return new Writer(160).u8(SUITE_BYTE[key.suite]).u8(flags).u16(0).hex(key.tcId).tcEpoch(key.tcEpoch).raw(digestToBytes(environment.measurement)).raw(key.statementKey ?? new Uint8Array(32)).u16(publicKey.length).raw(publicKey).finish();
+}
+var ModuleProgram = class {
+  #exports;
+  #memory;
+  #input;
+  #inputBytes;
+  #output;
+  constructor(module, environment) {
+    const { WebAssembly: wasm } = globalThis;
+    let { key } = environment;
+    const view = (at, length) => this.#memory.slice(at, at + length);
+    const put = (at, bytes) => {
+      this.#memory.set(bytes, at);
+      return bytes.length;
+    };
+    const env = {
+      persist: (at, length) => environment.persist(view(at, length)) ? 1 : 0,
+      authenticate: (at, length, out) => put(out, key.authenticate(view(at, length))),
+      replaceKey: (out) => {
+        const next = environment.replaceKey();
+        if (next === void 0) return 0;
+        key = next;
+        return put(out, keyBlockOf(environment, key));
+      },
+      random: (at, length) => void put(at, environment.random(length)),
+      now: () => environment.now(),
+      check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0
+    };
+    const instance = new wasm.Instance(module, { env });
+    this.#exports = instance.exports;
+    this.#memory = new Uint8Array(this.#exports.memory.buffer);
+    this.#input = this.#exports.input();
+    this.#inputBytes = this.#exports.inputBytes();
+    this.#output = this.#exports.output();
+    const started = this.#exports.start(put(this.#input, keyBlockOf(environment, key)));
+    assert(started === 1, "a module takes the key block of its footprint");
+    for (const record of environment.records) {
+      const bytes = record.length > this.#inputBytes ? new Uint8Array(0) : record;
+      this.#exports.restore(put(this.#input, bytes));
+    }
+  }
+  handle(request) {
+    const fits = request.length <= this.#inputBytes;
+    if (fits) this.#memory.set(request, this.#input);
+    const length = this.#exports.handle(fits ? request.length : 0);
+    return this.#memory.slice(this.#output, this.#output + length);
+  }
+  image() {
+    const length = this.#exports.image?.();
+    if (length === void 0 || length === 0) return void 0;
+    return this.#memory.slice(this.#output, this.#output + length);
+  }
+};
+function compileModule(bytes) {
+  const { WebAssembly: wasm } = globalThis;
+  return new wasm.Module(bytes);
+}
+function startModule(module, environment) {
+  return new ModuleProgram(module, environment);
+}
+
+// src/footprints/process/carrier.ts
+import { randomBytes as randomBytes2 } from "node:crypto";
+import { chmodSync, existsSync as existsSync2, mkdirSync, readFileSync as readFileSync5, rmSync as rmSync2, statSync as statSync3, writeFileSync as writeFileSync3 } from "node:fs";
+import { parseArgs } from "node:util";
+
 // src/trusted/frames.ts
 var REQUEST_BYTES_MAX = CORE_BYTES_MAX + 256;
 var RESPONSE_BYTES_MAX = RECENT_DEPTH * (CORE_BYTES_MAX + 256) + 256;
 var EVIDENCE_BYTES_MAX = 64 * 1024;
+var MESSAGE_BYTES_MAX = 256;
 var OP = {
   identify: 1,
   certify: 2,
@@ -409,6 +469,19 @@ var OP = {
   error: 255
 };
 var MODES = Object.keys(OBJECT_MODE);
+var ERROR_CODES = [
+  "NO_OBJECT",
+  "EXISTS",
+  "MODE",
+  "NOT_MONOTONIC",
+  "CLOSED",
+  "OVERFLOW",
+  "QUOTA",
+  "NOT_READY",
+  "BAD_AUTH",
+  "BAD_REQUEST",
+  "STORAGE"
+];
 function writeValue(writer, value) {
   return value === COUNTER_SENTINEL ? writer.u32(4294967295).u32(4294967295) : writer.u64(value);
 }
@@ -481,73 +554,69 @@ function encodeTrustedRequest(request) {
   }
   return writer.finish();
 }
+function writeIdentity(writer, identity) {
+  writer.ascii(identity.program).digest(identity.measurement).u8(SUITE_BYTE[identity.suite]);
+  writer.hex(identity.tcId).tcEpoch(identity.tcEpoch).ascii(identity.publicKey);
+  writer.bool(identity.persistent).u64(identity.counter);
+}
+function writeRecent(writer, certificate) {
+  writer.u64(certificate.counter).digest(certificate.digest).bytes(certificate.authenticator);
+  writer.bytes(certificate.core);
+}
+function writeTrustedCertificate(writer, certificate) {
+  writer.raw(certificate.statement).bytes(certificate.authenticator);
+}
+function encodeTrustedResponse(response) {
+  const writer = new Writer(256).u8(OP[response.op]);
+  switch (response.op) {
+    case "identify":
+    case "renew":
+      writeIdentity(writer, response.identity);
+      break;
+    case "certify":
+      writer.tcEpoch(response.tcEpoch).u64(response.previous).u64(response.value).digest(response.digest);
+      writer.bytes(response.authenticator);
+      break;
+    case "recent":
+      writer.list(response.certificates, writeRecent);
+      break;
+    case "verify":
+      writer.bool(response.valid);
+      break;
+    case "attest":
+      writer.bytes(response.evidence);
+      break;
+    case "certificates":
+      writer.list(response.certificates, writeTrustedCertificate);
+      break;
+    case "done":
+      break;
+    case "extension":
+      writer.u8(response.code).bytes(response.body);
+      break;
+    case "error":
+      writer.u8(ERROR_CODES.indexOf(response.code)).ascii(response.message.slice(0, MESSAGE_BYTES_MAX));
+      break;
+  }
+  return writer.finish();
+}
 
-// src/trusted/module.ts
-var FLAG_PERSISTENT = 1;
-var FLAG_KEEPS_RECORDS = 2;
-function keyBlockOf(environment, key) {
-  const flags = (environment.persistent ? FLAG_PERSISTENT : 0) | (environment.keepsRecords === false ? 0 : FLAG_KEEPS_RECORDS);
-  const publicKey = hexToBytes(key.publicKey);
-  return new Writer(160).u8(SUITE_BYTE[key.suite]).u8(flags).u16(0).hex(key.tcId).tcEpoch(key.tcEpoch).raw(digestToBytes(environment.measurement)).raw(key.statementKey ?? new Uint8Array(32)).u16(publicKey.length).raw(publicKey).finish();
-}
-var ModuleProgram = class {
-  #exports;
-  #memory;
-  #input;
-  #inputBytes;
-  #output;
-  constructor(module, environment) {
-    const { WebAssembly: wasm } = globalThis;
-    let { key } = environment;
-    const view = (at, length) => this.#memory.slice(at, at + length);
-    const put = (at, bytes) => {
-      this.#memory.set(bytes, at);
-      return bytes.length;
-    };
-    const env = {
-      persist: (at, length) => environment.persist(view(at, length)) ? 1 : 0,
-      authenticate: (at, length, out) => put(out, key.authenticate(view(at, length))),
-      replaceKey: (out) => {
-        const next = environment.replaceKey();
-        if (next === void 0) return 0;
-        key = next;
-        return put(out, keyBlockOf(environment, key));
-      },
-      random: (at, length) => void put(at, environment.random(length)),
-      now: () => environment.now(),
-      check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0
-    };
-    const instance = new wasm.Instance(module, { env });
-    this.#exports = instance.exports;
-    this.#memory = new Uint8Array(this.#exports.memory.buffer);
-    this.#input = this.#exports.input();
-    this.#inputBytes = this.#exports.inputBytes();
-    this.#output = this.#exports.output();
-    const started = this.#exports.start(put(this.#input, keyBlockOf(environment, key)));
-    assert(started === 1, "a module takes the key block of its footprint");
-    for (const record of environment.records) {
-      const bytes = record.length > this.#inputBytes ? new Uint8Array(0) : record;
-      this.#exports.restore(put(this.#input, bytes));
-    }
+// src/footprints/durable-file.ts
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+function writeWhole(path, content) {
+  const aside = `${path}.new`;
+  const file = openSync(aside, "w", 384);
+  try {
+    writeFileSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
-  handle(request) {
-    const fits = request.length <= this.#inputBytes;
-    if (fits) this.#memory.set(request, this.#input);
-    const length = this.#exports.handle(fits ? request.length : 0);
-    return this.#memory.slice(this.#output, this.#output + length);
-  }
-  image() {
-    const length = this.#exports.image?.();
-    if (length === void 0 || length === 0) return void 0;
-    return this.#memory.slice(this.#output, this.#output + length);
-  }
-};
-function compileModule(bytes) {
-  const { WebAssembly: wasm } = globalThis;
-  return new wasm.Module(bytes);
-}
-function startModule(module, environment) {
-  return new ModuleProgram(module, environment);
+  renameSync(aside, path);
+  const folder = openSync(dirname(path), "r");
+  fsyncSync(folder);
+  closeSync(folder);
 }
 
 // src/footprints/process/channel.ts
@@ -653,7 +722,7 @@ async function takeFileLock(path, patienceMs) {
 
 // src/footprints/process/lock.ts
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync as closeSync2, openSync as openSync2, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 var RETRY_MS2 = 20;
@@ -682,10 +751,10 @@ function isAlive(pid) {
 }
 function takeFile(path) {
   try {
-    const file = openSync(path, "wx", 384);
+    const file = openSync2(path, "wx", 384);
     writeSync(file, `${process.pid}
 `);
-    closeSync(file);
+    closeSync2(file);
     process.once("exit", () => unlinkSync(path));
     return true;
   } catch (error) {
@@ -713,108 +782,17 @@ async function claimFolder(token) {
   return takeLock(".", token, PATIENCE_MS);
 }
 
-// src/footprints/process/environment.ts
-import { createPrivateKey, createPublicKey, hash as hash2, randomBytes, sign, verify } from "node:crypto";
-
-// src/footprints/group/group-key.ts
-import { hash, createHmac } from "node:crypto";
-import { closeSync as closeSync2, existsSync, fsyncSync, openSync as openSync2, readFileSync as readFileSync2, renameSync, writeFileSync } from "node:fs";
-var GROUP_FILE = "group";
-var POLICY_BYTES_MAX = 64 * 1024;
-var sha256 = (bytes) => hash("sha256", bytes, "buffer");
-var hmac = (key, message) => createHmac("sha256", key).update(message).digest();
-function decodeGroupKey(bytes) {
-  return decodeWhole(bytes, (reader) => {
-    if (reader.u8() !== 1) reader.fail();
-    const key = new Uint8Array(reader.raw(32));
-    const id = new Uint8Array(reader.raw(16));
-    const replica = reader.u32();
-    const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
-    return { key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
-  });
-}
-function readGroupFile() {
-  if (!existsSync(GROUP_FILE)) return void 0;
-  const group = decodeGroupKey(readFileSync2(GROUP_FILE));
-  if (group === void 0)
-    throw new Error(
-      "the group key of the trusted component is damaged; put back its file 'group', or join anew"
-    );
-  return group;
-}
-function groupProgramKey(group, tcEpoch) {
-  const statementKey = statementKeyOf(hmac, group.key, group.id);
-  return {
-    suite: "hmac-sha256",
-    tcId: tcIdOf(sha256, { suite: "hmac-sha256", groupId: group.id, replica: group.replica }),
-    tcEpoch,
-    publicKey: "",
-    statementKey,
-    authenticate: (bytes) => hmac(statementKey, bytes)
-  };
-}
-
-// src/footprints/process/environment.ts
-var PRIVATE_KEY_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
-var PUBLIC_KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
-var sha2562 = (bytes) => hash2("sha256", bytes, "buffer");
-function checkSignature(publicKey, bytes, authenticator) {
-  try {
-    const der = Buffer.concat([PUBLIC_KEY_PREFIX, publicKey]);
-    return verify(null, bytes, createPublicKey({ key: der, format: "der", type: "spki" }), authenticator);
-  } catch {
-    return false;
-  }
-}
-function programKeyOf(stored) {
-  const der = Buffer.concat([PRIVATE_KEY_PREFIX, stored.seed]);
-  const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-  der.fill(0);
-  const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
-  const publicKey = spki.subarray(-32);
-  return {
-    suite: "ed25519",
-    tcId: tcIdOf(sha2562, { suite: "ed25519", publicKey }),
-    tcEpoch: bytesToTcEpoch(stored.tcEpoch),
-    publicKey: bytesToHex(publicKey),
-    authenticate: (bytes) => sign(null, bytes, privateKey)
-  };
-}
-var programServices = {
-  hash: sha2562,
-  random: (length) => randomBytes(length),
-  // Since the machine was started: nobody but root can turn it.
-  now: () => Number(process.hrtime.bigint() / 1000000n),
-  check: checkSignature
-};
-function createEnvironment(log, durability, measurement) {
-  const group = readGroupFile();
-  const keyOf = (stored) => group === void 0 ? programKeyOf(stored) : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
-  return {
-    ...programServices,
-    measurement,
-    persistent: durability !== "memory",
-    key: keyOf(log.key),
-    records: log.records,
-    persist: (record) => {
-      log.append(record);
-      return true;
-    },
-    replaceKey: () => keyOf(log.renew())
-  };
-}
-
 // src/footprints/process/program-file.ts
-import { hash as hash3 } from "node:crypto";
-import { closeSync as closeSync3, existsSync as existsSync2, fsyncSync as fsyncSync2, openSync as openSync3, readFileSync as readFileSync3, writeFileSync as writeFileSync2 } from "node:fs";
+import { hash } from "node:crypto";
+import { existsSync, readFileSync as readFileSync2 } from "node:fs";
 var FIRST_PROGRAM = "usig";
 var NAME = /^[a-z][a-z0-9-]{0,31}$/;
 function loadModule(modules, program, expected) {
   const file = new URL(`${program}.wasm`, modules);
-  if (!NAME.test(program) || !existsSync2(file))
+  if (!NAME.test(program) || !existsSync(file))
     throw new Error(`there is no trusted program "${program}" in this installation`);
-  const bytes = readFileSync3(file);
-  const measurement = bytesToDigest(hash3("sha256", bytes, "buffer"));
+  const bytes = readFileSync2(file);
+  const measurement = bytesToDigest(hash("sha256", bytes, "buffer"));
   if (expected !== void 0 && measurement !== expected)
     throw new Error(
       `the trusted program "${program}" is not the one that this component was made for: its module has the measurement ${measurement}, expected ${String(expected)}; install the version of before, or give the replica a new component and re-admit it by RECOVER`
@@ -822,21 +800,18 @@ function loadModule(modules, program, expected) {
   return { program, measurement, module: compileModule(bytes) };
 }
 function writeProgramFile({ program, measurement }) {
-  const file = openSync3(FOLDER_FILES.program, "w", 384);
-  writeFileSync2(file, `${JSON.stringify({ program, measurement })}
+  writeWhole(FOLDER_FILES.program, `${JSON.stringify({ program, measurement })}
 `);
-  fsyncSync2(file);
-  closeSync3(file);
 }
 function moduleOfFolder(modules) {
-  if (!existsSync2(FOLDER_FILES.program)) {
+  if (!existsSync(FOLDER_FILES.program)) {
     const first = loadModule(modules, FIRST_PROGRAM);
     writeProgramFile(first);
     return first;
   }
   let expected;
   try {
-    expected = JSON.parse(readFileSync3(FOLDER_FILES.program, "utf8"));
+    expected = JSON.parse(readFileSync2(FOLDER_FILES.program, "utf8"));
   } catch {
     throw new Error(`${FOLDER_FILES.program} of the trusted component is damaged`);
   }
@@ -860,7 +835,7 @@ function watchSocket(path) {
 
 // src/footprints/process/seal.ts
 import { spawnSync } from "node:child_process";
-import { readFileSync as readFileSync4, rmSync, writeFileSync as writeFileSync3 } from "node:fs";
+import { readFileSync as readFileSync3, rmSync, writeFileSync as writeFileSync2 } from "node:fs";
 
 // src/footprints/process/seccomp.ts
 var AUDIT_ARCH_X86_64 = 3221225534;
@@ -1244,12 +1219,12 @@ function sealLibrary(needs = {}) {
 var LIBRARY = "/moiety/private/seal.node";
 function outerPid(hardening) {
   if (hardening === "none") return process.pid;
-  const pid = Number.parseInt(readFileSync4(0, "latin1"), 10);
+  const pid = Number.parseInt(readFileSync3(0, "latin1"), 10);
   if (!Number.isSafeInteger(pid) || pid <= 1) throw new Error("it was not told its process id");
   return pid;
 }
 function sealProcess(needs = {}) {
-  writeFileSync3(LIBRARY, sealLibrary(needs), { mode: 448 });
+  writeFileSync2(LIBRARY, sealLibrary(needs), { mode: 448 });
   try {
     process.dlopen({ exports: {} }, LIBRARY);
   } catch {
@@ -1415,14 +1390,14 @@ function isGreeting(id, body, token) {
 }
 
 // src/footprints/process/state-log.ts
-import { hash as hash4, randomBytes as randomBytes2 } from "node:crypto";
+import { hash as hash2, randomBytes } from "node:crypto";
 import {
-  closeSync as closeSync4,
+  closeSync as closeSync3,
   fdatasyncSync,
   fstatSync,
-  fsyncSync as fsyncSync3,
-  openSync as openSync4,
-  readFileSync as readFileSync5,
+  fsyncSync as fsyncSync2,
+  openSync as openSync3,
+  readFileSync as readFileSync4,
   renameSync as renameSync2,
   statSync as statSync2,
   writeSync as writeSync2
@@ -1439,14 +1414,14 @@ var RECORD_MAGIC = 1413698097;
 var RECORD_OVERHEAD = 56;
 var CHECK_BYTES = 16;
 function checkOf(bytes) {
-  return hash4("sha256", bytes, "buffer").subarray(0, CHECK_BYTES);
+  return hash2("sha256", bytes, "buffer").subarray(0, CHECK_BYTES);
 }
 function freshKey() {
-  return { tcEpoch: randomBytes2(8), seed: randomBytes2(32) };
+  return { tcEpoch: randomBytes(8), seed: randomBytes(32) };
 }
 function currentBootId() {
   try {
-    return checkOf(readFileSync5("/proc/sys/kernel/random/boot_id"));
+    return checkOf(readFileSync4("/proc/sys/kernel/random/boot_id"));
   } catch {
     return Buffer.alloc(16);
   }
@@ -1536,7 +1511,7 @@ var Ownership = class {
   /** Takes the folder over from whoever had it. */
   constructor(folder) {
     this.#path = join2(folder, "owner");
-    const file = openSync4(`${this.#path}.new`, "w", 384);
+    const file = openSync3(`${this.#path}.new`, "w", 384);
     this.#number = fstatSync(file, { bigint: true }).ino;
     renameSync2(`${this.#path}.new`, this.#path);
   }
@@ -1576,7 +1551,7 @@ var StateLog = class _StateLog {
   static create(folder) {
     const log = new _StateLog(folder, "fsync", 1, new Ownership(folder), freshKey(), []);
     log.#replaceFile("fsync");
-    closeSync4(log.#file);
+    closeSync3(log.#file);
   }
   /**
    * Reads the state in `folder`. Throws StateDamage if it is damaged. If values may be missing at its end (written
@@ -1584,7 +1559,7 @@ var StateLog = class _StateLog {
    */
   static open(folder, durability, keep) {
     const owner = new Ownership(folder);
-    const file = readFileSync5(join2(folder, "state"));
+    const file = readFileSync4(join2(folder, "state"));
     const header = decodeHeader(file);
     if (header === void 0)
       throw new StateDamage(
@@ -1638,20 +1613,20 @@ var StateLog = class _StateLog {
   /** Destroys the old key and starts an empty log under a new one; durable when it returns. */
   renew() {
     this.#pending = [];
-    const oldFile = openSync4(join2(this.#folder, "state"), "r+");
+    const oldFile = openSync3(join2(this.#folder, "state"), "r+");
     this.#key = freshKey();
     this.#kept = [];
     this.#replaceFile(this.#durability);
     writeAll(oldFile, Buffer.alloc(HEADER_BYTES2), 0);
-    fsyncSync3(oldFile);
-    closeSync4(oldFile);
+    fsyncSync2(oldFile);
+    closeSync3(oldFile);
     return this.#key;
   }
   /** Closes in order: everything is durable afterwards, in every mode. */
   close() {
     this.flush();
     if (this.#durability !== "fsync") this.#replaceFile("fsync");
-    closeSync4(this.#file);
+    closeSync3(this.#file);
   }
   #nextRecord(payload, synced) {
     const record = encodeRecord(payload, { index: this.#index, synced, link: this.#link });
@@ -1676,63 +1651,27 @@ var StateLog = class _StateLog {
     this.#at = content.length;
     this.#end = Math.max(FILE_BYTES, content.length + FILE_BYTES / 2);
     const aside = join2(this.#folder, "state.new");
-    const file = openSync4(aside, "w", 384);
+    const file = openSync3(aside, "w", 384);
     writeAll(file, content, 0);
     writeAll(file, Buffer.alloc(this.#end - this.#at), this.#at);
-    fsyncSync3(file);
+    fsyncSync2(file);
     renameSync2(aside, join2(this.#folder, "state"));
-    const folder = openSync4(this.#folder, "r");
-    fsyncSync3(folder);
-    closeSync4(folder);
-    if (this.#file >= 0) closeSync4(this.#file);
+    const folder = openSync3(this.#folder, "r");
+    fsyncSync2(folder);
+    closeSync3(folder);
+    if (this.#file >= 0) closeSync3(this.#file);
     this.#file = file;
   }
 };
 
-// src/footprints/process/main.ts
+// src/footprints/process/carrier.ts
 var FOLDER_CHECK_MS = 1e3;
 var LINGER_MS = 10 * 6e4;
-var Refusal = class extends Error {
-  name = "Refusal";
+var CarrierRefusal = class extends Error {
+  name = "CarrierRefusal";
 };
 var MODULES = new URL("./", import.meta.url);
-function assertPrivate(folder) {
-  if (!existsSync3(folder))
-    throw new Refusal(`there is no folder ${folder}; make the component with --create`);
-  const { mode, uid } = statSync3(folder);
-  if ((mode & 63) !== 0) throw new Refusal(`${folder} is open to others; run: chmod 700 ${folder}`);
-  if (process.getuid !== void 0 && uid !== process.getuid())
-    throw new Refusal(`${folder} belongs to another user`);
-}
-function startProgram(log, durability, found) {
-  const program = startModule(found.module, createEnvironment(log, durability, found.measurement));
-  log.begin(() => program.image?.());
-  return program;
-}
-function create(folder, name) {
-  const found = loadModule(MODULES, name);
-  mkdirSync(folder, { recursive: true, mode: 448 });
-  chmodSync(folder, 448);
-  if (readdirSync(folder).length > 0)
-    throw new Refusal(`${folder} is not empty; a trusted component is never overwritten`);
-  process.chdir(folder);
-  const access = openSync5(FOLDER_FILES.access, "wx", 384);
-  writeFileSync4(access, randomBytes3(TOKEN_BYTES));
-  fsyncSync4(access);
-  closeSync5(access);
-  writeProgramFile(found);
-  StateLog.create(".");
-  const log = StateLog.open(".", "fsync", RECENT_DEPTH);
-  const program = startProgram(log, "fsync", found);
-  process.stdout.write(`${bytesToHex(program.handle(encodeTrustedRequest({ op: "identify" })))}
-`);
-  log.close();
-}
-function readToken() {
-  const token = readFileSync6(FOLDER_FILES.access);
-  if (token.length !== TOKEN_BYTES) throw new Refusal("the access token is damaged; make it anew (32 bytes)");
-  return token;
-}
+var ENDING = encodeTrustedResponse({ op: "error", code: "NOT_READY", message: "the component is ending" });
 function explain(error) {
   const { code, message } = error;
   if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG")
@@ -1743,91 +1682,239 @@ function say(text) {
   process.stderr.write(`${(/* @__PURE__ */ new Date()).toISOString()} ${text}
 `);
 }
-async function serve({ folder, durability, lingerMs, hardening }) {
-  const pid = outerPid(hardening);
-  assertPrivate(folder);
+function enter(folder) {
+  if (!existsSync2(folder)) throw new CarrierRefusal(`there is no folder ${folder}; make the component first`);
+  const { mode, uid } = statSync3(folder);
+  if ((mode & 63) !== 0) throw new CarrierRefusal(`${folder} is open to others; run: chmod 700 ${folder}`);
+  if (process.getuid !== void 0 && uid !== process.getuid())
+    throw new CarrierRefusal(`${folder} belongs to another user`);
   process.chdir(folder);
-  const token = readToken();
-  if (!await claimFolder(token)) throw new Refusal("another process serves this trusted component already");
+}
+async function create(carrier, folder, name, argument) {
+  const found = loadModule(MODULES, name);
+  mkdirSync(folder, { recursive: true, mode: 448 });
+  chmodSync(folder, 448);
+  if (existsSync2(`${folder}/${FOLDER_FILES.access}`))
+    throw new CarrierRefusal(`${folder} is not empty; a trusted component is never overwritten`);
+  process.chdir(folder);
+  const component = await carrier.create(found, argument);
+  writeProgramFile(found);
+  const identity = component.program.handle(encodeTrustedRequest({ op: "identify" }));
+  component.flush();
+  component.close();
+  writeWhole(FOLDER_FILES.access, randomBytes2(TOKEN_BYTES));
+  process.stdout.write(`${bytesToHex(identity)}
+`);
+}
+async function serve(carrier, options) {
+  const { folder, durability, lingerMs, hardening, connects } = options;
+  const pid = outerPid(hardening);
+  enter(folder);
+  const token = readFileSync5(FOLDER_FILES.access);
+  if (token.length !== TOKEN_BYTES)
+    throw new CarrierRefusal("the access token is damaged; make it anew (32 bytes)");
+  if (!await claimFolder(token))
+    throw new CarrierRefusal("another process serves this trusted component already");
   const found = moduleOfFolder(MODULES);
-  const log = StateLog.open(".", durability, RECENT_DEPTH);
-  const program = startProgram(log, durability, found);
+  const component = await carrier.open(found, durability);
   rmSync2(FOLDER_FILES.socket, { force: true });
-  const stop = (reason) => {
-    log.close();
-    rmSync2(FOLDER_FILES.socket, { force: true });
-    rmSync2(FOLDER_FILES.pid, { force: true });
-    say(`stopped: ${reason}`);
-    process.exit(0);
-  };
   const fail = (error) => {
     say(`ended without answering: ${explain(error)}`);
     process.exit(1);
+  };
+  let socketIs = () => "gone";
+  let ends = false;
+  const stop = (reason) => {
+    if (ends) return;
+    ends = true;
+    try {
+      const isOwner = socketIs() !== "other";
+      if (isOwner) rmSync2(FOLDER_FILES.socket, { force: true });
+      component.close();
+      if (isOwner) rmSync2(FOLDER_FILES.pid, { force: true });
+    } catch (error) {
+      fail(error);
+    }
+    say(`stopped: ${reason}`);
+    process.exit(0);
   };
   let lonely;
   const onCaller = (present) => {
     clearTimeout(lonely);
     if (!present && lingerMs > 0) lonely = setTimeout(() => stop("nobody called"), lingerMs);
   };
+  const { program, answerLater } = component;
   await serveProgram(FOLDER_FILES.socket, {
-    program,
+    program: { handle: (request) => ends ? ENDING : program.handle(request) },
+    ...answerLater === void 0 ? {} : { answerLater },
     token,
     welcome: { durability: DURABILITIES.indexOf(durability), hardening, pid },
-    flush: () => log.flush(),
+    flush: () => component.flush(),
     onStop: () => stop("asked by the caller"),
     onFatal: fail,
     onCaller
   });
-  const socketIs = watchSocket(FOLDER_FILES.socket);
+  socketIs = watchSocket(FOLDER_FILES.socket);
   onCaller(false);
-  writeFileSync4(FOLDER_FILES.pid, `${pid}
+  writeFileSync3(FOLDER_FILES.pid, `${pid}
 `, { mode: 384 });
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => void 0);
   process.on("SIGHUP", () => void 0);
   setInterval(() => {
-    if (!existsSync3(FOLDER_FILES.access)) process.exit(0);
-    const state = socketIs();
-    if (state === "other") fail(new Refusal("the socket in the folder is of another process"));
-    try {
-      if (state === "gone") stop("its socket was deleted");
-    } catch (error) {
-      fail(error);
-    }
+    if (!existsSync2(FOLDER_FILES.access)) process.exit(0);
+    const state = ends ? "own" : socketIs();
+    if (state === "other") fail(new CarrierRefusal("the socket in the folder is of another process"));
+    if (state === "gone") stop("its socket was deleted");
   }, FOLDER_CHECK_MS);
-  if (hardening === "bubblewrap") sealProcess();
+  if (hardening === "bubblewrap") sealProcess({ connects });
   say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);
   process.stdout.write("ready\n");
 }
-async function main() {
+async function runCarrier(carrier) {
   process.umask(63);
   const { values } = parseArgs({
     options: {
       folder: { type: "string" },
       create: { type: "boolean", default: false },
       program: { type: "string", default: FIRST_PROGRAM },
+      argument: { type: "string", default: "" },
       durability: { type: "string", default: "fsync" },
       hardening: { type: "string", default: "none" },
+      connects: { type: "boolean", default: false },
       "linger-ms": { type: "string", default: String(LINGER_MS) }
     }
   });
-  const { folder } = values;
-  if (folder === void 0) throw new Refusal("--folder is missing");
-  const durability = DURABILITIES.find((known) => known === values.durability);
-  if (durability === void 0) throw new Refusal("--durability is fsync, os or memory");
-  const hardening = HARDENINGS.find((known) => known === values.hardening);
-  if (hardening === void 0) throw new Refusal("--hardening says what this process runs in");
-  const lingerMs = Number(values["linger-ms"]);
-  if (!Number.isSafeInteger(lingerMs) || lingerMs < 0 || lingerMs > 2 ** 31 - 1)
-    throw new Refusal("--linger-ms is a number of milliseconds, 0 for ever");
-  if (values.create) create(folder, values.program);
-  else await serve({ folder, durability, lingerMs, hardening });
-}
-main().catch((error) => {
-  const text = explain(error);
-  process.stdout.write(`refused: ${text}
+  try {
+    const { folder } = values;
+    const lingerMs = Number(values["linger-ms"]);
+    const hardening = HARDENINGS.find((known) => known === values.hardening);
+    if (hardening === void 0) throw new CarrierRefusal("--hardening says what this process runs in");
+    if (folder === void 0) throw new CarrierRefusal("--folder is missing");
+    if (!Number.isSafeInteger(lingerMs) || lingerMs < 0 || lingerMs > 2 ** 31 - 1)
+      throw new CarrierRefusal("--linger-ms is a number of milliseconds, 0 for ever");
+    if (values.create) await create(carrier, folder, values.program, values.argument);
+    else {
+      const { connects } = values;
+      const durability = DURABILITIES.find((known) => known === values.durability);
+      if (durability === void 0) throw new CarrierRefusal("--durability is fsync, os or memory");
+      await serve(carrier, { folder, durability, lingerMs, hardening, connects });
+    }
+  } catch (error) {
+    const text = explain(error);
+    process.stdout.write(`refused: ${text}
 `);
-  say(`refused: ${text}`);
-  process.exitCode = 1;
-  setTimeout(() => process.exit(1), 50).unref();
+    say(`refused: ${text}`);
+    process.exitCode = 1;
+    setTimeout(() => process.exit(1), 50).unref();
+  }
+}
+
+// src/footprints/process/environment.ts
+import { createPrivateKey, createPublicKey, hash as hash4, randomBytes as randomBytes3, sign, verify } from "node:crypto";
+
+// src/footprints/group/group-key.ts
+import { hash as hash3, createHmac } from "node:crypto";
+import { existsSync as existsSync3, readFileSync as readFileSync6 } from "node:fs";
+var GROUP_FILE = "group";
+var POLICY_BYTES_MAX = 64 * 1024;
+var sha256 = (bytes) => hash3("sha256", bytes, "buffer");
+var hmac = (key, message) => createHmac("sha256", key).update(message).digest();
+function decodeGroupKey(bytes) {
+  return decodeWhole(bytes, (reader) => {
+    if (reader.u8() !== 1) reader.fail();
+    const key = new Uint8Array(reader.raw(32));
+    const id = new Uint8Array(reader.raw(16));
+    const replica = reader.u32();
+    const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
+    return { key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
+  });
+}
+function readGroupFile() {
+  if (!existsSync3(GROUP_FILE)) return void 0;
+  const group = decodeGroupKey(readFileSync6(GROUP_FILE));
+  if (group === void 0)
+    throw new Error(
+      "the group key of the trusted component is damaged; put back its file 'group', or join anew"
+    );
+  return group;
+}
+function groupProgramKey(group, tcEpoch) {
+  const statementKey = statementKeyOf(hmac, group.key, group.id);
+  return {
+    suite: "hmac-sha256",
+    tcId: tcIdOf(sha256, { suite: "hmac-sha256", groupId: group.id, replica: group.replica }),
+    tcEpoch,
+    publicKey: "",
+    statementKey,
+    authenticate: (bytes) => hmac(statementKey, bytes)
+  };
+}
+
+// src/footprints/process/environment.ts
+var PRIVATE_KEY_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+var PUBLIC_KEY_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+var sha2562 = (bytes) => hash4("sha256", bytes, "buffer");
+function checkSignature(publicKey, bytes, authenticator) {
+  try {
+    const der = Buffer.concat([PUBLIC_KEY_PREFIX, publicKey]);
+    return verify(null, bytes, createPublicKey({ key: der, format: "der", type: "spki" }), authenticator);
+  } catch {
+    return false;
+  }
+}
+function programKeyOf(stored) {
+  const der = Buffer.concat([PRIVATE_KEY_PREFIX, stored.seed]);
+  const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  der.fill(0);
+  const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  const publicKey = spki.subarray(-32);
+  return {
+    suite: "ed25519",
+    tcId: tcIdOf(sha2562, { suite: "ed25519", publicKey }),
+    tcEpoch: bytesToTcEpoch(stored.tcEpoch),
+    publicKey: bytesToHex(publicKey),
+    authenticate: (bytes) => sign(null, bytes, privateKey)
+  };
+}
+var programServices = {
+  hash: sha2562,
+  random: (length) => randomBytes3(length),
+  // Since the machine was started: nobody but root can turn it.
+  now: () => Number(process.hrtime.bigint() / 1000000n),
+  check: checkSignature
+};
+function createEnvironment(log, durability, measurement) {
+  const group = readGroupFile();
+  const keyOf = (stored) => group === void 0 ? programKeyOf(stored) : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
+  return {
+    ...programServices,
+    measurement,
+    persistent: durability !== "memory",
+    key: keyOf(log.key),
+    records: log.records,
+    persist: (record) => {
+      log.append(record);
+      return true;
+    },
+    replaceKey: () => keyOf(log.renew())
+  };
+}
+
+// src/footprints/process/main.ts
+function carry(found, durability) {
+  const log = StateLog.open(".", durability, RECENT_DEPTH);
+  const program = startModule(found.module, createEnvironment(log, durability, found.measurement));
+  log.begin(() => program.image?.());
+  return { program, flush: () => log.flush(), close: () => log.close() };
+}
+async function create2(found) {
+  if (readdirSync(".").length > 0)
+    throw new CarrierRefusal(`${process.cwd()} is not empty; a trusted component is never overwritten`);
+  StateLog.create(".");
+  return Promise.resolve(carry(found, "fsync"));
+}
+void runCarrier({
+  create: create2,
+  open: (found, durability) => Promise.resolve().then(() => carry(found, durability))
 });

@@ -1,6 +1,7 @@
 /** `footprint.json` in the folder of a trusted component: which program and footprint the folder is of. */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWhole } from './durable-file.ts';
 import { formatComponentSpec, parseComponentSpec } from './contract.ts';
 import type { ComponentSpec } from './contract.ts';
 
@@ -10,18 +11,7 @@ const WITHOUT_NOTE: ComponentSpec = { program: 'usig', footprint: 'process', arg
 
 /** Says in the component's folder what it is of; durable when this returns. */
 export function writeComponentNote(folder: string, { program, footprint, argument }: ComponentSpec): void {
-  for (const [path, flags] of [
-    [join(folder, NOTE_FILE), 'w'],
-    [folder, 'r'],
-  ] as const) {
-    const file = openSync(path, flags, 0o600);
-    try {
-      if (flags === 'w') writeFileSync(file, `${JSON.stringify({ footprint, program, argument })}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-  }
+  writeWhole(join(folder, NOTE_FILE), `${JSON.stringify({ footprint, program, argument })}\n`);
 }
 
 /** Which program and footprint a folder is of. Throws an Error whose message is for the operator. */

@@ -15,8 +15,9 @@ export class FramedConnection implements TrustedConnection {
   readonly #socket: Socket;
   readonly #reader: FrameReader;
   readonly #peer: string;
-  /** In the order of the requests: a Map keeps it. */
-  readonly #waiting = new Map<number, OnResponse>();
+  /** In the order of the requests; those before `#head` are answered. */
+  readonly #waiting: { readonly id: number; readonly onResponse: OnResponse }[] = [];
+  #head = 0;
   readonly #listeners: ((reason: string) => void)[] = [];
   #nextId = 1;
   #corked = false;
@@ -36,13 +37,13 @@ export class FramedConnection implements TrustedConnection {
   }
 
   send(request: Uint8Array, onResponse: OnResponse): void {
-    if (this.#closed !== undefined || this.#waiting.size >= OUTSTANDING_MAX) {
+    if (this.#closed !== undefined || this.#waiting.length - this.#head >= OUTSTANDING_MAX) {
       queueMicrotask(() => onResponse(undefined));
       return;
     }
     const id = this.#nextId;
     this.#nextId = id + 1 === ID_END ? 1 : id + 1;
-    this.#waiting.set(id, onResponse);
+    this.#waiting.push({ id, onResponse });
     this.#cork();
     // What is too long for a channel is no request: the program refuses the empty one in the same words.
     this.#socket.write(encodeFrame(id, request.length > REQUEST_BYTES_MAX ? NOTHING : request));
@@ -55,6 +56,16 @@ export class FramedConnection implements TrustedConnection {
 
   close(): void {
     this.#lose('closed by this process');
+  }
+
+  /** Why the connection is gone; undefined while it is there. */
+  protected get lostBecause(): string | undefined {
+    return this.#closed;
+  }
+
+  /** Sends a last frame of the channel's own, after which nothing is sent. */
+  protected finish(frame: Buffer): void {
+    if (this.#closed === undefined) this.#socket.end(frame);
   }
 
   /** Requests of one turn leave in one write. */
@@ -70,13 +81,17 @@ export class FramedConnection implements TrustedConnection {
 
   #drain(): void {
     for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
-      const [oldest] = this.#waiting.entries();
-      if (oldest?.[0] !== frame.id) {
+      const oldest = this.#waiting[this.#head];
+      if (oldest?.id !== frame.id) {
         this.#lose(`${this.#peer} answered what was not asked`);
         return;
       }
-      this.#waiting.delete(frame.id);
-      oldest[1](frame.body);
+      this.#head += 1;
+      if (this.#head === this.#waiting.length || this.#head > OUTSTANDING_MAX) {
+        this.#waiting.splice(0, this.#head);
+        this.#head = 0;
+      }
+      oldest.onResponse(frame.body);
     }
     if (this.#reader.broken) this.#lose(`${this.#peer} sent a frame of impossible length`);
   }
@@ -85,9 +100,9 @@ export class FramedConnection implements TrustedConnection {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
     this.#socket.destroy();
-    const lost = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const onResponse of lost) onResponse(undefined);
+    const lost = this.#waiting.splice(0).slice(this.#head);
+    this.#head = 0;
+    for (const { onResponse } of lost) onResponse(undefined);
     for (const listener of this.#listeners.splice(0)) listener(reason);
   }
 }

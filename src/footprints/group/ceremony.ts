@@ -39,7 +39,8 @@ import {
 import type { AcceptedOffer, GroupKeyCrypto } from '../../trusted/attestation/group-key.ts';
 import { verdictLines } from '../../trusted/attestation/verdict.ts';
 import { checkSignature } from '../process/environment.ts';
-import { decodeGroupKey, encodeGroupKey, GROUP_FILE, readGroupFile, writeSecretFile } from './group-key.ts';
+import { writeWhole } from '../durable-file.ts';
+import { decodeGroupKey, encodeGroupKey, GROUP_FILE, readGroupFile } from './group-key.ts';
 import type { GroupKey } from './group-key.ts';
 
 const JOINING_FILE = 'joining';
@@ -166,7 +167,7 @@ export function makeGroup(replica: number, policy: string, attest: Attest): Uint
   const group = { key: new Uint8Array(randomBytes(32)), id: new Uint8Array(randomBytes(16)), ...parts };
   // Evidence first: with the group's file in its folder the component no longer uses its own key.
   const offer = offerOf(group, attest);
-  writeSecretFile(GROUP_FILE, encodeGroupKey(group));
+  writeWhole(GROUP_FILE, encodeGroupKey(group));
   return offer;
 }
 
@@ -188,7 +189,7 @@ export function requestGroup(
     envelopeSecret: new Uint8Array(randomBytes(32)),
   };
   const offer = offerOf(group, attest);
-  writeSecretFile(JOINING_FILE, encodeGroupKey(group));
+  writeWhole(JOINING_FILE, encodeGroupKey(group));
   return offer;
 }
 
@@ -225,6 +226,6 @@ export function installGroup(bytes: Uint8Array): void {
   const key = isOwn(own, group) ? openGroupKey(grant.envelope, joiner, holder, crypto) : undefined;
   if (key === undefined)
     throw new CeremonyRefusal('the grant is not for this component, or it was changed on its way');
-  writeSecretFile(GROUP_FILE, encodeGroupKey({ ...group, key }));
+  writeWhole(GROUP_FILE, encodeGroupKey({ ...group, key }));
   rmSync(JOINING_FILE);
 }

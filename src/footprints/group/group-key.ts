@@ -4,7 +4,7 @@
  * (`ceremony.ts`, `trusted/attestation/group-key.ts`). Whoever has it can forge for every member: that is the price of this suite.
  */
 import { hash, createHmac } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { Hash, TcEpoch } from '../../core/types.ts';
 import type { ProgramKey } from '../../trusted/contract.ts';
@@ -65,19 +65,6 @@ export function readGroupFile(): GroupKey | undefined {
       "the group key of the trusted component is damaged; put back its file 'group', or join anew",
     );
   return group;
-}
-
-/** Writes a file of the current folder so that it is whole or not there, durable when this returns. */
-export function writeSecretFile(name: string, content: Uint8Array): void {
-  const aside = `${name}.new`;
-  const file = openSync(aside, 'w', 0o600);
-  writeFileSync(file, content);
-  fsyncSync(file);
-  closeSync(file);
-  renameSync(aside, name);
-  const folder = openSync('.', 'r');
-  fsyncSync(folder);
-  closeSync(folder);
 }
 
 /** The group key as a program uses it under a tcEpoch of its own. */

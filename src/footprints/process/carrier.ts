@@ -1,37 +1,26 @@
 /**
- * The frame of a trusted process whose key or state lies elsewhere than in a state log (footprints `tpm`, `pkcs11`):
- * folder, access token, lock, socket, end. What differs is given as a `Carrier`; its entry point is bundled into one
- * file of trusted/, beside the modules.
+ * The frame of every trusted process: folder, access token, lock, socket, end. Where key and state lie is given as a
+ * `Carrier`: in a state log (footprint `process`), with a TPM or in a token. Its entry point is bundled into one file of
+ * trusted/, beside the modules.
  */
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { bytesToHex } from '../../core/bytes.ts';
 import type { TrustedProgram } from '../../trusted/contract.ts';
 import { encodeTrustedRequest, encodeTrustedResponse } from '../../trusted/frames.ts';
+import { writeWhole } from '../durable-file.ts';
 import { FOLDER_FILES, HARDENINGS, TOKEN_BYTES } from './channel.ts';
 import type { HardeningState } from './channel.ts';
-import { takeFileLock } from './file-lock.ts';
+import { claimFolder } from './claim-folder.ts';
 import { FIRST_PROGRAM, loadModule, moduleOfFolder, writeProgramFile } from './program-file.ts';
 import type { MeasuredModule } from './program-file.ts';
 import { watchSocket } from './own-socket.ts';
 import { outerPid, sealProcess } from './seal.ts';
 import { serveProgram } from './server.ts';
 import { DURABILITIES } from './state-log.ts';
+import type { Durability } from './state-log.ts';
 
-const LOCK_PATIENCE_MS = 2_000;
 /** Below the patience of the next start, which waits for the lock meanwhile. */
 const FOLDER_CHECK_MS = 1_000;
 const LINGER_MS = 10 * 60_000;
@@ -56,27 +45,24 @@ export interface CarriedComponent {
 export interface Carrier {
   /** Makes the state of a new component; `argument` is what stood behind the footprint's name. */
   create(found: MeasuredModule, argument: string): Promise<CarriedComponent>;
-  open(found: MeasuredModule): Promise<CarriedComponent>;
+  /** `durability`: how records are to be kept, where the carrier leaves a choice. */
+  open(found: MeasuredModule, durability: Durability): Promise<CarriedComponent>;
 }
 
 /** The modules lie beside the bundle. */
 const MODULES = new URL('./', import.meta.url);
 const ENDING = encodeTrustedResponse({ op: 'error', code: 'NOT_READY', message: 'the component is ending' });
 
-function say(text: string): void {
-  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+/** What went wrong, for an operator. */
+function explain(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG')
+    return `no space for the trusted component's state (${message}); nothing is lost: make room and start again`;
+  return error instanceof Error ? message : String(error);
 }
 
-/** Writes a file of the folder as a whole: durable, with its name, when this returns. */
-export function writeWhole(name: string, content: Uint8Array | string): void {
-  const file = openSync(`${name}.new`, 'w', 0o600);
-  writeFileSync(file, content);
-  fsyncSync(file);
-  closeSync(file);
-  renameSync(`${name}.new`, name);
-  const folder = openSync('.', 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+function say(text: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
 }
 
 /** Goes into a folder that is this user's alone. */
@@ -109,7 +95,7 @@ async function create(carrier: Carrier, folder: string, name: string, argument: 
 /** How a folder is to be served. */
 interface ServeOptions {
   readonly folder: string;
-  readonly durability: number;
+  readonly durability: Durability;
   readonly lingerMs: number;
   readonly hardening: HardeningState;
   /** The component connects to a Unix socket at any time; see `FilterNeeds`. */
@@ -121,29 +107,38 @@ async function serve(carrier: Carrier, options: ServeOptions): Promise<void> {
   const pid = outerPid(hardening);
   enter(folder);
   const token = readFileSync(FOLDER_FILES.access);
-  if (token.length !== TOKEN_BYTES) throw new CarrierRefusal('the access token is damaged');
-  if (!(await takeFileLock(FOLDER_FILES.lock, LOCK_PATIENCE_MS)))
+  if (token.length !== TOKEN_BYTES)
+    throw new CarrierRefusal('the access token is damaged; make it anew (32 bytes)');
+  if (!(await claimFolder(token)))
     throw new CarrierRefusal('another process serves this trusted component already');
   const found = moduleOfFolder(MODULES);
-  const component = await carrier.open(found);
+  const component = await carrier.open(found, durability);
   rmSync(FOLDER_FILES.socket, { force: true });
+  const fail = (error: unknown): never => {
+    say(`ended without answering: ${explain(error)}`);
+    process.exit(1);
+  };
+  let socketIs: () => 'own' | 'gone' | 'other' = () => 'gone';
   let ends = false;
   const stop = (reason: string): void => {
     if (ends) return;
     ends = true;
-    rmSync(FOLDER_FILES.socket, { force: true });
-    component.close();
-    rmSync(FOLDER_FILES.pid, { force: true });
+    try {
+      // Nobody finds it any more while it closes; another one's socket is not this process's to take away.
+      const isOwner = socketIs() !== 'other';
+      if (isOwner) rmSync(FOLDER_FILES.socket, { force: true });
+      component.close();
+      if (isOwner) rmSync(FOLDER_FILES.pid, { force: true });
+    } catch (error) {
+      fail(error);
+    }
     say(`stopped: ${reason}`);
     process.exit(0);
-  };
-  const fail = (error: unknown): never => {
-    say(`ended without answering: ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(1);
   };
   let lonely: NodeJS.Timeout | undefined;
   const onCaller = (present: boolean): void => {
     clearTimeout(lonely);
+    // The state is kept, so nothing is lost by ending; the next start of the replica starts it again.
     if (!present && lingerMs > 0) lonely = setTimeout(() => stop('nobody called'), lingerMs);
   };
   const { program, answerLater } = component;
@@ -151,13 +146,13 @@ async function serve(carrier: Carrier, options: ServeOptions): Promise<void> {
     program: { handle: (request) => (ends ? ENDING : program.handle(request)) },
     ...(answerLater === undefined ? {} : { answerLater }),
     token,
-    welcome: { durability, hardening, pid },
+    welcome: { durability: DURABILITIES.indexOf(durability), hardening, pid },
     flush: () => component.flush(),
     onStop: () => stop('asked by the caller'),
     onFatal: fail,
     onCaller,
   });
-  const socketIs = watchSocket(FOLDER_FILES.socket);
+  socketIs = watchSocket(FOLDER_FILES.socket);
   onCaller(false);
   writeFileSync(FOLDER_FILES.pid, `${pid}\n`, { mode: 0o600 });
   process.on('SIGTERM', () => stop('SIGTERM'));
@@ -173,15 +168,8 @@ async function serve(carrier: Carrier, options: ServeOptions): Promise<void> {
   }, FOLDER_CHECK_MS);
   // Only now: loading the library of a token and reaching a TPM is part of the start.
   if (hardening === 'bubblewrap') sealProcess({ connects });
-  say(`serving ${found.program}, pid ${pid}, hardening ${hardening}`);
+  say(`serving ${found.program}, pid ${pid}, durability ${durability}, hardening ${hardening}`);
   process.stdout.write('ready\n');
-}
-
-/** What is told to the caller; where records are kept is the carrier's own matter. */
-function durabilityNumber(name: string): number {
-  const number = DURABILITIES.findIndex((known) => known === name);
-  if (number < 0) throw new CarrierRefusal('--durability is fsync, os or memory');
-  return number;
 }
 
 /** Runs a carrier by the arguments of this process: `--create --program P --argument A --folder F`, or `--folder F`. */
@@ -210,11 +198,12 @@ export async function runCarrier(carrier: Carrier): Promise<void> {
     if (values.create) await create(carrier, folder, values.program, values.argument);
     else {
       const { connects } = values;
-      const durability = durabilityNumber(values.durability);
+      const durability = DURABILITIES.find((known) => known === values.durability);
+      if (durability === undefined) throw new CarrierRefusal('--durability is fsync, os or memory');
       await serve(carrier, { folder, durability, lingerMs, hardening, connects });
     }
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = explain(error);
     process.stdout.write(`refused: ${text}\n`);
     say(`refused: ${text}`);
     process.exitCode = 1;

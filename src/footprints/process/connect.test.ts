@@ -88,8 +88,8 @@ test('answers that nobody asked for, garbage and the end of the component are re
       (socket, id) => void socket.write(Buffer.concat([encodeFrame(id, WELCOME), encodeFrame(id, WELCOME)])),
       /not asked/,
     ],
-    [(socket) => void socket.write(Buffer.alloc(64, 0xff)), /frame that is too long/],
-    [(socket) => void socket.write(Buffer.alloc(64)), /frame that is too long/],
+    [(socket) => void socket.write(Buffer.alloc(64, 0xff)), /frame of impossible length/],
+    [(socket) => void socket.write(Buffer.alloc(64)), /frame of impossible length/],
     [(socket) => void socket.end(), /closed the connection/],
   ];
   for (const [act, reason] of cases)

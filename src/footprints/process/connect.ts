@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { RESPONSE_BYTES_MAX } from '../../trusted/frames.ts';
+import { FramedConnection } from '../framed-connection.ts';
 import {
   CHANNEL_ID,
   CHANNEL_KIND,
@@ -16,16 +17,13 @@ import {
   TOKEN_BYTES,
 } from './channel.ts';
 import type { Frame, HardeningState } from './channel.ts';
-import type { OnResponse, TrustedConnection } from '../contract.ts';
+import type { TrustedConnection } from '../contract.ts';
 import { DURABILITIES } from './state-log.ts';
 import type { Durability } from './state-log.ts';
 
 /** Unix socket paths are at most 107 bytes on Linux and 103 elsewhere. */
 const SOCKET_PATH_BYTES_MAX = 100;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Requests that wait for an answer, at most; a replica has far fewer (decision A7). */
-const OUTSTANDING_MAX = 1_024;
-const ID_END = 2 ** 32;
 
 /** The trusted process cannot be used; the message says why. */
 export class TrustedProcessError extends Error {
@@ -93,111 +91,35 @@ export function openSocket(folder: string): Promise<Socket | undefined> {
   });
 }
 
-class Connection implements ProcessConnection {
+class Connection extends FramedConnection implements ProcessConnection {
   readonly pid: number;
   readonly durability: Durability;
   readonly hardening: HardeningState;
   plainReason?: string;
-  readonly #socket: Socket;
-  readonly #reader: FrameReader;
-  /** In the order of the requests. */
-  readonly #waiting: { readonly id: number; readonly onResponse: OnResponse }[] = [];
-  #head = 0;
-  #nextId = 1;
-  #corked = false;
-  #closed: string | undefined;
-  #listeners: ((reason: string) => void)[] = [];
 
   constructor(
     socket: Socket,
     reader: FrameReader,
     self: { pid: number; durability: Durability; hardening: HardeningState },
   ) {
-    this.#socket = socket;
-    this.#reader = reader;
+    super(socket, reader, 'the trusted process');
     this.pid = self.pid;
     this.durability = self.durability;
     this.hardening = self.hardening;
-    socket.on('data', (chunk: Buffer) => {
-      reader.push(chunk);
-      this.#drain();
-    });
-    socket.on('error', (error) => this.#lose(error.message));
-    socket.on('close', () => this.#lose('the trusted process closed the connection'));
-  }
-
-  send(request: Uint8Array, onResponse: OnResponse): void {
-    if (this.#closed !== undefined || this.#waiting.length - this.#head >= OUTSTANDING_MAX) {
-      queueMicrotask(() => onResponse(undefined));
-      return;
-    }
-    const id = this.#nextId;
-    this.#nextId = id + 1 === ID_END ? 1 : id + 1;
-    this.#waiting.push({ id, onResponse });
-    this.#write(encodeFrame(id, request));
   }
 
   call(request: Uint8Array): Promise<Uint8Array> {
     return new Promise((done, fail) => {
       this.send(request, (response) => {
         if (response !== undefined) done(response);
-        else fail(new TrustedProcessError(this.#closed ?? 'too many requests wait for the trusted process'));
+        else
+          fail(new TrustedProcessError(this.lostBecause ?? 'too many requests wait for the trusted process'));
       });
     });
   }
 
-  onClose(listener: (reason: string) => void): void {
-    if (this.#closed === undefined) this.#listeners.push(listener);
-    else listener(this.#closed);
-  }
-
   stop(): void {
-    if (this.#closed === undefined)
-      this.#socket.end(encodeFrame(CHANNEL_ID, Uint8Array.of(CHANNEL_KIND.stop)));
-  }
-
-  close(): void {
-    this.#lose('closed by this process');
-  }
-
-  /** Requests of one turn leave in one write. */
-  #write(frame: Buffer): void {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(frame);
-  }
-
-  #drain(): void {
-    for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
-      const expected = this.#waiting[this.#head];
-      if (expected === undefined || expected.id !== frame.id) {
-        this.#lose('the trusted process answered what was not asked');
-        return;
-      }
-      this.#head += 1;
-      if (this.#head === this.#waiting.length || this.#head > OUTSTANDING_MAX) {
-        this.#waiting.splice(0, this.#head);
-        this.#head = 0;
-      }
-      expected.onResponse(frame.body);
-    }
-    if (this.#reader.broken) this.#lose('the trusted process sent a frame that is too long');
-  }
-
-  #lose(reason: string): void {
-    if (this.#closed !== undefined) return;
-    this.#closed = reason;
-    this.#socket.destroy();
-    const lost = this.#waiting.splice(0).slice(this.#head);
-    this.#head = 0;
-    for (const { onResponse } of lost) onResponse(undefined);
-    for (const listener of this.#listeners.splice(0)) listener(reason);
+    this.finish(encodeFrame(CHANNEL_ID, Uint8Array.of(CHANNEL_KIND.stop)));
   }
 }
 

@@ -3,11 +3,12 @@
  * process measures the module's bytes at each start and runs nothing else.
  */
 import { hash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesToDigest } from '../../core/bytes.ts';
 import type { Digest } from '../../core/types.ts';
 import { compileModule } from '../../trusted/module.ts';
+import { writeWhole } from '../durable-file.ts';
 import { FOLDER_FILES } from './channel.ts';
 
 /** Program of a folder that was made before there was a choice. */
@@ -48,10 +49,7 @@ export function loadModule(modules: URL, program: string, expected?: unknown): M
 
 /** Says in the component's folder (the current one) which module it is for; durable when this returns. */
 export function writeProgramFile({ program, measurement }: MeasuredModule): void {
-  const file = openSync(FOLDER_FILES.program, 'w', 0o600);
-  writeFileSync(file, `${JSON.stringify({ program, measurement })}\n`);
-  fsyncSync(file);
-  closeSync(file);
+  writeWhole(FOLDER_FILES.program, `${JSON.stringify({ program, measurement })}\n`);
 }
 
 /** Name of the program of a folder, for whoever starts its process; the process itself judges the file. */

@@ -19,7 +19,8 @@ import {
   openOnLoopback,
   stopOnLoopback,
 } from './loopback.ts';
-import { privateFolder, writeDurably } from './roster.ts';
+import { writeWhole } from '../durable-file.ts';
+import { privateFolder } from './roster.ts';
 import { SERVICE_FOOTPRINT } from './server.ts';
 
 const CLIENT_KEY_FILE = 'client.pem';
@@ -86,7 +87,7 @@ async function create(options: FootprintOptions): Promise<TrustedRegistration> {
     throw new ServiceError(`${TOKEN_VARIABLE} does not hold a token of hexadecimal digits`);
   // The client key stays where a refusal left it: once it is admitted, the same command goes on with it.
   const registration = await enrolAtService({ host, port, serviceKey, identity }, program, bytes);
-  writeDurably(join(folder, SERVICE_FILE), `${JSON.stringify({ host, port, serviceKey }, undefined, 2)}\n`);
+  writeWhole(join(folder, SERVICE_FILE), `${JSON.stringify({ host, port, serviceKey }, undefined, 2)}\n`);
   return registration;
 }
 

@@ -7,21 +7,17 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
-  closeSync,
   existsSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { bytesToHex, hexToBytes } from '../../core/bytes.ts';
 import type { TrustedRegistration } from '../../core/config.ts';
+import { writeWhole } from '../durable-file.ts';
 import { decodeAnswer, encodeAnswer, ENROLMENT_TOKEN_BYTES } from './wire.ts';
 import { ServiceError } from './identity.ts';
 
@@ -37,22 +33,6 @@ interface PendingToken {
   readonly hash: string;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
-}
-
-/** Writes a file so that it is there whole or not at all, durable when this returns. */
-export function writeDurably(file: string, content: string | Uint8Array): void {
-  const aside = `${file}.new`;
-  const descriptor = openSync(aside, 'w', 0o600);
-  try {
-    writeFileSync(descriptor, content);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(aside, file);
-  const folder = openSync(join(file, '..'), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
 }
 
 /** Makes a folder that only its owner may enter; throws ServiceError if others may. */
@@ -154,7 +134,7 @@ export class Roster {
   }
 
   #writeTokens(tokens: readonly PendingToken[]): void {
-    writeDurably(join(this.#folder, FILES.tokens), `${JSON.stringify(tokens)}\n`);
+    writeWhole(join(this.#folder, FILES.tokens), `${JSON.stringify(tokens)}\n`);
   }
 
   /** Makes a one-time token that ends after `forMs`; its hexadecimal digits are shown once and kept nowhere. */
@@ -202,6 +182,6 @@ export class Roster {
   /** The component is made: from now on it is this client's. */
   register(key: string, registration: TrustedRegistration): void {
     const file = join(this.#folder, FILES.components, key, CLIENT_FILES.registration);
-    writeDurably(file, `${bytesToHex(encodeAnswer({ kind: 'welcome', registration }))}\n`);
+    writeWhole(file, `${bytesToHex(encodeAnswer({ kind: 'welcome', registration }))}\n`);
   }
 }

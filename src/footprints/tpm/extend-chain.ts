@@ -4,16 +4,7 @@
  * nature: two commands of the TPM a certificate, one of which writes and wears its memory.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { equalBytes, hexToBytes } from '../../core/bytes.ts';
 import type { CounterValue, Digest, Hash } from '../../core/types.ts';
@@ -25,6 +16,7 @@ import {
 } from '../../trusted/attestation/tpm-chain.ts';
 import type { ChainIdentity, ChainState } from '../../trusted/attestation/tpm-chain.ts';
 import { CORE_BYTES_MAX, RECENT_DEPTH } from '../../trusted/contract.ts';
+import { writeWhole } from '../durable-file.ts';
 import { defineIndex } from './anchor.ts';
 import { encodeNvPublic, NV_ATTRIBUTE, RESPONSE } from './commands.ts';
 import { TpmRefusal } from './driver.ts';
@@ -242,14 +234,6 @@ export class ExtendChain {
         authenticator: hexOf(authenticator),
       })),
     };
-    const path = join(this.#folder, FILE);
-    const file = openSync(`${path}.new`, 'w', 0o600);
-    writeFileSync(file, JSON.stringify(stored));
-    fsyncSync(file);
-    closeSync(file);
-    renameSync(`${path}.new`, path);
-    const folder = openSync(this.#folder, 'r');
-    fsyncSync(folder);
-    closeSync(folder);
+    writeWhole(join(this.#folder, FILE), JSON.stringify(stored));
   }
 }
