@@ -1744,15 +1744,16 @@ function endorsementChecks(parts, bundle, evidence, bind) {
     };
     return plugin.verify(body, context);
   });
-  const needed = footprint?.possessionOnly !== true;
-  const enough = !needed || bundle.endorsements.length > 0;
+  const given = new Set(bundle.endorsements.map(({ format }) => format));
+  const needed = footprint?.endorsedBy ?? [];
+  const shown2 = given.size === 0 ? "none" : [...given].join(" and ");
   return [
     ...checks,
     checkOf2(
       "endorsement",
-      enough,
-      bundle.endorsements.length === 0 ? "none" : bundle.endorsements.map(({ format }) => format).join(" and "),
-      needed ? "at least one endorsement" : "nothing more than possession of the key",
+      footprint !== void 0 && needed.every((format) => given.has(format)),
+      shown2,
+      needed.length === 0 ? "nothing more than possession of the key" : `an endorsement of ${needed.join(" and of ")}`,
       `On the footprint ${footprintName} the word of the component is not enough. Have it endorsed (for an operator: trusted endorse) over ${bind}.`
     )
   ];

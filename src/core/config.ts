@@ -34,8 +34,8 @@ export interface AllowedProgram {
 /** A footprint that programs may run on. */
 export interface AllowedFootprint {
   readonly name: string;
-  /** True: the proof of possession is enough. False: an endorsement under one of the roots is needed. */
-  readonly possessionOnly: boolean;
+  /** Evidence formats of which each must vouch for the component, under a root; empty: possession of the key is enough. */
+  readonly endorsedBy: readonly string[];
   /** What carries the program (an image, platform registers), as digests; empty: not looked at. */
   readonly carriers: readonly Digest[];
 }

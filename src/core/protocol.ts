@@ -9,8 +9,13 @@
  *   the replica broadcasts them when they loop back.
  * - H3 One `seal` is outstanding at a time; the next one is emitted only after `sealed`.
  * - H4 Only verified messages and bundles enter; `from` is the link they came over, not their author.
- * - H5 `execute` is answered by `executed` before any other input.
+ * - H5 `execute` and `apply` are answered by `executed` before any other input.
+ * - H6 Everything in an earlier `store` is durable before a later `attest` is answered; `attest`s are answered in order.
+ *   Any number may be outstanding. What was attested is found again in `Recovery.attested` after a crash.
+ *
+ * A protocol uses either `seal` (one USIG stream) or `attest` (signatures, counters, logs), never both.
  */
+import type { Attestation, AttestedDraft, Attestor, ObjectAttestation } from './attestation.ts';
 import type { ClusterSettings } from './config.ts';
 import type { Batch, Bundle, RecoverRequest } from './request.ts';
 import type {
@@ -50,6 +55,8 @@ export type Seal =
       readonly digest: Digest;
       readonly signature: Uint8Array;
     }
+  /** A counter value or log entry that a trusted component gave to a digest. */
+  | { readonly kind: 'object'; readonly attestation: ObjectAttestation; readonly digest: Digest }
   /** The evidence of a RECOVER: its component sealed the challenge of exactly this replica, and its code is allowed. */
   | { readonly kind: 'evidence'; readonly request: RecoverRequest };
 
@@ -80,9 +87,27 @@ export type Input<M> =
   | { readonly kind: 'body'; readonly batch: Batch }
   /** The outstanding seal was given and is durable. */
   | { readonly kind: 'sealed'; readonly ui: UniqueIdentifier }
+  /** An own message is durable and vouched for; in the order of the `attest`s. */
+  | { readonly kind: 'attested'; readonly id: number; readonly attestation: Attestation }
+  /** A message that a client made of replicas' answers (a commit certificate); all its seals hold. */
+  | { readonly kind: 'clientMessage'; readonly message: Verified<M> }
+  /**
+   * A client asks again for requests that were executed as `sequence` but not confirmed: the host holds the answer
+   * (`answer` gives it out). Confirmed ones are answered by the host alone.
+   */
+  | { readonly kind: 'asked'; readonly sequence: SequenceNumber; readonly bundle: Verified<Bundle> }
   | { readonly kind: 'timeout'; readonly timer: TimerName }
-  /** Answer to `execute`. `checkpoint` is present at multiples of the checkpoint interval. */
-  | { readonly kind: 'executed'; readonly sequence: SequenceNumber; readonly checkpoint?: CheckpointState }
+  /**
+   * Answer to `execute` and `apply`. `checkpoint` is present at multiples of the checkpoint interval. `update`: what
+   * the batch changed, for protocols with passive replicas. `refused`: the update of an `apply` does not fit; nothing changed.
+   */
+  | {
+      readonly kind: 'executed';
+      readonly sequence: SequenceNumber;
+      readonly checkpoint?: CheckpointState;
+      readonly update?: Uint8Array;
+      readonly refused?: true;
+    }
   /** State transfer finished: state at `sequence` is installed and durable. */
   | { readonly kind: 'installed'; readonly checkpoint: CheckpointState; readonly protocolState: Uint8Array }
   /** State transfer to `sequence` could not be finished (sources gone); the replica may ask again. */
@@ -107,6 +132,8 @@ export interface Recovery {
   readonly stored: ReadonlyMap<string, Uint8Array>;
   /** Own sealed messages that were not trimmed, ascending and without a hole; empty if recovering. */
   readonly ownLog: readonly { readonly draft: Uint8Array; readonly ui: UniqueIdentifier }[];
+  /** Own attested messages that were not trimmed, ascending; the last ones may have been attested at this very start. */
+  readonly attested?: readonly AttestedDraft[];
   /** What the service has executed (snapshot and replay). */
   readonly executed: SequenceNumber;
   /** Latest checkpoint of the service at or below `executed`; sequence 0 for genesis. */
@@ -141,6 +168,19 @@ export type Effect<M> =
       readonly digest: Digest;
       readonly draft: Uint8Array;
     }
+  /**
+   * Make an own message durable and have it vouched for. `id` is one more than that of the `attest` before, over
+   * restarts, too. Answered by `attested`; `draft` comes back in `Recovery.attested`.
+   */
+  | {
+      readonly kind: 'attest';
+      readonly id: number;
+      readonly digest: Digest;
+      readonly draft: Uint8Array;
+      readonly by: Attestor;
+    }
+  /** Own attested messages with a number below this are not needed any more. */
+  | { readonly kind: 'trimAttested'; readonly below: number }
   /** Changes the durable map, atomically. Bodies live under `body/<digest>` and are answered from there. */
   | { readonly kind: 'store'; readonly entries: readonly StoreEntry[] }
   /** Own sealed messages with a counter below this are not needed any more (the anchor itself stays). */
@@ -160,6 +200,34 @@ export type Effect<M> =
       readonly sequence: SequenceNumber;
       readonly batch: Batch;
       readonly protocolState: Uint8Array;
+      /**
+       * Absent: the batch is final; the host answers its clients and signs its block. `held`: final, but the protocol
+       * gives the answers out by `answer`. `speculative`: it may be rolled back: no block is signed and no answer given
+       * before `answer` or `confirm`.
+       */
+      readonly mode?: 'held' | 'speculative';
+    }
+  /** Applies what a batch changed instead of executing it (passive replicas); answered by `executed`. Final. */
+  | {
+      readonly kind: 'apply';
+      readonly sequence: SequenceNumber;
+      readonly update: Uint8Array;
+      readonly protocolState: Uint8Array;
+    }
+  /** Speculative executions up to here are final: blocks are signed. Gives no answers by itself. */
+  | { readonly kind: 'confirm'; readonly through: SequenceNumber }
+  /** Undoes speculative executions above `to`, answers held for them included. */
+  | { readonly kind: 'rollback'; readonly to: SequenceNumber }
+  /**
+   * Gives the answers of an executed batch to its clients, with what the protocol says about them. May be repeated, with
+   * another standing, while the batch is above the latest stable checkpoint.
+   */
+  | {
+      readonly kind: 'answer';
+      readonly sequence: SequenceNumber;
+      readonly view: View;
+      readonly standing: Standing;
+      readonly proof: Uint8Array;
     }
   /** The checkpoint is stable: older frozen states may go, a snapshot of this one should become durable. */
   | { readonly kind: 'stable'; readonly checkpoint: CheckpointState }
@@ -192,6 +260,30 @@ export type Effect<M> =
       readonly detail: Readonly<Record<string, string | number | boolean>>;
     };
 
+/**
+ * What an answer is worth. `speculative`: enough equal ones of one history make it final. `committed`: its replica holds
+ * a commit certificate. `final`: it can never be undone there.
+ */
+export type Standing = 'speculative' | 'committed' | 'final';
+
+/** When a client of a protocol believes an answer. */
+export interface ClientRules {
+  /** Equal answers of different replicas that complete a request; undefined: answers of this standing never do. */
+  needed(standing: Standing, n: number, f: number): number | undefined;
+  /** What must be equal in proofs that count together, and what must hold in each; absent: proofs are empty. */
+  readonly readProof?: (
+    proof: Uint8Array,
+    replica: ReplicaId,
+    context: DecodeContext,
+  ) => { readonly key: string; readonly seals: readonly Seal[] } | undefined;
+  /** Speculative answers are too few to complete: so many equal ones make a message to all replicas. */
+  readonly certificate?: {
+    needed(n: number, f: number): number;
+    /** Bytes as of `ProtocolDefinition.encode`. */
+    make(proofs: readonly { readonly replica: ReplicaId; readonly proof: Uint8Array }[]): Uint8Array;
+  };
+}
+
 /** Outcome of one numbered rule, for traces and coverage. */
 export interface RuleTrace {
   readonly rule: string;
@@ -210,6 +302,10 @@ export interface ReplicaInspection {
   readonly mode: 'active' | 'changing' | 'recovering';
   readonly primary: ReplicaId;
   readonly executed: SequenceNumber;
+  /** What can never be undone, where that may be less than what was executed. */
+  readonly confirmed?: SequenceNumber;
+  /** What the replica does in a protocol of several modes, in its words, for example `CheapTiny, passive`. */
+  readonly role?: string;
   readonly stable: SequenceNumber;
   readonly ownCounter: CounterValue;
   readonly pendingBundles: number;
@@ -272,6 +368,37 @@ export interface DecodeContext {
   readonly hash: Hash;
 }
 
+/** What is known of a protocol before it runs: the row that `moiety protocols` prints. Formulas are those of its paper. */
+export interface ProtocolFacts {
+  /** Authors, venue, year. */
+  readonly paper: string;
+  /** N as a formula of f, for example `2f+1`. */
+  readonly replicas: string;
+  /** Replicas that order and execute in the fault-free case, as a formula; absent: all. */
+  readonly active?: string;
+  /** Quorums in words and formulas, for example `commit f+1 · view change f+1 · checkpoint f+1`. */
+  readonly quorums: string;
+  /** Phases between replicas in the fault-free case. */
+  readonly phases: number;
+  /** Message delays from request to accepted answer, fault-free. */
+  readonly delays: number;
+  /** Messages between replicas and to the client per batch, fault-free, by kind, without those to oneself. */
+  messages(n: number, f: number): Readonly<Record<string, number>>;
+  /** Calls of trusted components per batch, all replicas together. */
+  trustedCalls(n: number, f: number): number;
+  /** Faulty replicas (and faulty clients, any number) up to which it is safe, and up to which it is live. */
+  faultsSafe(n: number): number;
+  faultsLive(n: number): number;
+}
+
+/** A numbered rule of a protocol (decision E6). */
+export interface RuleDescription {
+  readonly id: string;
+  readonly text: string;
+  /** `guard`: the simulator must see it pass and refuse. `defence`: kept in depth, seen by a constructed test. */
+  readonly kind: 'guard' | 'defence';
+}
+
 /** A protocol: a point of the design space, with everything needed to run it. */
 export interface ProtocolDefinition<M> {
   /** Lower-case name, as in settings and on the command line. */
@@ -281,6 +408,14 @@ export interface ProtocolDefinition<M> {
   readonly designCode: string;
   /** Trusted program needed by each replica; undefined for protocols without one. */
   readonly trustedProgram: string | undefined;
+  /** Row of the table of protocols. */
+  readonly facts: ProtocolFacts;
+  /** Every rule that its code cites. */
+  readonly rules: readonly RuleDescription[];
+  /** When its clients believe an answer; absent: f+1 equal final ones. */
+  readonly client?: ClientRules;
+  /** Whether `executed` must bring an `update` (protocols with passive replicas). */
+  readonly makesUpdates?: true;
   replicasFor(f: number): number;
   createReplica(context: ReplicaContext): Replica<M>;
   /** Bytes of a message for a link. */

@@ -50,6 +50,7 @@ export function createSealVerifier(options: SealVerifierOptions): SealVerifier {
       if (hostKeys[seal.request.replica] === undefined) return 'invalid';
       return verifyEvidence(seal.request) === undefined ? 'valid' : 'invalid';
     }
+    if (seal.kind === 'object') return 'invalid';
     if (hostKeys[seal.ui.replica] === undefined) return 'invalid';
     const trusted = trustedKeys.get(nameOf(seal.ui.replica, seal.ui.tcEpoch));
     if (trusted === undefined) return 'unknownKey';

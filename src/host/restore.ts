@@ -144,7 +144,7 @@ export function recoverBindFor(parts: RecoverParts, identity: TrustedIdentity): 
 export function needsEndorsement({ self, settings, trusted }: RecoverParts): boolean {
   const footprint = trusted.footprint ?? settings.members[self]!.trusted.footprint;
   const allowed = settings.attestation?.footprints.find(({ name }) => name === footprint);
-  return allowed?.possessionOnly === false;
+  return allowed !== undefined && allowed.endorsedBy.length > 0;
 }
 
 /** The RECOVER request for a component with what it attested, signed with the host key. */

@@ -34,7 +34,7 @@ const { measurement } = genesis.settings.members[SELF]!.trusted;
 function policyWith(possessionOnly: boolean): AttestationPolicy {
   return {
     programs: [{ name: 'usig', measurements: [measurement] }],
-    footprints: [{ name: 'process', possessionOnly, carriers: [] }],
+    footprints: [{ name: 'process', endorsedBy: possessionOnly ? [] : ['operator'], carriers: [] }],
     roots: [{ format: OPERATOR_FORMAT, name: 'acme', key: root, minimumVersion: 0 }],
   };
 }
@@ -132,7 +132,7 @@ describe('a replica with a new component', () => {
   it('stops with the check, the advice and the digest where that word is missing or about another component', () => {
     const binds: Digest[] = [];
     const missing = start(policyWith(false), (bind) => (binds.push(bind), []));
-    assert.match(missing.halted!, /check "endorsement" failed: found none, expected at least one/);
+    assert.match(missing.halted!, /check "endorsement" failed: found none, expected an endorsement of operator/);
     assert.ok(missing.halted!.includes(binds[0]!), 'it says what to endorse');
     assert.equal(missing.standing, undefined);
     const wrong = start(policyWith(false), () => [wordOf('77'.repeat(32) as Digest)]);

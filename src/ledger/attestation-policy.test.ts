@@ -66,8 +66,8 @@ describe('attestation policy', () => {
       /measurements\[0\] must be 32 bytes/,
     );
     assert.match(
-      complaintOf((json) => (part(json, 'footprints')['possessionOnly'] = 'yes')),
-      /possessionOnly must be true or false/,
+      complaintOf((json) => (part(json, 'footprints')['endorsedBy'] = ['Somebody!'])),
+      /endorsedBy\[0\] must be the name of an evidence format/,
     );
     assert.match(
       complaintOf((json) => (part(json, 'roots')['key'] = '')),
@@ -78,7 +78,7 @@ describe('attestation policy', () => {
   it('refuses contradictions', () => {
     assert.match(
       complaintOf((json) => (json['roots'] = [])),
-      /roots must hold a root.*"vm" need an endorsement/,
+      /roots must hold a root of format "operator", which is to vouch for "vm"/,
     );
     const footprints = example()['footprints'] as Json[];
     const twice = [...footprints, footprints[0]!];
@@ -86,7 +86,7 @@ describe('attestation policy', () => {
       complaintOf((json) => (json['footprints'] = twice)),
       /same footprint twice: "process"/,
     );
-    const carried = footprints.map((one) => ({ ...one, possessionOnly: true }));
+    const carried = footprints.map((one) => ({ ...one, endorsedBy: [] }));
     assert.match(
       complaintOf((json) => (json['footprints'] = carried)),
       /must not list carriers for "vm"/,

@@ -41,10 +41,14 @@ function readProgram(item: unknown, place: string, reading: JsonReading): Allowe
 }
 
 function readFootprint(item: unknown, place: string, reading: JsonReading): AllowedFootprint {
-  const object = reading.object(item, place, ['name', 'possessionOnly', 'carriers']);
+  const object = reading.object(item, place, ['name', 'endorsedBy', 'carriers']);
   return {
     name: object.text('name', WORD, WORD_WORDS),
-    possessionOnly: object.boolean('possessionOnly'),
+    endorsedBy: object.list('endorsedBy', 0, ENTRIES_MAX, (format, where) => {
+      if (typeof format === 'string' && WORD.test(format)) return format;
+      reading.complain(where, `must be the name of an evidence format: ${WORD_WORDS}`);
+      return '';
+    }),
     carriers: readDigests(object, 'carriers', 0, reading),
   };
 }
@@ -70,13 +74,14 @@ export function readAttestationPolicy(object: JsonObject, reading: JsonReading):
   };
   noTwice(object, 'programs', 'program', policy.programs);
   noTwice(object, 'footprints', 'footprint', policy.footprints);
-  for (const { name, possessionOnly, carriers } of policy.footprints) {
-    if (!possessionOnly && policy.roots.length === 0)
-      object.complain('roots', `must hold a root, because components on "${name}" need an endorsement`);
-    if (possessionOnly && carriers.length > 0)
+  for (const { name, endorsedBy, carriers } of policy.footprints) {
+    for (const format of endorsedBy)
+      if (!policy.roots.some((root) => root.format === format))
+        object.complain('roots', `must hold a root of format "${format}", which is to vouch for "${name}"`);
+    if (endorsedBy.length === 0 && carriers.length > 0)
       object.complain(
         'footprints',
-        `must not list carriers for "${name}" while possessionOnly is true: without an endorsement nobody knows them`,
+        `must not list carriers for "${name}" while endorsedBy is empty: without an endorsement nobody knows them`,
       );
   }
   return policy;
@@ -111,9 +116,9 @@ export function parseAttestationPolicy(json: unknown): ParsedPolicy {
 export function attestationPolicyToJson({ programs, footprints, roots }: AttestationPolicy): unknown {
   return {
     programs: programs.map(({ name, measurements }) => ({ name, measurements: [...measurements] })),
-    footprints: footprints.map(({ name, possessionOnly, carriers }) => ({
+    footprints: footprints.map(({ name, endorsedBy, carriers }) => ({
       name,
-      possessionOnly,
+      endorsedBy: [...endorsedBy],
       carriers: [...carriers],
     })),
     roots: roots.map(({ format, name, key, minimumVersion }) => ({ format, name, key, minimumVersion })),
@@ -125,10 +130,10 @@ export function writeAttestationPolicy(writer: Writer, policy: AttestationPolicy
   writer.list(policy.programs, (w, { name, measurements }) =>
     w.ascii(name).list(measurements, (to, measurement) => to.digest(measurement)),
   );
-  writer.list(policy.footprints, (w, { name, possessionOnly, carriers }) =>
+  writer.list(policy.footprints, (w, { name, endorsedBy, carriers }) =>
     w
       .ascii(name)
-      .bool(possessionOnly)
+      .list(endorsedBy, (to, format) => to.ascii(format))
       .list(carriers, (to, carrier) => to.digest(carrier)),
   );
   writer.list(policy.roots, (w, { format, name, key, minimumVersion }) =>

@@ -106,7 +106,7 @@ function policyFile(name: string, { root, carrier }: PolicyChoice = {}): string 
       footprints: [
         {
           name: 'process',
-          possessionOnly: root === undefined,
+          endorsedBy: root === undefined ? [] : ['operator'],
           carriers: carrier === undefined ? [] : [carrier],
         },
       ],

@@ -54,7 +54,7 @@ async function runGroupPair(plan: BenchPlan, measurement: Digest): Promise<Bench
   const names = { program: 'usig', footprint: 'process, HMAC suite', operation: 'certify' };
   const policy: AttestationPolicy = {
     programs: [{ name: 'usig', measurements: [measurement] }],
-    footprints: [{ name: GROUP_FOOTPRINT, possessionOnly: true, carriers: [] }],
+    footprints: [{ name: GROUP_FOOTPRINT, endorsedBy: [], carriers: [] }],
     roots: [],
   };
   const { depth, durability, durationMs } = plan;

@@ -23,7 +23,7 @@ const measurements = JSON.parse(
 function policyFor(measurement: Digest): string {
   const policy: AttestationPolicy = {
     programs: [{ name: 'usig', measurements: [measurement] }],
-    footprints: [{ name: 'process', possessionOnly: true, carriers: [] }],
+    footprints: [{ name: 'process', endorsedBy: [], carriers: [] }],
     roots: [],
   };
   return JSON.stringify(policy);

@@ -63,7 +63,7 @@ async function wordOf(connection: TrustedConnection, asked: Digest): Promise<Uin
 function judge(evidence: Uint8Array, challenge: Digest, changes: Partial<AttestationPolicy> = {}): Verdict {
   const policy: AttestationPolicy = {
     programs: [{ name: 'usig', measurements: [measurement] }],
-    footprints: [{ name: 'tpm', carriers: [], possessionOnly: false }],
+    footprints: [{ name: 'tpm', carriers: [], endorsedBy: ['tpm'] }],
     roots: [{ format: TPM_FORMAT, name: 'operator', key: operatorKey, minimumVersion: 0 }],
     ...changes,
   };
@@ -94,7 +94,7 @@ test(
     // A replay: its challenge is another one's.
     assert.deepEqual(failures(judge(evidence, digestOf(2))), ['challenge']);
     // A boot that the policy does not know.
-    const footprints = [{ name: 'tpm', carriers: [digestOf(3)], possessionOnly: false }];
+    const footprints = [{ name: 'tpm', carriers: [digestOf(3)], endorsedBy: ['tpm'] }];
     assert.deepEqual(failures(judge(evidence, challenge, { footprints })), ['tpm platform']);
     for (let at = 0; at < evidence.length; at += 7) {
       const flipped = Uint8Array.from(evidence);

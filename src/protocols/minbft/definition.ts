@@ -6,6 +6,7 @@ import type { StreamContext } from '../../smr/usig-stream/context.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
 import { sealsOf } from '../../smr/usig-stream/seals.ts';
 import { createMinbftReplica } from './replica.ts';
+import { MINBFT_RULES } from './rules.ts';
 import { PROTOCOL_NAME } from './state.ts';
 
 /** Stream contexts by decode context: they are derived from it once. */
@@ -26,6 +27,18 @@ export const minbft: ProtocolDefinition<MinbftMessage> = {
   title: 'MinBFT',
   designCode: 'CA',
   trustedProgram: 'usig',
+  facts: {
+    paper: 'Veronese, Correia, Bessani, Lung, Verissimo, IEEE TC 2013',
+    replicas: '2f+1',
+    quorums: 'commit, view change, checkpoint, reply f+1',
+    phases: 2,
+    delays: 4,
+    messages: (n) => ({ PREPARE: n - 1, COMMIT: (n - 1) * (n - 1), REPLY: n }),
+    trustedCalls: (n) => n,
+    faultsSafe: (n) => Math.floor((n - 1) / 2),
+    faultsLive: (n) => Math.floor((n - 1) / 2),
+  },
+  rules: MINBFT_RULES,
   replicasFor: (f) => 2 * f + 1,
   createReplica: createMinbftReplica,
   encode: encodeMessage,

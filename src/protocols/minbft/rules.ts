@@ -2,7 +2,7 @@
  * The numbered rules of MinBFT (decision E6): those of the streams, shared with other users of a USIG, and those of a
  * replica's own conduct. They are the denominator of coverage: a guard must be seen to pass and to refuse.
  */
-import type { RuleDescription } from '../../smr/usig-stream/rules.ts';
+import type { RuleDescription } from '../../core/protocol.ts';
 import { USIG_STREAM_RULES } from '../../smr/usig-stream/rules.ts';
 
 function guard<const I extends string>(id: I, text: string): { id: I; text: string; kind: 'guard' } {

@@ -51,7 +51,7 @@ import type { Attachments, EncodedDraft } from '../../smr/usig-stream/codec.ts';
 import type { StreamState } from '../../smr/usig-stream/stream.ts';
 import { genesisStream } from '../../smr/usig-stream/stream.ts';
 import type { Needed } from '../../smr/usig-stream/validity.ts';
-import { BodyKeeper } from './bodies.ts';
+import { BodyKeeper } from '../../smr/bodies.ts';
 import { ExecutionTimes, freshConduct } from './conduct.ts';
 import type { Conduct } from './conduct.ts';
 import { Knowledge } from './knowledge.ts';

@@ -1,5 +1,5 @@
 /** Coverage of the numbered rules (decision E6): which guards were seen to pass and to refuse. */
-import type { RuleDescription } from '../../smr/usig-stream/rules.ts';
+import type { RuleDescription } from '../../core/protocol.ts';
 import type { RuleCount } from './tally.ts';
 
 /** The accepted messages that a rule of VIEW-CHANGE, NEW-VIEW, base or anchor takes part in. */

@@ -129,6 +129,7 @@ export class SealBook<M> {
       return this.#hostSealed.has(`${seal.replica}/${seal.digest}`) && looksRight(seal.signature)
         ? 'valid'
         : 'invalid';
+    if (seal.kind === 'object') return 'invalid';
     const { ui, digest } = seal;
     const ofGenesis = this.#options.genesis[ui.replica];
     if (ofGenesis === undefined) return 'invalid';

@@ -2,13 +2,7 @@
  * The numbered rules that this folder checks (decision E6). `guard`: the simulator must see it pass and refuse.
  * `defence`: kept in depth, no honest composition of the other rules reaches it; a constructed test does.
  */
-
-/** One numbered rule. */
-export interface RuleDescription {
-  readonly id: string;
-  readonly text: string;
-  readonly kind: 'guard' | 'defence';
-}
+import type { RuleDescription } from '../../core/protocol.ts';
 
 /** Every rule of streams, VIEW-CHANGE, NEW-VIEW, base and anchors. */
 export const USIG_STREAM_RULES = [

@@ -34,8 +34,8 @@ const ROOT = bytesToHex(operator.publicKey);
 const POLICY: AttestationPolicy = {
   programs: [{ name: 'usig', measurements: [digest(0x50), PROGRAM] }],
   footprints: [
-    { name: 'wasm', possessionOnly: true, carriers: [] },
-    { name: 'vm', possessionOnly: false, carriers: [CARRIER] },
+    { name: 'wasm', endorsedBy: [], carriers: [] },
+    { name: 'vm', endorsedBy: ['operator'], carriers: [CARRIER] },
   ],
   roots: [{ format: OPERATOR_FORMAT, name: 'acme', key: ROOT, minimumVersion: 3 }],
 };
@@ -121,6 +121,15 @@ describe('evidence', () => {
       footprint: 'anything',
     });
     assert.deepEqual(failures(bare), [], 'without a policy possession is all that is asked');
+  });
+
+  it('needs every format that the footprint asks for: the word of an operator is not that of a TPM', () => {
+    const both = POLICY.footprints.map((one) =>
+      one.name === 'vm' ? { ...one, endorsedBy: ['operator', 'tpm'] } : one,
+    );
+    const policy = { ...POLICY, footprints: both };
+    const bundle = bundleOf(component.attest(CHALLENGE), endorsed());
+    assert.deepEqual(failures(judged(bundle, { ...VM, policy })), ['endorsement']);
   });
 
   it('is refused with the name of what is wrong', () => {

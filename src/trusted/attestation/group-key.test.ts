@@ -84,7 +84,7 @@ const GROUP = new Uint8Array(16).fill(6);
 const GROUP_KEY = new Uint8Array(32).fill(7);
 const POLICY: AttestationPolicy = {
   programs: [{ name: 'trinx', measurements: [PROGRAM] }],
-  footprints: [{ name: 'vm', possessionOnly: true, carriers: [] }],
+  footprints: [{ name: 'vm', endorsedBy: [], carriers: [] }],
   roots: [],
 };
 const RULES = { policy: POLICY, digest: digest(0x70) };

@@ -170,17 +170,18 @@ function endorsementChecks(
     };
     return plugin.verify(body, context);
   });
-  const needed = footprint?.possessionOnly !== true;
-  const enough = !needed || bundle.endorsements.length > 0;
+  const given = new Set(bundle.endorsements.map(({ format }) => format));
+  const needed = footprint?.endorsedBy ?? [];
+  const shown = given.size === 0 ? 'none' : [...given].join(' and ');
   return [
     ...checks,
     checkOf(
       'endorsement',
-      enough,
-      bundle.endorsements.length === 0
-        ? 'none'
-        : bundle.endorsements.map(({ format }) => format).join(' and '),
-      needed ? 'at least one endorsement' : 'nothing more than possession of the key',
+      footprint !== undefined && needed.every((format) => given.has(format)),
+      shown,
+      needed.length === 0
+        ? 'nothing more than possession of the key'
+        : `an endorsement of ${needed.join(' and of ')}`,
       `On the footprint ${footprintName} the word of the component is not enough. Have it endorsed (for an operator: ` +
         `trusted endorse) over ${bind}.`,
     ),

@@ -109,7 +109,7 @@ function contextOf(changes: Partial<FormatContext> = {}): FormatContext {
     },
     bind,
     program: undefined,
-    footprint: { name: 'tpm', carriers: [booted], possessionOnly: false },
+    footprint: { name: 'tpm', carriers: [booted], endorsedBy: ['tpm'] },
     footprintName: 'tpm',
     roots: [{ format: 'tpm', name: 'operator', key: rootKey, minimumVersion: 0 }],
     timeMs: undefined,
@@ -212,7 +212,7 @@ test('the wrong PCRs, and a policy that names none', () => {
   const data = tpmQualifyingData(hash, { bind, measurement: program, born, run });
   const quote = tpm.attestPcrs(data, digestOf('another boot'));
   assert.deepEqual(failed(endorsementOf({ quote })), ['tpm platform']);
-  const footprint = { name: 'tpm', carriers: [], possessionOnly: false };
+  const footprint = { name: 'tpm', carriers: [], endorsedBy: ['tpm'] };
   assert.deepEqual(failed(endorsementOf({ quote }), contextOf({ footprint })), []);
 });
 

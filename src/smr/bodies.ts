@@ -1,6 +1,6 @@
 /** Batch bodies: those that proposals name, those that came unasked, and which are durable here. */
-import type { Batch } from '../../core/request.ts';
-import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Batch } from '../core/request.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
 
 /** Bytes of bodies in memory that nothing names yet, at most. */
 const STRAY_BYTES_MAX = 32 * 1024 * 1024;
