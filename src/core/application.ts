@@ -23,7 +23,12 @@ export interface FrozenState {
   readonly changed: readonly number[];
 }
 
-/** A service. `execute` and `query` never throw on any operation bytes: they answer with an error result. */
+/**
+ * A service. `execute` and `query` never throw on any operation bytes: they answer with an error result.
+ *
+ * Undo and updates: changes are recorded from `mark(s)` on, as those of sequence number s, until the next mark. While
+ * there is no mark that was neither undone nor forgotten, nothing is recorded.
+ */
 export interface Application {
   /** Number of chunks; constant. */
   readonly chunkCount: number;
@@ -34,4 +39,20 @@ export interface Application {
   freeze(): FrozenState;
   /** Replaces the whole state. False if a chunk is not canonical; the state is then unspecified and must be replaced again. */
   install(chunk: (index: number) => Uint8Array): boolean;
+  /** What changes from now on belongs to `sequence`, which is above that of every mark before. */
+  mark(sequence: SequenceNumber): void;
+  /**
+   * Takes back all changes that belong to sequence numbers above `to`, and their marks. Chunks frozen in between count
+   * as changed again.
+   */
+  undoTo(to: SequenceNumber): void;
+  /** Changes up to `through` need not be undone any more; an install forgets all. */
+  forgetThrough(through: SequenceNumber): void;
+  /** Canonical bytes of what changed since the latest mark: the same at all replicas, whatever led to it. */
+  updateSinceMark(): Uint8Array;
+  /**
+   * Makes the changes that `updateSinceMark` told elsewhere, as changes since the latest mark. False for bytes that it
+   * would not have given: the state is then unspecified until the changes since that mark are undone.
+   */
+  applyUpdate(update: Uint8Array): boolean;
 }

@@ -73,21 +73,38 @@ export interface ReplyGroup {
   readonly results: readonly RequestResult[];
 }
 
+/** How a batch is executed. */
+export interface ExecuteOptions {
+  /** It may be rolled back until it is confirmed. Absent: it is final, and so must be everything before it. */
+  readonly speculative?: boolean;
+  /** The outcome shall have an `update`. */
+  readonly wantsUpdate?: boolean;
+}
+
 /** What executing one batch gave. */
 export interface ExecutionOutcome {
+  /** Of a speculative batch it must not be signed or stored before its sequence is confirmed (decision D5). */
   readonly block: Block | undefined;
   readonly replies: readonly ReplyGroup[];
   /** Present at multiples of the checkpoint interval. */
   readonly checkpoint: CheckpointState | undefined;
+  /** If it was wanted: all that `applyUpdate` needs elsewhere; equal bytes at every replica that executed the batch. */
+  readonly update: Uint8Array | undefined;
 }
 
 /** Answer to "may this bundle be ordered?". */
 export type Admission =
   /** At least one request is new. */
   | { readonly kind: 'new' }
-  /** Everything was executed; cached results (those that are still kept). */
-  | { readonly kind: 'executed'; readonly reply: ReplyGroup }
-  /** Never to be ordered; the reason is for the client. */
+  /**
+   * Everything was executed; cached results (those that are still kept). `sequence` is the highest at which one of them
+   * was executed: above `confirmed`, the answer may still be rolled back and is not for the host to give.
+   */
+  | { readonly kind: 'executed'; readonly reply: ReplyGroup; readonly sequence: SequenceNumber }
+  /**
+   * Never to be ordered; the reason is for the client. It is judged by the latest state: while that is speculative
+   * (`executed > confirmed`), a reason that is final otherwise may go away again with a rollback.
+   */
   | { readonly kind: 'refused'; readonly reason: RefusalReason };
 
 /** Why a bundle is not admitted. Closed list: counted in metrics and told to the client. */
@@ -120,6 +137,8 @@ export interface LedgerExecutor {
   /** Chunks of the whole state: ledger and application; constant. */
   readonly chunkCount: number;
   readonly executed: SequenceNumber;
+  /** Everything up to here is final; `executed` unless something was executed speculatively. */
+  readonly confirmed: SequenceNumber;
   readonly height: Height;
   /** ZERO_DIGEST at height 0. */
   readonly headerHash: Digest;
@@ -133,8 +152,33 @@ export interface LedgerExecutor {
   admit(bundle: Bundle): Admission;
   /** Whether a client with this public key is registered and not revoked. */
   isClient(clientKey: Uint8Array): boolean;
-  /** Executes the next batch (`sequence` must be `executed + 1`). */
-  execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array): ExecutionOutcome;
+  /**
+   * Executes the next batch (`sequence` must be `executed + 1`). A final one needs everything before it confirmed;
+   * speculative ones may run a window (`windowOf`) ahead of `confirmed`. Asserts both.
+   */
+  execute(
+    sequence: SequenceNumber,
+    batch: Batch,
+    protocolState: Uint8Array,
+    options?: ExecuteOptions,
+  ): ExecutionOutcome;
+  /** Speculative executions up to `through` (at most `executed`) are final; how to undo them is forgotten. */
+  confirm(through: SequenceNumber): void;
+  /**
+   * Undoes the executions above `to` (`confirmed` to `executed`). Afterwards everything is as it was after executing
+   * `to`; checkpoints that were frozen above it are gone.
+   */
+  rollback(to: SequenceNumber): void;
+  /**
+   * Does to the state what executing the batch of this update would do (`sequence` must be `executed + 1`, everything
+   * before it confirmed), without the batch and without asking the service to execute anything. Final. Undefined, and
+   * nothing changed, for bytes that are not an update of this very state.
+   */
+  applyUpdate(
+    sequence: SequenceNumber,
+    update: Uint8Array,
+    protocolState: Uint8Array,
+  ): ExecutionOutcome | undefined;
   /** Answers a read-only operation from the latest executed state (fast reads, decision C6). */
   query(operation: Uint8Array): {
     readonly sequence: SequenceNumber;

@@ -153,7 +153,7 @@ test('a retransmission is answered from the client table with the first result',
   ]);
   assert.equal(ledger.executor.admit(bundle).kind, 'new');
   const { replies } = ledger.run([bundle]);
-  assert.deepEqual(ledger.executor.admit(bundle), { kind: 'executed', reply: replies[0] });
+  assert.deepEqual(ledger.executor.admit(bundle), { kind: 'executed', reply: replies[0], sequence: 2 });
   const partlyNew = ledger.bundle(2, session, [
     [2, { kind: 'noop' }],
     [3, { kind: 'noop' }],
@@ -201,7 +201,7 @@ test('OPEN: granted window, replay gives the same session, time bounds (decision
   assert.deepEqual(openedBy(first.replies[0]!.results[0]), { session: 1, window: DEFAULT_WINDOW });
   assert.equal(first.replies[0]!.session, 0);
   assert.deepEqual(ledger.run([bundle]).replies, first.replies);
-  assert.deepEqual(ledger.executor.admit(bundle), { kind: 'executed', reply: first.replies[0] });
+  assert.deepEqual(ledger.executor.admit(bundle), { kind: 'executed', reply: first.replies[0], sequence: 1 });
   const another = ledger.bundle(2, 0, [[1, open(2, 60_000, 9999999)]]);
   assert.deepEqual(openedBy(ledger.run([another]).replies[0]!.results[0]), {
     session: 2,

@@ -14,7 +14,14 @@ import type { Digest, Hash, Height, Milliseconds, SequenceNumber } from '../core
 import { ZERO_DIGEST } from '../core/types.ts';
 import { BatchRun } from './batch-run.ts';
 import { makeBlock } from './block.ts';
-import type { Admission, Block, ExecutionOutcome, FrozenCheckpoint, LedgerExecutor } from './contract.ts';
+import type {
+  Admission,
+  Block,
+  ExecuteOptions,
+  ExecutionOutcome,
+  FrozenCheckpoint,
+  LedgerExecutor,
+} from './contract.ts';
 import { stateChunkCount, StateFreezer } from './frozen-state.ts';
 import { membershipDigest } from './genesis.ts';
 import { LEDGER_CHUNKS, LedgerState } from './ledger-state.ts';
@@ -94,6 +101,10 @@ class Executor implements LedgerExecutor {
     return this.#state.sequence;
   }
 
+  get confirmed(): SequenceNumber {
+    return this.#state.sequence;
+  }
+
   get height(): Height {
     return this.#state.height;
   }
@@ -124,7 +135,13 @@ class Executor implements LedgerExecutor {
     return client !== undefined && !client.revoked;
   }
 
-  execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array): ExecutionOutcome {
+  execute(
+    sequence: SequenceNumber,
+    batch: Batch,
+    protocolState: Uint8Array,
+    options: ExecuteOptions = {},
+  ): ExecutionOutcome {
+    assert(options.speculative !== true && options.wantsUpdate !== true, 'batches are executed for good');
     assert(this.#usable, 'a failed install is followed by another before anything else');
     const state = this.#state;
     assert(sequence === state.sequence + 1, 'batches are executed in order');
@@ -140,7 +157,19 @@ class Executor implements LedgerExecutor {
     const block = run.transactions.length === 0 ? undefined : this.#closeBlock(batch, run);
     const isBoundary = sequence % this.#settings.limits.checkpointInterval === 0;
     const checkpoint = isBoundary ? this.#closeInterval() : undefined;
-    return { block, replies: run.replies(), checkpoint };
+    return { block, replies: run.replies(), checkpoint, update: undefined };
+  }
+
+  confirm(through: SequenceNumber): void {
+    assert(through <= this.#state.sequence, 'only what was executed is confirmed');
+  }
+
+  rollback(to: SequenceNumber): void {
+    assert(to === this.#state.sequence, 'only what was not confirmed is rolled back');
+  }
+
+  applyUpdate(): ExecutionOutcome | undefined {
+    return undefined;
   }
 
   #closeBlock(batch: Batch, run: BatchRun): Block {

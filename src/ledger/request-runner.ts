@@ -5,7 +5,7 @@
 import type { Application, ExecutionContext } from '../core/application.ts';
 import { bytesToDigest } from '../core/bytes.ts';
 import type { Bundle, Request } from '../core/request.ts';
-import type { Digest, Hash, Height, SequenceNumber, SessionId } from '../core/types.ts';
+import type { Digest, Hash, Height, SequenceNumber } from '../core/types.ts';
 import { RESULT_BODY_BYTES_MAX } from '../smr/client-table.ts';
 import type { Outcome, Session } from '../smr/client-table.ts';
 import { BatchRun } from './batch-run.ts';
@@ -251,7 +251,12 @@ export class RequestRunner {
       return refused('requestForgotten');
     this.#hasher.begin(client.id, bundle.session);
     const results = bundle.requests.map((request) => this.#resultOf(session, request));
-    return executed(bundle.clientKey, session.id, results);
+    const sequence = Math.max(...results.map((result) => result.sequence));
+    return {
+      kind: 'executed',
+      reply: { clientKey: bundle.clientKey, session: session.id, results },
+      sequence,
+    };
   }
 
   #admitOpen(state: LedgerState, client: ClientRecord, bundle: Bundle): Admission {
@@ -261,7 +266,8 @@ export class RequestRunner {
     // Whether it has expired is judged at execution: block time here may be old while the cluster is idle.
     if (known === undefined) return { kind: 'new' };
     const result = { number, txId, sequence: known.sequence, height: 0, result: openedResult(known) };
-    return executed(bundle.clientKey, 0, [result]);
+    const reply = { clientKey: bundle.clientKey, session: 0, results: [result] };
+    return { kind: 'executed', reply, sequence: known.sequence };
   }
 
   #resultOf(session: Session, request: Request): RequestResult {
@@ -278,10 +284,6 @@ export class RequestRunner {
 
 function refused(reason: RefusalReason): Admission {
   return { kind: 'refused', reason };
-}
-
-function executed(clientKey: Uint8Array, session: SessionId, results: readonly RequestResult[]): Admission {
-  return { kind: 'executed', reply: { clientKey, session, results } };
 }
 
 /**

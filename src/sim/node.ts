@@ -370,6 +370,9 @@ export class SimNode<M> implements Machine {
       get executed() {
         return inner.executed;
       },
+      get confirmed() {
+        return inner.confirmed;
+      },
       get height() {
         return inner.height;
       },
@@ -387,12 +390,15 @@ export class SimNode<M> implements Machine {
       },
       admit: (bundle) => inner.admit(bundle),
       isClient: (key) => inner.isClient(key),
-      execute: (sequence, batch, protocolState) => {
-        const outcome = inner.execute(sequence, batch, protocolState);
+      execute: (sequence, batch, protocolState, options) => {
+        const outcome = inner.execute(sequence, batch, protocolState, options);
         this.#options.onExecuted?.(id, sequence, batch.digest);
         judge.onExecuted(id, sequence, batch, outcome);
         return outcome;
       },
+      confirm: (through) => inner.confirm(through),
+      rollback: (to) => inner.rollback(to),
+      applyUpdate: (sequence, update, protocolState) => inner.applyUpdate(sequence, update, protocolState),
       query: (operation) => inner.query(operation),
       frozen: (sequence) => inner.frozen(sequence),
       releaseBelow: (sequence) => inner.releaseBelow(sequence),

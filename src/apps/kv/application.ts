@@ -83,6 +83,20 @@ class KvApplication implements Application {
     return installed;
   }
 
+  mark(): void {}
+
+  undoTo(): void {}
+
+  forgetThrough(): void {}
+
+  updateSinceMark(): Uint8Array {
+    return new Uint8Array(0);
+  }
+
+  applyUpdate(): boolean {
+    return false;
+  }
+
   #perform(operation: KvOperation, context: ExecutionContext): KvResult {
     if (operation.kind === 'put' || operation.kind === 'delete' || operation.kind === 'compareAndSwap') {
       if (!context.mayWrite(operation.key)) return { kind: 'error', code: 'forbidden' };
