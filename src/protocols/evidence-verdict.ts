@@ -7,7 +7,7 @@ import type { Digest, Hash, ReplicaId } from '../core/types.ts';
 import type { AttestationCrypto } from '../trusted/attestation/format.ts';
 import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
 import { statementForUi } from '../trusted/statement.ts';
-import { verifyEvidence } from './minbft/evidence.ts';
+import { verifyEvidence } from '../smr/usig-replica/evidence.ts';
 
 /** A judgement. It stands if all `seals` hold under keys that the cluster registered. */
 export interface ProtocolVerdict {

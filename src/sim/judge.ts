@@ -8,7 +8,7 @@ import type { CheckpointState, Replica } from '../core/protocol.ts';
 import type { Batch } from '../core/request.ts';
 import type { Digest, Height, ReplicaId, SequenceNumber, SessionId } from '../core/types.ts';
 import type { HeaderSignature } from '../ledger/contract.ts';
-import { ReplicaState } from '../protocols/minbft/state.ts';
+import { ReplicaState } from '../smr/usig-replica/state.ts';
 import type { Believed } from './client.ts';
 import { Bench } from './judges/bench.ts';
 import type { JudgeName, Violation } from './judges/bench.ts';

@@ -67,7 +67,7 @@ const forks = textOf('src/sim/trusted-faults.ts');
 const nemesis = textOf('test/nemesis/nemesis.ts');
 const judges = textOf('src/sim/judges/bench.ts');
 const targets = textOf('test/fuzz/targets.ts');
-const rules = textOf('src/smr/usig-stream/rules.ts') + textOf('src/protocols/minbft/rules.ts');
+const rules = textOf('src/smr/usig-stream/rules.ts') + textOf('src/smr/usig-replica/rules.ts');
 
 /** Kinds of places other than files, and whether there is one of that name. */
 const KINDS: Readonly<Record<string, (name: string) => boolean>> = {

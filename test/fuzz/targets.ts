@@ -56,8 +56,8 @@ import {
   decodeWhy,
   encodeFlags,
   encodeLast,
-} from '../../src/protocols/minbft/durable.ts';
-import { encodeEvidence as encodeProof, verifyEvidence } from '../../src/protocols/minbft/evidence.ts';
+} from '../../src/smr/usig-replica/durable.ts';
+import { encodeEvidence as encodeProof, verifyEvidence } from '../../src/smr/usig-replica/evidence.ts';
 import type { MinbftMessage, PrepareContent } from '../../src/smr/usig-stream/messages.ts';
 import { decodeRegistry, encodeRegistry } from '../../src/smr/registry.ts';
 import {

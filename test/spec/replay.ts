@@ -8,8 +8,8 @@ import { decodeBatch } from '../../src/core/request.ts';
 import type { Batch } from '../../src/core/request.ts';
 import type { Digest } from '../../src/core/types.ts';
 import { markVerified, ZERO_DIGEST } from '../../src/core/types.ts';
-import { statusOf } from '../../src/protocols/minbft/gossip.ts';
-import type { MinbftReplica } from '../../src/protocols/minbft/replica.ts';
+import { statusOf } from '../../src/smr/usig-replica/gossip.ts';
+import type { UsigReplica } from '../../src/smr/usig-replica/replica.ts';
 import { minbft } from '../../src/protocols/minbft/definition.ts';
 import { Cluster, sha256 } from '../../src/protocols/minbft/fixture.test.ts';
 import type { MinbftMessage } from '../../src/smr/usig-stream/messages.ts';
@@ -180,8 +180,8 @@ export class Replay {
     for (const id of REPLICAS) this.#spreadBodies(id);
   }
 
-  #replica(id: number): MinbftReplica {
-    return this.#cluster.members[id]!.replica as MinbftReplica;
+  #replica(id: number): UsigReplica {
+    return this.#cluster.members[id]!.replica as UsigReplica;
   }
 
   /** What a replica says of itself. */
@@ -214,7 +214,7 @@ export class Replay {
   }
 }
 
-function describeDraft(draft: NonNullable<MinbftReplica['state']['sealing']>['draft']): string {
+function describeDraft(draft: NonNullable<UsigReplica['state']['sealing']>['draft']): string {
   switch (draft.kind) {
     case 'PREPARE':
       return `PREPARE ${draft.view}/${draft.sequence}`;

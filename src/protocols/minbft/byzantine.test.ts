@@ -11,7 +11,7 @@ import type { Draft, MinbftMessage, Prepare } from '../../smr/usig-stream/messag
 import type { Batch, Bundle } from '../../core/request.ts';
 import { Cluster, sha256 } from './fixture.test.ts';
 import type { Member } from './fixture.test.ts';
-import { asLogEntry } from './stream-log.ts';
+import { asLogEntry } from '../../smr/usig-replica/stream-log.ts';
 
 function contextOf(cluster: Cluster): StreamContext {
   return createStreamContext(cluster.settings, sha256, cluster.domain, 'minbft');

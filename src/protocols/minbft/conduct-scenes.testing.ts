@@ -17,7 +17,7 @@ import type { StreamContext } from '../../smr/usig-stream/context.ts';
 import type { Draft, MinbftMessage, Prepare } from '../../smr/usig-stream/messages.ts';
 import { Cluster, hostSignature, sha256 } from './fixture.test.ts';
 import type { HarnessOptions, LinkHook, Member } from './fixture.test.ts';
-import type { MinbftOwnRule } from './rules.ts';
+import type { UsigReplicaRule } from '../../smr/usig-replica/rules.ts';
 
 /** One message, as its sender gave it to a link. */
 export interface Sent {
@@ -117,7 +117,7 @@ export function noted(cluster: Cluster, id: ReplicaId, name: string): number {
 }
 
 /** The guard was seen to pass and to refuse at this replica. */
-export function bothWays(cluster: Cluster, id: ReplicaId, rule: MinbftOwnRule): void {
+export function bothWays(cluster: Cluster, id: ReplicaId, rule: UsigReplicaRule): void {
   const seen = cluster.members[id]!.traces.get(rule) ?? { passed: 0, failed: 0 };
   assert.ok(seen.passed > 0, `${rule} passed at ${id}`);
   assert.ok(seen.failed > 0, `${rule} refused at ${id}`);

@@ -5,9 +5,8 @@ import { createStreamContext } from '../../smr/usig-stream/context.ts';
 import type { StreamContext } from '../../smr/usig-stream/context.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
 import { sealsOf } from '../../smr/usig-stream/seals.ts';
-import { createMinbftReplica } from './replica.ts';
+import { createMinbftReplica, MINBFT } from './replica.ts';
 import { MINBFT_RULES } from './rules.ts';
-import { PROTOCOL_NAME } from './state.ts';
 
 /** Stream contexts by decode context: they are derived from it once. */
 const CONTEXTS = new WeakMap<DecodeContext, StreamContext>();
@@ -16,14 +15,14 @@ function streamContextOf(context: DecodeContext): StreamContext {
   const known = CONTEXTS.get(context);
   if (known !== undefined) return known;
   const { settings, hash, domain } = context;
-  const made = createStreamContext(settings, hash, domain, PROTOCOL_NAME);
+  const made = createStreamContext(settings, hash, domain, MINBFT.name);
   CONTEXTS.set(context, made);
   return made;
 }
 
 /** MinBFT (Veronese, Correia, Bessani, Lung, Verissimo, IEEE TC 2013) with the completions of its README. */
 export const minbft: ProtocolDefinition<MinbftMessage> = {
-  name: PROTOCOL_NAME,
+  name: MINBFT.name,
   title: 'MinBFT',
   designCode: 'CA',
   trustedProgram: 'usig',

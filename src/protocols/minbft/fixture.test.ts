@@ -33,7 +33,7 @@ import { markVerified, ZERO_DIGEST } from '../../core/types.ts';
 import { decodeRegistry } from '../../smr/registry.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
 import { minbft } from './definition.ts';
-import { verifyEvidence } from './evidence.ts';
+import { verifyEvidence } from '../../smr/usig-replica/evidence.ts';
 
 export const sha256: Hash = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
 

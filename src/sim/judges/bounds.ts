@@ -3,7 +3,7 @@
  * limits of the cluster and from how far it has come, never from how long it has run.
  */
 import { PENDING_LIMITS } from '../../smr/pending-requests.ts';
-import type { ReplicaState } from '../../protocols/minbft/state.ts';
+import type { ReplicaState } from '../../smr/usig-replica/state.ts';
 import type { Bench } from './bench.ts';
 
 /** What is measured: a name, how much there is, how much there may be. */

@@ -5,8 +5,8 @@ import type { ProtocolDefinition, ReplicaContext } from '../../core/protocol.ts'
 import type { Digest } from '../../core/types.ts';
 import { minbft } from '../../protocols/minbft/definition.ts';
 import { createMinbftReplica } from '../../protocols/minbft/replica.ts';
-import type { ReplicaState } from '../../protocols/minbft/state.ts';
-import { StreamLog } from '../../protocols/minbft/stream-log.ts';
+import type { ReplicaState } from '../../smr/usig-replica/state.ts';
+import { StreamLog } from '../../smr/usig-replica/stream-log.ts';
 import type { Commit, MinbftMessage } from '../../smr/usig-stream/messages.ts';
 import { genesisStream } from '../../smr/usig-stream/stream.ts';
 import { drawScenario } from '../scenario.ts';

@@ -6,7 +6,7 @@
  * (`stability`, invariant 9).
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
-import type { ReplicaState } from '../../protocols/minbft/state.ts';
+import type { ReplicaState } from '../../smr/usig-replica/state.ts';
 import type { CheckpointCertificate } from '../../smr/usig-stream/messages.ts';
 import type { Bench } from './bench.ts';
 import type { OrderJudge } from './order.ts';

@@ -5,7 +5,7 @@
  */
 import type { ReplicaId } from '../../core/types.ts';
 import type { Digest } from '../../core/types.ts';
-import type { ReplicaState, StreamItem } from '../../protocols/minbft/state.ts';
+import type { ReplicaState, StreamItem } from '../../smr/usig-replica/state.ts';
 import { currentEntry } from '../../smr/registry.ts';
 import type { FullNewView, LogEntry, StreamMessage, ViewChange } from '../../smr/usig-stream/messages.ts';
 import { incarnationStream, stepStream } from '../../smr/usig-stream/stream.ts';

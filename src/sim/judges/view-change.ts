@@ -4,8 +4,8 @@
  * start above it. What is decided and not in every such base can be lost; this judge does not wait until it is.
  */
 import type { ReplicaId } from '../../core/types.ts';
-import type { ReplicaState } from '../../protocols/minbft/state.ts';
-import { attachedNewViews } from '../../protocols/minbft/view-change.ts';
+import type { ReplicaState } from '../../smr/usig-replica/state.ts';
+import { attachedNewViews } from '../../smr/usig-replica/view-change.ts';
 import { currentEntry } from '../../smr/registry.ts';
 import { viewChangeContent } from '../../smr/usig-stream/builders.ts';
 import { completeDraft } from '../../smr/usig-stream/codec.ts';

@@ -12,7 +12,7 @@ import type { Digest, ReplicaId, SessionId, TcEpoch, View } from '../../core/typ
 import { recoverChallengeFor, recoverRequestFor } from '../../host/restore.ts';
 import { modelHash } from '../../crypto/fast-model.ts';
 import { encodeLinkFrame } from '../../host/link-frames.ts';
-import { Knowledge } from '../../protocols/minbft/knowledge.ts';
+import { Knowledge } from '../../smr/usig-replica/knowledge.ts';
 import { SimTrusted } from '../trusted.ts';
 import { EPOCH_MS } from '../world.ts';
 import type { Corruption, CorruptionContext } from '../world.ts';

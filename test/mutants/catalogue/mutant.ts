@@ -57,10 +57,10 @@ export const FILE = {
   viewChange: 'src/smr/usig-stream/view-change.ts',
   base: 'src/smr/usig-stream/base.ts',
   anchors: 'src/smr/usig-stream/anchors.ts',
-  streams: 'src/protocols/minbft/streams.ts',
-  execution: 'src/protocols/minbft/execution.ts',
-  ownViewChange: 'src/protocols/minbft/view-change.ts',
-  sealing: 'src/protocols/minbft/sealing.ts',
+  streams: 'src/smr/usig-replica/streams.ts',
+  execution: 'src/smr/usig-replica/execution.ts',
+  ownViewChange: 'src/smr/usig-replica/view-change.ts',
+  sealing: 'src/smr/usig-replica/sealing.ts',
   transfer: 'src/host/transfer.ts',
 } as const;
 

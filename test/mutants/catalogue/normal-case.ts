@@ -246,7 +246,7 @@ export const NORMAL_CASE: readonly Mutant[] = [
     name: 'client seals unchecked at COMMIT',
     removes: 'a valid client seal as a condition of COMMIT, while execution still looks at it',
     rules: ['MinBFT.BACKUP.3'],
-    patches: inFile('src/protocols/minbft/ordering.ts', [
+    patches: inFile('src/smr/usig-replica/ordering.ts', [
       `if (batch.bundleAuthentic.includes(false) || batch.recoverAuthentic.includes(false)) return false;`,
       `if (batch.recoverAuthentic.includes(false)) return false;`,
     ]),

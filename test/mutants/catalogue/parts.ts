@@ -256,7 +256,7 @@ export const PARTS: readonly Mutant[] = [
     name: 'forgets that it left',
     removes: 'a replica that had asked for another view still does after a restart',
     rules: ['MinBFT.W6'],
-    patches: inFile('src/protocols/minbft/recovery.ts', [
+    patches: inFile('src/smr/usig-replica/recovery.ts', [
       `    acceptItem(s, s.self, slot, item);
   }
   s.target = slot.state.view;`,

@@ -9,7 +9,7 @@ export const SHEET: readonly Mutant[] = [
     name: 'body after COMMIT',
     removes: 'the body is present before COMMIT',
     rules: ['MinBFT.BACKUP.3'],
-    patches: inFile('src/protocols/minbft/ordering.ts', [
+    patches: inFile('src/smr/usig-replica/ordering.ts', [
       `    wantBody(s, prepare, prepare.sequence);
     return false;`,
       `    wantBody(s, prepare, prepare.sequence);

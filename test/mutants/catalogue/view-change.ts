@@ -187,7 +187,7 @@ export const VIEW_CHANGE: readonly Mutant[] = [
         `for (const request of message.justification) noteRequestViewChange(s, request);`,
         ``,
       ]),
-      ...inFile('src/protocols/minbft/replica.ts', [
+      ...inFile('src/smr/usig-replica/replica.ts', [
         `if (!s.rule('MinBFT.VC.2', !s.pending.isOverdue(s.now, s.context.isExecuted))) {`,
         `if (s.self !== 0 && s.pending.isOverdue(s.now, s.context.isExecuted)) {`,
       ]),

@@ -5,7 +5,7 @@ import { bundleDigest, decodeBundle, encodeBundle } from '../../../src/core/requ
 import type { UniqueIdentifier } from '../../../src/core/protocol.ts';
 import type { CounterValue, Digest, ReplicaId } from '../../../src/core/types.ts';
 import { modelHash } from '../../../src/crypto/fast-model.ts';
-import { Knowledge } from '../../../src/protocols/minbft/knowledge.ts';
+import { Knowledge } from '../../../src/smr/usig-replica/knowledge.ts';
 import { fullNewView } from '../../../src/smr/usig-stream/builders.ts';
 import { completeDraft } from '../../../src/smr/usig-stream/codec.ts';
 import type {

@@ -6,17 +6,17 @@ import type { StoreEntry } from '../../core/protocol.ts';
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { RecoverRequest } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
-import { stableSequence } from '../../smr/checkpoint-keeper.ts';
-import { currentEntry, decodeRegistry, encodeRegistry, isEffectiveRecover } from '../../smr/registry.ts';
-import { mayAnchor } from '../../smr/usig-stream/anchors.ts';
-import { registryDigest } from '../../smr/usig-stream/context.ts';
+import { stableSequence } from '../checkpoint-keeper.ts';
+import { currentEntry, decodeRegistry, encodeRegistry, isEffectiveRecover } from '../registry.ts';
+import { mayAnchor } from '../usig-stream/anchors.ts';
+import { registryDigest } from '../usig-stream/context.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
   CheckpointProof,
   RegistryLink,
-} from '../../smr/usig-stream/messages.ts';
-import { validCheckpointCertificate } from '../../smr/usig-stream/view-change.ts';
+} from '../usig-stream/messages.ts';
+import { validCheckpointCertificate } from '../usig-stream/view-change.ts';
 import { accuseAgainstCertificate } from './accusations.ts';
 import { encodeCertificate, encodeLast, encodeLink, encodeStable, STORE_KEY } from './durable.ts';
 import { registryAfter } from './knowledge.ts';

@@ -7,19 +7,19 @@
 import { Reader, Writer } from '../../core/codec.ts';
 import type { DecodeContext, Seal, UniqueIdentifier } from '../../core/protocol.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
-import { agreeOnState } from '../../smr/checkpoint-keeper.ts';
-import { decodeMessage, encodeMessage } from '../../smr/usig-stream/codec.ts';
-import { createStreamContext } from '../../smr/usig-stream/context.ts';
-import type { StreamContext } from '../../smr/usig-stream/context.ts';
+import { agreeOnState } from '../checkpoint-keeper.ts';
+import { decodeMessage, encodeMessage } from '../usig-stream/codec.ts';
+import { createStreamContext } from '../usig-stream/context.ts';
+import type { StreamContext } from '../usig-stream/context.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
   Commit,
   MinbftMessage,
   Prepare,
-} from '../../smr/usig-stream/messages.ts';
-import { sealsOf } from '../../smr/usig-stream/seals.ts';
-import { readUi, viewChangeDigest, writeUi } from '../../smr/usig-stream/wire.ts';
+} from '../usig-stream/messages.ts';
+import { sealsOf } from '../usig-stream/seals.ts';
+import { readUi, viewChangeDigest, writeUi } from '../usig-stream/wire.ts';
 
 /** The part of a VIEW-CHANGE that its UI covers. */
 export interface ViewChangeTrace {
@@ -137,7 +137,7 @@ function readEvidence(context: StreamContext, reader: Reader): Evidence | undefi
  */
 export function verifyEvidence(context: DecodeContext, bytes: Uint8Array): EvidenceVerdict | undefined {
   const { settings, hash, domain } = context;
-  const streams = createStreamContext(settings, hash, domain, 'minbft');
+  const streams = createStreamContext(settings, hash, domain, settings.protocol);
   const reader = new Reader(bytes);
   const evidence = readEvidence(streams, reader);
   if (evidence === undefined || !reader.done()) return undefined;

@@ -1,6 +1,6 @@
 /** Asking for another view: signed wishes (sheet, "Triggers" 1 to 3). */
 import type { View } from '../../core/types.ts';
-import { requestViewChange, requestViewChangeDigest } from '../../smr/usig-stream/builders.ts';
+import { requestViewChange, requestViewChangeDigest } from '../usig-stream/builders.ts';
 import type { ReplicaState } from './state.ts';
 
 /** Signs and broadcasts the wish for `target`, unless this replica has asked for it or a higher view already. */

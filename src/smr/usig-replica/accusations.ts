@@ -1,7 +1,7 @@
 /** When to accuse: only where the bytes prove it to anybody (see `evidence.ts`). */
 import type { ReplicaId } from '../../core/types.ts';
-import type { Checkpoint, CheckpointCertificate } from '../../smr/usig-stream/messages.ts';
-import { agreeOnState, stableSequence } from '../../smr/checkpoint-keeper.ts';
+import type { Checkpoint, CheckpointCertificate } from '../usig-stream/messages.ts';
+import { agreeOnState, stableSequence } from '../checkpoint-keeper.ts';
 import { encodeEvidence } from './evidence.ts';
 import type { Evidence, SealTrace } from './evidence.ts';
 import type { ReplicaState, StreamItem, StreamSlot } from './state.ts';

@@ -1,5 +1,5 @@
 /**
- * State of a MinBFT replica, and the small things that every part of it does: emit an effect, arm a timer, trace a
+ * State of a replica on USIG streams, and the small things that every part of it does: emit an effect, arm a timer, trace a
  * rule. The parts (streams, ordering, execution, checkpoints, view changes, gossip) are functions over it; they note
  * what they learned and the replica's `settle` loop draws the conclusions.
  */
@@ -26,14 +26,14 @@ import type {
   View,
 } from '../../core/types.ts';
 import { Prng } from '../../core/prng.ts';
-import { Backoff } from '../../smr/backoff.ts';
-import { CheckpointKeeper, stableSequence } from '../../smr/checkpoint-keeper.ts';
-import { PendingRequests } from '../../smr/pending-requests.ts';
-import type { Registry } from '../../smr/registry.ts';
-import { currentEntry, encodeRegistry } from '../../smr/registry.ts';
-import { StreamBuffer } from '../../smr/stream-buffer.ts';
-import type { StreamContext } from '../../smr/usig-stream/context.ts';
-import { createStreamContext } from '../../smr/usig-stream/context.ts';
+import { Backoff } from '../backoff.ts';
+import { CheckpointKeeper, stableSequence } from '../checkpoint-keeper.ts';
+import { PendingRequests } from '../pending-requests.ts';
+import type { Registry } from '../registry.ts';
+import { currentEntry, encodeRegistry } from '../registry.ts';
+import { StreamBuffer } from '../stream-buffer.ts';
+import type { StreamContext } from '../usig-stream/context.ts';
+import { createStreamContext } from '../usig-stream/context.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
@@ -46,23 +46,21 @@ import type {
   StreamMessage,
   ViewChange,
   ViewChangeStub,
-} from '../../smr/usig-stream/messages.ts';
-import type { Attachments, EncodedDraft } from '../../smr/usig-stream/codec.ts';
-import type { StreamState } from '../../smr/usig-stream/stream.ts';
-import { genesisStream } from '../../smr/usig-stream/stream.ts';
-import type { Needed } from '../../smr/usig-stream/validity.ts';
-import { BodyKeeper } from '../../smr/bodies.ts';
+} from '../usig-stream/messages.ts';
+import type { Attachments, EncodedDraft } from '../usig-stream/codec.ts';
+import type { StreamState } from '../usig-stream/stream.ts';
+import { genesisStream } from '../usig-stream/stream.ts';
+import type { Needed } from '../usig-stream/validity.ts';
+import { BodyKeeper } from '../bodies.ts';
 import { ExecutionTimes, freshConduct } from './conduct.ts';
 import type { Conduct } from './conduct.ts';
 import { Knowledge } from './knowledge.ts';
+import type { ProtocolPart, UsigProtocol } from './part.ts';
 import type { StableRecord } from './durable.ts';
-import type { MinbftOwnRule } from './rules.ts';
+import type { UsigReplicaRule } from './rules.ts';
 import { StreamLog } from './stream-log.ts';
 import { ViewGroups } from './view-groups.ts';
 import type { ViewGroup } from './view-groups.ts';
-
-/** Name of this protocol in settings and digests. */
-export const PROTOCOL_NAME = 'minbft';
 
 /** What may take a place in a stream: a message, or what is known of one from somebody's log. */
 export type StreamItem = StreamMessage | ViewChangeStub | NewViewHeader;
@@ -150,6 +148,7 @@ export class ReplicaState {
   readonly groups: ViewGroups;
   readonly slots: StreamSlot[];
   readonly peers: PeerState[];
+  readonly part: ProtocolPart;
 
   /** Time that has passed here: never goes back. Waiting is measured by it. */
   now: Milliseconds = 0;
@@ -225,10 +224,10 @@ export class ReplicaState {
   /** Stored bodies with a seal that does not hold. */
   readonly flaggedBodies = new Set<Digest>();
 
-  constructor(context: ReplicaContext) {
+  constructor(context: ReplicaContext, protocol: UsigProtocol) {
     const { settings, self } = context;
     this.context = context;
-    this.streamContext = createStreamContext(settings, context.hash, context.domain, PROTOCOL_NAME);
+    this.streamContext = createStreamContext(settings, context.hash, context.domain, protocol.name);
     this.self = self;
     this.n = settings.members.length;
     this.f = settings.f;
@@ -249,6 +248,7 @@ export class ReplicaState {
     this.recovers = settings.members.map(() => undefined);
     this.tcEpoch = settings.members[self]!.trusted.tcEpoch;
     this.target = 0;
+    this.part = protocol.part(this);
   }
 
   /** A stream from `state` on. */
@@ -335,7 +335,7 @@ export class ReplicaState {
   }
 
   /** Records the outcome of a rule; gives it back. */
-  rule(rule: MinbftOwnRule, passed: boolean, about?: string): boolean {
+  rule(rule: UsigReplicaRule, passed: boolean, about?: string): boolean {
     const { trace } = this.context;
     if (trace !== undefined)
       trace({ rule, passed, state: this.mode, ...(about === undefined ? {} : { about }) });

@@ -4,8 +4,8 @@
  */
 import type { ReplicaId } from '../../core/types.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
-import { stableSequence } from '../../smr/checkpoint-keeper.ts';
-import { recoverMessage } from '../../smr/usig-stream/builders.ts';
+import { stableSequence } from '../checkpoint-keeper.ts';
+import { recoverMessage } from '../usig-stream/builders.ts';
 import type {
   FetchLinks,
   FetchNewView,
@@ -13,7 +13,7 @@ import type {
   ResendRequest,
   Status,
   StreamPosition,
-} from '../../smr/usig-stream/messages.ts';
+} from '../usig-stream/messages.ts';
 import { linkedThrough, linksAbove, sendStable } from './checkpoints.ts';
 import { noteLack } from './conduct.ts';
 import type { PeerState, ReplicaState, StreamItem } from './state.ts';

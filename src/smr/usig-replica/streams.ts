@@ -3,8 +3,8 @@
  * skips only to vouched anchors (sheet, "Stream layer" and "Gap beyond retained messages").
  */
 import type { ReplicaId } from '../../core/types.ts';
-import { stableSequence } from '../../smr/checkpoint-keeper.ts';
-import { mayAnchor, voucherCount } from '../../smr/usig-stream/anchors.ts';
+import { stableSequence } from '../checkpoint-keeper.ts';
+import { mayAnchor, voucherCount } from '../usig-stream/anchors.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
@@ -17,16 +17,10 @@ import type {
   RequestViewChange,
   StreamSync,
   ViewChange,
-} from '../../smr/usig-stream/messages.ts';
-import {
-  anchorStream,
-  incarnationStream,
-  killStream,
-  stepStream,
-  streamUi,
-} from '../../smr/usig-stream/stream.ts';
-import { proofFits } from '../../smr/usig-stream/view-change.ts';
-import { currentEntry } from '../../smr/registry.ts';
+} from '../usig-stream/messages.ts';
+import { anchorStream, incarnationStream, killStream, stepStream, streamUi } from '../usig-stream/stream.ts';
+import { proofFits } from '../usig-stream/view-change.ts';
+import { currentEntry } from '../registry.ts';
 import { accuseOfDoubleSeal, accuseOfStreamFault, accuseOfWrongCheckpoint } from './accusations.ts';
 import { noteVote } from './conduct.ts';
 import { counterOf, StreamLog } from './stream-log.ts';

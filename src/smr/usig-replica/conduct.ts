@@ -3,7 +3,7 @@
  * have sent had to be asked for. Suspicion, never proof: a slow machine or a bad line looks the same.
  */
 import type { Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
-import type { Prepare } from '../../smr/usig-stream/messages.ts';
+import type { Prepare } from '../usig-stream/messages.ts';
 import type { PeerState, ReplicaState } from './state.ts';
 
 /** Executions whose time is remembered. */

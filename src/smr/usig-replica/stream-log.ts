@@ -1,8 +1,8 @@
 /** Processed messages of one stream, without a hole, from an anchor (or counter 1) on. */
 import type { CounterValue, Milliseconds } from '../../core/types.ts';
-import type { Checkpoint, LogEntry } from '../../smr/usig-stream/messages.ts';
-import { stubOf } from '../../smr/usig-stream/builders.ts';
-import { streamUi } from '../../smr/usig-stream/stream.ts';
+import type { Checkpoint, LogEntry } from '../usig-stream/messages.ts';
+import { stubOf } from '../usig-stream/builders.ts';
+import { streamUi } from '../usig-stream/stream.ts';
 import type { StreamItem } from './state.ts';
 
 /** One message and when it was processed here. */

@@ -1,8 +1,8 @@
 /** Records in the durable map of a replica (W1, W4): keys, and their bytes. Read back only by this program. */
 import { Reader, Writer } from '../../core/codec.ts';
 import type { CounterValue, Digest, SequenceNumber } from '../../core/types.ts';
-import { decodeMessage, encodeMessage } from '../../smr/usig-stream/codec.ts';
-import type { StreamContext } from '../../smr/usig-stream/context.ts';
+import { decodeMessage, encodeMessage } from '../usig-stream/codec.ts';
+import type { StreamContext } from '../usig-stream/context.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
@@ -11,7 +11,7 @@ import type {
   RegistryLink,
   RequestViewChange,
   ViewChange,
-} from '../../smr/usig-stream/messages.ts';
+} from '../usig-stream/messages.ts';
 import type { Boundary } from './state.ts';
 
 /** Keys, or prefixes of keys. Bodies live where the host answers for them. */

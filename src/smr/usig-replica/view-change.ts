@@ -1,10 +1,10 @@
 /** Leaving a view, starting one, entering one (sheet, "View change"; decisions E8, B7). */
 import type { StoreEntry } from '../../core/protocol.ts';
 import type { ReplicaId, View } from '../../core/types.ts';
-import { currentEntry } from '../../smr/registry.ts';
-import { newViewCertificate, viewChangeContent } from '../../smr/usig-stream/builders.ts';
-import type { Attachments } from '../../smr/usig-stream/codec.ts';
-import { encodeMessage } from '../../smr/usig-stream/codec.ts';
+import { currentEntry } from '../registry.ts';
+import { newViewCertificate, viewChangeContent } from '../usig-stream/builders.ts';
+import type { Attachments } from '../usig-stream/codec.ts';
+import { encodeMessage } from '../usig-stream/codec.ts';
 import type {
   CommitNewViewContent,
   LogEntry,
@@ -15,9 +15,9 @@ import type {
   RequestViewChange,
   ViewChange,
   ViewChangeContent,
-} from '../../smr/usig-stream/messages.ts';
-import { newViewContent } from '../../smr/usig-stream/view-change.ts';
-import type { ValidNewView } from '../../smr/usig-stream/view-change.ts';
+} from '../usig-stream/messages.ts';
+import { newViewContent } from '../usig-stream/view-change.ts';
+import type { ValidNewView } from '../usig-stream/view-change.ts';
 import { encodeWhy, STORE_KEY } from './durable.ts';
 import { makeBodyDurable, requestDelay, wantBody } from './execution.ts';
 import type { ReplicaState } from './state.ts';

@@ -1,7 +1,7 @@
 /** What `status` shows: plain data, and in words what is being waited for. */
 import type { Milliseconds, ReplicaId } from '../../core/types.ts';
 import type { PeerInspection, ReplicaInspection } from '../../core/protocol.ts';
-import { currentEntry } from '../../smr/registry.ts';
+import { currentEntry } from '../registry.ts';
 import { conductOf } from './conduct.ts';
 import { logHasRoom } from './ordering.ts';
 import type { ReplicaState } from './state.ts';

@@ -4,13 +4,13 @@
  */
 import { assert } from '../../core/assert.ts';
 import type { StoreEntry, UniqueIdentifier } from '../../core/protocol.ts';
-import { fullNewView } from '../../smr/usig-stream/builders.ts';
-import type { Attachments } from '../../smr/usig-stream/codec.ts';
-import { completeDraft, encodeDraft, previewDraft } from '../../smr/usig-stream/codec.ts';
-import type { CheckpointContent, Draft, ViewChange } from '../../smr/usig-stream/messages.ts';
-import { stepStream, summaryOf } from '../../smr/usig-stream/stream.ts';
+import { fullNewView } from '../usig-stream/builders.ts';
+import type { Attachments } from '../usig-stream/codec.ts';
+import { completeDraft, encodeDraft, previewDraft } from '../usig-stream/codec.ts';
+import type { CheckpointContent, Draft, ViewChange } from '../usig-stream/messages.ts';
+import { stepStream, summaryOf } from '../usig-stream/stream.ts';
 import { encodeViewChanges, STORE_KEY } from './durable.ts';
-import { logHasRoom, nextCommit, nextPrepare } from './ordering.ts';
+import { logHasRoom } from './ordering.ts';
 import type { ReplicaState, Sealing, StreamItem } from './state.ts';
 import { acceptItem, noteCheckpoint } from './streams.ts';
 import { nextCommitNewView, nextNewView, nextViewChange, onViewEntered, storeBase } from './view-change.ts';
@@ -130,7 +130,7 @@ function nextWish(s: ReplicaState): Wish | undefined {
   const checkpoint = nextCheckpoint(s);
   if (checkpoint !== undefined) return { draft: checkpoint };
   if (!s.rule('MinBFT.BACKUP.1', state.newView.view === state.view)) return undefined;
-  const draft = s.primaryOf(state.newView.view) === s.self ? nextPrepare(s) : nextCommit(s);
+  const draft = s.part.nextOrder();
   return draft === undefined ? undefined : { draft };
 }
 
@@ -173,7 +173,9 @@ export function onSealed(s: ReplicaState, ui: UniqueIdentifier): void {
   }
   if (item.kind === 'NEW-VIEW') s.knowledge.newViews.put(item, () => true);
   acceptItem(s, s.self, slot, item);
-  s.broadcast(item.kind === 'VIEW-CHANGE-STUB' || item.kind === 'NEW-VIEW-HEADER' ? unreachableItem() : item);
+  s.part.publish(
+    item.kind === 'VIEW-CHANGE-STUB' || item.kind === 'NEW-VIEW-HEADER' ? unreachableItem() : item,
+  );
   if (!wasActive && slot.state.mode === 'active') onViewEntered(s);
 }
 

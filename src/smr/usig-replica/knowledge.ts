@@ -4,25 +4,20 @@
  */
 import type { Digest, Incarnation, ReplicaId, SequenceNumber, TcEpoch, View } from '../../core/types.ts';
 import type { TrustedKey } from '../../core/protocol.ts';
-import type { IncarnationEntry, Registry } from '../../smr/registry.ts';
-import { currentEntry, entryOf, trustedKeyOf } from '../../smr/registry.ts';
-import type { StreamContext } from '../../smr/usig-stream/context.ts';
-import { validRegistryLink } from '../../smr/usig-stream/links.ts';
-import type { UsigStreamRule } from '../../smr/usig-stream/rules.ts';
-import { registryDigest } from '../../smr/usig-stream/context.ts';
-import { makeFullNewView } from '../../smr/usig-stream/nested.ts';
-import type {
-  Checkpoint,
-  NewViewHeader,
-  NewViewProof,
-  RegistryLink,
-} from '../../smr/usig-stream/messages.ts';
-import type { StreamLookup } from '../../smr/usig-stream/stream.ts';
-import type { Validity } from '../../smr/usig-stream/validity.ts';
-import { need } from '../../smr/usig-stream/validity.ts';
-import type { ValidationKnowledge, ValidNewView } from '../../smr/usig-stream/view-change.ts';
-import { ValidationCache, validNewView, validViewChange } from '../../smr/usig-stream/view-change.ts';
-import { stableSequence } from '../../smr/checkpoint-keeper.ts';
+import type { IncarnationEntry, Registry } from '../registry.ts';
+import { currentEntry, entryOf, trustedKeyOf } from '../registry.ts';
+import type { StreamContext } from '../usig-stream/context.ts';
+import { validRegistryLink } from '../usig-stream/links.ts';
+import type { UsigStreamRule } from '../usig-stream/rules.ts';
+import { registryDigest } from '../usig-stream/context.ts';
+import { makeFullNewView } from '../usig-stream/nested.ts';
+import type { Checkpoint, NewViewHeader, NewViewProof, RegistryLink } from '../usig-stream/messages.ts';
+import type { StreamLookup } from '../usig-stream/stream.ts';
+import type { Validity } from '../usig-stream/validity.ts';
+import { need } from '../usig-stream/validity.ts';
+import type { ValidationKnowledge, ValidNewView } from '../usig-stream/view-change.ts';
+import { ValidationCache, validNewView, validViewChange } from '../usig-stream/view-change.ts';
+import { stableSequence } from '../checkpoint-keeper.ts';
 
 /** Contents of NEW-VIEWs kept, at most; those in use are never dropped. */
 const NEW_VIEWS_MAX = 64;

@@ -3,11 +3,11 @@
  * NEW-VIEWs with equal (view, counter): the key holds the incarnation (pitfall 22).
  */
 import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
-import type { Voter } from '../../smr/vote-keeper.ts';
-import { VoteKeeper } from '../../smr/vote-keeper.ts';
-import type { StreamContext } from '../../smr/usig-stream/context.ts';
-import type { CommitNewView, NewViewReference, Prepare } from '../../smr/usig-stream/messages.ts';
-import { genesisNewViewReference } from '../../smr/usig-stream/stream.ts';
+import type { Voter } from '../vote-keeper.ts';
+import { VoteKeeper } from '../vote-keeper.ts';
+import type { StreamContext } from '../usig-stream/context.ts';
+import type { CommitNewView, NewViewReference, Prepare } from '../usig-stream/messages.ts';
+import { genesisNewViewReference } from '../usig-stream/stream.ts';
 
 /** PREPAREs of one view by order; those with RECOVERs, which are few, are found without a look at all. */
 export class Proposals {
