@@ -3,6 +3,7 @@
  * one signature.
  */
 import { digestToBytes } from '../core/bytes.ts';
+import type { ObjectAttestation } from '../core/attestation.ts';
 import type { Seal, SealVerdict, TrustedKey, UniqueIdentifier } from '../core/protocol.ts';
 import type { RecoverRequest } from '../core/request.ts';
 import type { Digest, ReplicaId } from '../core/types.ts';
@@ -13,6 +14,9 @@ export type SignatureCheck = (publicKey: Uint8Array, message: Uint8Array, signat
 
 /** Checks one counter certificate: the authenticator over the statement that `ui` and `digest` stand for. */
 export type CounterCheck = (key: TrustedKey, ui: UniqueIdentifier, digest: Digest) => boolean;
+
+/** Checks the word of a counter or log: the authenticator over the statement that it and `digest` stand for. */
+export type ObjectCheck = (key: TrustedKey, attestation: ObjectAttestation, digest: Digest) => boolean;
 
 /**
  * What is wrong with the evidence of a RECOVER, in words; undefined if it holds (`trusted/attestation/registration.ts`).
@@ -26,6 +30,8 @@ export interface SealVerifierOptions {
   readonly hostKeys: readonly Uint8Array[];
   readonly verifySignature: SignatureCheck;
   readonly verifyCounter: CounterCheck;
+  /** Absent where no component has objects: their words are invalid then. */
+  readonly verifyObject?: ObjectCheck;
   readonly verifyEvidence: EvidenceCheck;
 }
 
@@ -34,7 +40,7 @@ export interface SealVerifierOptions {
  * is `invalid`; of a member under a tcEpoch that was not registered here yet, `unknownKey`.
  */
 export function createSealVerifier(options: SealVerifierOptions): SealVerifier {
-  const { hostKeys, verifySignature, verifyCounter, verifyEvidence } = options;
+  const { hostKeys, verifySignature, verifyCounter, verifyEvidence, verifyObject = () => false } = options;
   const trustedKeys = new Map<string, TrustedKey>();
   const nameOf = (replica: ReplicaId, tcEpoch: string): string => `${replica}/${tcEpoch}`;
 
@@ -50,11 +56,15 @@ export function createSealVerifier(options: SealVerifierOptions): SealVerifier {
       if (hostKeys[seal.request.replica] === undefined) return 'invalid';
       return verifyEvidence(seal.request) === undefined ? 'valid' : 'invalid';
     }
-    if (seal.kind === 'object') return 'invalid';
-    if (hostKeys[seal.ui.replica] === undefined) return 'invalid';
-    const trusted = trustedKeys.get(nameOf(seal.ui.replica, seal.ui.tcEpoch));
+    const { replica, tcEpoch } = seal.kind === 'object' ? seal.attestation : seal.ui;
+    if (hostKeys[replica] === undefined) return 'invalid';
+    const trusted = trustedKeys.get(nameOf(replica, tcEpoch));
     if (trusted === undefined) return 'unknownKey';
-    return verifyCounter(trusted, seal.ui, seal.digest) ? 'valid' : 'invalid';
+    const holds =
+      seal.kind === 'object'
+        ? verifyObject(trusted, seal.attestation, seal.digest)
+        : verifyCounter(trusted, seal.ui, seal.digest);
+    return holds ? 'valid' : 'invalid';
   };
 
   return {

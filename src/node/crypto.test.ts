@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { bytesToDigest, bytesToHex, hexToBytes } from '../core/bytes.ts';
+import type { ObjectAttestation } from '../core/attestation.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import { Prng } from '../core/prng.ts';
+import type { Seal } from '../core/protocol.ts';
 import type { TcEpoch } from '../core/types.ts';
 import { verifyEd25519Portable } from '../crypto/ed25519-rule.ts';
 import { verifyP256Portable } from '../crypto/portable-p256.ts';
 import { portableHash } from '../crypto/portable.ts';
+import { statementForObject } from '../trusted/object-check.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import {
   createNodeCrypto,
@@ -143,6 +146,62 @@ describe('cryptography of a replica', () => {
     assert.equal(verifier.verifyMany([seal]), 'valid');
     assert.equal(verifier.verifyMany([{ ...seal, ui: { ...seal.ui, counter: 4 } }]), 'invalid');
     assert.equal(verifier.verifyMany([{ ...seal, ui: { ...seal.ui, counter: 0 } }]), 'invalid');
+  });
+
+  it('checks the words of counters and logs under the registered key, strict logs included', () => {
+    const host = generateKeyPairSync('ed25519').privateKey;
+    const trusted = generateKeyPairSync('ed25519').privateKey;
+    const members = [{ hostKey: bytesToHex(rawPublicKeyOf(host)!) }];
+    const settings = { suite: 'ed25519', members } as unknown as ClusterSettings;
+    const { verifier } = createNodeCrypto({ hostKey: host, settings });
+    const digest = bytesToDigest(nodeHash(Uint8Array.of(1)));
+    const key = { replica: 0, tcEpoch: '0000000000000007' as TcEpoch, tcId: 'ab'.repeat(16) };
+    const seal = (fields: Partial<ObjectAttestation>, isStrict = false): Seal => {
+      const blank = {
+        kind: 'object',
+        replica: 0,
+        tcEpoch: key.tcEpoch,
+        form: 'counter',
+        previous: 3,
+      } as const;
+      const word = {
+        ...blank,
+        object: '0101000000000000',
+        value: 9,
+        authenticator: new Uint8Array(64),
+        ...fields,
+      };
+      const statement = statementForObject(key, 'ed25519', word, digest, isStrict);
+      const authenticator = new Uint8Array(sign(null, statement, trusted));
+      return { kind: 'object', attestation: { ...word, authenticator }, digest };
+    };
+    const log = { form: 'log', object: '0201000000000000', history: digest } as const;
+    const jump = seal({});
+    assert.equal(verifier.verifyMany([jump]), 'unknownKey');
+    verifier.trust({ ...key, publicKey: bytesToHex(rawPublicKeyOf(trusted)!) });
+    assert.equal(verifier.verifyMany([jump, seal(log), seal({ ...log, previous: 8 }, true)]), 'valid');
+    assert.equal(
+      verifier.verifyMany([seal({ ...log, previous: 8 })]),
+      'valid',
+      'a log that may jump, without a jump',
+    );
+    assert.equal(verifier.verifyMany([seal(log, true)]), 'invalid', 'a strict log does not jump');
+    if (jump.kind !== 'object') throw new Error('an object');
+    const changes: Partial<ObjectAttestation>[] = [
+      { value: 10 },
+      { previous: 4 },
+      { previous: 9 },
+      { value: 2 ** 53 },
+      { object: '0102000000000000' },
+      { object: 'x' },
+      { form: 'log', history: digest },
+      { history: digest },
+      { authenticator: new Uint8Array(64) },
+    ];
+    for (const change of changes) {
+      const changed: Seal = { ...jump, attestation: { ...jump.attestation, ...change } };
+      assert.equal(verifier.verifyMany([changed]), 'invalid', JSON.stringify(change));
+    }
   });
 
   it('wraps a link key for TLS and takes raw keys apart', () => {

@@ -8,7 +8,7 @@ import type { KeyObject } from 'node:crypto';
 import { bytesToHex, digestToBytes, hexToBytes } from '../core/bytes.ts';
 import { assert } from '../core/assert.ts';
 import type { TrustedKey } from '../core/protocol.ts';
-import type { ClusterSettings } from '../core/config.ts';
+import type { ClusterSettings, Suite } from '../core/config.ts';
 import type { Hash } from '../core/types.ts';
 import type { CryptoPort, Signer } from '../crypto/port.ts';
 import type { CounterCheck, SignatureCheck } from '../crypto/seal-verifier.ts';
@@ -16,6 +16,8 @@ import { isAdmissibleSignature } from '../crypto/ed25519-rule.ts';
 import { createSealVerifier } from '../crypto/seal-verifier.ts';
 import type { AttestationCrypto } from '../trusted/attestation/format.ts';
 import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
+import { createObjectCheck } from '../trusted/object-check.ts';
+import type { StatementCheck } from '../trusted/object-check.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import { publicKeyOfRaw, rawPublicKeyOf } from './keys.ts';
 
@@ -137,29 +139,38 @@ export function createNodeSigner(key: KeyObject): Signer {
   };
 }
 
-/** Checks counter certificates of the Ed25519 suite. */
-export function createCounterCheck(verifySignature: SignatureCheck): CounterCheck {
-  return (key: TrustedKey, ui, digest) => {
+/** Checks statements of components of the Ed25519 suite. */
+function createStatementCheck(verifySignature: SignatureCheck): StatementCheck {
+  return (key, statement, authenticator) => {
     const publicKey = hexToBytes(key.publicKey);
-    if (publicKey === undefined || ui.counter < 1) return false;
-    const { tcId, tcEpoch } = key;
-    const statement = statementForUi({ tcId, suite: 'ed25519', tcEpoch, counter: ui.counter, digest });
-    return verifySignature(publicKey, statement, ui.authenticator);
+    return publicKey !== undefined && verifySignature(publicKey, statement, authenticator);
   };
 }
 
 /**
- * Checks counter certificates of the HMAC suite with the statement key in this process. Only for `--dev`: whoever
- * holds the key can forge (decision A2).
+ * Checks statements of the HMAC suite with the statement key in this process. Only for `--dev`: whoever holds the key
+ * can forge (decision A2).
  */
-export function createDevelopmentCounterCheck(statementKey: Uint8Array): CounterCheck {
+function createDevelopmentStatementCheck(statementKey: Uint8Array): StatementCheck {
   // A key object: with raw bytes createHmac is several times slower.
   const key = nodeCrypto.createSecretKey(statementKey);
-  return ({ tcId, tcEpoch }, ui, digest) => {
-    if (ui.authenticator.length !== 32 || ui.counter < 1) return false;
-    const statement = statementForUi({ tcId, suite: 'hmac-sha256', tcEpoch, counter: ui.counter, digest });
+  return (_, statement, authenticator) => {
+    if (authenticator.length !== 32) return false;
     const expected = nodeCrypto.createHmac('sha256', key).update(statement).digest();
-    return nodeCrypto.timingSafeEqual(expected, ui.authenticator);
+    return nodeCrypto.timingSafeEqual(expected, authenticator);
+  };
+}
+
+/** Checks counter certificates (UIs). */
+function counterCheckOf(suite: Suite, check: StatementCheck): CounterCheck {
+  return (key: TrustedKey, ui, digest) => {
+    if (ui.counter < 1) return false;
+    const { tcId, tcEpoch } = key;
+    return check(
+      key,
+      statementForUi({ tcId, suite, tcEpoch, counter: ui.counter, digest }),
+      ui.authenticator,
+    );
   };
 }
 
@@ -207,14 +218,15 @@ export function createNodeCrypto(options: NodeCryptoOptions): CryptoPort {
   const { settings, developmentStatementKey: key } = options;
   const verifySignature = createSignatureCheck();
   assert(settings.suite === 'ed25519' || key !== undefined, 'the HMAC suite has its key in development only');
-  const verifyCounter =
+  const checkStatement =
     settings.suite === 'ed25519' || key === undefined
-      ? createCounterCheck(verifySignature)
-      : createDevelopmentCounterCheck(key);
+      ? createStatementCheck(verifySignature)
+      : createDevelopmentStatementCheck(key);
   const verifier = createSealVerifier({
     hostKeys: settings.members.map((member) => hexToBytes(member.hostKey)!),
     verifySignature,
-    verifyCounter,
+    verifyCounter: counterCheckOf(settings.suite, checkStatement),
+    verifyObject: createObjectCheck(settings.suite, checkStatement),
     verifyEvidence: recoverEvidenceCheck(settings, nodeAttestationCrypto(verifySignature, key)),
   });
   return { hash: nodeHash, hostSigner: createNodeSigner(options.hostKey), verifier };

@@ -1,0 +1,84 @@
+/**
+ * The reader's side of an object's word (`core/attestation.ts`): which TCS1 statement it stands for, and whether the
+ * authenticator over it holds. Says nothing about gaps: `previous` tells the protocol what was skipped.
+ */
+import type { ObjectAttestation } from '../core/attestation.ts';
+import type { Suite } from '../core/config.ts';
+import type { TrustedKey } from '../core/protocol.ts';
+import type { CounterValue, Digest } from '../core/types.ts';
+import { SAFE_INTEGER_END } from '../core/types.ts';
+import type { ObjectCheck } from '../crypto/seal-verifier.ts';
+import { STATEMENT_KIND } from './contract.ts';
+import { encodeStatement } from './statement.ts';
+
+/** Flag of all statements about a log that was made `strict`. */
+export const FLAG_STRICT = 8;
+/** First byte of an object's id: its class. */
+const CLASS = { counter: '01', log: '02' } as const;
+const OBJECT_ID = /^[0-9a-f]{16}$/;
+/** Logs whose mode is remembered, at most. */
+const LOGS_MAX = 1024;
+
+/** Whether these bytes and this authenticator are a component's, under its registered key. Never throws. */
+export type StatementCheck = (key: TrustedKey, statement: Uint8Array, authenticator: Uint8Array) => boolean;
+
+const isValue = (value: CounterValue, least: CounterValue): boolean =>
+  Number.isInteger(value) && value >= least && value < SAFE_INTEGER_END;
+
+/** Whether the fields can be those of a statement about an object of this form at all. */
+export function isObjectAttestation(attestation: ObjectAttestation): boolean {
+  const { object, form, previous, value, history } = attestation;
+  return (
+    OBJECT_ID.test(object) &&
+    object.startsWith(CLASS[form]) &&
+    isValue(value, 1) &&
+    isValue(previous, 0) &&
+    previous < value &&
+    (history !== undefined) === (form === 'log')
+  );
+}
+
+/** The statement that an object's word about `digest` stands for. The fields must be possible ones. */
+export function statementForObject(
+  key: Pick<TrustedKey, 'tcId' | 'tcEpoch'>,
+  suite: Suite,
+  attestation: ObjectAttestation,
+  digest: Digest,
+  isStrict: boolean,
+): Uint8Array {
+  const { object, form, previous, value, history } = attestation;
+  return encodeStatement({
+    kind: form === 'log' ? STATEMENT_KIND.logEntry : STATEMENT_KIND.advance,
+    suite,
+    flags: isStrict ? FLAG_STRICT : 0,
+    tcId: key.tcId,
+    tcEpoch: key.tcEpoch,
+    objectId: object,
+    previous,
+    value,
+    digest,
+    ...(history === undefined ? {} : { aux: history }),
+  });
+}
+
+/** The check of objects' words for one suite. A log says in its statements whether it is strict: one of the two holds. */
+export function createObjectCheck(suite: Suite, check: StatementCheck): ObjectCheck {
+  // A log keeps its mode for ever, so what held once is tried first and nothing depends on the memory.
+  const strictLogs = new Map<string, boolean>();
+  return (key, attestation, digest) => {
+    if (!isObjectAttestation(attestation)) return false;
+    const holds = (isStrict: boolean): boolean =>
+      check(key, statementForObject(key, suite, attestation, digest, isStrict), attestation.authenticator);
+    if (attestation.form === 'counter') return holds(false);
+    const mayBeStrict = attestation.previous === attestation.value - 1;
+    if (!mayBeStrict) return holds(false);
+    const name = `${key.tcId}/${key.tcEpoch}/${attestation.object}`;
+    const known = strictLogs.get(name);
+    for (const isStrict of known === true ? [true, false] : [false, true]) {
+      if (!holds(isStrict)) continue;
+      if (strictLogs.size < LOGS_MAX) strictLogs.set(name, isStrict);
+      return true;
+    }
+    return false;
+  };
+}
