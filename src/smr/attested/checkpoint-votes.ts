@@ -1,0 +1,72 @@
+/** CHECKPOINTs of all replicas, by sequence number: enough equal ones make a certificate. */
+import type { CheckpointState } from '../../core/protocol.ts';
+import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Content, Sealed } from './sealed.ts';
+
+/** Sequence numbers for which CHECKPOINTs of one replica are kept; newer ones displace its oldest. */
+const KEPT_PER_REPLICA = 16;
+
+/** Equal CHECKPOINTs of a quorum. */
+export interface CheckpointCertificate<C extends Content> {
+  readonly checkpoint: CheckpointState;
+  readonly messages: readonly Sealed<C>[];
+}
+
+interface Vote<C extends Content> {
+  readonly state: CheckpointState;
+  /** What must be equal for two votes to count together: the state, and whatever the protocol adds. */
+  readonly key: string;
+  readonly message: Sealed<C>;
+}
+
+/** See the top of this file. */
+export class CheckpointVotes<C extends Content> {
+  readonly #quorum: number;
+  readonly #votes: Vote<C>[][];
+
+  constructor(replicas: number, quorum: number) {
+    this.#quorum = quorum;
+    this.#votes = Array.from({ length: replicas }, () => []);
+  }
+
+  /** Takes in a CHECKPOINT; a second one of the same replica for the same sequence and key changes nothing. */
+  add(message: Sealed<C>, state: CheckpointState, key: string): void {
+    const votes = this.#votes[message.author];
+    if (votes === undefined || votes.some((vote) => vote.key === key)) return;
+    votes.push({ state, key, message });
+    votes.sort((a, b) => b.state.sequence - a.state.sequence);
+    votes.length = Math.min(votes.length, KEPT_PER_REPLICA);
+  }
+
+  /** The highest certificate above a sequence number. */
+  certificateAbove(sequence: SequenceNumber): CheckpointCertificate<C> | undefined {
+    let best: CheckpointCertificate<C> | undefined;
+    for (const votes of this.#votes)
+      for (const vote of votes) {
+        if (vote.state.sequence <= (best?.checkpoint.sequence ?? sequence)) continue;
+        const messages = this.#agreeing(vote.key);
+        if (messages.length >= this.#quorum)
+          best = { checkpoint: vote.state, messages: messages.slice(0, this.#quorum) };
+      }
+    return best;
+  }
+
+  #agreeing(key: string): Sealed<C>[] {
+    return this.#votes.flatMap((votes) =>
+      votes.filter((vote) => vote.key === key).map((vote) => vote.message),
+    );
+  }
+
+  /** Who has sent a CHECKPOINT for this sequence number. */
+  voters(sequence: SequenceNumber): ReplicaId[] {
+    return [...this.#votes.keys()].filter((replica) =>
+      this.#votes[replica]!.some((vote) => vote.state.sequence === sequence),
+    );
+  }
+
+  /** Forgets what is below a stable checkpoint. */
+  dropBelow(sequence: SequenceNumber): void {
+    for (const [replica, votes] of this.#votes.entries())
+      this.#votes[replica] = votes.filter((vote) => vote.state.sequence >= sequence);
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Retransmission on lossy links (common-smr): STATUS tells what a replica has, and whoever sees what it lacks sends it:
+ * own messages, the stable certificate, what shows a decision, what leads into the view.
+ */
+import type { ReplicaId } from '../../core/types.ts';
+import type { Peer } from './peers.ts';
+import type { AttestedReplica } from './replica.ts';
+import type { Content, Sealed, Status } from './sealed.ts';
+import { SKIPPED_MAX } from './sealed.ts';
+
+/** Decisions shown to one peer for one status of it. */
+const DECISIONS_PER_STATUS = 16;
+
+/** See the top of this file. */
+export class Gossip<C extends Content> {
+  readonly #replica: AttestedReplica<C>;
+  /** Too few replicas were reachable for a while. */
+  #quorumLost = false;
+
+  constructor(replica: AttestedReplica<C>) {
+    this.#replica = replica;
+  }
+
+  /** First words after a start. */
+  start(): void {
+    this.onTick();
+  }
+
+  /** STATUS to all, and the look at who is reachable. Sets the next tick, with jitter. */
+  onTick(): void {
+    const { desk, prng, timers, n, f, peers } = this.#replica;
+    desk.setTimerAt('status', desk.now + timers.statusMs * (0.8 + 0.4 * prng.unit()));
+    for (const peer of peers.keys()) desk.send(peer, this.#status(peer));
+    if (this.#reachable() < n - f) this.#quorumLost = true;
+  }
+
+  #status(to: ReplicaId): Status {
+    const { view, mode, executed, own, peers, self, stableSequence } = this.#replica;
+    return {
+      kind: 'STATUS',
+      view,
+      changing: mode === 'changing',
+      executed,
+      stable: stableSequence,
+      first: own.first,
+      received: peers.map((peer, replica) => (replica === self ? own.last : peer.received)),
+      skipped: this.#skippedFor(to),
+    };
+  }
+
+  /** Own messages that others got and this peer never will: it need not wait for them. */
+  #skippedFor(to: ReplicaId): number[] {
+    const { own, peers, self } = this.#replica;
+    const known = peers[to]!.status?.received[self] ?? 0;
+    const skipped: number[] = [];
+    for (const { message } of own.after(known)) {
+      if (skipped.length === SKIPPED_MAX) break;
+      if (!this.#replica.isFor(to, message)) skipped.push(message.id);
+    }
+    return skipped;
+  }
+
+  /** How many replicas have been heard within four status periods, the own one included. */
+  #reachable(): number {
+    const { desk, peers, self, timers } = this.#replica;
+    const since = desk.now - 4 * timers.statusMs;
+    return peers.filter((peer, replica) => replica === self || (peer.lastHeardMs ?? -1) >= since).length;
+  }
+
+  /** A link came up: own status at once, so that the peer re-sends. */
+  onLinkUp(peer: ReplicaId): void {
+    this.#replica.desk.send(peer, this.#status(peer));
+  }
+
+  /** STATUS of a peer: what it lacks is sent. */
+  onStatus(from: ReplicaId, status: Status): void {
+    const replica = this.#replica;
+    const { desk, timers, n, f, peers, requests } = replica;
+    const peer = peers[from]!;
+    if (status.received.length !== n) return;
+    peer.note(status, desk.now, timers.statusMs);
+    if (this.#quorumLost && this.#reachable() >= n - f) {
+      this.#quorumLost = false;
+      if (replica.backoff.onQuorumBack()) requests.pending.restartDeadlines(desk.now, replica.requestDelay);
+    }
+    this.#sendOwn(from, peer, status);
+    this.#sendStable(from, peer, status);
+    this.#sendView(from, peer, status);
+    this.#sendDecisions(from, peer, status);
+  }
+
+  /** Own messages that it has not taken in; younger ones are on their way. */
+  #sendOwn(to: ReplicaId, peer: Peer<C>, status: Status): void {
+    const { desk, own, self, timers } = this.#replica;
+    const received = status.received[self]!;
+    if (received >= own.last) return;
+    for (const { message, at } of own.after(received)) {
+      if (at > desk.now - timers.gapMs || !peer.spend(message.bytes.length)) break;
+      if (this.#replica.isFor(to, message)) desk.send(to, message);
+    }
+  }
+
+  #sendProof(to: ReplicaId, peer: Peer<C>, messages: readonly Sealed<C>[]): boolean {
+    if (messages.length === 0) return true;
+    let bytes = 0;
+    for (const message of messages) bytes += message.bytes.length;
+    if (!peer.spend(bytes)) return false;
+    this.#replica.desk.send(to, { kind: 'PROOF', messages });
+    return true;
+  }
+
+  #sendStable(to: ReplicaId, peer: Peer<C>, status: Status): void {
+    const { stable, stableSequence } = this.#replica;
+    if (stable === undefined || status.stable >= stableSequence) return;
+    if (peer.previous !== undefined && peer.previous.stable === status.stable)
+      this.#sendProof(to, peer, stable.messages);
+  }
+
+  #sendView(to: ReplicaId, peer: Peer<C>, status: Status): void {
+    const { view, mode } = this.#replica;
+    if (mode !== 'active' || view === 0) return;
+    const behind = status.view < view || (status.changing && status.view === view);
+    if (behind && peer.previous !== undefined && peer.previous.view === status.view)
+      this.#sendProof(to, peer, this.#replica.newViewProof());
+  }
+
+  /** What shows the decisions that it has not executed: their voters may be gone, or may have told only a few. */
+  #sendDecisions(to: ReplicaId, peer: Peer<C>, status: Status): void {
+    const { executed, decisions, stableSequence } = this.#replica;
+    if (peer.previous === undefined || peer.previous.executed !== status.executed) return;
+    if (status.executed < stableSequence) return;
+    const last = Math.min(executed, status.executed + DECISIONS_PER_STATUS);
+    for (let sequence = status.executed + 1; sequence <= last; sequence += 1) {
+      const decision = decisions.get(sequence);
+      if (decision === undefined || !this.#sendProof(to, peer, decision.proof)) return;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/** What a protocol with attested messages says about itself; what it leaves unsaid stands here. */
+import type { CheckpointState } from '../../core/protocol.ts';
+import type { Batch, Bundle } from '../../core/request.ts';
+import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { AttestedMessage, Content, Sealed } from './sealed.ts';
+
+/** `taken`: it need not come again. `later`: it comes too early and is offered again when this replica has moved. */
+export type Intake = 'taken' | 'later';
+
+/** What was decided for a sequence number. */
+export interface Decision<C extends Content> {
+  readonly digest: Digest;
+  /** Messages that show it to somebody else; empty where they would convince nobody. */
+  readonly proof: readonly Sealed<C>[];
+  /** Who can be asked for the body first. */
+  readonly sources: readonly ReplicaId[];
+}
+
+/** What the service does next. */
+export type Execution =
+  | { readonly kind: 'execute'; readonly batch: Batch; readonly mode?: 'held' | 'speculative' }
+  | { readonly kind: 'apply'; readonly update: Uint8Array };
+
+/** A CHECKPOINT as the protocol reads it. */
+export interface CheckpointReading {
+  readonly state: CheckpointState;
+  /** What must be equal for two to count together. */
+  readonly key: string;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** See the top of this file. */
+export abstract class ProtocolHooks<C extends Content> {
+  /** Whether the word given for a message is of the kind, object and value that the paper asks for. */
+  protected abstract fits(message: Sealed<C>): boolean;
+  /** A message of a peer, or an own one that has looped back; every seal in it holds, and it fits. */
+  protected abstract onSealed(message: Sealed<C>, from: ReplicaId): Intake;
+  /** Draws conclusions; true if anything moved. */
+  protected abstract consider(): boolean;
+  /** Whether an own message is needed by nobody any more, given the stable checkpoint and the view. */
+  protected abstract isObsolete(message: Sealed<C>): boolean;
+  /** The state that a CHECKPOINT names; undefined for other contents. */
+  protected abstract readCheckpoint(content: C): CheckpointReading | undefined;
+  /** Says a CHECKPOINT for a boundary that was executed here. */
+  protected abstract sayCheckpoint(state: CheckpointState): void;
+  /** A request was not executed in time. */
+  protected abstract onOverdue(): void;
+  /** The view that was asked for did not come in time. */
+  protected abstract onNewViewTimeout(): void;
+  /** After a restart, before own messages are replayed: what the protocol stored. */
+  protected abstract restore(stored: ReadonlyMap<string, Uint8Array>): void;
+  /** Messages that bring a replica of an older view into this one; empty if nothing can. */
+  abstract newViewProof(): readonly Sealed<C>[];
+
+  /** Who gets an own message; undefined: all others. */
+  protected audience(_content: C): readonly ReplicaId[] | undefined {
+    return undefined;
+  }
+
+  /** The service has executed `sequence`. */
+  protected onExecuted(_sequence: SequenceNumber, _update: Uint8Array | undefined): void {}
+
+  /** A checkpoint became stable: everything below may go. */
+  protected onStable(_sequence: SequenceNumber): void {}
+
+  /** A state was fetched: what was executed before counts no more. */
+  protected onInstalled(_sequence: SequenceNumber): void {}
+
+  /** Timers of the protocol's own. */
+  protected onTimer(_timer: string): void {}
+
+  /** A commit certificate or the like, made by a client. */
+  protected onClientMessage(_message: AttestedMessage<C>): void {}
+
+  /** A client asks again for what was executed but is not final here. */
+  protected onAsked(_sequence: SequenceNumber, _bundle: Bundle): void {}
+
+  /** State of the protocol that checkpoints cover. */
+  get protocolState(): Uint8Array {
+    return NO_BYTES;
+  }
+
+  /** What `status` shows of the mode, in the protocol's words. */
+  get role(): string | undefined {
+    return undefined;
+  }
+}

@@ -1,0 +1,467 @@
+/**
+ * What every replica does whose messages are attested one by one: takes in, loops its own messages back, tells others
+ * what it has and sends what they lack, lets requests wait, executes in order, makes checkpoints stable, fetches states,
+ * runs the timers of views. What is said when, and what decides, is the protocol's: a class that extends this one.
+ */
+import { assert } from '../../core/assert.ts';
+import type { Attestor } from '../../core/attestation.ts';
+import type { ClusterLimits, ClusterTimers } from '../../core/config.ts';
+import { windowOf } from '../../core/config.ts';
+import type {
+  CheckpointState,
+  Effect,
+  Input,
+  Recovery,
+  Replica,
+  ReplicaContext,
+  ReplicaInspection,
+  StoreEntry,
+} from '../../core/protocol.ts';
+import { Prng } from '../../core/prng.ts';
+import type { Batch } from '../../core/request.ts';
+import type { Milliseconds, ReplicaId, SequenceNumber, Verified, View } from '../../core/types.ts';
+import { Backoff } from '../backoff.ts';
+import { BodyDesk } from './body-desk.ts';
+import type { CheckpointCertificate } from './checkpoint-votes.ts';
+import { CheckpointVotes } from './checkpoint-votes.ts';
+import { Desk } from './desk.ts';
+import { Gossip } from './gossip.ts';
+import type { Decision, Execution, Intake } from './hooks.ts';
+import { ProtocolHooks } from './hooks.ts';
+import { inspectAttested } from './inspection.ts';
+import { OwnMessages } from './own-messages.ts';
+import { Peer } from './peers.ts';
+import { RequestDesk } from './request-desk.ts';
+import type { AttestedMessage, Content, Proof, Sealed, SealedCodec, Status } from './sealed.ts';
+import { isSealed } from './sealed.ts';
+import { StateFetcher } from './state-fetcher.ts';
+
+/** Rounds of `settle`; each moves a message, an order or a view, so this many mean a bug of ours. */
+const SETTLE_ROUNDS_MAX = 100_000;
+
+/** What the protocol says about itself once. */
+export interface AttestedOptions<C extends Content> {
+  readonly codec: SealedCodec<C>;
+  /** Equal CHECKPOINTs that make one stable. */
+  readonly checkpointQuorum: number;
+}
+
+/** See the top of this file. */
+export abstract class AttestedReplica<C extends Content>
+  extends ProtocolHooks<C>
+  implements Replica<AttestedMessage<C>>
+{
+  readonly context: ReplicaContext;
+  readonly self: ReplicaId;
+  readonly n: number;
+  readonly f: number;
+  readonly limits: ClusterLimits;
+  readonly timers: ClusterTimers;
+  /** L. */
+  readonly window: number;
+  readonly codec: SealedCodec<C>;
+  readonly desk: Desk<AttestedMessage<C>>;
+  readonly own: OwnMessages<C>;
+  readonly peers: readonly Peer<C>[];
+  readonly bodies: BodyDesk<AttestedMessage<C>>;
+  readonly requests: RequestDesk<AttestedMessage<C>>;
+  readonly checkpoints: CheckpointVotes<C>;
+  readonly backoff: Backoff;
+  readonly prng: Prng;
+  readonly #gossip: Gossip<C>;
+  readonly #fetcher: StateFetcher<C>;
+  #started = false;
+  /** Stopped for good: inputs are ignored. */
+  halted = false;
+
+  /** The view that this replica takes part in, or asks for while it is changing. */
+  view: View = 0;
+  mode: 'active' | 'changing' = 'active';
+  /** Highest sequence number that the service has executed here. */
+  executed: SequenceNumber = 0;
+  /** Latest stable checkpoint, with the messages that prove it; undefined: genesis. */
+  stable: CheckpointCertificate<C> | undefined;
+  /** Own states at executed boundaries above the stable checkpoint. */
+  readonly boundaries = new Map<SequenceNumber, CheckpointState>();
+  /** What is decided above the stable checkpoint. */
+  readonly decisions = new Map<SequenceNumber, Decision<C>>();
+  /** The sequence number that the service executes right now. */
+  #executing: { readonly sequence: SequenceNumber; readonly batch: Batch | undefined } | undefined;
+  /** Grows whenever something moved that may let messages in that came too early. */
+  #progress = 0;
+  #offeredAt = 0;
+
+  constructor(context: ReplicaContext, options: AttestedOptions<C>) {
+    super();
+    const { settings, self, seed } = context;
+    this.context = context;
+    this.self = self;
+    this.n = settings.members.length;
+    this.f = settings.f;
+    this.limits = settings.limits;
+    this.timers = settings.timers;
+    this.window = windowOf(settings.limits);
+    this.codec = options.codec;
+    this.desk = new Desk(context);
+    this.own = new OwnMessages(this.desk, this.codec);
+    this.peers = settings.members.map(() => new Peer<C>());
+    this.bodies = new BodyDesk(this.desk, context);
+    this.requests = new RequestDesk(this.desk, context);
+    this.checkpoints = new CheckpointVotes(this.n, options.checkpointQuorum);
+    this.backoff = new Backoff(settings.timers.backoffCapMs, settings.limits.checkpointInterval);
+    this.prng = new Prng(seed);
+    this.#gossip = new Gossip(this);
+    this.#fetcher = new StateFetcher(this);
+  }
+
+  primaryOf(view: View): ReplicaId {
+    return view % this.n;
+  }
+
+  /** What the service does as `sequence`, once it is known; by default what was decided. */
+  protected nextExecution(sequence: SequenceNumber): Execution | undefined {
+    const decision = this.decisions.get(sequence);
+    if (decision === undefined) return undefined;
+    const batch = this.bodies.need(decision.digest, decision.sources);
+    return batch === undefined ? undefined : { kind: 'execute', batch };
+  }
+
+  /** Highest sequence number that can never be undone here. */
+  get confirmed(): SequenceNumber {
+    return this.executed;
+  }
+
+  get stableSequence(): SequenceNumber {
+    return this.stable?.checkpoint.sequence ?? 0;
+  }
+
+  get primary(): ReplicaId {
+    return this.primaryOf(this.view);
+  }
+
+  get isPrimary(): boolean {
+    return this.primary === this.self;
+  }
+
+  /** Whether a sequence number lies in the window (h, h+L]. */
+  inWindow(sequence: SequenceNumber): boolean {
+    return sequence > this.stableSequence && sequence <= this.stableSequence + this.window;
+  }
+
+  /** Records the outcome of a rule; gives it back. */
+  rule(rule: string, passed: boolean, about?: string): boolean {
+    return this.desk.rule(rule, passed, about);
+  }
+
+  /** Asks for a word on a content; it comes back through `onSealed` and then leaves. `entries` are durable before. */
+  say(content: C, by: Attestor, entries: readonly StoreEntry[] = []): void {
+    this.desk.store(entries);
+    this.own.say(content, by);
+  }
+
+  /** Messages that came too early may fit now. */
+  noteProgress(): void {
+    this.#progress += 1;
+  }
+
+  /** Stops for good, with a sentence on what is wrong and what to do. */
+  halt(reason: string): void {
+    this.halted = true;
+    this.desk.emit({ kind: 'halt', reason });
+  }
+
+  /** Request deadline as it is now. */
+  get requestDelay(): Milliseconds {
+    return this.backoff.delay(this.timers.requestMs);
+  }
+
+  /** What is decided for a sequence number; the first word stands, a second one can only be a broken budget. */
+  decide(sequence: SequenceNumber, decision: Decision<C>): void {
+    if (sequence <= this.stableSequence) return;
+    const known = this.decisions.get(sequence);
+    if (known === undefined) this.decisions.set(sequence, decision);
+    else if (known.digest !== decision.digest) this.desk.note('conflictingDecision', { sequence });
+  }
+
+  /** Undoes speculative executions above `to`. */
+  rollBack(to: SequenceNumber): void {
+    assert(this.#executing === undefined, 'nothing is rolled back while the service works');
+    if (to >= this.executed) return;
+    this.executed = to;
+    for (const sequence of [...this.boundaries.keys()]) if (sequence > to) this.boundaries.delete(sequence);
+    this.desk.emit({ kind: 'rollback', to });
+    this.desk.note('rollback', { to });
+  }
+
+  /** Leaves the view (or an attempt at one) for a higher one. */
+  leaveFor(view: View): void {
+    this.view = view;
+    this.setMode('changing');
+    this.desk.cancelTimer('newView');
+    this.noteProgress();
+    this.desk.note('viewChange', { view });
+  }
+
+  /** Waits for the view that was asked for; to be called once enough replicas ask for it (decision E8). */
+  awaitNewView(): void {
+    if (!this.desk.isArmed('newView'))
+      this.desk.setTimerAt('newView', this.desk.now + this.backoff.delay(this.timers.newViewMs));
+  }
+
+  /** Takes part in a view from now on. */
+  enterView(view: View): void {
+    this.view = view;
+    this.setMode('active');
+    this.desk.cancelTimer('newView');
+    this.requests.restart(this.requestDelay);
+    this.own.trim((message) => this.isObsolete(message));
+    this.noteProgress();
+    this.desk.note('enteredView', { view });
+  }
+
+  /** For the parts of this folder: a CHECKPOINT that was verified before. */
+  noteCheckpoint(message: Sealed<C>): void {
+    const reading = this.readCheckpoint(message.content);
+    if (reading !== undefined) this.checkpoints.add(message, reading.state, reading.key);
+  }
+
+  /** For the parts of this folder: whether an own message is meant for a replica. */
+  isFor(to: ReplicaId, message: Sealed<C>): boolean {
+    return this.audience(message.content)?.includes(to) ?? true;
+  }
+
+  setMode(mode: 'active' | 'changing'): void {
+    this.mode = mode;
+    this.desk.mode = mode;
+  }
+
+  /** Something is being executed, or a state fetched: neither may be mixed with a rollback. */
+  get busy(): boolean {
+    return this.#executing !== undefined || this.#fetcher.active;
+  }
+
+  // ---- steps -------------------------------------------------------------------------------------------------------
+
+  step(input: Input<AttestedMessage<C>>, now: Milliseconds): readonly Effect<AttestedMessage<C>>[] {
+    this.desk.passTo(now);
+    if (this.halted || (!this.#started && input.kind !== 'start')) return [];
+    this.#takeIn(input);
+    if (!this.halted) this.#settle();
+    const effects = this.desk.take();
+    return this.halted ? effects.filter(({ kind }) => kind === 'halt' || kind === 'note') : effects;
+  }
+
+  inspect(now: Milliseconds): ReplicaInspection {
+    return inspectAttested(this, now, this.#fetcher.active);
+  }
+
+  #takeIn(input: Input<AttestedMessage<C>>): void {
+    switch (input.kind) {
+      case 'start':
+        return this.#onStart(input.recovery);
+      case 'bundle':
+        return this.requests.add(input.bundle, this.requestDelay);
+      case 'message':
+        return this.#onMessage(input.from, input.message);
+      case 'body':
+        this.bodies.put(input.batch);
+        return this.noteProgress();
+      case 'attested':
+        return this.#onAttested(this.own.complete(input.id, input.attestation));
+      case 'timeout':
+        this.desk.onTimerFired(input.timer);
+        return this.#onTimeout(input.timer);
+      case 'executed':
+        return this.#onExecuted(input);
+      case 'installed':
+        return this.#fetcher.onInstalled(input.checkpoint);
+      case 'transferFailed':
+        return this.#fetcher.onFailed();
+      case 'linkUp':
+        return this.#gossip.onLinkUp(input.peer);
+      case 'clientMessage':
+        return this.onClientMessage(input.message);
+      case 'asked':
+        return this.onAsked(input.sequence, input.bundle);
+      case 'sealed':
+        return assert(false, 'this protocol asks for no seals');
+    }
+  }
+
+  #onStart(recovery: Recovery): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.executed = recovery.executed;
+    const certificate = recovery.stored.get('stable');
+    const messages = certificate === undefined ? undefined : this.codec.decodeList(certificate);
+    const reading = messages?.[0] === undefined ? undefined : this.readCheckpoint(messages[0].content);
+    if (reading !== undefined) this.stable = { checkpoint: reading.state, messages: messages! };
+    if (recovery.checkpoint.sequence > this.stableSequence)
+      this.boundaries.set(recovery.checkpoint.sequence, recovery.checkpoint);
+    this.bodies.restore(recovery.stored, this.stableSequence + this.window);
+    this.#fetcher.restore(recovery.stored);
+    this.restore(recovery.stored);
+    for (const message of this.own.restore(recovery.attested ?? [])) this.#loopBack(message);
+    this.#sayLostCheckpoint(recovery.checkpoint);
+    this.#gossip.start();
+  }
+
+  /** A boundary may have been executed and its CHECKPOINT not said before the crash. */
+  #sayLostCheckpoint(checkpoint: CheckpointState): void {
+    const { sequence } = checkpoint;
+    if (sequence <= this.stableSequence || this.checkpoints.voters(sequence).includes(this.self)) return;
+    this.sayCheckpoint(checkpoint);
+  }
+
+  #onAttested(message: Sealed<C>): void {
+    const to = this.audience(message.content);
+    if (to === undefined) this.desk.broadcast(message);
+    else for (const replica of to) this.desk.send(replica, message);
+    this.#loopBack(message);
+  }
+
+  #loopBack(message: Sealed<C>): void {
+    this.noteCheckpoint(message);
+    this.onSealed(message, this.self);
+  }
+
+  #onMessage(from: ReplicaId, message: Verified<AttestedMessage<C>>): void {
+    const peer = this.peers[from];
+    if (peer === undefined || from === this.self) return;
+    peer.lastHeardMs = this.desk.now;
+    if (isSealed(message)) return this.#intake(from, message);
+    const plain: Status | Proof<C> = message;
+    if (plain.kind === 'STATUS') return this.#gossip.onStatus(from, plain);
+    for (const one of plain.messages) this.#intake(from, one);
+  }
+
+  /** A message that `from` sent, written by itself or by somebody else. */
+  #intake(from: ReplicaId, message: Sealed<C>): void {
+    const { author, id } = message;
+    const peer = this.peers[author];
+    if (peer === undefined || author === this.self) return;
+    const direct = from === author;
+    if (direct && id > 0 && peer.has(id)) {
+      peer.repeated += 1;
+      return;
+    }
+    // Without a transferable word a message is worth something on the link of its author only.
+    if (message.attestation.kind === 'link' && !direct) return;
+    const intake = this.#offer(message, from);
+    if (!direct || id === 0) return;
+    if (intake === 'taken') peer.take(id);
+    else peer.hold(message);
+  }
+
+  #offer(message: Sealed<C>, from: ReplicaId): Intake {
+    if (!this.fits(message)) return 'taken';
+    this.noteCheckpoint(message);
+    return this.onSealed(message, from);
+  }
+
+  #offerHeld(): boolean {
+    if (this.#offeredAt === this.#progress) return false;
+    this.#offeredAt = this.#progress;
+    let moved = false;
+    for (const [replica, peer] of this.peers.entries()) {
+      if (peer.heldCount === 0) continue;
+      for (const message of peer.takeHeld()) {
+        if (this.#offer(message, replica) === 'later') peer.hold(message);
+        else {
+          peer.take(message.id);
+          moved = true;
+        }
+      }
+    }
+    return moved;
+  }
+
+  #onTimeout(timer: string): void {
+    if (timer === 'status') return this.#gossip.onTick();
+    if (timer === 'newView') {
+      if (this.mode !== 'changing') return;
+      this.backoff.onExpired();
+      return this.onNewViewTimeout();
+    }
+    // What `request`, `batch`, `bodies` and `lag` are for is found by `settle`.
+    this.onTimer(timer);
+  }
+
+  #settle(): void {
+    for (let round = 0; round < SETTLE_ROUNDS_MAX && !this.halted; round += 1) {
+      const held = this.#offerHeld();
+      const stable = this.#fetcher.considerStable();
+      const moved = this.consider();
+      const executes = this.#advance();
+      if (!held && !stable && !moved && !executes) break;
+    }
+    if (this.halted) return;
+    this.#fetcher.considerTransfer();
+    if (this.mode === 'active' && this.requests.considerDeadlines(this.primary, this.requestDelay))
+      this.onOverdue();
+    this.bodies.fetch(2 * this.timers.gapMs);
+  }
+
+  /** Hands the next batch or update to the service; true if there was one. */
+  #advance(): boolean {
+    if (this.busy) return false;
+    const sequence = this.executed + 1;
+    const next = this.nextExecution(sequence);
+    if (next === undefined) return false;
+    const { protocolState } = this;
+    if (next.kind === 'apply') {
+      this.#executing = { sequence, batch: undefined };
+      this.desk.emit({ kind: 'apply', sequence, update: next.update, protocolState });
+      return true;
+    }
+    const { batch, mode } = next;
+    this.bodies.makeDurable(batch, sequence);
+    this.#executing = { sequence, batch };
+    const base = { kind: 'execute', sequence, batch, protocolState } as const;
+    this.desk.emit(mode === undefined ? base : { ...base, mode });
+    return true;
+  }
+
+  #onExecuted(input: Extract<Input<never>, { kind: 'executed' }>): void {
+    const done = this.#executing;
+    this.#executing = undefined;
+    if (done === undefined || done.sequence !== input.sequence || input.refused === true) return;
+    this.executed = input.sequence;
+    if (done.batch === undefined) this.requests.pending.isOverdue(this.desk.now, this.context.isExecuted);
+    else this.requests.settle(done.batch.bundles);
+    if (done.batch !== undefined) this.bodies.release(done.batch.digest);
+    if (this.backoff.onExecuted(input.sequence))
+      this.requests.pending.restartDeadlines(this.desk.now, this.requestDelay);
+    const { checkpoint } = input;
+    if (checkpoint !== undefined) this.boundaries.set(checkpoint.sequence, checkpoint);
+    this.onExecuted(input.sequence, input.update);
+    if (checkpoint !== undefined) this.sayCheckpoint(checkpoint);
+    this.noteProgress();
+  }
+
+  /** For the parts of this folder: a certificate became the stable checkpoint. */
+  makeStable(certificate: CheckpointCertificate<C>): void {
+    const previous = this.stableSequence;
+    this.stable = certificate;
+    const { sequence } = certificate.checkpoint;
+    this.desk.store([{ key: 'stable', value: this.codec.encodeList(certificate.messages) }]);
+    this.desk.emit({ kind: 'stable', checkpoint: certificate.checkpoint });
+    for (const known of [...this.decisions.keys()]) if (known <= sequence) this.decisions.delete(known);
+    for (const known of [...this.boundaries.keys()]) if (known < sequence) this.boundaries.delete(known);
+    this.checkpoints.dropBelow(sequence);
+    this.bodies.dropThrough(previous);
+    this.onStable(sequence);
+    this.own.trim((message) => this.isObsolete(message));
+    this.noteProgress();
+  }
+
+  /** For the parts of this folder: the state at a checkpoint is here. */
+  takeState(checkpoint: CheckpointState): void {
+    this.executed = checkpoint.sequence;
+    this.boundaries.clear();
+    this.boundaries.set(checkpoint.sequence, checkpoint);
+    this.bodies.clearWanted();
+    this.onInstalled(checkpoint.sequence);
+    this.noteProgress();
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * Messages of protocols whose replicas attest each message by itself: content, and the word that somebody gave for it.
+ * One codec serves all of them; a protocol says how the fields of its kinds are written and which messages they quote.
+ */
+import type { Attestation, ObjectAttestation } from '../../core/attestation.ts';
+import { decodeWhole, Reader, Writer } from '../../core/codec.ts';
+import type { Domain } from '../../core/domain.ts';
+import { domainTag, domainWriter, finishDigest } from '../../core/domain.ts';
+import type { DecodeContext, Seal } from '../../core/protocol.ts';
+import type { Digest, Hash, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+
+/** What a message says; `kind` as in the paper, in capitals. */
+export interface Content {
+  readonly kind: string;
+}
+
+/** A message with the word given for it. */
+export interface Sealed<C extends Content> {
+  readonly kind: C['kind'];
+  /**
+   * The author's own number of it, for retransmission; no seal covers it. 0: told once, never sent again. Equal digests
+   * of one author are the same message.
+   */
+  readonly id: number;
+  readonly author: ReplicaId;
+  readonly content: C;
+  readonly digest: Digest;
+  readonly attestation: Attestation;
+  /** Canonical bytes of the content. */
+  readonly bytes: Uint8Array;
+}
+
+/** What a replica has, for its peers; authentic by the link. */
+export interface Status {
+  readonly kind: 'STATUS';
+  readonly view: View;
+  readonly changing: boolean;
+  readonly executed: SequenceNumber;
+  readonly stable: SequenceNumber;
+  /** Number of the oldest own message that is still kept. */
+  readonly first: number;
+  /** By replica: every message of it up to this number has been taken in. */
+  readonly received: readonly number[];
+  /** Numbers of own messages that were not meant for the receiver of this status. */
+  readonly skipped: readonly number[];
+}
+
+/** Messages of others, passed on because they show something to a replica that lacks it. */
+export interface Proof<C extends Content> {
+  readonly kind: 'PROOF';
+  readonly messages: readonly Sealed<C>[];
+}
+
+/** Everything that travels between replicas of such a protocol. */
+export type AttestedMessage<C extends Content> = Sealed<C> | Status | Proof<C>;
+
+/** Whether a message is sealed; the other kinds are authentic by their link alone. */
+export function isSealed<C extends Content>(message: AttestedMessage<C>): message is Sealed<C> {
+  return 'content' in message;
+}
+
+/** What a codec is made of. */
+export interface SealedCodecOptions<C extends Content> {
+  /** Name of the protocol, part of every digest (decision B6). */
+  readonly protocol: string;
+  /** All kinds; the position is the tag on the wire. */
+  readonly kinds: readonly C['kind'][];
+  write(writer: Writer, content: C, codec: SealedCodec<C>): void;
+  /** Fields of one kind; `reader.fail()` for what is not allowed. */
+  read(kind: C['kind'], reader: Reader, codec: SealedCodec<C>): C;
+  /** Messages inside a content whose seals must hold, too. */
+  quoted?(content: C): readonly Sealed<C>[];
+}
+
+/** Bytes of one message, at most: VIEW-CHANGEs and NEW-VIEWs quote many. */
+const MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
+const MEMBERS_MAX = 1_024;
+/** Numbers in one STATUS that were not meant for its receiver, at most. */
+export const SKIPPED_MAX = 4_096;
+/** Messages in one PROOF, at most. */
+export const PROOF_MESSAGES_MAX = 4_096;
+
+const TOP = { status: 0, proof: 1, sealed: 2 } as const;
+const BY = ['link', 'host', 'object'] as const;
+const MODES = ['counter', 'log'] as const;
+const NO_BYTES = new Uint8Array(0);
+
+/** Bytes and digest of a content, before anybody vouched for it. */
+export interface EncodedContent {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+}
+
+/** See the top of this file. */
+export class SealedCodec<C extends Content> {
+  readonly hash: Hash;
+  readonly domain: Domain;
+  readonly #options: SealedCodecOptions<C>;
+
+  constructor(context: Pick<DecodeContext, 'hash' | 'domain'>, options: SealedCodecOptions<C>) {
+    this.hash = context.hash;
+    this.domain = context.domain;
+    this.#options = options;
+  }
+
+  /** Canonical bytes and digest of a content by an author. */
+  encodeContent(author: ReplicaId, content: C): EncodedContent {
+    const { kinds, write } = this.#options;
+    const writer = new Writer(256).u8(kinds.indexOf(content.kind));
+    write(writer, content, this);
+    const bytes = writer.finish();
+    return { bytes, digest: this.#digest(author, content.kind, bytes) };
+  }
+
+  #digest(author: ReplicaId, kind: string, bytes: Uint8Array): Digest {
+    const writer = domainWriter(domainTag(this.#options.protocol, kind), this.domain);
+    return finishDigest(this.hash, writer.u32(author).raw(bytes));
+  }
+
+  /** The message that a word makes of a content. */
+  complete(
+    id: number,
+    author: ReplicaId,
+    content: C,
+    encoded: EncodedContent,
+    attestation: Attestation,
+  ): Sealed<C> {
+    return { kind: content.kind, id, author, content, ...encoded, attestation };
+  }
+
+  /** Reads a content back (own log, quoted messages); undefined unless canonical. */
+  decodeContent(bytes: Uint8Array): C | undefined {
+    const content = decodeWhole(bytes, (reader) => this.#readContent(reader));
+    return content === undefined || content === null ? undefined : content;
+  }
+
+  #readContent(reader: Reader): C | null {
+    const kind = this.#options.kinds[reader.u8()];
+    if (kind !== undefined) return this.#options.read(kind, reader, this);
+    reader.fail();
+    return null;
+  }
+
+  /** Writes a sealed message inside another one. */
+  readonly writeSealed = (writer: Writer, message: Sealed<C>): void => {
+    writer.u64(message.id).u32(message.author).bytes(message.bytes);
+    writeAttestation(writer, message.attestation);
+  };
+
+  /** Reads what `writeSealed` wrote; fails the reader unless it is canonical. */
+  readonly readSealed = (reader: Reader): Sealed<C> => {
+    const id = reader.u64();
+    const author = reader.u32();
+    const bytes = reader.bytes(MESSAGE_BYTES_MAX);
+    const attestation = readAttestation(reader, author);
+    const content = reader.failed ? undefined : this.decodeContent(bytes);
+    if (content === undefined) {
+      reader.fail();
+      return { id: 0 } as Sealed<C>;
+    }
+    const digest = this.#digest(author, content.kind, bytes);
+    return { kind: content.kind, id, author, content, digest, attestation, bytes };
+  };
+
+  /** Bytes of a message for a link. */
+  encode(message: AttestedMessage<C>): Uint8Array {
+    if (isSealed(message)) {
+      const writer = new Writer(message.bytes.length + 160).u8(TOP.sealed);
+      this.writeSealed(writer, message);
+      return writer.finish();
+    }
+    if (message.kind === 'PROOF')
+      return new Writer(1024)
+        .u8(TOP.proof)
+        .list((message as Proof<C>).messages, this.writeSealed)
+        .finish();
+    const { view, changing, executed, stable, first, received, skipped } = message as Status;
+    const writer = new Writer(128).u8(TOP.status).u64(view).bool(changing).u64(executed).u64(stable);
+    return writer
+      .u64(first)
+      .list(received, (w, number) => w.u64(number))
+      .list(skipped, (w, number) => w.u64(number))
+      .finish();
+  }
+
+  /** The message, or undefined if the bytes are not exactly one canonical, bounded message. */
+  decode(bytes: Uint8Array): AttestedMessage<C> | undefined {
+    if (bytes.length > MESSAGE_BYTES_MAX) return undefined;
+    return decodeWhole(bytes, (reader): AttestedMessage<C> | undefined => {
+      switch (reader.u8()) {
+        case TOP.sealed:
+          return this.readSealed(reader);
+        case TOP.proof:
+          return { kind: 'PROOF', messages: reader.list(PROOF_MESSAGES_MAX, this.readSealed) };
+        case TOP.status:
+          return readStatus(reader);
+        default:
+          reader.fail();
+          return undefined;
+      }
+    });
+  }
+
+  /** All seals in a message, those of quoted messages included. */
+  seals(message: AttestedMessage<C>): Seal[] {
+    const seals: Seal[] = [];
+    if (isSealed(message)) this.#collect(message, seals);
+    else if (message.kind === 'PROOF')
+      for (const one of (message as Proof<C>).messages) this.#collect(one, seals);
+    return seals;
+  }
+
+  #collect(message: Sealed<C>, seals: Seal[]): void {
+    const { attestation, digest, content } = message;
+    if (attestation.kind === 'host')
+      seals.push({ kind: 'host', replica: attestation.replica, digest, signature: attestation.signature });
+    if (attestation.kind === 'object') seals.push({ kind: 'object', attestation, digest });
+    for (const quoted of this.#options.quoted?.(content) ?? []) this.#collect(quoted, seals);
+  }
+
+  /** Bytes of a list of messages, for the durable map. */
+  encodeList(messages: readonly Sealed<C>[]): Uint8Array {
+    return new Writer(1024).list(messages, this.writeSealed).finish();
+  }
+
+  /** What `encodeList` wrote; undefined if damaged. */
+  decodeList(bytes: Uint8Array): Sealed<C>[] | undefined {
+    return decodeWhole(bytes, (reader) => reader.list(PROOF_MESSAGES_MAX, this.readSealed));
+  }
+}
+
+function readStatus(reader: Reader): Status {
+  return {
+    kind: 'STATUS',
+    view: reader.u64(),
+    changing: reader.bool(),
+    executed: reader.u64(),
+    stable: reader.u64(),
+    first: reader.u64(),
+    received: reader.list(MEMBERS_MAX, (r) => r.u64()),
+    skipped: reader.list(SKIPPED_MAX, (r) => r.u64()),
+  };
+}
+
+function writeAttestation(writer: Writer, attestation: Attestation): void {
+  writer.u8(BY.indexOf(attestation.kind));
+  if (attestation.kind === 'host') writer.bytes(attestation.signature);
+  if (attestation.kind !== 'object') return;
+  const { tcEpoch, object, form, previous, value, history, authenticator } = attestation;
+  writer.tcEpoch(tcEpoch).ascii(object).u8(MODES.indexOf(form)).u64(previous).u64(value);
+  writer.option(history, (w, digest) => w.digest(digest)).bytes(authenticator);
+}
+
+function readAttestation(reader: Reader, replica: ReplicaId): Attestation {
+  const kind = BY[reader.u8()];
+  if (kind === 'link') return { kind, replica };
+  if (kind === 'host') return { kind, replica, signature: reader.bytes(64) };
+  if (kind === undefined) reader.fail();
+  const tcEpoch = reader.tcEpoch();
+  const object = reader.ascii(16);
+  const form = MODES[reader.u8()];
+  if (form === undefined) reader.fail();
+  const attestation: ObjectAttestation = {
+    kind: 'object',
+    replica,
+    tcEpoch,
+    object,
+    form: form ?? 'counter',
+    previous: reader.u64(),
+    value: reader.u64(),
+    authenticator: NO_BYTES,
+  };
+  const history = reader.option((r) => r.digest());
+  const authenticator = reader.bytes(64);
+  return history === undefined
+    ? { ...attestation, authenticator }
+    : { ...attestation, history, authenticator };
+}
