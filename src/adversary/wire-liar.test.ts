@@ -114,7 +114,9 @@ test('corrupt-reply: the answer is wrong and its signature right', () => {
     height: 3,
     result: new Uint8Array([0, 5, 6]),
   };
-  const content = { replica: 0, session: 9, view: 0, results: [result] };
+  const standing = 'final' as const;
+  const proof = new Uint8Array(0);
+  const content = { replica: 0, session: 9, view: 0, standing, proof, results: [result] };
   const signature = signer.sign(replyDigest(modelHash, DOMAIN, content));
   network.toClient(1, encodeReplicaFrame({ kind: 'reply', ...content, signature }));
   const told = decodeReplicaFrame(clients[0]!);

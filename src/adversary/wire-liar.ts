@@ -4,7 +4,7 @@
  * send, and never forges.
  */
 import { decodeReplicaFrame, encodeReplicaFrame } from '../core/client-wire.ts';
-import type { SignedReply, WireResult } from '../core/client-wire.ts';
+import type { WireResult } from '../core/client-wire.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Prng } from '../core/prng.ts';
 import type { Hash, Milliseconds, ReplicaId } from '../core/types.ts';
@@ -138,10 +138,9 @@ function lie(options: WireLiarOptions, frame: Uint8Array): Uint8Array {
   const results = reply.results.map((result, index) =>
     index === wrong ? alteredResult(options.random, result) : result,
   );
-  const content = { replica: reply.replica, session: reply.session, view: reply.view, results };
+  const content = { ...reply, results };
   const signature = options.signer.sign(replyDigest(options.hash, options.domain, content));
-  const signed: SignedReply = { kind: 'reply', ...content, signature };
-  return encodeReplicaFrame(signed);
+  return encodeReplicaFrame({ ...content, signature });
 }
 
 function alteredResult(random: Prng, result: WireResult): WireResult {

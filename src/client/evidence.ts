@@ -60,6 +60,7 @@ const REPLY_FAULTS: Readonly<Record<ReplyEvidenceFault, string>> = {
   wrongNumberOfWitnesses:
     'There must be f + 1 agreeing replies of distinct replicas, neither more nor fewer.',
   unknownReplica: 'It names a replica that is no member.',
+  notFinal: 'A reply in it is not called final by its replica: it may have been undone, rightly, later.',
   witnessesDisagree: 'The replies that should agree do not.',
   noContradiction: 'The replies do not contradict each other: a correct replica may have signed it.',
   badSignature: 'A signature is wrong.',

@@ -30,7 +30,7 @@ export type Behaviour = 'correct' | 'mute' | 'down' | 'lying' | 'busy' | 'forged
 interface FakeReplica {
   readonly id: ReplicaId;
   readonly executor: LedgerExecutor;
-  readonly desk: ClientDesk;
+  readonly desk: ClientDesk<never>;
   readonly hostKey: KeyObject;
   readonly blocks: Block[];
   readonly links: Map<number, (frame: ReplicaFrame) => void>;
@@ -98,7 +98,7 @@ export class FakeCluster {
     const application = createKvApplication({ hash: nodeHash, buckets: 16 });
     const executor = createLedgerExecutor({ settings: this.settings, hash: nodeHash, application });
     const links = new Map<number, (frame: ReplicaFrame) => void>();
-    const desk = new ClientDesk({
+    const desk = new ClientDesk<never>({
       self: id,
       domain: this.settings,
       hash: nodeHash,
@@ -186,13 +186,15 @@ export class FakeCluster {
     if (frame.kind === 'bundle') {
       this.received[replica.id]! += 1;
       if (replica.behaviour === 'busy') {
-        const { digest } = replica.desk.onFrame(link, clientKey, payload, 0) ?? { digest: ZERO_DIGEST };
+        const input = replica.desk.onFrame(link, clientKey, payload, 0);
+        const digest = input?.kind === 'bundle' ? input.bundle.digest : ZERO_DIGEST;
         replica.links.get(link)?.({ kind: 'busy', bundle: digest, retryAfterMs: 300 });
         return;
       }
     }
-    const bundle = replica.desk.onFrame(link, clientKey, payload, 0);
-    if (bundle === undefined || this.#ordered.has(bundle.digest)) return;
+    const input = replica.desk.onFrame(link, clientKey, payload, 0);
+    if (input?.kind !== 'bundle' || this.#ordered.has(input.bundle.digest)) return;
+    const { bundle } = input;
     this.#ordered.add(bundle.digest);
     this.#waiting.push(bundle);
     this.order();
@@ -229,7 +231,7 @@ export class FakeCluster {
       );
       replica.desk.settle([bundle]);
       if (block !== undefined) replica.blocks.push(block);
-      replica.desk.reply(replies, 0);
+      replica.desk.answer(replies, 0);
     }
   }
 

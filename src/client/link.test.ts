@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { createServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { bytesToHex } from '../core/bytes.ts';
-import { decodeClientFrame, encodeReplicaFrame } from '../core/client-wire.ts';
+import { CLIENT_WIRE_VERSION, decodeClientFrame, encodeReplicaFrame } from '../core/client-wire.ts';
 import type { ReplicaFrame } from '../core/client-wire.ts';
 import type { Digest } from '../core/types.ts';
 import { FakeCluster } from './fake-cluster.testing.ts';
@@ -56,7 +56,12 @@ async function meet(
       assert.deepEqual(rawPublicKey(shown.publicKey), rawPublicKey(clientKey));
       socket.once('data', (bytes: Buffer) => {
         hello = decodeClientFrame(bytes.subarray(4));
-        const welcome = { kind: 'welcome', version: 1, replica: 0, clusterId: settings.clusterId } as const;
+        const welcome = {
+          kind: 'welcome',
+          version: CLIENT_WIRE_VERSION,
+          replica: 0,
+          clusterId: settings.clusterId,
+        } as const;
         socket.write(scene.answer?.(settings.clusterId) ?? frame(encodeReplicaFrame(welcome)));
         const busy = { kind: 'busy', bundle: settings.clusterId, retryAfterMs: 7 } as const;
         // In two pieces: frames do not keep to packets.
@@ -107,12 +112,14 @@ test('a replica with its registered key is spoken to, and sees the key of the cl
 
 test('impostors, other protocols, clusters and versions are refused with the reason', async () => {
   const welcome = (over: object) => (clusterId: Digest) =>
-    frame(encodeReplicaFrame({ kind: 'welcome', version: 1, replica: 0, clusterId, ...over }));
+    frame(
+      encodeReplicaFrame({ kind: 'welcome', version: CLIENT_WIRE_VERSION, replica: 0, clusterId, ...over }),
+    );
   const cases: [Scene, RegExp][] = [
     [{ impostor: true }, /registered link key/],
     [{ alpn: 'moiety/1' }, /alert|does not speak/i],
     [{ answer: welcome({ clusterId: 'ab'.repeat(32) }) }, /another cluster or version/],
-    [{ answer: welcome({ version: 2 }) }, /another cluster or version/],
+    [{ answer: welcome({ version: CLIENT_WIRE_VERSION + 1 }) }, /another cluster or version/],
     [{ answer: welcome({ replica: 1 }) }, /another cluster or version/],
     [{ answer: () => frame(new Uint8Array([99])) }, /malformed/],
     [{ answer: () => Buffer.from([255, 255, 255, 255]) }, /too long/],

@@ -4,6 +4,8 @@
  * decode with the same bounded reader; whatever does not decode closes the connection.
  */
 import { decodeWhole, Reader, Writer } from './codec.ts';
+import { domainTag } from './domain.ts';
+import type { Standing } from './protocol.ts';
 import { BUNDLE_BYTES_MAX, OPERATION_BYTES_MAX } from './request.ts';
 import type {
   Digest,
@@ -16,8 +18,14 @@ import type {
   View,
 } from './types.ts';
 
-/** Version of these frames. */
-export const CLIENT_WIRE_VERSION = 1;
+/** Version of these frames. 2: replies carry standing and proof, clients send certificates. */
+export const CLIENT_WIRE_VERSION = 2;
+/** What the signed bytes of a reply begin with (decision B6); until version 1 of these frames it was "REPLY". */
+export const REPLY_TAG = domainTag('host', 'ANSWER');
+/** Bytes of what a protocol says about one reply, at most. */
+export const PROOF_BYTES_MAX = 4096;
+/** Bytes of a message that a client makes of replies, at most. */
+export const CERTIFICATE_BYTES_MAX = 64 * 1024;
 /** Results of one reply frame, at most. */
 const RESULTS_MAX = 4096;
 /** Bytes of one answer to a query (a block, at most). */
@@ -43,6 +51,8 @@ export type ClientFrame =
     }
   /** A signed bundle (`encodeBundle`). */
   | { readonly kind: 'bundle'; readonly bytes: Uint8Array }
+  /** A message of the cluster's protocol that a client made of replies (`ClientRules.certificate`). */
+  | { readonly kind: 'certificate'; readonly bytes: Uint8Array }
   /** Fast read (decision C6): answered from the last executed state. */
   | { readonly kind: 'read'; readonly id: number; readonly operation: Uint8Array }
   /** Question about ledger or replica, answered by this replica alone (blocks, status, transactions). JSON out. */
@@ -95,9 +105,22 @@ export interface ReplyContent {
   readonly session: SessionId;
   /** Hint for the primary; never compared. */
   readonly view: View;
+  /** What the results are worth; `final` in protocols that do not speculate. */
+  readonly standing: Standing;
+  /** What the protocol says about the results (`ClientRules.readProof`); empty where it says nothing. */
+  readonly proof: Uint8Array;
   readonly results: readonly WireResult[];
 }
 export type SignedReply = ReplyContent & { readonly kind: 'reply'; readonly signature: Uint8Array };
+
+/** The order of these words is part of the wire. */
+const STANDINGS: readonly Standing[] = ['speculative', 'committed', 'final'];
+
+function readStanding(reader: Reader): Standing {
+  const standing = STANDINGS[reader.u8()];
+  if (standing === undefined) reader.fail();
+  return standing ?? 'speculative';
+}
 
 function writeResult(writer: Writer, result: WireResult): void {
   writer.u64(result.number).digest(result.txId).u64(result.sequence).u64(result.height).bytes(result.result);
@@ -113,9 +136,15 @@ function readResult(reader: Reader): WireResult {
   };
 }
 
-/** Canonical bytes of a reply's content: what the signature covers, after the domain prefix "moiety/host/REPLY/v1". */
+/** Canonical bytes of a reply's content: what the signature covers, after the domain prefix (`REPLY_TAG`). */
 export function writeReplyContent(writer: Writer, reply: ReplyContent): Writer {
-  return writer.u32(reply.replica).u64(reply.session).u64(reply.view).list(reply.results, writeResult);
+  return writer
+    .u32(reply.replica)
+    .u64(reply.session)
+    .u64(reply.view)
+    .u8(STANDINGS.indexOf(reply.standing))
+    .bytes(reply.proof)
+    .list(reply.results, writeResult);
 }
 
 /** Reads what `writeReplyContent` wrote. */
@@ -124,6 +153,8 @@ export function readReplyContent(reader: Reader): ReplyContent {
     replica: reader.u32(),
     session: reader.u64(),
     view: reader.u64(),
+    standing: readStanding(reader),
+    proof: reader.bytes(PROOF_BYTES_MAX),
     results: reader.list(RESULTS_MAX, readResult),
   };
 }
@@ -140,6 +171,8 @@ export function encodeClientFrame(frame: ClientFrame): Uint8Array {
       return writer.u8(3).u32(frame.id).bytes(frame.operation).finish();
     case 'query':
       return writer.u8(4).u32(frame.id).u8(TOPICS.indexOf(frame.topic)).ascii(frame.argument).finish();
+    case 'certificate':
+      return writer.u8(5).bytes(frame.bytes).finish();
   }
 }
 
@@ -165,6 +198,8 @@ export function decodeClientFrame(bytes: Uint8Array): ClientFrame | undefined {
         if (topic === undefined) reader.fail();
         return { kind: 'query', id, topic: topic ?? 'status', argument };
       }
+      case 5:
+        return { kind: 'certificate', bytes: reader.bytes(CERTIFICATE_BYTES_MAX) };
       default:
         reader.fail();
         return undefined;

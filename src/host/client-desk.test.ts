@@ -35,7 +35,7 @@ function newDesk() {
       toClient: (link: number, frame: Uint8Array) => sent.set(link, [...(sent.get(link) ?? []), frame]),
     },
     observer: { ignored: () => undefined },
-  } as unknown as ClientDeskOptions;
+  } as unknown as ClientDeskOptions<never>;
   return { desk: new ClientDesk(options), sent };
 }
 
@@ -56,7 +56,7 @@ test('a stranger who names the key of another neither gets its replies nor pushe
   // A gateway that carries the owner's bundle, seal and all, gets the reply, too.
   assert.ok(desk.onFrame(30, new Uint8Array(32).fill(99), bundleFrame(owner, 40, GOOD), 0));
   const result = { number: 1, txId: 'ab'.repeat(32), sequence: 1, height: 1, result: new Uint8Array(1) };
-  desk.reply([{ clientKey: owner, session: 1, results: [result] } as unknown as ReplyGroup], 0);
+  desk.answer([{ clientKey: owner, session: 1, results: [result] } as unknown as ReplyGroup], 0);
   assert.deepEqual([...sent.keys()], [1, 30]);
   assert.equal(decodeReplicaFrame(sent.get(1)![0]!)?.kind, 'reply');
 });

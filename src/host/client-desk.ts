@@ -1,16 +1,36 @@
 /**
  * The counter at which clients stand: admits bundles (bounded, judged before their seal is checked), answers retries
- * out of the client table, tells a client BUSY or refused, and sends signed replies to the client's connections.
+ * out of the client table, tells a client BUSY or refused, checks certificates that clients made of replies, and sends
+ * signed replies to the client's connections.
+ *
+ * What the host owes it:
+ * - Everything that `onFrame` gives is an input of the protocol and enters it as it is: `bundle`, `asked` or
+ *   `clientMessage`.
+ * - `answer` after each execution that is final and not `held` (standing `final`, no proof), and for each effect
+ *   `answer` with the results that the host holds for that sequence, as often as the protocol wants. A retry comes
+ *   back as `asked` only while its results are above `executor.confirmed`; later ones are answered here, `final` and
+ *   without proof, also in protocols whose first answers had one.
+ * - `settle` after each execution, `settleAll` after an installed state. Bundles of a batch that was rolled back are
+ *   not counted again: they are the protocol's.
+ * - `certificates` in the options if the protocol has `client.certificate`.
  */
+import { assert } from '../core/assert.ts';
 import { bytesToHex } from '../core/bytes.ts';
-import { decodeClientFrame, encodeReplicaFrame, writeReplyContent } from '../core/client-wire.ts';
+import {
+  decodeClientFrame,
+  encodeReplicaFrame,
+  PROOF_BYTES_MAX,
+  REPLY_TAG,
+  writeReplyContent,
+} from '../core/client-wire.ts';
 import type { ReplyContent } from '../core/client-wire.ts';
 import type { Domain } from '../core/domain.ts';
-import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
+import { domainWriter, finishDigest } from '../core/domain.ts';
+import type { Input, Seal, Standing } from '../core/protocol.ts';
 import { decodeBundle } from '../core/request.ts';
 import type { Bundle } from '../core/request.ts';
 import { markVerified } from '../core/types.ts';
-import type { Digest, Hash, Milliseconds, ReplicaId, Verified, View } from '../core/types.ts';
+import type { Digest, Hash, Milliseconds, ReplicaId, SequenceNumber, Verified, View } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor, ReplyGroup } from '../ledger/contract.ts';
 import { isFinalRefusal } from '../ledger/request-runner.ts';
@@ -30,6 +50,21 @@ const LINKS_PER_CLIENT_MAX = 8;
 const RETRY_AFTER_MS = 100;
 /** Results of one reply frame, at most. */
 const RESULTS_PER_REPLY = 2048;
+/** Certificates of one client that are checked in each window, at most: one costs as many checks as it has seals. */
+const CERTIFICATES_PER_CLIENT_MAX = 256;
+const CERTIFICATE_WINDOW_MS: Milliseconds = 1_000;
+const NO_PROOF = new Uint8Array(0);
+
+/** How messages that clients make of replies are read. */
+export interface CertificateCheck<M> {
+  /** `ProtocolDefinition.decode` in the cluster's context. */
+  readonly decode: (bytes: Uint8Array) => M | undefined;
+  /** `ProtocolDefinition.seals`. */
+  readonly seals: (message: M) => readonly Seal[];
+}
+
+/** What the desk hands to the protocol. */
+export type DeskInput<M> = Extract<Input<M>, { readonly kind: 'bundle' | 'asked' | 'clientMessage' }>;
 
 interface Waiting {
   readonly client: string;
@@ -38,7 +73,7 @@ interface Waiting {
 }
 
 /** What the desk is made of. */
-export interface ClientDeskOptions {
+export interface ClientDeskOptions<M> {
   readonly self: ReplicaId;
   readonly domain: Domain;
   readonly hash: Hash;
@@ -46,22 +81,27 @@ export interface ClientDeskOptions {
   readonly executor: LedgerExecutor;
   readonly network: NetworkPort;
   readonly observer: ObserverPort;
+  /** Undefined: the protocol takes no messages of clients. */
+  readonly certificates?: CertificateCheck<M> | undefined;
 }
 
 /** Digest that a host key signs for a reply (decision B6). */
 export function replyDigest(hash: Hash, domain: Domain, reply: ReplyContent): Digest {
-  return finishDigest(hash, writeReplyContent(domainWriter(domainTag('host', 'REPLY'), domain), reply));
+  return finishDigest(hash, writeReplyContent(domainWriter(REPLY_TAG, domain), reply));
 }
 
 /** See the top of this file. */
-export class ClientDesk {
-  readonly #options: ClientDeskOptions;
+export class ClientDesk<M> {
+  readonly #options: ClientDeskOptions<M>;
   readonly #links = new Map<string, Set<ClientLink>>();
   readonly #waiting = new Map<Digest, Waiting>();
   readonly #waitingPerClient = new Map<string, number>();
   #waitingBytes = 0;
+  /** Certificates of each client in the current window. */
+  readonly #certificates = new Map<string, number>();
+  #certificateWindow: Milliseconds = 0;
 
-  constructor(options: ClientDeskOptions) {
+  constructor(options: ClientDeskOptions<M>) {
     this.#options = options;
   }
 
@@ -78,15 +118,16 @@ export class ClientDesk {
   }
 
   /**
-   * A frame of a client whose key its connection has proved. Gives the bundle if it is to be ordered; everything else
-   * (retries, refusals, fast reads) is answered here.
+   * A frame of a client whose key its connection has proved. Gives what is for the protocol: a bundle to be ordered, a
+   * question about results that are not confirmed, a certificate. Everything else (retries, refusals, fast reads) is
+   * answered here.
    */
   onFrame(
     link: ClientLink,
     clientKey: Uint8Array,
     bytes: Uint8Array,
     now: Milliseconds,
-  ): Verified<Bundle> | undefined {
+  ): DeskInput<M> | undefined {
     const frame = decodeClientFrame(bytes);
     if (frame === undefined) {
       this.#options.observer.ignored('malformedClientFrame', 'client');
@@ -101,6 +142,7 @@ export class ClientDesk {
       this.#send(link, encodeReplicaFrame({ kind: 'readAnswer', id: frame.id, ...answer }));
       return undefined;
     }
+    if (frame.kind === 'certificate') return this.#onCertificate(clientKey, frame.bytes, now);
     if (frame.kind !== 'bundle') return undefined;
     this.#remember(link, bytesToHex(clientKey));
     const bundle = decodeBundle(this.#options.hash, this.#options.domain, frame.bytes);
@@ -117,7 +159,31 @@ export class ClientDesk {
     return this.#checkSeal(bundle, from) ? markVerified(bundle) : undefined;
   }
 
-  #admit(link: ClientLink, bundle: Bundle, now: Milliseconds): Verified<Bundle> | undefined {
+  #onCertificate(clientKey: Uint8Array, bytes: Uint8Array, now: Milliseconds): DeskInput<M> | undefined {
+    const { executor, observer, certificates, crypto } = this.#options;
+    const refuse = (reason: string): undefined => {
+      observer.ignored(reason, 'client');
+      return undefined;
+    };
+    if (certificates === undefined) return refuse('unexpectedCertificate');
+    if (!executor.isClient(clientKey)) return refuse('unknownClient');
+    if (now - this.#certificateWindow >= CERTIFICATE_WINDOW_MS) {
+      this.#certificateWindow = now;
+      this.#certificates.clear();
+    }
+    // Only registered clients are counted, and only for a window: the map is bounded.
+    const client = bytesToHex(clientKey);
+    const count = this.#certificates.get(client) ?? 0;
+    if (count >= CERTIFICATES_PER_CLIENT_MAX) return refuse('tooManyCertificates');
+    this.#certificates.set(client, count + 1);
+    const message = certificates.decode(bytes);
+    if (message === undefined) return refuse('malformedCertificate');
+    const verdict = crypto.verifier.verifyMany(certificates.seals(message));
+    if (verdict !== 'valid') return refuse(verdict === 'invalid' ? 'invalidCertificate' : 'unknownKey');
+    return { kind: 'clientMessage', message: markVerified(message) };
+  }
+
+  #admit(link: ClientLink, bundle: Bundle, now: Milliseconds): DeskInput<M> | undefined {
     const admission = this.#options.executor.admit(bundle);
     const isUnknown = admission.kind === 'refused' && admission.reason === 'unknownClient';
     if (admission.kind === 'refused' && !isFinalRefusal(admission.reason) && !isUnknown) {
@@ -135,7 +201,9 @@ export class ClientDesk {
       return undefined;
     }
     if (admission.kind === 'executed') {
-      this.#sendReply(link, admission.reply, 0);
+      const { reply, sequence } = admission;
+      if (sequence > this.#options.executor.confirmed) return this.#ask(link, bundle, sequence);
+      for (const frame of this.#replyFrames(reply, 0, 'final', NO_PROOF)) this.#send(link, frame);
       return undefined;
     }
     const known = this.#waiting.has(bundle.digest);
@@ -148,7 +216,14 @@ export class ClientDesk {
     // the memory, and a stranger who names another's key would push its connections out.
     this.#remember(link, bytesToHex(bundle.clientKey));
     if (!known) this.#count(bundle, now);
-    return markVerified(bundle);
+    return { kind: 'bundle', bundle: markVerified(bundle) };
+  }
+
+  /** Only the protocol can say what results are worth that may still be undone. */
+  #ask(link: ClientLink, bundle: Bundle, sequence: SequenceNumber): DeskInput<M> | undefined {
+    if (!this.#checkSeal(bundle, 'client')) return undefined;
+    this.#remember(link, bytesToHex(bundle.clientKey));
+    return { kind: 'asked', sequence, bundle: markVerified(bundle) };
   }
 
   #sendBusy(link: ClientLink, bundle: Bundle, reason: string): void {
@@ -213,26 +288,31 @@ export class ClientDesk {
     this.#waitingBytes = 0;
   }
 
-  /** Sends the results of one batch to the connections of their clients. */
-  reply(groups: readonly ReplyGroup[], view: View): void {
+  /**
+   * Sends the results of one batch to the connections of their clients. `proof`: what the protocol says about the batch,
+   * at most `PROOF_BYTES_MAX` bytes; clients could not read more.
+   */
+  answer(
+    groups: readonly ReplyGroup[],
+    view: View,
+    standing: Standing = 'final',
+    proof: Uint8Array = NO_PROOF,
+  ): void {
+    assert(proof.length <= PROOF_BYTES_MAX, 'the proof of an answer keeps its bound');
     for (const group of groups) {
       const links = this.#links.get(bytesToHex(group.clientKey));
       if (links === undefined) continue;
-      const frames = this.#replyFrames(group, view);
+      const frames = this.#replyFrames(group, view, standing, proof);
       for (const link of links) for (const frame of frames) this.#send(link, frame);
     }
   }
 
-  #sendReply(link: ClientLink, group: ReplyGroup, view: View): void {
-    for (const frame of this.#replyFrames(group, view)) this.#send(link, frame);
-  }
-
-  #replyFrames(group: ReplyGroup, view: View): Uint8Array[] {
+  #replyFrames(group: ReplyGroup, view: View, standing: Standing, proof: Uint8Array): Uint8Array[] {
     const { self, hash, domain, crypto } = this.#options;
     const frames: Uint8Array[] = [];
     for (let at = 0; at < group.results.length; at += RESULTS_PER_REPLY) {
       const results = group.results.slice(at, at + RESULTS_PER_REPLY);
-      const content = { replica: self, session: group.session, view, results };
+      const content = { replica: self, session: group.session, view, standing, proof, results };
       const signature = crypto.hostSigner.sign(replyDigest(hash, domain, content));
       frames.push(encodeReplicaFrame({ kind: 'reply', ...content, signature }));
     }

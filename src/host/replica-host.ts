@@ -59,7 +59,7 @@ const TRANSFER_TIMER = 'host/transfer';
 export class ReplicaHost<M> {
   readonly #options: HostOptions<M>;
   readonly #replica: Replica<M>;
-  readonly #desk: ClientDesk;
+  readonly #desk: ClientDesk<M>;
   readonly #links: LinkDesk<M>;
   readonly #seals: SealDesk;
   readonly #transfer: StateTransfer;
@@ -100,8 +100,21 @@ export class ReplicaHost<M> {
       ...ports.observer,
       ignored: (reason: string, from: ReplicaId | 'client') => this.#ignore(reason, from),
     };
-    const [{ network }, { hash }] = [ports, crypto];
-    this.#desk = new ClientDesk({ self, domain, hash, crypto, executor, network, observer });
+    const [{ network }, { hash }, { definition }] = [ports, crypto, options];
+    const certificates = {
+      decode: (bytes: Uint8Array) => definition.decode(bytes, { settings, domain, hash }),
+      seals: (message: M) => definition.seals(message),
+    };
+    this.#desk = new ClientDesk({
+      self,
+      domain,
+      hash,
+      crypto,
+      executor,
+      network,
+      observer,
+      certificates: definition.client?.certificate === undefined ? undefined : certificates,
+    });
     this.#links = new LinkDesk({
       self,
       settings,
@@ -178,12 +191,12 @@ export class ReplicaHost<M> {
     this.#enter(now, () => this.#links.forget(peer));
   }
 
-  /** A bundle or fast read of a client whose key its connection has proved. */
+  /** A bundle, fast read or certificate of a client whose key its connection has proved. */
   onClientFrame(link: ClientLink, clientKey: Uint8Array, bytes: Uint8Array, now: Milliseconds): void {
     this.#enter(now, () => {
       if (this.#phase !== 'running') return;
-      const bundle = this.#desk.onFrame(link, clientKey, bytes, now);
-      if (bundle !== undefined) this.#give({ kind: 'bundle', bundle });
+      const input = this.#desk.onFrame(link, clientKey, bytes, now);
+      if (input !== undefined) this.#give(input);
     });
   }
 
@@ -358,7 +371,7 @@ export class ReplicaHost<M> {
     if (outcome.block !== undefined) this.#headers.onBlock(outcome.block, live);
     if (!live) return;
     this.#desk.settle(batch.bundles);
-    if (outcome.replies.length > 0) this.#desk.reply(outcome.replies, batch.proposedInView);
+    if (outcome.replies.length > 0) this.#desk.answer(outcome.replies, batch.proposedInView);
   }
 
   #onStable(checkpoint: CheckpointState): void {

@@ -38,7 +38,8 @@ const neighbour: WireResult = { ...RIGHT, number: 8, txId: digest(5) };
 
 function said(replica: ReplicaId, result: Partial<WireResult> = {}, over: object = {}): SignedBytes {
   const results = [neighbour, { ...RIGHT, ...result }];
-  const reply = { replica, session: 7, view: replica, results, ...over };
+  const worth = { standing: 'final' as const, proof: new Uint8Array(0) };
+  const reply = { replica, session: 7, view: replica, ...worth, results, ...over };
   const content = writeReplyContent(new Writer(256), reply).finish();
   const message = digestToBytes(signedReplyDigest(hash, trust, content));
   return { content, signature: new Uint8Array(sign(null, message, keys[replica]!)) };
@@ -95,6 +96,15 @@ test('what a correct replica may sign proves nothing', () => {
   );
   assert.ok(isContradiction(session, RIGHT, { ...RIGHT, result: errorResult('unknownClient') }));
   assert.ok(!isContradiction(session, RIGHT, { ...RIGHT, number: 10, sequence: 11 }));
+});
+
+test('an answer that may still be undone proves nothing, on neither side', () => {
+  const early = { standing: 'speculative' };
+  assert.equal(judged(record({ wrong: said(1, LIE, early) })), 'notFinal');
+  assert.equal(judged(record({ wrong: said(1, LIE, { standing: 'committed' }) })), 'notFinal');
+  assert.equal(judged(record({ right: [said(0), said(2, {}, early), said(4)] })), 'notFinal');
+  const withProof = { proof: new Uint8Array([1, 2]) };
+  assert.equal(judged(record({ wrong: said(1, LIE, withProof) })), 'replica 1');
 });
 
 test('session 0 is shared by all clients and proves nothing', () => {

@@ -6,15 +6,17 @@
  * C4), and what correct replicas sign about an execution is a function of the executed sequence. One of f+1 signers is
  * correct, so whoever signed something else is not. What proves nothing is left out: `view` is a hint; "forgotten" says
  * only that a replica does not keep the result any more; session 0 (OPEN) is shared by all clients and a refused OPEN
- * may be tried again. It holds as long as replicas lose nothing that they acknowledged (`--durability fsync`).
+ * may be tried again; what may still be undone (a standing below `final`) is a correct replica's right to say otherwise
+ * later. It holds as long as replicas lose nothing that they acknowledged (`--durability fsync`).
  */
 import { digestToBytes, equalBytes } from '../core/bytes.ts';
-import { readReplyContent } from '../core/client-wire.ts';
+import { readReplyContent, REPLY_TAG } from '../core/client-wire.ts';
 import type { ReplyContent, WireResult } from '../core/client-wire.ts';
 import type { Reader, Writer } from '../core/codec.ts';
 import { decodeWhole } from '../core/codec.ts';
 import type { Domain } from '../core/domain.ts';
 import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
+import type { Standing } from '../core/protocol.ts';
 import type {
   ConfigurationVersion,
   Digest,
@@ -64,6 +66,7 @@ export type ReplyEvidenceFault =
   | 'wrongNumberOfWitnesses'
   | 'unknownReplica'
   | 'witnessesDisagree'
+  | 'notFinal'
   | 'noContradiction'
   | 'badSignature';
 
@@ -83,7 +86,7 @@ export type ReplyEvidenceVerdict =
 
 /** Digest that a host key signs for a reply whose content is already encoded (decision B6). */
 export function signedReplyDigest(hash: Hash, domain: Domain, content: Uint8Array): Digest {
-  return finishDigest(hash, domainWriter(domainTag('host', 'REPLY'), domain).raw(content));
+  return finishDigest(hash, domainWriter(REPLY_TAG, domain).raw(content));
 }
 
 /** Whether two results say the same about one request. */
@@ -144,6 +147,7 @@ export function decodeReplyEvidence(bytes: Uint8Array): ReplyEvidence | undefine
 /** One reply of a record, read. */
 interface Said extends SignedBytes {
   readonly replica: ReplicaId;
+  readonly standing: Standing;
   readonly result: WireResult;
 }
 
@@ -152,7 +156,7 @@ function readSaid(evidence: ReplyEvidence, signed: SignedBytes): Said | undefine
   const reply: ReplyContent | undefined = decodeWhole(signed.content, readReplyContent);
   const result = reply?.results.find(({ number }) => number === evidence.number);
   if (reply?.session !== evidence.session || result === undefined) return undefined;
-  return { ...signed, replica: reply.replica, result };
+  return { ...signed, replica: reply.replica, standing: reply.standing, result };
 }
 
 const fault = (which: ReplyEvidenceFault): ReplyEvidenceVerdict => ({ valid: false, fault: which });
@@ -177,6 +181,7 @@ export function verifyReplyEvidence(
   if (known.length !== right.length) return fault('notCanonical');
   const distinct = known.every((said, at) => at === 0 || known[at - 1]!.replica < said.replica);
   if (!distinct || known.length !== trust.f + 1) return fault('wrongNumberOfWitnesses');
+  if ([wrong, ...known].some(({ standing }) => standing !== 'final')) return fault('notFinal');
   const agreed = known[0]!.result;
   if (known.some((said) => !sameWireResult(said.result, agreed))) return fault('witnessesDisagree');
   if (!isContradiction(evidence.session, agreed, wrong.result)) return fault('noContradiction');

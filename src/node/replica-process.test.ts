@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
-import { decodeReplicaFrame, encodeClientFrame } from '../core/client-wire.ts';
+import { CLIENT_WIRE_VERSION, decodeReplicaFrame, encodeClientFrame } from '../core/client-wire.ts';
 import type { QueryTopic, ReplicaFrame } from '../core/client-wire.ts';
 import type { ClusterFiles } from './cluster.testing.ts';
 import { makeClusterFiles } from './cluster.testing.ts';
@@ -63,7 +63,14 @@ async function ask(
     socket.write(Buffer.concat([head, bytes]));
   };
   const { clusterId } = of.settings;
-  send(encodeClientFrame({ kind: 'hello', version: 1, clusterId, clientKey: rawPublicKeyOf(key)! }));
+  send(
+    encodeClientFrame({
+      kind: 'hello',
+      version: CLIENT_WIRE_VERSION,
+      clusterId,
+      clientKey: rawPublicKeyOf(key)!,
+    }),
+  );
   send(encodeClientFrame({ kind: 'query', id: 7, topic, argument }));
   let received = Buffer.alloc(0);
   for await (const chunk of socket) {

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { describe, it } from 'node:test';
 import tls from 'node:tls';
 import { bytesToHex } from '../core/bytes.ts';
-import { decodeReplicaFrame, encodeClientFrame } from '../core/client-wire.ts';
+import { CLIENT_WIRE_VERSION, decodeReplicaFrame, encodeClientFrame } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMERS } from '../core/config.ts';
 import type { Digest, TcEpoch } from '../core/types.ts';
@@ -140,7 +140,14 @@ async function closeOf(socket: tls.TLSSocket): Promise<void> {
 
 function helloOf(settings: ClusterSettings, key: KeyObject): Uint8Array {
   const { clusterId } = settings;
-  return framed(encodeClientFrame({ kind: 'hello', version: 1, clusterId, clientKey: rawPublicKeyOf(key)! }));
+  return framed(
+    encodeClientFrame({
+      kind: 'hello',
+      version: CLIENT_WIRE_VERSION,
+      clusterId,
+      clientKey: rawPublicKeyOf(key)!,
+    }),
+  );
 }
 
 describe('transport between peers', () => {

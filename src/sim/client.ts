@@ -4,10 +4,10 @@
  * purpose: a judge should not share the code of the judged.
  */
 import { bytesToHex } from '../core/bytes.ts';
-import { decodeReplicaFrame, encodeClientFrame, writeReplyContent } from '../core/client-wire.ts';
+import { decodeReplicaFrame, encodeClientFrame, REPLY_TAG, writeReplyContent } from '../core/client-wire.ts';
 import type { SignedReply, WireResult } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
-import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
+import { domainWriter, finishDigest } from '../core/domain.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Prng } from '../core/prng.ts';
 import { bundleDigest, clientIdOf, encodeBundle } from '../core/request.ts';
@@ -266,7 +266,7 @@ export class SimClient {
   #isAuthentic(reply: SignedReply): boolean {
     const key = this.#hostKeys[reply.replica];
     if (key === undefined) return false;
-    const writer = writeReplyContent(domainWriter(domainTag('host', 'REPLY'), this.#domain), reply);
+    const writer = writeReplyContent(domainWriter(REPLY_TAG, this.#domain), reply);
     const digest = finishDigest(modelHash, writer);
     return this.#options.keys.verify(key, digestToBytes(digest), reply.signature);
   }

@@ -11,7 +11,7 @@ import { describe, it } from 'node:test';
 import tls from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { bytesToHex } from '../../src/core/bytes.ts';
-import { encodeClientFrame } from '../../src/core/client-wire.ts';
+import { CLIENT_WIRE_VERSION, encodeClientFrame } from '../../src/core/client-wire.ts';
 import type { ClusterSettings } from '../../src/core/config.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMERS } from '../../src/core/config.ts';
 import type { Digest, TcEpoch } from '../../src/core/types.ts';
@@ -320,7 +320,7 @@ describe('K-05, K-11, N-09: between a peer and its port', () => {
     posing.write(framed(encodePeerHello(settings, 2, 1)));
     await closed(posing);
     const client = dial(one.port, keys[0]!, CLIENT_ALPN);
-    const hello = { kind: 'hello', version: 1, clusterId: settings.clusterId } as const;
+    const hello = { kind: 'hello', version: CLIENT_WIRE_VERSION, clusterId: settings.clusterId } as const;
     client.write(framed(encodeClientFrame({ ...hello, clientKey: rawPublicKeyOf(keys[1]!)! })));
     await closed(client);
     assert.deepEqual(one.told, []);
