@@ -1,0 +1,14 @@
+/** All protocols, in the order in which they are shown. The only file that knows each of them. */
+import type { ProtocolDefinition } from '../core/protocol.ts';
+import { minbft } from './minbft/definition.ts';
+
+/** A protocol whose messages only it can read: whoever runs it passes them on as they are. */
+export type AnyProtocol = ProtocolDefinition<unknown>;
+
+/** See the top of this file. */
+export const PROTOCOLS: readonly AnyProtocol[] = [minbft];
+
+/** The protocol of this name, as in `ClusterSettings.protocol`; undefined if this version has none. */
+export function protocolNamed(name: string): AnyProtocol | undefined {
+  return PROTOCOLS.find((protocol) => protocol.name === name);
+}
