@@ -130,6 +130,16 @@ export class Judge {
     this.#replies.onExecuted(replica, outcome);
   }
 
+  /** A correct replica applied what a batch changed elsewhere; `history` names what was executed up to there. */
+  onApplied(
+    replica: ReplicaId,
+    sequence: SequenceNumber,
+    history: Digest,
+    checkpoint: CheckpointState | undefined,
+  ): void {
+    this.#order.onApplied(replica, sequence, history, checkpoint);
+  }
+
   /** A correct replica has this checkpoint of the service. */
   onCheckpoint(replica: ReplicaId, checkpoint: CheckpointState): void {
     this.#order.onCheckpoint(replica, checkpoint);

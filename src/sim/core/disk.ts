@@ -3,13 +3,13 @@
  * lost at a crash follows the rules of the real store: everything from a random point of the unsynced records on.
  * Whether a write is durable is worked out when it matters, by its time; only what somebody waits for is an event.
  */
-import { JournalImage } from '../../host/image.ts';
-import type { JournalRecord } from '../../host/records.ts';
 import type { ReplicaId, SequenceNumber, TcEpoch } from '../../core/types.ts';
 import type { Chance } from '../chance.ts';
 import { SITE } from '../chance.ts';
 import type { DiskSettings } from '../disk.ts';
 import type { EventQueue } from '../event-queue.ts';
+import { CoreImage } from './core-image.ts';
+import type { CoreRecord } from './core-image.ts';
 import type { FrozenService } from './service.ts';
 
 interface PendingSnapshot {
@@ -26,7 +26,7 @@ export class CoreDisk {
   readonly #chance: Chance;
   readonly #genesisEpoch: TcEpoch;
   #settings: DiskSettings;
-  #records: JournalRecord[] = [];
+  #records: CoreRecord[] = [];
   #synced = 0;
   #snapshot: FrozenService | undefined;
   #pending: PendingSnapshot | undefined;
@@ -55,7 +55,7 @@ export class CoreDisk {
     return this.#records.length;
   }
 
-  append(record: JournalRecord): void {
+  append(record: CoreRecord): void {
     this.#records.push(record);
   }
 
@@ -124,9 +124,9 @@ export class CoreDisk {
   }
 
   /** What a starting replica finds. */
-  image(): { readonly journal: JournalImage; readonly snapshot: FrozenService | undefined } {
-    const journal = new JournalImage(this.#genesisEpoch);
-    for (const record of this.#records) journal.take(record);
-    return { journal, snapshot: this.#snapshot };
+  image(): { readonly image: CoreImage; readonly snapshot: FrozenService | undefined } {
+    const image = new CoreImage(this.#genesisEpoch);
+    for (const record of this.#records) image.take(record);
+    return { image, snapshot: this.#snapshot };
   }
 }

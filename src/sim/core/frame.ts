@@ -1,5 +1,6 @@
 /** What travels over links of the core fidelity: the objects themselves. What is shared is never changed. */
 import type { WireResult } from '../../core/client-wire.ts';
+import type { Standing } from '../../core/protocol.ts';
 import type { Batch, Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId, SessionId, View } from '../../core/types.ts';
 
@@ -24,6 +25,10 @@ export interface CoreReply {
   readonly session: SessionId;
   /** Hint for the primary. */
   readonly view: View;
+  /** What the results are worth. */
+  readonly standing: Standing;
+  /** What the protocol says about them; empty where it says nothing. */
+  readonly proof: Uint8Array;
   readonly results: readonly WireResult[];
 }
 

@@ -7,16 +7,20 @@ import { AssertionFailure } from '../../core/assert.ts';
 import type { CheckpointState, Effect, Input, Recovery, Replica } from '../../core/protocol.ts';
 import { markVerified } from '../../core/types.ts';
 import type { Digest, Milliseconds, ReplicaId } from '../../core/types.ts';
-import type { JournalImage } from '../../host/image.ts';
 import { SITE } from '../chance.ts';
 import type { Machine, MachineLook } from '../machine.ts';
-import type { CoreFrame } from './frame.ts';
+import { CoreAttestDesk } from './attest-desk.ts';
+import type { AttestGroup } from './attest-desk.ts';
+import type { CoreImage } from './core-image.ts';
+import type { CoreFrame, CoreMessageFrame } from './frame.ts';
+import { Gate } from './gate.ts';
 import { KeyRing, SEAL_BYTES } from './seal-book.ts';
 import { CoreSealDesk } from './seal-desk.ts';
 import type { FrozenService } from './service.ts';
 import { CoreStateDesk } from './state-desk.ts';
-import { restoreMachine, triageMachine } from './startup.ts';
+import { restoreMachine, sealsStreams, triageMachine } from './startup.ts';
 import type { CoreMachineOptions, Detail } from './machine-options.ts';
+import { CoreOutbox } from './outbox.ts';
 import { Timers } from './timers.ts';
 import { CoreTransfer } from './transfer.ts';
 
@@ -24,8 +28,9 @@ import { CoreTransfer } from './transfer.ts';
 interface Running<M> {
   readonly replica: Replica<M>;
   readonly state: CoreStateDesk;
-  readonly image: JournalImage;
+  readonly image: CoreImage;
   readonly ring: KeyRing;
+  readonly inner: Replica<M>;
 }
 
 /** See the top of this file. */
@@ -34,12 +39,13 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   readonly #timers: Timers;
   readonly #transfer: CoreTransfer;
   readonly #desk: CoreSealDesk;
+  readonly #attests: CoreAttestDesk;
+  readonly #outbox: CoreOutbox<M>;
   #running: Running<M> | undefined;
   #phase: 'down' | 'starting' | 'running' | 'halted' = 'down';
   /** Counts starts and crashes; what belongs to an earlier life is dropped. */
   #life = 0;
-  #paused = false;
-  #deferred: (() => void)[] = [];
+  readonly #gate = new Gate();
   #inputs: Input<M>[] = [];
   #answer: Input<M> | undefined;
   #draining = false;
@@ -47,6 +53,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   amnesic = false;
   restarts = 0;
   stateTransfers = 0;
+  /** Speculative batches that were undone, in all lives. */
+  rolledBack = 0;
   /** Inputs that its replica worked on, in all lives. */
   steps = 0;
 
@@ -54,15 +62,26 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     this.#options = options;
     const { id: self, queue, chance, trusted, disk, trustedLatency: latency } = options;
     this.#timers = new Timers(queue, (timer) => this.#receive({ kind: 'timeout', timer }));
-    const onAnswer = (): void => this.#enter(() => this.#onSealAnswer());
+    const onAnswer = (): void => this.#gate.enter(() => this.#onSealAnswer());
     this.#desk = new CoreSealDesk({ self, trusted, latency, disk, queue, chance, onAnswer });
+    this.#attests = new CoreAttestDesk({
+      self,
+      trusted,
+      latency,
+      disk,
+      queue,
+      chance,
+      signAsHost: (digest) => options.seals.signAsHost(self, digest),
+      onAnswer: (group) => this.#gate.enter(() => this.#onAttested(group)),
+    });
+    this.#outbox = new CoreOutbox(options);
     this.#transfer = new CoreTransfer({
       self,
       queue,
       chance,
       ask: (source, checkpoint) => options.askState(source, checkpoint),
       executed: () => this.#running?.state.service.executed ?? 0,
-      install: (state) => this.#enter(() => this.#running?.state.install(state)),
+      install: (state) => this.#gate.enter(() => this.#running?.state.install(state)),
       failed: (sequence) => this.#receive({ kind: 'transferFailed', sequence }),
     });
   }
@@ -87,8 +106,6 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     return this.#fatal;
   }
 
-  // ---- life -------------------------------------------------------------------------------------------------------
-
   start(): void {
     if (this.#phase !== 'down') return;
     this.#life += 1;
@@ -107,7 +124,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       this.#options;
     const { judge, isCorrect } = this.#options;
     if (isCorrect) judge.onStarting(id);
-    const { journal: image, snapshot } = disk.image();
+    const { image, snapshot } = disk.image();
     const state = this.#makeState(image);
     const { service } = state;
     const ring = new KeyRing();
@@ -123,35 +140,39 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     });
     const watched = isCorrect ? judge.watch(id, inner) : inner;
     const replica = wrapReplica === undefined ? watched : wrapReplica(watched);
-    this.#running = { replica, state, image, ring };
+    this.#running = { replica, state, image, ring, inner };
     const parts = { id, genesis, image, service, ring, snapshot };
-    const isWhole = restoreMachine(parts, (sequence, digest, protocolState) => {
-      const body = image.body(digest);
-      const batch = body && batches.stored(digest, body);
-      if (batch !== undefined) state.replay(sequence, batch, protocolState);
-      return batch !== undefined;
+    const isWhole = restoreMachine(parts, (step) => {
+      const body = step.batch && image.journal.body(step.batch);
+      return state.replay(step, body && batches.stored(step.batch!, body));
     });
-    if (!isWhole) this.#halt(`the store of replica ${id} is damaged`);
-    else this.#follow(triageMachine(id, genesis, trusted, image, service), this.#running);
+    if (!isWhole) return this.#halt(`the store of replica ${id} is damaged`);
+    if (sealsStreams(definition))
+      this.#follow(triageMachine(id, genesis, trusted, image, service), this.#running);
+    else if (trusted.key.tcEpoch === image.journal.tcEpoch) this.#begin('keeper');
+    else
+      this.#halt(`the trusted component of replica ${id} is lost, and only it could speak for the replica`);
   }
 
-  #makeState(image: JournalImage): CoreStateDesk {
-    const { id, genesis, disk, queue, judge, isCorrect, toClient, onExecuted } = this.#options;
+  #makeState(image: CoreImage): CoreStateDesk {
+    const { id, genesis, disk, queue, judge, isCorrect, toClient, onExecuted, definition } = this.#options;
     return new CoreStateDesk({
       id,
       checkpointInterval: genesis.settings.limits.checkpointInterval,
       image,
+      makesUpdates: definition.makesUpdates === true,
       disk,
       queue,
       judge,
       isCorrect,
       toClient,
       onExecuted,
-      onDurable: (checkpoint) => this.#enter(() => this.#onInstalled(checkpoint)),
+      onDurable: (checkpoint) => this.#gate.enter(() => this.#onInstalled(checkpoint)),
     });
   }
 
-  #follow(triage: ReturnType<typeof triageMachine>, { image, ring }: Running<M>): void {
+  #follow(triage: ReturnType<typeof triageMachine>, { image: whole, ring }: Running<M>): void {
+    const { journal: image } = whole;
     const { id, seals, trusted, disk, queue } = this.#options;
     if (triage.kind === 'refuse') return this.#halt(triage.reason);
     if (triage.kind === 'continue') {
@@ -178,8 +199,11 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   }
 
   #begin(standing: Recovery['standing']): void {
-    const { state, image } = this.#running!;
+    const { state, image: whole } = this.#running!;
+    const { journal: image } = whole;
     const { service } = state;
+    const attested = whole.attestedDrafts((by, digest) => this.#attests.vouch(by, digest));
+    whole.lastId = attested.at(-1)?.id ?? 0;
     const ownLog = standing === 'keeper' ? image.certifiedLog(this.id) : [];
     if (ownLog === undefined) return this.#halt('the own log has a hole that triage did not see');
     this.#phase = 'running';
@@ -190,6 +214,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       tcEpoch: this.#options.trusted.key.tcEpoch,
       stored: image.stored,
       ownLog,
+      attested,
       executed: service.executed,
       checkpoint: service.checkpoint,
       protocolState: service.protocolState,
@@ -200,12 +225,13 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   crash(): void {
     if (this.#phase === 'down') return;
     this.#desk.crash();
+    this.#attests.crash();
+    this.rolledBack += this.#running?.state.rolledBack ?? 0;
     this.#running?.state.close();
     this.#running = undefined;
     this.#phase = 'down';
     this.#life += 1;
-    this.#paused = false;
-    this.#deferred = [];
+    this.#gate.reset();
     this.#inputs = [];
     this.#answer = undefined;
     this.#timers.clear();
@@ -216,11 +242,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
 
   pause(paused: boolean): void {
     if (this.#phase === 'down') return;
-    this.#paused = paused;
-    if (paused) return;
-    const waiting = this.#deferred;
-    this.#deferred = [];
-    for (const action of waiting) action();
+    if (paused) this.#gate.close();
+    else this.#gate.open();
   }
 
   #halt(reason: string): void {
@@ -254,9 +277,17 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   }
 
   sizes(): Readonly<Record<string, number>> {
-    if (this.#running === undefined) return {};
-    const { stored, retained, own, executed } = this.#running.image;
-    return { stored: stored.size, retained: retained.size, own: own.size, executed: executed.length };
+    return this.#running?.image.sizes ?? {};
+  }
+
+  /** The protocol's replica, for checks of its inside; undefined if it does not run. */
+  get inside(): Replica<M> | undefined {
+    return this.#phase === 'running' ? this.#running!.inner : undefined;
+  }
+
+  /** Batches that were executed and may yet be undone. */
+  get speculations(): CoreStateDesk['speculations'] {
+    return this.#running?.state.speculations ?? [];
   }
 
   /** The state at a certified checkpoint, if this machine can give it. */
@@ -267,7 +298,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   // ---- what arrives -----------------------------------------------------------------------------------------------
 
   onPeerFrame(from: ReplicaId, frame: CoreFrame<M>): void {
-    if (this.#paused) this.#enter(() => this.#take(from, frame));
+    if (this.#gate.isClosed) this.#gate.enter(() => this.#take(from, frame));
     else this.#take(from, frame);
   }
 
@@ -280,14 +311,25 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   }
 
   onClientFrame(client: number, _key: Uint8Array, frame: CoreFrame<M>): void {
-    if (frame.kind !== 'bundle') return;
-    const { bundle } = frame;
-    this.#enter(() => {
+    this.#gate.enter(() => {
       if (this.#phase !== 'running') return;
-      if (!this.#options.seals.isAuthentic(bundle)) return this.#ignore('invalidClientSeal', 'client');
-      if (this.#running!.state.admit(client, bundle))
-        this.#receive({ kind: 'bundle', bundle: markVerified(bundle) });
+      if (frame.kind === 'protocol') return this.#onClientMessage(client, frame);
+      if (frame.kind !== 'bundle') return;
+      const { bundle } = frame;
+      if (!this.#options.seals.isAuthentic(bundle))
+        return this.#ignore('invalidClientSeal', 'client', client);
+      const admission = this.#running!.state.admit(client, bundle);
+      if (admission.kind === 'new') this.#receive({ kind: 'bundle', bundle: markVerified(bundle) });
+      else if (admission.kind === 'unconfirmed')
+        this.#receive({ kind: 'asked', sequence: admission.sequence, bundle: markVerified(bundle) });
     });
+  }
+
+  #onClientMessage(client: number, frame: CoreMessageFrame<M>): void {
+    const verdict = this.#options.seals.judge(frame, this.#running!.ring);
+    if (verdict === 'valid')
+      return this.#receive({ kind: 'clientMessage', message: markVerified(frame.message) });
+    this.#ignore(verdict === 'invalid' ? 'invalidSeal' : 'unknownKey', 'client', client);
   }
 
   #take(from: ReplicaId, frame: CoreFrame<M>): void {
@@ -313,25 +355,16 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   }
 
   #sendBody(to: ReplicaId, digest: Digest): void {
-    const bytes = this.#running!.image.body(digest);
+    const bytes = this.#running!.image.journal.body(digest);
     const batch = bytes && this.#options.batches.stored(digest, bytes);
-    if (batch !== undefined) this.#toPeer(to, { kind: 'body', batch });
+    if (batch !== undefined) this.#outbox.send({ kind: 'body', batch }, to);
   }
 
   // ---- inputs in, effects out -------------------------------------------------------------------------------------
 
-  /** Does something now, or when the machine is continued if it is paused. */
-  #enter(action: () => void): void {
-    if (!this.#paused) return action();
-    const life = this.#life;
-    this.#deferred.push(() => {
-      if (life === this.#life) action();
-    });
-  }
-
   /** Gives the replica an input as soon as it is idle; a broken assertion ends the machine and is reported. */
   #receive(input: Input<M>): void {
-    if (this.#paused) return this.#enter(() => this.#receive(input));
+    if (this.#gate.isClosed) return this.#gate.enter(() => this.#receive(input));
     if (this.#phase !== 'running') return;
     if (this.#draining) {
       this.#inputs.push(input);
@@ -369,17 +402,25 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     this.crash();
   }
 
-  #perform(effect: Effect<M>, { image, ring, state }: Running<M>): void {
+  #perform(effect: Effect<M>, { image: whole, ring, state }: Running<M>): void {
     const { disk, id, note, batches } = this.#options;
+    const { journal: image } = whole;
     switch (effect.kind) {
       case 'send':
-        return this.#toPeer(effect.to, { kind: 'protocol', message: effect.message, isGenuine: false });
+        return this.#outbox.send({ kind: 'protocol', message: effect.message, isGenuine: false }, effect.to);
       case 'broadcast':
-        return this.#toAll({ kind: 'protocol', message: effect.message, isGenuine: false });
+        return this.#outbox.send({ kind: 'protocol', message: effect.message, isGenuine: false });
       case 'seal': {
         const wrong = this.#desk.ask(effect, image);
         return wrong === undefined ? undefined : this.#halt(wrong);
       }
+      case 'attest': {
+        const wrong = this.#attests.ask(effect, whole);
+        return wrong === undefined ? undefined : this.#halt(wrong);
+      }
+      case 'trimAttested':
+        whole.take({ kind: 'core-trim', below: effect.below });
+        return disk.append({ kind: 'core-trim', below: effect.below });
       case 'store':
         for (const { key, value } of effect.entries) image.put(key, value);
         return disk.append(effect);
@@ -388,16 +429,19 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
         return disk.append({ kind: 'trim', below: effect.below });
       case 'shareBody':
         if (this.isCorrect) batches.put(effect.batch);
-        return this.#share({ kind: 'body', batch: effect.batch }, effect.to);
+        return this.#outbox.send({ kind: 'body', batch: effect.batch }, effect.to);
       case 'fetchBody':
-        return this.#toPeer(effect.from, { kind: 'fetchBody', digest: effect.digest });
+        return this.#outbox.send({ kind: 'fetchBody', digest: effect.digest }, effect.from);
       case 'forward':
-        return this.#share({ kind: 'bundle', bundle: effect.bundle }, effect.to);
+        return this.#outbox.send({ kind: 'bundle', bundle: effect.bundle }, effect.to);
       case 'execute':
-        this.#answer = state.execute(effect.sequence, effect.batch, effect.protocolState);
-        return;
+      case 'apply':
+      case 'confirm':
+      case 'rollback':
+      case 'answer':
       case 'stable':
-        return state.stable(effect.checkpoint);
+        this.#answer = state.perform(effect) ?? this.#answer;
+        return;
       case 'transfer':
         this.stateTransfers += 1;
         return this.#transfer.begin(effect.checkpoint, effect.sources);
@@ -427,13 +471,21 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     note(id, name, detail);
   }
 
-  #ignore(reason: string, from: ReplicaId | 'client'): void {
-    this.#options.note(this.id, 'ignored', { reason, from });
+  #ignore(reason: string, from: ReplicaId | 'client', client = -1): void {
+    this.#options.note(this.id, 'ignored', { reason, from, client });
+  }
+
+  #onAttested(group: AttestGroup): void {
+    if (this.#phase !== 'running') return;
+    for (const { id, attestation } of this.#attests.finish(group)) {
+      if (attestation !== undefined) this.#receive({ kind: 'attested', id, attestation });
+      else this.#onNote('attestRefused', { id });
+    }
   }
 
   #onSealAnswer(): void {
     if (this.#phase !== 'running') return;
-    const answer = this.#desk.finish(this.#running!.image);
+    const answer = this.#desk.finish(this.#running!.image.journal);
     if (typeof answer === 'string') this.#halt(answer);
     else this.#receive({ kind: 'sealed', ui: answer });
   }
@@ -443,26 +495,5 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     const { state } = this.#running!;
     state.finishInstall(checkpoint);
     this.#receive({ kind: 'installed', checkpoint, protocolState: state.service.protocolState });
-  }
-
-  // ---- links ------------------------------------------------------------------------------------------------------
-
-  #share(frame: CoreFrame<M>, to: ReplicaId | undefined): void {
-    if (to === undefined) this.#toAll(frame);
-    else this.#toPeer(to, frame);
-  }
-
-  #toPeer(to: ReplicaId, frame: CoreFrame<M>): void {
-    if (to === this.id) return;
-    const sent = this.isCorrect ? frame : this.#options.batches.asDecoded(frame);
-    if (sent !== undefined) this.#options.toPeer(to, sent);
-  }
-
-  #toAll(frame: CoreFrame<M>): void {
-    const { id, genesis, toPeer, isCorrect, batches } = this.#options;
-    const sent = isCorrect ? frame : batches.asDecoded(frame);
-    if (sent === undefined) return;
-    const { length } = genesis.settings.members;
-    for (let to = 0; to < length; to += 1) if (to !== id) toPeer(to, sent);
   }
 }

@@ -2,6 +2,7 @@
  * Seals without cryptography: a book of everything that was ever sealed. A seal holds if the book has it, so nobody can
  * forge one, and what was altered after it was sealed has no entry. All seals look alike; only the book tells them apart.
  */
+import type { ObjectAttestation } from '../../core/attestation.ts';
 import { bytesToHex, equalBytes } from '../../core/bytes.ts';
 import type { ClusterSettings } from '../../core/config.ts';
 import type { ProtocolDefinition, Seal, SealVerdict, TrustedKey } from '../../core/protocol.ts';
@@ -40,6 +41,12 @@ function nameOf(replica: ReplicaId, tcEpoch: TcEpoch): string {
   return `${replica}/${tcEpoch}`;
 }
 
+/** Everything that the word of an object says. */
+function assignedName(publicKey: string, digest: Digest, said: ObjectAttestation): string {
+  const { object, form, previous, value, history = '' } = said;
+  return `${publicKey}/${object}/${form}/${previous}/${value}/${digest}/${history}`;
+}
+
 function attestedName(publicKey: Uint8Array, bind: Uint8Array): string {
   return `${bytesToHex(publicKey)}/${bytesToHex(bind)}`;
 }
@@ -59,6 +66,8 @@ export class SealBook<M> {
   readonly #options: SealBookOptions<M>;
   /** By public key of a component, then by counter: what it certified. More than one only if there are two of it. */
   readonly #certified = new Map<string, (Digest | Digest[] | undefined)[]>();
+  /** What objects of components said, with everything that it covers. */
+  readonly #assigned = new Set<string>();
   readonly #hostSealed = new Set<string>();
   readonly #clientSealed = new Set<Digest>();
   /** By public key of a component: bind digests that it attested. */
@@ -89,6 +98,11 @@ export class SealBook<M> {
     else known.push(digest);
   }
 
+  /** An object of a component gives its word. */
+  assign(publicKey: string, digest: Digest, said: ObjectAttestation): void {
+    this.#assigned.add(assignedName(publicKey, digest, said));
+  }
+
   /** A host signs a digest. */
   signAsHost(replica: ReplicaId, digest: Digest): Uint8Array {
     this.#hostSealed.add(`${replica}/${digest}`);
@@ -103,16 +117,22 @@ export class SealBook<M> {
   /** Judges all seals of a message; once for all receivers if they hold under keys of genesis. */
   judge(frame: CoreMessageFrame<M>, ring: KeyRing): SealVerdict {
     if (frame.isGenuine) return 'valid';
+    const seals = this.#options.definition.seals(frame.message);
+    const verdict = this.judgeAll(seals, ring);
+    const isOfGenesis = (seal: Seal): boolean =>
+      seal.kind !== 'counter' || this.#isOfGenesis(seal.ui.replica, seal.ui.tcEpoch);
+    if (verdict === 'valid' && seals.every(isOfGenesis)) frame.isGenuine = true;
+    return verdict;
+  }
+
+  /** Judges several seals: one that is invalid spoils all, and so does, less so, an unknown key. */
+  judgeAll(seals: readonly Seal[], ring: KeyRing): SealVerdict {
     let verdict: SealVerdict = 'valid';
-    let onlyGenesis = true;
-    for (const seal of this.#options.definition.seals(frame.message)) {
-      if (seal.kind === 'counter' && !this.#isOfGenesis(seal.ui.replica, seal.ui.tcEpoch))
-        onlyGenesis = false;
+    for (const seal of seals) {
       const one = this.#judgeSeal(seal, ring);
       if (one === 'invalid') return 'invalid';
       if (one === 'unknownKey') verdict = 'unknownKey';
     }
-    if (onlyGenesis && verdict === 'valid') frame.isGenuine = true;
     return verdict;
   }
 
@@ -129,7 +149,7 @@ export class SealBook<M> {
       return this.#hostSealed.has(`${seal.replica}/${seal.digest}`) && looksRight(seal.signature)
         ? 'valid'
         : 'invalid';
-    if (seal.kind === 'object') return 'invalid';
+    if (seal.kind === 'object') return this.#isAssigned(seal.attestation, seal.digest) ? 'valid' : 'invalid';
     const { ui, digest } = seal;
     const ofGenesis = this.#options.genesis[ui.replica];
     if (ofGenesis === undefined) return 'invalid';
@@ -138,6 +158,13 @@ export class SealBook<M> {
     return looksRight(ui.authenticator) && this.#isCertified(key.publicKey, ui.counter, digest)
       ? 'valid'
       : 'invalid';
+  }
+
+  /** Only components that genesis registers speak by objects. */
+  #isAssigned(said: ObjectAttestation, digest: Digest): boolean {
+    const key = this.#options.genesis[said.replica];
+    if (key === undefined || key.tcEpoch !== said.tcEpoch || !looksRight(said.authenticator)) return false;
+    return this.#assigned.has(assignedName(key.publicKey, digest, said));
   }
 
   #isCertified(publicKey: string, counter: CounterValue, digest: Digest): boolean {

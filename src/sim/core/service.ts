@@ -9,8 +9,10 @@ import { equalBytes } from '../../core/bytes.ts';
 import type { Batch, Bundle } from '../../core/request.ts';
 import type { Digest, RequestNumber, SequenceNumber, SessionId } from '../../core/types.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
-import type { Block, BlockHeader, ExecutionOutcome, ReplyGroup, Transaction } from '../../ledger/contract.ts';
+import type { Block, BlockHeader, ReplyGroup, Transaction } from '../../ledger/contract.ts';
 import { applyOperation, REGISTERS } from './operations.ts';
+import { decodeUpdate, encodeUpdate } from './update.ts';
+import type { UpdatedResult } from './update.ts';
 
 const NO_BYTES = new Uint8Array(0);
 /** Fields of a header that nobody looks at in this fidelity. */
@@ -30,12 +32,33 @@ const EMPTY_HEADER: BlockHeader = {
 /** Results of a session that are kept for clients that ask again. */
 const WINDOW = 64;
 
+/** What came of a batch. */
+export interface CoreOutcome {
+  readonly block: Block;
+  readonly replies: readonly ReplyGroup[];
+  readonly checkpoint: CheckpointState | undefined;
+}
+
 interface SessionTable {
   /** Every number at or below is done. */
   low: RequestNumber;
   highest: RequestNumber;
   /** Results of the latest numbers. */
   results: Map<RequestNumber, WireResult>;
+}
+
+/** How the service was before a batch that may be undone. */
+interface Undo {
+  readonly sequence: SequenceNumber;
+  readonly registers: Uint32Array;
+  /** Tables that the batch changes, as they were. */
+  readonly tables: Map<SessionId, SessionTable | undefined>;
+  readonly height: number;
+  readonly headerHash: Digest;
+  readonly low: number;
+  readonly high: number;
+  readonly protocolState: Uint8Array;
+  readonly checkpoint: CheckpointState;
 }
 
 /** The service as it was at a checkpoint; never changed. */
@@ -65,6 +88,8 @@ export class CoreService {
   #high = 0x6c62272e;
   #protocolState: Uint8Array = new Uint8Array(0);
   #checkpoint: CheckpointState = { sequence: 0, stateDigest: ZERO_DIGEST };
+  /** Of the batches above the confirmed ones, ascending. */
+  #undos: Undo[] = [];
 
   /** `interval`: sequence numbers between checkpoints. */
   constructor(interval: number) {
@@ -81,6 +106,11 @@ export class CoreService {
 
   get protocolState(): Uint8Array {
     return this.#protocolState;
+  }
+
+  /** What cannot be undone any more. */
+  get confirmed(): SequenceNumber {
+    return (this.#undos[0]?.sequence ?? this.#executed + 1) - 1;
   }
 
   /** Names what was executed so far: equal if and only if the same was executed in the same order. */
@@ -107,8 +137,9 @@ export class CoreService {
     return { clientKey: bundle.clientKey, session: bundle.session, results };
   }
 
-  /** Executes the next batch. */
-  execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array): ExecutionOutcome {
+  /** Executes the next batch; `undoable`: until it is confirmed it may be rolled back. */
+  execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array, undoable = false): CoreOutcome {
+    if (undoable) this.#remember(sequence);
     this.#executed = sequence;
     this.#mixProtocolState(protocolState);
     this.#mix(sequence, batch.time);
@@ -124,6 +155,102 @@ export class CoreService {
     const block = this.#makeBlock(sequence, batch, transactions);
     const checkpoint = sequence % this.#interval === 0 ? this.#freeze() : undefined;
     return { block, replies, checkpoint };
+  }
+
+  #remember(sequence: SequenceNumber): void {
+    this.#undos.push({
+      sequence,
+      registers: this.#registers.slice(),
+      tables: new Map(),
+      height: this.#height,
+      headerHash: this.#headerHash,
+      low: this.#low,
+      high: this.#high,
+      protocolState: this.#protocolState,
+      checkpoint: this.#checkpoint,
+    });
+  }
+
+  /** What is executed up to here is final. */
+  confirm(through: SequenceNumber): void {
+    this.#undos = this.#undos.filter((undo) => undo.sequence > through);
+  }
+
+  /** Undoes everything above `to`. */
+  rollback(to: SequenceNumber): void {
+    while ((this.#undos.at(-1)?.sequence ?? 0) > to) {
+      const undo = this.#undos.pop()!;
+      this.#executed = undo.sequence - 1;
+      this.#registers.set(undo.registers);
+      for (const [session, table] of undo.tables) {
+        if (table === undefined) this.#sessions.delete(session);
+        else this.#sessions.set(session, table);
+      }
+      this.#height = undo.height;
+      this.#headerHash = undo.headerHash;
+      this.#low = undo.low;
+      this.#high = undo.high;
+      this.#protocolState = undo.protocolState;
+      this.#checkpoint = undo.checkpoint;
+      this.#frozen.delete(undo.sequence);
+    }
+  }
+
+  /** Where the history stands: what an update goes on from. */
+  get lanes(): readonly [number, number] {
+    return [this.#low, this.#high];
+  }
+
+  /** What the last batch changed; `before`: the lanes before it. */
+  updateSince(before: readonly [number, number], replies: readonly ReplyGroup[]): Uint8Array {
+    const results: UpdatedResult[] = [];
+    for (const { session, results: answers } of replies)
+      for (const result of answers) results.push({ session, result });
+    const registers = [...this.#registers];
+    return encodeUpdate({
+      sequence: this.#executed,
+      before,
+      after: this.lanes,
+      height: this.#height,
+      registers,
+      results,
+    });
+  }
+
+  /** Applies what a batch changed elsewhere; undefined, and nothing changed, if it does not fit. */
+  apply(
+    sequence: SequenceNumber,
+    bytes: Uint8Array,
+    protocolState: Uint8Array,
+  ):
+    | { readonly checkpoint: CheckpointState | undefined; readonly replies: readonly ReplyGroup[] }
+    | undefined {
+    const update = decodeUpdate(bytes);
+    if (update === undefined || sequence !== this.#executed + 1 || update.sequence !== sequence)
+      return undefined;
+    if (update.before[0] !== this.#low || update.before[1] !== this.#high) return undefined;
+    this.#executed = sequence;
+    this.#protocolState = protocolState;
+    [this.#low, this.#high] = update.after;
+    this.#height = update.height;
+    this.#headerHash = this.history;
+    this.#registers.set(update.registers);
+    const replies = update.results.map(({ session, result }) => {
+      remember(this.#tableOf(session), result);
+      return { clientKey: NO_BYTES, session, results: [result] };
+    });
+    return { checkpoint: sequence % this.#interval === 0 ? this.#freeze() : undefined, replies };
+  }
+
+  /** The table of a session, to be changed. */
+  #tableOf(session: SessionId): SessionTable {
+    const known = this.#sessions.get(session);
+    const table = known ?? { low: 0, highest: 0, results: new Map() };
+    const tables = this.#undos.at(-1)?.sequence === this.#executed ? this.#undos.at(-1)!.tables : undefined;
+    if (tables !== undefined && !tables.has(session))
+      tables.set(session, known === undefined ? undefined : { ...known, results: new Map(known.results) });
+    if (known === undefined) this.#sessions.set(session, table);
+    return table;
   }
 
   /** A block for every batch: the judges follow the chain. */
@@ -144,11 +271,7 @@ export class CoreService {
 
   #executeBundle(bundle: Bundle, sequence: SequenceNumber, transactions: Transaction[]): WireResult[] {
     const { session, digest } = bundle;
-    let table = this.#sessions.get(session);
-    if (table === undefined) {
-      table = { low: 0, highest: 0, results: new Map() };
-      this.#sessions.set(session, table);
-    }
+    const table = this.#tableOf(session);
     const results: WireResult[] = [];
     for (const { number, operation } of bundle.requests) {
       if (isDone(table, number)) continue;
@@ -214,6 +337,7 @@ export class CoreService {
 
   /** Replaces everything. */
   install(state: FrozenService): void {
+    this.#undos = [];
     this.#executed = state.sequence;
     this.#registers.set(state.registers);
     this.#sessions = new Map();

@@ -4,12 +4,12 @@
  */
 import { decodeWhole } from '../../core/codec.ts';
 import { readRecover } from '../../core/request.ts';
-import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
-import type { JournalImage } from '../../host/image.ts';
+import type { Digest, ReplicaId } from '../../core/types.ts';
 import { encodeRecover, otherOwnerOf, recoverChallengeFor, recoverRequestFor } from '../../host/restore.ts';
 import { triageStart } from '../../host/triage.ts';
 import { decodeRegistry, trustedKeyOf } from '../../smr/registry.ts';
 import type { RecentCertificate } from '../../trusted/contract.ts';
+import type { CoreImage, ReplayStep } from './core-image.ts';
 import type { CoreGenesis } from './genesis.ts';
 import type { KeyRing } from './seal-book.ts';
 import { SEAL_BYTES } from './seal-book.ts';
@@ -20,34 +20,29 @@ import type { CoreTrusted } from './trusted.ts';
 export interface RestoreParts {
   readonly id: ReplicaId;
   readonly genesis: CoreGenesis;
-  readonly image: JournalImage;
+  readonly image: CoreImage;
   readonly service: CoreService;
   readonly ring: KeyRing;
   readonly snapshot: FrozenService | undefined;
 }
 
-/** Executes one batch again; false if its body is not there. */
-export type Replay = (
-  sequence: SequenceNumber,
-  batch: Digest,
-  protocolState: Uint8Array | undefined,
-) => boolean;
+/** Executes one batch again, or applies one update; false if its body is not there. */
+export type Replay = (step: ReplayStep) => boolean;
 
 /** Brings service and keys to where the store says they were; false if it is damaged. */
 export function restoreMachine(parts: RestoreParts, replay: Replay): boolean {
   const { genesis, image, service, ring, snapshot } = parts;
   if (snapshot !== undefined) service.install(snapshot);
-  image.executed = image.executed.filter((record) => record.sequence > service.executed);
-  for (const { sequence, batch, protocolState } of image.executed) {
-    if (sequence !== service.executed + 1 || !replay(sequence, batch, protocolState)) return false;
-  }
+  for (const step of image.stepsAbove(service.executed))
+    if (step.sequence !== service.executed + 1 || !replay(step)) return false;
   image.coverThrough(snapshot?.sequence ?? 0);
   const registry = decodeRegistry(service.protocolState, genesis.settings.members.length);
   registry?.members.forEach((entries, replica) => {
     for (const entry of entries) ring.trust(trustedKeyOf(replica, entry));
   });
-  if (image.recover === undefined) return true;
-  const request = decodeWhole(image.recover, readRecover);
+  const { recover } = image.journal;
+  if (recover === undefined) return true;
+  const request = decodeWhole(recover, readRecover);
   if (request === undefined) return false;
   const { replica, tcEpoch, tcId, tcPublicKey: publicKey } = request;
   ring.trust({ replica, tcEpoch, tcId, publicKey });
@@ -72,7 +67,7 @@ export function triageMachine(
   id: ReplicaId,
   genesis: CoreGenesis,
   trusted: CoreTrusted,
-  image: JournalImage,
+  { journal: image }: CoreImage,
   service: CoreService,
 ): CoreTriage {
   const identity = trusted.identity();
@@ -105,4 +100,9 @@ export function triageMachine(
     case 'askRecent':
       return { kind: 'refuse', reason: 'the trusted component does not know its own certificates' };
   }
+}
+
+/** Whether replicas of a protocol speak by one stream of a USIG: then a start needs its triage. */
+export function sealsStreams({ trustedProgram }: { readonly trustedProgram: string | undefined }): boolean {
+  return trustedProgram === 'usig';
 }

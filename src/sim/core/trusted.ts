@@ -2,6 +2,7 @@
  * The trusted component of the core fidelity: a counter with a name. What it certifies goes into the book of seals;
  * everything else that a component can suffer (loss, an old state put back, a second one with the same key) is here.
  */
+import type { ObjectAttestation } from '../../core/attestation.ts';
 import type { TrustedKey } from '../../core/protocol.ts';
 import type { CounterValue, Digest, ReplicaId } from '../../core/types.ts';
 import { RECENT_DEPTH } from '../../trusted/contract.ts';
@@ -10,16 +11,19 @@ import { modelHash } from '../../crypto/fast-model.ts';
 import { encodeEvidence } from '../../trusted/evidence.ts';
 import { bindDigestOf } from '../../trusted/statement.ts';
 import { MEASUREMENT, modelledKey } from './genesis.ts';
+import { CoreObjects } from './objects.ts';
+import type { ObjectBook, ObjectDeeds, ObjectWish } from './objects.ts';
 import { SEAL_BYTES } from './seal-book.ts';
 
 /** What a component knows at one moment: enough to make a second one that nobody can tell from it. */
 export interface CoreTrustedMoment {
   readonly key: TrustedKey;
   readonly certified: readonly Digest[];
+  readonly deeds: ObjectDeeds;
 }
 
 /** Where the deeds of components are written down: seals without cryptography. */
-export interface CertificateBook {
+export interface CertificateBook extends ObjectBook {
   certify(publicKey: string, counter: CounterValue, digest: Digest): void;
   attest(publicKey: string, bind: Digest): void;
 }
@@ -37,12 +41,14 @@ export class CoreTrusted {
   #key: TrustedKey;
   /** Digest of counter value i+1 at i. */
   #certified: Digest[] = [];
+  #objects: CoreObjects;
 
   constructor(owner: ReplicaId, book: CertificateBook, generations: Generations = { next: 0 }) {
     this.#owner = owner;
     this.#book = book;
     this.#generations = generations;
     this.#key = this.#newKey();
+    this.#objects = new CoreObjects(book);
   }
 
   get key(): TrustedKey {
@@ -59,6 +65,11 @@ export class CoreTrusted {
     const counter = this.#certified.push(digest);
     this.#book.certify(this.#key.publicKey, counter, digest);
     return counter;
+  }
+
+  /** The word of one of its counters or logs for a digest; undefined if the value is spent or out of order. */
+  assign(wish: ObjectWish, digest: Digest): ObjectAttestation | undefined {
+    return this.#objects.attest(this.#key, wish, digest);
   }
 
   identity(): TrustedIdentity {
@@ -98,12 +109,14 @@ export class CoreTrusted {
   lose(): void {
     this.#key = this.#newKey();
     this.#certified = [];
+    this.#objects = new CoreObjects(this.#book);
   }
 
   /** Its folder without what the last `count` certificates left there. */
   momentBefore(count: number): CoreTrustedMoment {
     const { length } = this.#certified;
-    return { key: this.#key, certified: this.#certified.slice(0, Math.max(0, length - count)) };
+    const certified = this.#certified.slice(0, Math.max(0, length - count));
+    return { key: this.#key, certified, deeds: this.#objects.deeds(count) };
   }
 
   /**
@@ -114,6 +127,7 @@ export class CoreTrusted {
     if (fenced) return this.lose();
     this.#key = moment.key;
     this.#certified = [...moment.certified];
+    this.#objects = new CoreObjects(this.#book, moment.deeds);
   }
 
   /** A second component from a copy of this one; fenced, it gets a name and key of its own. */

@@ -108,6 +108,25 @@ export class OrderJudge {
     return false;
   }
 
+  /** A replica took over what a batch changed elsewhere: it stands where those who executed it stood. */
+  onApplied(
+    replica: ReplicaId,
+    sequence: SequenceNumber,
+    history: Digest,
+    checkpoint: CheckpointState | undefined,
+  ): void {
+    const stood = this.#standsAt.get(replica);
+    if (stood !== undefined && sequence !== stood + 1)
+      this.#bench.report('agreement', `replica ${replica} applied ${sequence} after ${stood}`);
+    this.#standsAt.set(replica, sequence);
+    if (this.#batches.get(sequence)?.headerHash !== history)
+      this.#bench.report(
+        'agreement',
+        `replica ${replica} applied at ${sequence} what nobody correct executed`,
+      );
+    if (checkpoint !== undefined) this.onCheckpoint(replica, checkpoint);
+  }
+
   #checkFirst(sequence: SequenceNumber, block: JudgedOutcome['block']): void {
     if (block === undefined) return;
     for (const { id, session, number } of block.transactions) {

@@ -7,12 +7,12 @@ import type { Effect, Input, Replica } from '../../../core/protocol.ts';
 import type { Batch, Bundle } from '../../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber, TcEpoch, View } from '../../../core/types.ts';
 import { markVerified } from '../../../core/types.ts';
-import type { ExecutionOutcome } from '../../../ledger/contract.ts';
 import { minbft } from '../../../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../../../smr/usig-stream/messages.ts';
 import type { CoreGenesis } from '../../core/genesis.ts';
 import { SEAL_BYTES } from '../../core/seal-book.ts';
 import { CoreService } from '../../core/service.ts';
+import type { CoreOutcome } from '../../core/service.ts';
 import { placeOf } from '../rounds-of-views.ts';
 
 /** What happens to a replica. */
@@ -46,7 +46,7 @@ export interface Onlooker {
     self: ReplicaId,
     sequence: SequenceNumber,
     batch: Batch,
-    outcome: ExecutionOutcome,
+    outcome: CoreOutcome,
   ) => void;
 }
 
