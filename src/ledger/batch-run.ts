@@ -3,6 +3,7 @@ import { bytesToHex } from '../core/bytes.ts';
 import type { Digest, Hash, SessionId } from '../core/types.ts';
 import type { ReplyGroup, RequestResult, Transaction } from './contract.ts';
 import { merkleRoot } from './merkle.ts';
+import type { ServiceCalls } from './update.ts';
 
 interface GrowingGroup {
   readonly clientKey: Uint8Array;
@@ -12,10 +13,16 @@ interface GrowingGroup {
 
 /** Collects one batch's outcome. */
 export class BatchRun {
+  /** Who answers for the service. */
+  readonly service: ServiceCalls;
   readonly transactions: Transaction[] = [];
   readonly #transactionLeaves: Uint8Array[] = [];
   readonly #outcomeLeaves: Uint8Array[] = [];
   readonly #groups = new Map<string, GrowingGroup>();
+
+  constructor(service: ServiceCalls) {
+    this.service = service;
+  }
 
   /** Adds a leaf (decision D2): `idBytes` is its txId, `outcome` its outcome digest. */
   addLeaf(transaction: Transaction, idBytes: Uint8Array, outcome: Uint8Array): void {

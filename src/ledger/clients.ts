@@ -8,6 +8,7 @@ import { decodeWhole, Writer } from '../core/codec.ts';
 import type { ClientSettings } from '../core/config.ts';
 import { clientIdOf } from '../core/request.ts';
 import type { Digest, Hash } from '../core/types.ts';
+import { UndoLog } from '../core/undo-log.ts';
 import type { ResultError } from './operation.ts';
 import { isOrganisationName, ORGANISATION_LENGTH_MAX } from './transaction.ts';
 
@@ -36,10 +37,13 @@ export class ClientRegistry {
   readonly #hash: Hash;
   readonly #byKey = new Map<string, ClientRecord>();
   readonly #keyById = new Map<Digest, string>();
+  readonly #undo: UndoLog;
   #changed = true;
 
-  constructor(hash: Hash, genesis: readonly ClientSettings[]) {
+  /** What changes while `undo` records can be taken back with it. */
+  constructor(hash: Hash, genesis: readonly ClientSettings[], undo = new UndoLog()) {
     this.#hash = hash;
+    this.#undo = undo;
     for (const client of genesis) {
       const key = hexToBytes(client.key);
       assert(key?.length === 32, 'a client key of genesis is 32 bytes in hexadecimal');
@@ -95,6 +99,16 @@ export class ClientRegistry {
   }
 
   #put(record: ClientRecord): void {
+    const [previous, changed] = [this.#byKey.get(record.key), this.#changed];
+    this.#undo.note(() => {
+      this.#changed = changed;
+      if (previous !== undefined) {
+        this.#byKey.set(record.key, previous);
+        return;
+      }
+      this.#byKey.delete(record.key);
+      this.#keyById.delete(record.id);
+    });
     this.#byKey.set(record.key, record);
     this.#keyById.set(record.id, record.key);
     this.#changed = true;
@@ -103,6 +117,7 @@ export class ClientRegistry {
   /** Whether anything changed since the last call. */
   takeChanged(): boolean {
     const changed = this.#changed;
+    this.#undo.note(() => (this.#changed = changed));
     this.#changed = false;
     return changed;
   }

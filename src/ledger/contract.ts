@@ -124,7 +124,7 @@ export interface FrozenCheckpoint {
   readonly checkpoint: CheckpointState;
   readonly height: Height;
   readonly chunkCount: number;
-  /** Chunks that changed since the checkpoint frozen before it (all of them after an install). */
+  /** Chunks that changed since the checkpoint frozen before it, there and back included (all of them after an install). */
   readonly changed: readonly number[];
   /** Canonical bytes of a chunk. */
   chunk(index: number): Uint8Array;
@@ -139,6 +139,8 @@ export interface LedgerExecutor {
   readonly executed: SequenceNumber;
   /** Everything up to here is final; `executed` unless something was executed speculatively. */
   readonly confirmed: SequenceNumber;
+  /** Inverse steps that the ledger keeps for a rollback; 0 if everything is confirmed. */
+  readonly undoSteps: number;
   readonly height: Height;
   /** ZERO_DIGEST at height 0. */
   readonly headerHash: Digest;

@@ -6,12 +6,14 @@
 import { assert } from '../core/assert.ts';
 import type { Application } from '../core/application.ts';
 import type { ClusterSettings } from '../core/config.ts';
+import { windowOf } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';
 import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
 import type { CheckpointState } from '../core/protocol.ts';
-import type { Batch, Bundle } from '../core/request.ts';
-import type { Digest, Hash, Height, Milliseconds, SequenceNumber } from '../core/types.ts';
+import type { Batch, Bundle, BundleContent } from '../core/request.ts';
+import type { Digest, Hash, Height, Milliseconds, SequenceNumber, View } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
+import { UndoLog } from '../core/undo-log.ts';
 import { BatchRun } from './batch-run.ts';
 import { makeBlock } from './block.ts';
 import type {
@@ -28,6 +30,7 @@ import { LEDGER_CHUNKS, LedgerState } from './ledger-state.ts';
 import { decodeOperation, errorResult, okResult } from './operation.ts';
 import { createPolicy } from './policy.ts';
 import { RequestRunner } from './request-runner.ts';
+import { decodeUpdate, encodeUpdate, UpdatePlayback, UpdateRecorder } from './update.ts';
 
 /** What an executor is made of. */
 export interface LedgerExecutorParts {
@@ -64,6 +67,13 @@ export function configurationDigestOf(
   return finishDigest(hash, writer.raw(hash(protocolStateAtCheckpoint)));
 }
 
+/** Where a batch stands. */
+interface BatchPlace {
+  readonly sequence: SequenceNumber;
+  readonly protocolState: Uint8Array;
+  readonly view: View;
+}
+
 class Executor implements LedgerExecutor {
   readonly #settings: ClusterSettings;
   readonly #hash: Hash;
@@ -71,6 +81,9 @@ class Executor implements LedgerExecutor {
   readonly #runner: RequestRunner;
   readonly #freezer: StateFreezer;
   readonly #membership: Digest;
+  /** How to take back what is not confirmed; the service keeps its own. */
+  readonly #undo = new UndoLog();
+  #confirmed: SequenceNumber = 0;
   #state: LedgerState;
   #checkpoint: CheckpointState = { sequence: 0, stateDigest: ZERO_DIGEST };
   #checkpointHeight: Height = 0;
@@ -84,12 +97,12 @@ class Executor implements LedgerExecutor {
     this.#hash = hash;
     this.#application = application;
     const policy = createPolicy(settings.policy);
-    this.#runner = new RequestRunner({ hash, clusterId, application, policy, isKeyAcceptable });
+    this.#runner = new RequestRunner({ hash, clusterId, policy, isKeyAcceptable });
     // A correct replica executes at most a window beyond its latest stable checkpoint and keeps two stable ones.
     const context = { hash, domain: settings };
     this.#freezer = new StateFreezer(context, application, limits.pipelineFactor + 4);
     this.#membership = membershipDigest(hash, settings);
-    this.#state = new LedgerState(hash, settings);
+    this.#state = new LedgerState(hash, settings, this.#undo);
     this.#configurationDigest = this.#currentConfiguration();
   }
 
@@ -102,7 +115,11 @@ class Executor implements LedgerExecutor {
   }
 
   get confirmed(): SequenceNumber {
-    return this.#state.sequence;
+    return this.#confirmed;
+  }
+
+  get undoSteps(): number {
+    return this.#undo.size;
   }
 
   get height(): Height {
@@ -141,38 +158,103 @@ class Executor implements LedgerExecutor {
     protocolState: Uint8Array,
     options: ExecuteOptions = {},
   ): ExecutionOutcome {
-    assert(options.speculative !== true && options.wantsUpdate !== true, 'batches are executed for good');
-    assert(this.#usable, 'a failed install is followed by another before anything else');
-    const state = this.#state;
-    assert(sequence === state.sequence + 1, 'batches are executed in order');
+    const { speculative = false, wantsUpdate = false } = options;
+    this.#assertNext(sequence, speculative);
     assert(batch.bundleAuthentic.length === batch.bundles.length, 'every bundle of a batch was judged');
-    state.time = Math.max(state.time, batch.time);
-    state.idempotency.expire(state.height + 1);
-    const run = new BatchRun();
-    batch.bundles.forEach((bundle, index) => {
-      if (batch.bundleAuthentic[index] === true) this.#runner.executeBundle(state, bundle, run);
-    });
-    state.sequence = sequence;
-    state.protocolState = protocolState;
-    const block = run.transactions.length === 0 ? undefined : this.#closeBlock(batch, run);
-    const isBoundary = sequence % this.#settings.limits.checkpointInterval === 0;
-    const checkpoint = isBoundary ? this.#closeInterval() : undefined;
+    if (speculative) this.#mark(sequence);
+    if (speculative || wantsUpdate) this.#application.mark(sequence);
+    const recorder = wantsUpdate ? new UpdateRecorder(this.#application) : undefined;
+    const run = new BatchRun(recorder ?? this.#application);
+    const bundles = batch.bundles.filter((_, index) => batch.bundleAuthentic[index] === true);
+    this.#state.time = Math.max(this.#state.time, batch.time);
+    const block = this.#runBundles(bundles, run, { sequence, protocolState, view: batch.proposedInView });
+    const update = recorder === undefined ? undefined : this.#updateOf(recorder, batch.proposedInView);
+    const checkpoint = this.#closeIntervalAt(sequence);
+    if (!speculative) this.#settle(sequence);
+    return { block, replies: run.replies(), checkpoint, update };
+  }
+
+  applyUpdate(
+    sequence: SequenceNumber,
+    update: Uint8Array,
+    protocolState: Uint8Array,
+  ): ExecutionOutcome | undefined {
+    this.#assertNext(sequence, false);
+    const content = decodeUpdate(update);
+    if (content?.sequence !== sequence || content.time < this.#state.time) return undefined;
+    // Marked, so that what turns out not to fit half way leaves no trace.
+    this.#mark(sequence);
+    this.#application.mark(sequence);
+    const playback = new UpdatePlayback(content.bundles);
+    const run = new BatchRun(playback);
+    this.#state.time = content.time;
+    const view = content.proposedInView;
+    const block = this.#runBundles(content.bundles, run, { sequence, protocolState, view });
+    const fits = playback.isComplete && this.#state.headerHash === content.headerHash;
+    if (!fits || !this.#application.applyUpdate(content.service)) {
+      this.rollback(sequence - 1);
+      return undefined;
+    }
+    const checkpoint = this.#closeIntervalAt(sequence);
+    this.#settle(sequence);
     return { block, replies: run.replies(), checkpoint, update: undefined };
   }
 
+  #assertNext(sequence: SequenceNumber, speculative: boolean): void {
+    assert(this.#usable, 'a failed install is followed by another before anything else');
+    const { executed } = this;
+    assert(sequence === executed + 1, 'batches are executed in order');
+    assert(speculative || this.#confirmed === executed, 'what is final follows on what is confirmed');
+    const bound = this.#confirmed + windowOf(this.#settings.limits);
+    assert(sequence <= bound || !speculative, 'speculation runs ahead by a window at most');
+  }
+
+  #runBundles(bundles: readonly BundleContent[], run: BatchRun, place: BatchPlace): Block | undefined {
+    const state = this.#state;
+    state.idempotency.expire(state.height + 1);
+    for (const bundle of bundles) this.#runner.executeBundle(state, bundle, run);
+    state.sequence = place.sequence;
+    state.protocolState = place.protocolState;
+    return run.transactions.length === 0 ? undefined : this.#closeBlock(place.view, run);
+  }
+
+  #updateOf(recorder: UpdateRecorder, proposedInView: View): Uint8Array {
+    const { sequence, time, headerHash } = this.#state;
+    const service = this.#application.updateSinceMark();
+    return encodeUpdate({ sequence, time, proposedInView, bundles: recorder.bundles, service, headerHash });
+  }
+
+  /** What changes from now on can be taken back. */
+  #mark(sequence: SequenceNumber): void {
+    this.#undo.mark(sequence);
+    this.#state.notePlainFields(this.#undo);
+    const [checkpoint, checkpointHeight] = [this.#checkpoint, this.#checkpointHeight];
+    const configurationDigest = this.#configurationDigest;
+    this.#undo.note(() => {
+      this.#checkpoint = checkpoint;
+      this.#checkpointHeight = checkpointHeight;
+      this.#configurationDigest = configurationDigest;
+    });
+  }
+
   confirm(through: SequenceNumber): void {
-    assert(through <= this.#state.sequence, 'only what was executed is confirmed');
+    assert(through <= this.executed, 'only what was executed is confirmed');
+    if (through > this.#confirmed) this.#settle(through);
+  }
+
+  #settle(through: SequenceNumber): void {
+    this.#confirmed = through;
+    this.#undo.forgetThrough(through);
+    this.#application.forgetThrough(through);
   }
 
   rollback(to: SequenceNumber): void {
-    assert(to === this.#state.sequence, 'only what was not confirmed is rolled back');
+    assert(to >= this.#confirmed && to <= this.executed, 'only what is not confirmed is rolled back');
+    this.#undo.undoTo(to);
+    this.#application.undoTo(to);
   }
 
-  applyUpdate(): ExecutionOutcome | undefined {
-    return undefined;
-  }
-
-  #closeBlock(batch: Batch, run: BatchRun): Block {
+  #closeBlock(proposedInView: View, run: BatchRun): Block {
     const state = this.#state;
     const { clusterId, configurationVersion } = this.#settings;
     const header = {
@@ -182,7 +264,7 @@ class Executor implements LedgerExecutor {
       height: state.height + 1,
       sequence: state.sequence,
       previous: state.headerHash,
-      proposedInView: batch.proposedInView,
+      proposedInView,
       time: state.time,
       ...run.roots(this.#hash),
       checkpoint: { height: this.#checkpointHeight, stateDigest: this.#checkpoint.stateDigest },
@@ -194,11 +276,12 @@ class Executor implements LedgerExecutor {
   }
 
   /** Work of a checkpoint boundary: what may be forgotten goes first (decision C4), then the state is frozen. */
-  #closeInterval(): CheckpointState {
+  #closeIntervalAt(sequence: SequenceNumber): CheckpointState | undefined {
+    if (sequence % this.#settings.limits.checkpointInterval !== 0) return undefined;
     const state = this.#state;
     state.sessions.evict((clientId) => state.clients.byId(clientId)?.revoked !== false);
     state.opens.prune(state.time);
-    this.#enterCheckpoint(this.#freezer.freeze(state));
+    this.#enterCheckpoint(this.#freezer.freeze(state, this.#undo));
     return this.#checkpoint;
   }
 
@@ -240,14 +323,16 @@ class Executor implements LedgerExecutor {
     // Nothing is decoded, and nothing of the present state touched, before the chunks are known to be certified ones.
     if (!this.#freezer.covers(checkpoint.stateDigest, chunk)) return false;
     this.#usable = false;
-    const state = LedgerState.decode(this.#hash, this.#settings, chunk);
+    this.#undo.clear();
+    const state = LedgerState.decode(this.#hash, this.#settings, chunk, this.#undo);
     if (state === undefined || state.sequence !== checkpoint.sequence) return false;
     if (!this.#application.install((index) => chunk(LEDGER_CHUNKS + index))) return false;
     this.#freezer.reset();
     // Frozen from the decoded state, not from the given bytes: equal digests show that decoding lost nothing.
-    const frozen = this.#freezer.freeze(state);
+    const frozen = this.#freezer.freeze(state, this.#undo);
     if (frozen.stateDigest !== checkpoint.stateDigest) return false;
     this.#state = state;
+    this.#confirmed = state.sequence;
     this.#enterCheckpoint(frozen);
     this.#usable = true;
     return true;

@@ -5,6 +5,7 @@
 import type { Application, FrozenState } from '../core/application.ts';
 import { assert } from '../core/assert.ts';
 import type { CheckpointState } from '../core/protocol.ts';
+import type { UndoLog } from '../core/undo-log.ts';
 import type { Digest, Height, SequenceNumber } from '../core/types.ts';
 import type { FrozenCheckpoint } from './contract.ts';
 import { LEDGER_CHUNKS } from './ledger-state.ts';
@@ -63,8 +64,17 @@ export class StateFreezer {
     this.#keptMax = keptMax;
   }
 
-  /** Freezes the state after a checkpoint boundary: hashes what changed since the last one and keeps a view of all. */
-  freeze(state: LedgerState): CheckpointState {
+  /**
+   * Freezes the state after a checkpoint boundary: hashes what changed since the last one and keeps a view of all.
+   * Taken back with `undo`, the frozen checkpoint is gone, and the next one is compared with the one before it.
+   */
+  freeze(state: LedgerState, undo: UndoLog): CheckpointState {
+    const [chunksBefore, treeBefore, { sequence }] = [this.#ledgerChunks, this.#tree, state];
+    undo.note(() => {
+      this.#frozen.delete(sequence);
+      this.#ledgerChunks = chunksBefore;
+      this.#tree = treeBefore;
+    });
     const service = this.#application.freeze();
     const ledgerChanges = state.encodeChanged();
     const ledgerChunks = this.#ledgerChunks.slice();

@@ -6,6 +6,7 @@
 import { assert } from '../core/assert.ts';
 import { bytesToHex, equalBytes } from '../core/bytes.ts';
 import { EMPTY_LIST, Reader, Writer } from '../core/codec.ts';
+import { UndoLog } from '../core/undo-log.ts';
 import type { Digest, Height, SequenceNumber } from '../core/types.ts';
 import { IDEMPOTENCY_KEY_BYTES_MAX } from './operation.ts';
 import { isOrganisationName, ORGANISATION_LENGTH_MAX } from './transaction.ts';
@@ -63,8 +64,14 @@ export class IdempotencyQueue {
   readonly #entries = new Map<number, IdempotencyEntry>();
   readonly #places = new Map<string, number>();
   readonly #changed = new Uint8Array(IDEMPOTENCY_CHUNKS).fill(1);
+  readonly #undo: UndoLog;
   #head = 0;
   #tail = 0;
+
+  /** What changes while `undo` records can be taken back with it. */
+  constructor(undo = new UndoLog()) {
+    this.#undo = undo;
+  }
 
   /** Place of the oldest remembered key. */
   get head(): number {
@@ -89,24 +96,46 @@ export class IdempotencyQueue {
   /** Remembers a key that is not remembered yet; heights never descend. */
   add(entry: IdempotencyEntry): void {
     assert(this.hasRoom, 'there is room for one more idempotency key');
-    this.#put(this.#tail, { ...entry, key: entry.key.slice() });
+    const [place, kept] = [this.#tail, { ...entry, key: entry.key.slice() }];
+    this.#touch(place);
+    this.#undo.note(() => {
+      this.#drop(place, kept);
+      this.#tail -= 1;
+    });
+    this.#put(place, kept);
     this.#tail += 1;
   }
 
   #put(place: number, entry: IdempotencyEntry): void {
     this.#entries.set(place, entry);
     this.#places.set(nameOf(entry.organisation, entry.key), place);
-    this.#changed[chunkOf(place)] = 1;
+  }
+
+  #drop(place: number, entry: IdempotencyEntry): void {
+    this.#entries.delete(place);
+    this.#places.delete(nameOf(entry.organisation, entry.key));
+  }
+
+  /** The chunk of this place is about to change. */
+  #touch(place: number): void {
+    const chunk = chunkOf(place);
+    if (this.#changed[chunk] === 1) return;
+    this.#undo.note(() => (this.#changed[chunk] = 0));
+    this.#changed[chunk] = 1;
   }
 
   /** Before a block of this height: forgets what is older than `IDEMPOTENCY_BLOCKS`. */
   expire(height: Height): void {
     while (this.#head < this.#tail) {
-      const entry = this.#entries.get(this.#head)!;
+      const place = this.#head;
+      const entry = this.#entries.get(place)!;
       if (entry.height + IDEMPOTENCY_BLOCKS >= height) return;
-      this.#entries.delete(this.#head);
-      this.#places.delete(nameOf(entry.organisation, entry.key));
-      this.#changed[chunkOf(this.#head)] = 1;
+      this.#touch(place);
+      this.#undo.note(() => {
+        this.#put(place, entry);
+        this.#head = place;
+      });
+      this.#drop(place, entry);
       this.#head += 1;
     }
   }
@@ -116,6 +145,7 @@ export class IdempotencyQueue {
     const chunks: number[] = [];
     for (let chunk = 0; chunk < IDEMPOTENCY_CHUNKS; chunk += 1)
       if (this.#changed[chunk] === 1) chunks.push(chunk);
+    this.#undo.note(() => chunks.forEach((chunk) => (this.#changed[chunk] = 1)));
     this.#changed.fill(0);
     return chunks;
   }
@@ -134,6 +164,7 @@ export class IdempotencyQueue {
     if (head > tail || tail - head > IDEMPOTENCY_ENTRIES_MAX) return false;
     this.#entries.clear();
     this.#places.clear();
+    this.#changed.fill(1);
     this.#head = head;
     this.#tail = tail;
     for (let index = 0; index < IDEMPOTENCY_CHUNKS; index += 1) {

@@ -7,6 +7,7 @@ import { decodeWhole, Writer } from '../core/codec.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Digest, Hash, Height, Milliseconds, SequenceNumber } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
+import { UndoLog } from '../core/undo-log.ts';
 import { CLIENT_TABLE_SHARDS, ClientTable } from '../smr/client-table.ts';
 import { ClientRegistry } from './clients.ts';
 import { IDEMPOTENCY_CHUNKS, IdempotencyQueue } from './idempotency.ts';
@@ -27,9 +28,9 @@ const PROTOCOL_STATE_BYTES_MAX = 32 * 1024 * 1024;
 /** Replicated state of the ledger. The plain fields are those of the meta chunk. */
 export class LedgerState {
   readonly clients: ClientRegistry;
-  readonly opens = new OpenedSessions();
+  readonly opens: OpenedSessions;
   readonly sessions: ClientTable;
-  readonly idempotency = new IdempotencyQueue();
+  readonly idempotency: IdempotencyQueue;
   sequence: SequenceNumber = 0;
   height: Height = 0;
   headerHash: Digest = ZERO_DIGEST;
@@ -37,11 +38,19 @@ export class LedgerState {
   time: Milliseconds = 0;
   protocolState: Uint8Array = new Uint8Array(0);
 
-  /** State of genesis. */
-  constructor(hash: Hash, settings: ClusterSettings) {
-    this.clients = new ClientRegistry(hash, settings.clients);
+  /** State of genesis. What changes while `undo` records can be taken back with it. */
+  constructor(hash: Hash, settings: ClusterSettings, undo = new UndoLog()) {
+    this.clients = new ClientRegistry(hash, settings.clients, undo);
+    this.opens = new OpenedSessions(undo);
     const { sessionsMax, sessionWindowMax } = settings.limits;
-    this.sessions = new ClientTable({ sessionsMax, windowMax: sessionWindowMax });
+    this.sessions = new ClientTable({ sessionsMax, windowMax: sessionWindowMax }, undo);
+    this.idempotency = new IdempotencyQueue(undo);
+  }
+
+  /** Notes the plain fields, which change with every sequence number. */
+  notePlainFields(undo: UndoLog): void {
+    const { sequence, height, headerHash, time, protocolState } = this;
+    undo.note(() => Object.assign(this, { sequence, height, headerHash, time, protocolState }));
   }
 
   #encodeMeta(): Uint8Array {
@@ -79,8 +88,9 @@ export class LedgerState {
     hash: Hash,
     settings: ClusterSettings,
     chunk: (index: number) => Uint8Array,
+    undo = new UndoLog(),
   ): LedgerState | undefined {
-    const state = new LedgerState(hash, settings);
+    const state = new LedgerState(hash, settings, undo);
     const meta = decodeWhole(chunk(META), (reader) => {
       if (reader.u8() !== META_VERSION) reader.fail();
       state.sequence = reader.u64();

@@ -4,6 +4,7 @@
  * chunk of the state tree.
  */
 import { decodeWhole, Writer } from '../core/codec.ts';
+import { UndoLog } from '../core/undo-log.ts';
 import type { Digest, Milliseconds, SequenceNumber, SessionId } from '../core/types.ts';
 
 /** OPENs remembered at a time, at most. */
@@ -25,7 +26,13 @@ export interface OpenRecord {
 export class OpenedSessions {
   readonly #records = new Map<Digest, OpenRecord>();
   readonly #perClient = new Map<Digest, number>();
+  readonly #undo: UndoLog;
   #changed = true;
+
+  /** What changes while `undo` records can be taken back with it. */
+  constructor(undo = new UndoLog()) {
+    this.#undo = undo;
+  }
 
   find(txId: Digest): OpenRecord | undefined {
     return this.#records.get(txId);
@@ -37,8 +44,26 @@ export class OpenedSessions {
   }
 
   add(record: OpenRecord): void {
+    this.#touch();
+    this.#undo.note(() => this.#drop(record));
+    this.#put(record);
+  }
+
+  #put(record: OpenRecord): void {
     this.#records.set(record.txId, record);
     this.#perClient.set(record.clientId, (this.#perClient.get(record.clientId) ?? 0) + 1);
+  }
+
+  #drop(record: OpenRecord): void {
+    this.#records.delete(record.txId);
+    const left = this.#perClient.get(record.clientId)! - 1;
+    if (left === 0) this.#perClient.delete(record.clientId);
+    else this.#perClient.set(record.clientId, left);
+  }
+
+  #touch(): void {
+    if (this.#changed) return;
+    this.#undo.note(() => (this.#changed = false));
     this.#changed = true;
   }
 
@@ -46,17 +71,16 @@ export class OpenedSessions {
   prune(time: Milliseconds): void {
     for (const record of this.#records.values()) {
       if (record.validUntil >= time) continue;
-      this.#records.delete(record.txId);
-      const left = this.#perClient.get(record.clientId)! - 1;
-      if (left === 0) this.#perClient.delete(record.clientId);
-      else this.#perClient.set(record.clientId, left);
-      this.#changed = true;
+      this.#touch();
+      this.#undo.note(() => this.#put(record));
+      this.#drop(record);
     }
   }
 
   /** Whether anything changed since the last call. */
   takeChanged(): boolean {
     const changed = this.#changed;
+    this.#undo.note(() => (this.#changed = changed));
     this.#changed = false;
     return changed;
   }
@@ -87,7 +111,8 @@ export class OpenedSessions {
     if (records === undefined) return false;
     this.#records.clear();
     this.#perClient.clear();
-    for (const record of records) this.add(record);
+    this.#changed = true;
+    for (const record of records) this.#put(record);
     return true;
   }
 }

@@ -2,9 +2,9 @@
  * Judges and executes single bundles against the ledger's replicated state. Everything here is a function of the
  * executed sequence; a bundle that must not be executed is a deterministic no-op.
  */
-import type { Application, ExecutionContext } from '../core/application.ts';
+import type { ExecutionContext } from '../core/application.ts';
 import { bytesToDigest } from '../core/bytes.ts';
-import type { Bundle, Request } from '../core/request.ts';
+import type { Bundle, BundleContent, Request } from '../core/request.ts';
 import type { Digest, Hash, Height, SequenceNumber } from '../core/types.ts';
 import { RESULT_BODY_BYTES_MAX } from '../smr/client-table.ts';
 import type { Outcome, Session } from '../smr/client-table.ts';
@@ -25,7 +25,6 @@ type OpenOperation = Extract<Operation, { kind: 'open' }>;
 export interface RunnerParts {
   readonly hash: Hash;
   readonly clusterId: Digest;
-  readonly application: Application;
   readonly policy: Policy;
   readonly isKeyAcceptable: (key: Uint8Array) => boolean;
 }
@@ -55,7 +54,7 @@ interface Effect {
  * Operations of a well-formed bundle, in order, or undefined: session 0 holds exactly one OPEN, every other session
  * none. A pure function of the bytes, so the whole bundle stands or falls everywhere alike.
  */
-export function operationsOf(bundle: Bundle): readonly Operation[] | undefined {
+export function operationsOf(bundle: BundleContent): readonly Operation[] | undefined {
   if (bundle.session === 0 && bundle.requests.length !== 1) return undefined;
   const operations: Operation[] = [];
   for (const request of bundle.requests) {
@@ -77,7 +76,7 @@ export class RequestRunner {
   }
 
   /** Executes one authentic bundle, or does nothing. */
-  executeBundle(state: LedgerState, bundle: Bundle, run: BatchRun): void {
+  executeBundle(state: LedgerState, bundle: BundleContent, run: BatchRun): void {
     const client = state.clients.byKey(bundle.clientKey);
     if (client === undefined || client.revoked) return;
     const operations = operationsOf(bundle);
@@ -86,6 +85,7 @@ export class RequestRunner {
     const first = operations[0]!;
     this.#hasher.begin(client.id, bundle.session);
     if (first.kind === 'open') {
+      run.service.begin?.(bundle, bundle.requests[0]!);
       run.resultsFor(bundle.clientKey, 0).push(this.#open(state, place, bundle.requests[0]!, first));
       return;
     }
@@ -95,6 +95,7 @@ export class RequestRunner {
     operations.forEach((operation, index) => {
       const request = bundle.requests[index]!;
       if (session.isDone(request.number)) return;
+      run.service.begin?.(bundle, request);
       results.push(this.#executeRequest(state, place, session, request, operation));
     });
   }
@@ -157,6 +158,7 @@ export class RequestRunner {
       height,
       resultDigest,
       result: isKept ? result : undefined,
+      ...(first === undefined ? {} : { repeatedAt: place.sequence }),
     };
     state.sessions.record(session, outcome, place.sequence);
     return { number, txId, sequence, height, result };
@@ -168,7 +170,7 @@ export class RequestRunner {
         return this.#runApplication(state, place, operation, txId);
       case 'read':
         return {
-          result: okResult(this.#parts.application.query(operation.operation)),
+          result: okResult(place.run.service.query(operation.operation)),
           leaf: false,
           kept: false,
         };
@@ -183,16 +185,15 @@ export class RequestRunner {
   }
 
   #runApplication(state: LedgerState, place: Place, operation: AppOperation, txId: Digest): Effect {
-    const { application, hash } = this.#parts;
     const { idempotencyKey: key } = operation;
     if (key === undefined)
       return {
-        result: okResult(application.execute(operation.operation, place.context)),
+        result: okResult(place.run.service.execute(operation.operation, place.context)),
         leaf: true,
         kept: true,
       };
     const { organisation } = place.client;
-    const operationDigest = hash(operation.operation);
+    const operationDigest = this.#parts.hash(operation.operation);
     const first = state.idempotency.find(organisation, key);
     if (first !== undefined) {
       if (!isSameOperation(first, operationDigest))
@@ -201,7 +202,7 @@ export class RequestRunner {
     }
     if (!state.idempotency.hasRoom)
       return { result: errorResult('idempotencyExhausted'), leaf: false, kept: true };
-    const result = okResult(application.execute(operation.operation, place.context));
+    const result = okResult(place.run.service.execute(operation.operation, place.context));
     state.idempotency.add({
       organisation,
       key,
@@ -251,7 +252,7 @@ export class RequestRunner {
       return refused('requestForgotten');
     this.#hasher.begin(client.id, bundle.session);
     const results = bundle.requests.map((request) => this.#resultOf(session, request));
-    const sequence = Math.max(...results.map((result) => result.sequence));
+    const sequence = Math.max(...bundle.requests.map((request) => executedAt(session, request)));
     return {
       kind: 'executed',
       reply: { clientKey: bundle.clientKey, session: session.id, results },
@@ -284,6 +285,12 @@ export class RequestRunner {
 
 function refused(reason: RefusalReason): Admission {
   return { kind: 'refused', reason };
+}
+
+/** Where a request that is done was executed, at most: a forgotten one may have been forgotten in the latest use. */
+function executedAt(session: Session, request: Request): SequenceNumber {
+  const outcome = session.find(request.number);
+  return outcome === undefined ? session.lastSequence : (outcome.repeatedAt ?? outcome.sequence);
 }
 
 /**

@@ -373,6 +373,9 @@ export class SimNode<M> implements Machine {
       get confirmed() {
         return inner.confirmed;
       },
+      get undoSteps() {
+        return inner.undoSteps;
+      },
       get height() {
         return inner.height;
       },

@@ -5,6 +5,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { EMPTY_LIST, Reader, Writer } from '../core/codec.ts';
+import { UndoLog } from '../core/undo-log.ts';
 import type { Digest, Height, RequestNumber, SequenceNumber, SessionId } from '../core/types.ts';
 
 /** Shards of the table; a session is in shard `id % SHARDS`. */
@@ -31,6 +32,11 @@ export interface Outcome {
   readonly resultDigest: Uint8Array | undefined;
   /** The result; undefined once forgotten. */
   readonly result: Uint8Array | undefined;
+  /**
+   * Where it was executed, if `sequence` is that of another request with the same idempotency key. It matters only while
+   * that may be rolled back, so it is not part of the replicated state.
+   */
+  readonly repeatedAt?: SequenceNumber;
 }
 
 /** One session of a client. */
@@ -85,41 +91,63 @@ export class Session {
   }
 
   /** Remembers an executed request that was not done. Rule: done += t, low = max(low, tMax - W), then the done prefix. */
-  record(outcome: Outcome, usedAt: SequenceNumber): void {
+  record(outcome: Outcome, usedAt: SequenceNumber, undo: UndoLog): void {
     const { number } = outcome;
-    if (number > this.#highest) this.#advanceTo(number);
-    this.#slots[number % this.window] = outcome;
+    this.#noteFields(undo);
+    if (number > this.#highest) this.#advanceTo(number, undo);
+    this.#fill(number % this.window, outcome, undo);
     while (this.find(this.#low + 1) !== undefined) this.#low += 1;
     this.#lastSequence = usedAt;
     if (outcome.result === undefined) return;
     this.#bodyBytes += outcome.result.length;
     if (number < this.#lowestBody) this.#lowestBody = number;
-    while (this.#bodyBytes > SESSION_BODY_BYTES_MAX) this.#dropLowestBody();
+    while (this.#bodyBytes > SESSION_BODY_BYTES_MAX) this.#dropLowestBody(undo);
   }
 
-  #advanceTo(number: RequestNumber): void {
+  #noteFields(undo: UndoLog): void {
+    if (!undo.recording) return;
+    const [highest, low, lastSequence] = [this.#highest, this.#low, this.#lastSequence];
+    const [lowestBody, bodyBytes] = [this.#lowestBody, this.#bodyBytes];
+    undo.note(() => {
+      [this.#highest, this.#low, this.#lastSequence] = [highest, low, lastSequence];
+      [this.#lowestBody, this.#bodyBytes] = [lowestBody, bodyBytes];
+    });
+  }
+
+  #fill(slot: number, outcome: Outcome | undefined, undo: UndoLog): void {
+    if (undo.recording) {
+      const previous = this.#slots[slot];
+      undo.note(() => (this.#slots[slot] = previous));
+    }
+    this.#slots[slot] = outcome;
+  }
+
+  #advanceTo(number: RequestNumber, undo: UndoLog): void {
     const cleared = Math.min(number - this.#highest, this.window);
     for (let step = 0; step < cleared; step += 1) {
       const slot = (number - step) % this.window;
-      this.#bodyBytes -= this.#slots[slot]?.result?.length ?? 0;
-      this.#slots[slot] = undefined;
+      const previous = this.#slots[slot];
+      if (previous === undefined) continue;
+      this.#bodyBytes -= previous.result?.length ?? 0;
+      this.#fill(slot, undefined, undo);
     }
     this.#highest = number;
     this.#low = Math.max(this.#low, number - this.window);
   }
 
-  #dropLowestBody(): void {
+  #dropLowestBody(undo: UndoLog): void {
     let number = Math.max(this.#lowestBody, this.#highest - this.window + 1, 1);
     while (this.find(number)?.result === undefined) number += 1;
     const outcome = this.find(number)!;
     this.#bodyBytes -= outcome.result!.length;
-    this.#slots[number % this.window] = { ...outcome, result: undefined };
+    this.#fill(number % this.window, { ...outcome, result: undefined }, undo);
     this.#lowestBody = number + 1;
   }
 
   /** Forgets all results; digests stay. */
-  dropBodies(): void {
-    while (this.#bodyBytes > 0) this.#dropLowestBody();
+  dropBodies(undo: UndoLog): void {
+    this.#noteFields(undo);
+    while (this.#bodyBytes > 0) this.#dropLowestBody(undo);
   }
 
   /** Canonical bytes. */
@@ -194,14 +222,17 @@ export interface ClientTableLimits {
 /** All sessions. */
 export class ClientTable {
   readonly #limits: ClientTableLimits;
+  readonly #undo: UndoLog;
   readonly #sessions = new Map<SessionId, Session>();
   readonly #perClient = new Map<Digest, { sessions: number; windows: number }>();
   readonly #changed = new Uint8Array(CLIENT_TABLE_SHARDS).fill(1);
   #windows = 0;
   #lastSession: SessionId = 0;
 
-  constructor(limits: ClientTableLimits) {
+  /** What changes while `undo` records can be taken back with it. */
+  constructor(limits: ClientTableLimits, undo = new UndoLog()) {
     this.#limits = limits;
+    this.#undo = undo;
   }
 
   /** Sessions at this moment. */
@@ -236,14 +267,27 @@ export class ClientTable {
     const window = Math.max(1, Math.min(wished === 0 ? DEFAULT_WINDOW : wished, largest));
     this.#lastSession += 1;
     const session = new Session(this.#lastSession, clientId, window, sequence);
+    this.#touch(session);
+    this.#undo.note(() => {
+      this.#remove(session);
+      this.#lastSession -= 1;
+    });
     this.#add(session);
     return session;
   }
 
   /** Remembers an executed request of a session of this table. */
   record(session: Session, outcome: Outcome, usedAt: SequenceNumber): void {
-    session.record(outcome, usedAt);
-    this.#changed[session.id % CLIENT_TABLE_SHARDS] = 1;
+    this.#touch(session);
+    session.record(outcome, usedAt, this.#undo);
+  }
+
+  /** The shard of this session is about to change. */
+  #touch(session: Session): void {
+    const shard = session.id % CLIENT_TABLE_SHARDS;
+    if (this.#changed[shard] === 1) return;
+    this.#undo.note(() => (this.#changed[shard] = 0));
+    this.#changed[shard] = 1;
   }
 
   #add(session: Session): void {
@@ -263,7 +307,12 @@ export class ClientTable {
     if (sessions === 0) this.#perClient.delete(session.clientId);
     else this.#perClient.set(session.clientId, { sessions, windows });
     this.#windows += sign * session.window;
-    this.#changed[session.id % CLIENT_TABLE_SHARDS] = 1;
+  }
+
+  #evict(session: Session): void {
+    this.#touch(session);
+    this.#undo.note(() => this.#add(session));
+    this.#remove(session);
   }
 
   /**
@@ -277,19 +326,19 @@ export class ClientTable {
     for (const session of recentFirst) {
       const rank = (kept.get(session.clientId) ?? 0) + 1;
       kept.set(session.clientId, rank);
-      if (rank > this.sessionsPerClientMax || isRevoked(session.clientId)) this.#remove(session);
+      if (rank > this.sessionsPerClientMax || isRevoked(session.clientId)) this.#evict(session);
     }
     const oldestFirst = [...this.#sessions.values()].sort(byUse);
     const excess = oldestFirst.length - this.#limits.sessionsMax;
-    for (const session of oldestFirst.slice(0, Math.max(excess, 0))) this.#remove(session);
+    for (const session of oldestFirst.slice(0, Math.max(excess, 0))) this.#evict(session);
     let bodyBytes = 0;
     for (const session of this.#sessions.values()) bodyBytes += session.bodyBytes;
     for (const session of oldestFirst) {
       if (bodyBytes <= TABLE_BODY_BYTES_MAX) break;
       if (session.bodyBytes === 0 || !this.#sessions.has(session.id)) continue;
       bodyBytes -= session.bodyBytes;
-      session.dropBodies();
-      this.#changed[session.id % CLIENT_TABLE_SHARDS] = 1;
+      this.#touch(session);
+      session.dropBodies(this.#undo);
     }
   }
 
@@ -298,6 +347,7 @@ export class ClientTable {
     const shards: number[] = [];
     for (let shard = 0; shard < CLIENT_TABLE_SHARDS; shard += 1)
       if (this.#changed[shard] === 1) shards.push(shard);
+    this.#undo.note(() => shards.forEach((shard) => (this.#changed[shard] = 1)));
     this.#changed.fill(0);
     return shards;
   }

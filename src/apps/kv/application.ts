@@ -4,9 +4,12 @@
  */
 import sortedBtree from 'sorted-btree';
 import type { Application, ExecutionContext } from '../../core/application.ts';
+import { assert } from '../../core/assert.ts';
 import { equalBytes } from '../../core/bytes.ts';
-import type { Hash } from '../../core/types.ts';
+import type { Hash, SequenceNumber } from '../../core/types.ts';
 import { BucketStore, KV_BUCKETS_DEFAULT } from './buckets.ts';
+import type { KvSlot } from './changes.ts';
+import { decodeKvUpdate, encodeKvUpdate, KvChanges, keyToText, textToKey } from './changes.ts';
 import type { KvOperation } from './operations.ts';
 import { decodeKvOperation, isKvReadOnly } from './operations.ts';
 import type { KvEntry, KvResult } from './results.ts';
@@ -24,20 +27,12 @@ export interface KvOptions {
   readonly buckets?: number;
 }
 
-/** A key with one character for each byte: the order of such strings is the order of the bytes. */
-function keyToText(key: Uint8Array): string {
-  // A key is short, so `apply` is safe; it makes a flat string where a loop would make a chain of pieces.
-  return String.fromCharCode.apply(undefined, key as unknown as number[]);
-}
-
-function textToKey(text: string): Uint8Array {
-  const key = new Uint8Array(text.length);
-  for (let index = 0; index < text.length; index += 1) key[index] = text.charCodeAt(index);
-  return key;
-}
-
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function isSameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : equalBytes(a, b);
 }
 
 function emptyKeySet(): KeySet {
@@ -47,6 +42,7 @@ function emptyKeySet(): KeySet {
 class KvApplication implements Application {
   readonly chunkCount: number;
   readonly #buckets: BucketStore;
+  readonly #changes = new KvChanges();
   #keys: KeySet = emptyKeySet();
 
   constructor(options: KvOptions) {
@@ -70,10 +66,13 @@ class KvApplication implements Application {
   }
 
   freeze(): ReturnType<Application['freeze']> {
-    return this.#buckets.freeze();
+    const frozen = this.#buckets.freeze();
+    if (this.#changes.recording) this.#changes.keepFrozen(frozen.changed);
+    return frozen;
   }
 
   install(chunk: (index: number) => Uint8Array): boolean {
+    this.#changes.clear();
     const texts: string[] = [];
     const installed = this.#buckets.install(chunk, (key) => texts.push(keyToText(key)));
     // Ascending insertion fills the tree densely and is several times faster than any other order.
@@ -83,18 +82,61 @@ class KvApplication implements Application {
     return installed;
   }
 
-  mark(): void {}
-
-  undoTo(): void {}
-
-  forgetThrough(): void {}
-
-  updateSinceMark(): Uint8Array {
-    return new Uint8Array(0);
+  mark(sequence: SequenceNumber): void {
+    this.#changes.mark(sequence);
   }
 
-  applyUpdate(): boolean {
-    return false;
+  undoTo(to: SequenceNumber): void {
+    for (
+      let undone = this.#changes.takeAbove(to);
+      undone !== undefined;
+      undone = this.#changes.takeAbove(to)
+    ) {
+      assert(this.#replace(undone.slots), 'what was there before has room');
+      for (const chunk of undone.frozen) this.#buckets.markDirty(chunk);
+    }
+  }
+
+  forgetThrough(through: SequenceNumber): void {
+    this.#changes.forgetThrough(through);
+  }
+
+  updateSinceMark(): Uint8Array {
+    const slots: KvSlot[] = [];
+    for (const [text, before] of this.#changes.sinceMark()) {
+      const value = this.#buckets.get(textToKey(text));
+      if (!isSameValue(before, value)) slots.push([text, value]);
+    }
+    return encodeKvUpdate(slots);
+  }
+
+  applyUpdate(update: Uint8Array): boolean {
+    const slots = decodeKvUpdate(update);
+    if (slots === undefined) return false;
+    for (const [text, value] of slots) {
+      const key = textToKey(text);
+      // What changes nothing is not told.
+      if (isSameValue(this.#buckets.get(key), value)) return false;
+      this.#keep(key);
+    }
+    return this.#replace(slots);
+  }
+
+  /** Gives keys their values; false if a bucket is full. */
+  #replace(slots: readonly KvSlot[]): boolean {
+    // All old values go first: so no bucket ever holds more than it will in the end.
+    for (const [text] of slots) this.#buckets.delete(textToKey(text));
+    for (const [text, value] of slots) {
+      if (value === undefined) this.#keys.delete(text);
+      else if (this.#buckets.put(textToKey(text), value) === 'full') return false;
+      else this.#keys.set(text, undefined);
+    }
+    return true;
+  }
+
+  /** This key is about to change. */
+  #keep(key: Uint8Array): void {
+    if (this.#changes.recording) this.#changes.keep(keyToText(key), () => this.#buckets.get(key)?.slice());
   }
 
   #perform(operation: KvOperation, context: ExecutionContext): KvResult {
@@ -107,6 +149,7 @@ class KvApplication implements Application {
   }
 
   #put(key: Uint8Array, value: Uint8Array): KvResult {
+    this.#keep(key);
     const outcome = this.#buckets.put(key, value);
     if (outcome === 'full') return { kind: 'error', code: 'bucketFull' };
     if (outcome === 'inserted') this.#keys.set(keyToText(key), undefined);
@@ -114,6 +157,7 @@ class KvApplication implements Application {
   }
 
   #delete(key: Uint8Array): KvResult {
+    this.#keep(key);
     const existed = this.#buckets.delete(key);
     if (existed) this.#keys.delete(keyToText(key));
     return { kind: 'deleted', existed };
@@ -122,9 +166,7 @@ class KvApplication implements Application {
   #swap(operation: SwapOperation): KvResult {
     const { key, expected, value } = operation;
     const current = this.#buckets.get(key);
-    const isExpected =
-      current === undefined || expected === undefined ? current === expected : equalBytes(current, expected);
-    if (!isExpected) return { kind: 'mismatch', current };
+    if (!isSameValue(current, expected)) return { kind: 'mismatch', current };
     const result = this.#put(key, value);
     return result.kind === 'error' ? result : { kind: 'swapped' };
   }

@@ -174,11 +174,12 @@ export class BucketStore {
       bucket.count = count;
     }
     writeU32(bucket.bytes, 0, count);
-    this.#markDirty(index);
+    this.markDirty(index);
     return bucket;
   }
 
-  #markDirty(index: number): void {
+  /** This bucket counts as changed since the last `freeze`. */
+  markDirty(index: number): void {
     if (this.#isDirty[index] === 1) return;
     this.#isDirty[index] = 1;
     this.#dirty.push(index);
