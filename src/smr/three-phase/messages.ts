@@ -1,0 +1,135 @@
+/**
+ * Messages of three-phase agreement (Castro and Liskov, OSDI 1999): PRE-PREPARE, PREPARE, COMMIT, and the signed ones of
+ * checkpoints and view changes. The body of a batch travels apart, under its digest.
+ */
+import type { Reader, Writer } from '../../core/codec.ts';
+import type { Digest, SequenceNumber, View } from '../../core/types.ts';
+import type { Content, Sealed, SealedCodec } from '../attested/sealed.ts';
+
+/** What one replica says about one order: which batch, in which view. */
+export interface Phase<K extends 'PRE-PREPARE' | 'PREPARE' | 'COMMIT'> {
+  readonly kind: K;
+  readonly view: View;
+  readonly sequence: SequenceNumber;
+  /** Digest of the batch body. */
+  readonly digest: Digest;
+}
+export type PrePrepare = Phase<'PRE-PREPARE'>;
+export type Prepare = Phase<'PREPARE'>;
+export type Commit = Phase<'COMMIT'>;
+
+/** A boundary was executed with this state. */
+export interface Checkpoint {
+  readonly kind: 'CHECKPOINT';
+  readonly sequence: SequenceNumber;
+  readonly stateDigest: Digest;
+}
+
+/** That a batch was prepared: the proposal and PREPAREs of a quorum of backups (2f). */
+export interface PreparedProof {
+  readonly prePrepare: Sealed<PhaseContent>;
+  readonly prepares: readonly Sealed<PhaseContent>[];
+}
+
+/** A replica leaves for `view` and shows what it prepared above its stable checkpoint. */
+export interface ViewChange {
+  readonly kind: 'VIEW-CHANGE';
+  readonly view: View;
+  /** C: CHECKPOINTs of a quorum for the stable checkpoint; empty for genesis. */
+  readonly checkpoints: readonly Sealed<PhaseContent>[];
+  /** P: one per sequence number, ascending; each of the highest view in which it was prepared here. */
+  readonly prepared: readonly PreparedProof[];
+}
+
+/** The new primary shows a quorum of VIEW-CHANGEs; what it has to propose (O) follows from them. */
+export interface NewView {
+  readonly kind: 'NEW-VIEW';
+  readonly view: View;
+  readonly viewChanges: readonly Sealed<PhaseContent>[];
+}
+
+export type PhaseContent = PrePrepare | Prepare | Commit | Checkpoint | ViewChange | NewView;
+
+/** Kinds, in the order of their tags. */
+export const PHASE_KINDS = [
+  'PRE-PREPARE',
+  'PREPARE',
+  'COMMIT',
+  'CHECKPOINT',
+  'VIEW-CHANGE',
+  'NEW-VIEW',
+] as const satisfies readonly PhaseContent['kind'][];
+
+/** Entries of a VIEW-CHANGE and members of a cluster, at most. */
+const PREPARED_MAX = 8_192;
+const MEMBERS_MAX = 1_024;
+
+/** Whether a content is one of this folder's; a protocol may have more kinds. */
+export function isPhaseContent(content: Content): content is PhaseContent {
+  return (PHASE_KINDS as readonly string[]).includes(content.kind);
+}
+
+/** Writes the fields of a content. */
+export function writePhaseContent(
+  writer: Writer,
+  content: PhaseContent,
+  codec: SealedCodec<PhaseContent>,
+): void {
+  switch (content.kind) {
+    case 'PRE-PREPARE':
+    case 'PREPARE':
+    case 'COMMIT':
+      writer.u64(content.view).u64(content.sequence).digest(content.digest);
+      return;
+    case 'CHECKPOINT':
+      writer.u64(content.sequence).digest(content.stateDigest);
+      return;
+    case 'VIEW-CHANGE':
+      writer.u64(content.view).list(content.checkpoints, codec.writeSealed);
+      writer.list(content.prepared, (w, proof) => {
+        codec.writeSealed(w, proof.prePrepare);
+        w.list(proof.prepares, codec.writeSealed);
+      });
+      return;
+    case 'NEW-VIEW':
+      writer.u64(content.view).list(content.viewChanges, codec.writeSealed);
+  }
+}
+
+/** Reads the fields of a kind. */
+export function readPhaseContent(
+  kind: PhaseContent['kind'],
+  reader: Reader,
+  codec: SealedCodec<PhaseContent>,
+): PhaseContent {
+  switch (kind) {
+    case 'PRE-PREPARE':
+    case 'PREPARE':
+    case 'COMMIT':
+      return { kind, view: reader.u64(), sequence: reader.u64(), digest: reader.digest() };
+    case 'CHECKPOINT':
+      return { kind, sequence: reader.u64(), stateDigest: reader.digest() };
+    case 'VIEW-CHANGE':
+      return {
+        kind,
+        view: reader.u64(),
+        checkpoints: reader.list(MEMBERS_MAX, codec.readSealed),
+        prepared: reader.list(PREPARED_MAX, (r) => ({
+          prePrepare: codec.readSealed(r),
+          prepares: r.list(MEMBERS_MAX, codec.readSealed),
+        })),
+      };
+    case 'NEW-VIEW':
+      return { kind, view: reader.u64(), viewChanges: reader.list(MEMBERS_MAX, codec.readSealed) };
+  }
+}
+
+/** Messages whose seals must hold with that of a content. */
+export function quotedInPhase(content: PhaseContent): readonly Sealed<PhaseContent>[] {
+  if (content.kind === 'NEW-VIEW') return content.viewChanges;
+  if (content.kind !== 'VIEW-CHANGE') return NONE;
+  const proofs = content.prepared.flatMap(({ prePrepare, prepares }) => [prePrepare, ...prepares]);
+  return [...content.checkpoints, ...proofs];
+}
+
+const NONE: readonly Sealed<PhaseContent>[] = [];

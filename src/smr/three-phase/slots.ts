@@ -1,0 +1,106 @@
+/** What is known of each order of the current view, and COMMITs of any view. Bounded by the window. */
+import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Sealed } from '../attested/sealed.ts';
+import type { PhaseContent, PreparedProof } from './messages.ts';
+
+/** Different (view, digest) that COMMITs of one replica for one order are kept for. */
+const COMMITS_PER_REPLICA = 4;
+
+/** One order of the current view. */
+export interface Slot {
+  prePrepare: Sealed<PhaseContent> | undefined;
+  /** By digest: PREPAREs of backups. */
+  readonly prepares: Map<Digest, Map<ReplicaId, Sealed<PhaseContent>>>;
+  /** What this replica itself has said PREPARE (or PRE-PREPARE) for in this view: nothing else may follow. */
+  chosen: Digest | undefined;
+  saidCommit: boolean;
+  prepared: PreparedProof | undefined;
+}
+
+type CommitVotes = Map<string, Map<ReplicaId, Sealed<PhaseContent>>>;
+
+/** See the top of this file. */
+export class Slots {
+  readonly #slots = new Map<SequenceNumber, Slot>();
+  readonly #commits = new Map<SequenceNumber, CommitVotes>();
+  /** Orders with something new since the last look. */
+  readonly changed = new Set<SequenceNumber>();
+
+  /** The order's slot; made when first asked for. */
+  of(sequence: SequenceNumber): Slot {
+    let slot = this.#slots.get(sequence);
+    if (slot === undefined) {
+      slot = {
+        prePrepare: undefined,
+        prepares: new Map(),
+        chosen: undefined,
+        saidCommit: false,
+        prepared: undefined,
+      };
+      this.#slots.set(sequence, slot);
+    }
+    return slot;
+  }
+
+  /** The order's slot, if anything was heard of it. */
+  find(sequence: SequenceNumber): Slot | undefined {
+    return this.#slots.get(sequence);
+  }
+
+  /** Counts a PREPARE. */
+  addPrepare(message: Sealed<PhaseContent>, sequence: SequenceNumber, digest: Digest): void {
+    const { prepares } = this.of(sequence);
+    // One replica has one say in a view: its first.
+    for (const votes of prepares.values()) if (votes.has(message.author)) return;
+    let votes = prepares.get(digest);
+    if (votes === undefined) prepares.set(digest, (votes = new Map()));
+    votes.set(message.author, message);
+    this.changed.add(sequence);
+  }
+
+  /** Counts a COMMIT, of whatever view: a quorum of equal ones decides for ever. */
+  addCommit(
+    message: Sealed<PhaseContent>,
+    order: { readonly view: View; readonly sequence: SequenceNumber; readonly digest: Digest },
+  ): void {
+    const { view, sequence, digest } = order;
+    let votes = this.#commits.get(sequence);
+    if (votes === undefined) this.#commits.set(sequence, (votes = new Map()));
+    const key = `${view}/${digest}`;
+    let known = 0;
+    for (const [other, of] of votes) if (other !== key && of.has(message.author)) known += 1;
+    if (known >= COMMITS_PER_REPLICA) return;
+    let equal = votes.get(key);
+    if (equal === undefined) votes.set(key, (equal = new Map()));
+    equal.set(message.author, message);
+    this.changed.add(sequence);
+  }
+
+  /** Equal COMMITs of a quorum for an order. */
+  committed(sequence: SequenceNumber, quorum: number): readonly Sealed<PhaseContent>[] | undefined {
+    for (const votes of this.#commits.get(sequence)?.values() ?? [])
+      if (votes.size >= quorum) return [...votes.values()].slice(0, quorum);
+    return undefined;
+  }
+
+  /** Orders of which something is known in this view, ascending. */
+  sequences(): SequenceNumber[] {
+    return [...this.#slots.keys()].sort((a, b) => a - b);
+  }
+
+  /** A view was entered: what was said in older ones is past; COMMITs stay. */
+  clearView(): void {
+    this.#slots.clear();
+  }
+
+  /** Orders at or below a stable checkpoint are past. */
+  dropThrough(sequence: SequenceNumber): void {
+    for (const known of [...this.#slots.keys()]) if (known <= sequence) this.#slots.delete(known);
+    for (const known of [...this.#commits.keys()]) if (known <= sequence) this.#commits.delete(known);
+    for (const known of [...this.changed]) if (known <= sequence) this.changed.delete(known);
+  }
+
+  get size(): number {
+    return this.#slots.size + this.#commits.size;
+  }
+}

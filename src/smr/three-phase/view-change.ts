@@ -1,0 +1,142 @@
+/**
+ * View change with signatures (OSDI 1999, 4.4): when a VIEW-CHANGE and a NEW-VIEW are valid, and what a new view starts
+ * with. Pure: every replica comes to the same answers from the same bytes.
+ */
+import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Sealed } from '../attested/sealed.ts';
+import type { NewView, PhaseContent, PreparedProof, ViewChange } from './messages.ts';
+import type { ThreePhaseRule } from './rules.ts';
+
+/** What the judgement depends on beside the bytes. */
+export interface PhaseRules {
+  /** n - f: 2f+1 of 3f+1. */
+  readonly quorum: number;
+  /** L. */
+  readonly window: number;
+  readonly primaryOf: (view: View) => ReplicaId;
+  /** Records the outcome of a rule; gives it back. */
+  readonly rule: (rule: ThreePhaseRule, passed: boolean, about?: string) => boolean;
+  /** The CHECKPOINT that a message is: what must be equal to count together, and its sequence number. */
+  readonly checkpointOf: (
+    content: PhaseContent,
+  ) => { readonly sequence: SequenceNumber; readonly key: string } | undefined;
+}
+
+/** What a new view starts with. */
+export interface NewViewBase {
+  /** min-s: the highest stable checkpoint that the VIEW-CHANGEs prove. */
+  readonly low: SequenceNumber;
+  /** max-s. */
+  readonly end: SequenceNumber;
+  /** What must be proposed for each sequence number in (low, end]; undefined: the batch that does nothing. */
+  readonly proposals: ReadonlyMap<SequenceNumber, Digest>;
+  /** Who prepared those batches and can be asked for them. */
+  readonly sources: ReadonlyMap<Digest, readonly ReplicaId[]>;
+}
+
+/** A base that obliges to nothing: that of view 0. */
+export const EMPTY_BASE: NewViewBase = { low: 0, end: 0, proposals: new Map(), sources: new Map() };
+
+function areDistinct(messages: readonly Sealed<PhaseContent>[]): boolean {
+  return new Set(messages.map(({ author }) => author)).size === messages.length;
+}
+
+function areSigned(messages: readonly Sealed<PhaseContent>[]): boolean {
+  return messages.every(({ attestation }) => attestation.kind === 'host');
+}
+
+/** The stable checkpoint that a list of CHECKPOINTs proves; 0 for the empty list, undefined if it proves nothing. */
+export function provenCheckpoint(
+  rules: PhaseRules,
+  checkpoints: readonly Sealed<PhaseContent>[],
+): SequenceNumber | undefined {
+  const first = checkpoints[0];
+  if (first === undefined) return 0;
+  const expected = rules.checkpointOf(first.content);
+  if (expected === undefined || !areDistinct(checkpoints) || !areSigned(checkpoints)) return undefined;
+  const agree = checkpoints.every(({ content }) => rules.checkpointOf(content)?.key === expected.key);
+  return agree && checkpoints.length >= rules.quorum ? expected.sequence : undefined;
+}
+
+/** Whether a proof shows that its batch was prepared in its view. */
+export function isPreparedProof(rules: PhaseRules, proof: PreparedProof): boolean {
+  const { prePrepare, prepares } = proof;
+  const { content: proposal, author: primary } = prePrepare;
+  if (proposal.kind !== 'PRE-PREPARE' || primary !== rules.primaryOf(proposal.view)) return false;
+  if (!areSigned([prePrepare, ...prepares]) || !areDistinct([prePrepare, ...prepares])) return false;
+  // With the primary's own word these are a quorum.
+  if (prepares.length < rules.quorum - 1) return false;
+  return prepares.every(
+    ({ content }) =>
+      content.kind === 'PREPARE' &&
+      content.view === proposal.view &&
+      content.sequence === proposal.sequence &&
+      content.digest === proposal.digest,
+  );
+}
+
+/** Whether a VIEW-CHANGE is valid; every seal in it holds already. */
+export function isValidViewChange(rules: PhaseRules, message: Sealed<PhaseContent>): boolean {
+  const { content } = message;
+  if (content.kind !== 'VIEW-CHANGE') return false;
+  const low = provenCheckpoint(rules, content.checkpoints);
+  if (!rules.rule('PBFT.VC.checkpoint', low !== undefined, 'VIEW-CHANGE')) return false;
+  let previous = low!;
+  for (const proof of content.prepared) {
+    if (!rules.rule('PBFT.VC.proof', isPreparedProof(rules, proof), 'VIEW-CHANGE')) return false;
+    const proposal = proof.prePrepare.content;
+    if (proposal.kind !== 'PRE-PREPARE') return false;
+    const { sequence, view } = proposal;
+    const inRange = sequence > previous && sequence <= low! + rules.window && view < content.view;
+    if (!rules.rule('PBFT.VC.range', inRange, 'VIEW-CHANGE')) return false;
+    previous = sequence;
+  }
+  return true;
+}
+
+/** What a view that starts with these VIEW-CHANGEs has to propose: of proofs for one order that of the highest view. */
+export function baseOf(rules: PhaseRules, viewChanges: readonly ViewChange[]): NewViewBase {
+  let low = 0;
+  let end = 0;
+  const best = new Map<SequenceNumber, PreparedProof & { readonly view: View; readonly digest: Digest }>();
+  for (const { checkpoints, prepared } of viewChanges) {
+    low = Math.max(low, provenCheckpoint(rules, checkpoints) ?? 0);
+    for (const proof of prepared) {
+      const proposal = proof.prePrepare.content;
+      if (proposal.kind !== 'PRE-PREPARE') continue;
+      const { sequence, view, digest } = proposal;
+      end = Math.max(end, sequence);
+      const known = best.get(sequence);
+      if (known === undefined || known.view < view) best.set(sequence, { ...proof, view, digest });
+    }
+  }
+  const proposals = new Map<SequenceNumber, Digest>();
+  const sources = new Map<Digest, readonly ReplicaId[]>();
+  for (const [sequence, { digest, prePrepare, prepares }] of best) {
+    if (sequence <= low) continue;
+    proposals.set(sequence, digest);
+    sources.set(digest, [prePrepare.author, ...prepares.map(({ author }) => author)]);
+  }
+  return { low, end: Math.max(low, end), proposals, sources };
+}
+
+/** The base of a NEW-VIEW, or undefined if it is not valid. */
+export function judgeNewView(rules: PhaseRules, message: Sealed<PhaseContent>): NewViewBase | undefined {
+  const content = message.content as NewView;
+  if (!rules.rule('PBFT.NV.primary', message.author === rules.primaryOf(content.view), 'NEW-VIEW'))
+    return undefined;
+  const { viewChanges, view } = content;
+  const isQuorum =
+    viewChanges.length === rules.quorum &&
+    areDistinct(viewChanges) &&
+    areSigned(viewChanges) &&
+    viewChanges.every(
+      (one) =>
+        one.content.kind === 'VIEW-CHANGE' && one.content.view === view && isValidViewChange(rules, one),
+    );
+  if (!rules.rule('PBFT.NV.quorum', isQuorum, 'NEW-VIEW')) return undefined;
+  return baseOf(
+    rules,
+    viewChanges.map((one) => one.content as ViewChange),
+  );
+}
