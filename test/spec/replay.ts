@@ -219,7 +219,8 @@ function describeDraft(draft: NonNullable<UsigReplica['state']['sealing']>['draf
     case 'PREPARE':
       return `PREPARE ${draft.view}/${draft.sequence}`;
     case 'COMMIT':
-      return `COMMIT ${draft.prepare.view}/${draft.prepare.sequence} @${draft.prepare.ui.counter}`;
+    case 'SPEC':
+      return `${draft.kind} ${draft.prepare.view}/${draft.prepare.sequence} @${draft.prepare.ui.counter}`;
     case 'CHECKPOINT':
       return `CHECKPOINT ${draft.sequence}`;
     case 'VIEW-CHANGE':

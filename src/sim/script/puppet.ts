@@ -165,6 +165,7 @@ function stepOf(sealed: Sealed, { view, newView }: StreamState): Partial<StreamS
     case 'PREPARE':
       return { lastSequence: sealed.sequence, lastPrimaryCounter: sealed.ui.counter };
     case 'COMMIT':
+    case 'SPEC':
       return { lastSequence: sealed.prepare.sequence, lastPrimaryCounter: sealed.prepare.ui.counter };
     case 'CHECKPOINT':
       return { checkpointSequence: sealed.sequence };

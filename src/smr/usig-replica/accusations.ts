@@ -30,8 +30,7 @@ export function accuseOfStreamFault(s: ReplicaState, slot: StreamSlot, item: Str
     }
   }
   const last = slot.log.get(slot.log.last)?.item;
-  const after =
-    item.kind === 'PREPARE' || item.kind === 'COMMIT' || item.kind === 'CHECKPOINT' ? item : undefined;
+  const after = item.kind === 'PREPARE' || 'prepare' in item || item.kind === 'CHECKPOINT' ? item : undefined;
   if (last?.kind !== 'VIEW-CHANGE' || after === undefined) return;
   if (after.ui.counter !== last.ui.counter + 1 || after.ui.tcEpoch !== last.ui.tcEpoch) return;
   accuse(s, after.ui.replica, {

@@ -7,6 +7,7 @@ import type { CheckpointState } from '../../core/protocol.ts';
 import type { RecoverRequest } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { stableSequence } from '../checkpoint-keeper.ts';
+import type { Registry } from '../registry.ts';
 import { currentEntry, decodeRegistry, encodeRegistry, isEffectiveRecover } from '../registry.ts';
 import { mayAnchor } from '../usig-stream/anchors.ts';
 import { registryDigest } from '../usig-stream/context.ts';
@@ -80,6 +81,7 @@ function makeStable(s: ReplicaState, certificate: CheckpointCertificate): boolea
   s.groups.dropThrough(s.executed, Math.min(s.own.state.checkpointSequence, sequence));
   s.groups.prune(s.own.state.newView.view);
   dropBodies(s);
+  s.part.onStable?.(sequence);
   return true;
 }
 
@@ -189,6 +191,7 @@ function startTransfer(s: ReplicaState, certificate: CheckpointCertificate): voi
   const signers = certificate.checkpoints.map((checkpoint) => checkpoint.ui.replica);
   const others = s.peers.map((_, replica) => replica).filter((replica) => !signers.includes(replica));
   const sources = [...signers, ...others].filter((replica) => replica !== s.self);
+  s.part.onTransfer?.();
   s.transferring = certificate;
   s.lagSince = undefined;
   const checkpoint: CheckpointState = { sequence: first.sequence, stateDigest: first.stateDigest };
@@ -210,8 +213,9 @@ export function onInstalled(s: ReplicaState, checkpoint: CheckpointState, protoc
   s.lagSince = undefined;
   const first = certificate?.checkpoints[0];
   if (first === undefined || first.sequence !== checkpoint.sequence) return;
-  const registry = decodeRegistry(protocolState, s.n) ?? s.registry;
+  const registry = registryIn(s, protocolState) ?? s.registry;
   s.executed = checkpoint.sequence;
+  s.part.onState?.(protocolState);
   setRegistry(s, registry);
   s.executionFloor = Math.max(s.executionFloor, first.last.view);
   s.boundaries.clear();
@@ -226,6 +230,11 @@ export function onInstalled(s: ReplicaState, checkpoint: CheckpointState, protoc
   renewStreams(s);
   dropKnownRecovers(s);
   if (first.sequence > s.stableSequence) makeStable(s, certificate!);
+}
+
+/** The registry in a protocol state; undefined if damaged. */
+export function registryIn(s: ReplicaState, protocolState: Uint8Array): Registry | undefined {
+  return decodeRegistry(s.part.registryIn?.(protocolState) ?? protocolState, s.n);
 }
 
 /** Takes over a registry: its keys are known from now on. */

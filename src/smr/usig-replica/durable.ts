@@ -6,7 +6,7 @@ import type { StreamContext } from '../usig-stream/context.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
-  MinbftMessage,
+  UsigMessage,
   NewViewProof,
   RegistryLink,
   RequestViewChange,
@@ -42,21 +42,21 @@ export interface StableRecord {
   readonly vouchers: readonly Checkpoint[];
 }
 
-function writeMessage(writer: Writer, message: MinbftMessage): void {
+function writeMessage(writer: Writer, message: UsigMessage): void {
   writer.bytes(encodeMessage(message));
 }
 
-function readMessage<K extends MinbftMessage['kind']>(
+function readMessage<K extends UsigMessage['kind']>(
   context: StreamContext,
   reader: Reader,
   kind: K,
-): Extract<MinbftMessage, { kind: K }> | undefined {
+): Extract<UsigMessage, { kind: K }> | undefined {
   const message = decodeMessage(context, reader.bytes(MESSAGE_BYTES_MAX));
   if (message?.kind !== kind) {
     reader.fail();
     return undefined;
   }
-  return message as Extract<MinbftMessage, { kind: K }>;
+  return message as Extract<UsigMessage, { kind: K }>;
 }
 
 /** Bytes of the stable record. */

@@ -14,9 +14,9 @@ import type { StreamContext } from '../usig-stream/context.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
-  Commit,
-  MinbftMessage,
+  UsigMessage,
   Prepare,
+  Vote,
 } from '../usig-stream/messages.ts';
 import { sealsOf } from '../usig-stream/seals.ts';
 import { readUi, viewChangeDigest, writeUi } from '../usig-stream/wire.ts';
@@ -45,7 +45,7 @@ export type Evidence =
   | {
       readonly kind: 'activeAfterViewChange';
       readonly viewChange: ViewChangeTrace;
-      readonly message: Prepare | Commit | Checkpoint;
+      readonly message: Prepare | Vote | Checkpoint;
     }
   | { readonly kind: 'doubleSeal'; readonly first: SealTrace; readonly second: SealTrace };
 
@@ -72,7 +72,7 @@ const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 /** Canonical bytes of a record. */
 export function encodeEvidence(evidence: Evidence): Uint8Array {
   const writer = new Writer(2048).u8(1).u8(CODE[evidence.kind]);
-  const put = (message: MinbftMessage): Writer => writer.bytes(encodeMessage(message));
+  const put = (message: UsigMessage): Writer => writer.bytes(encodeMessage(message));
   switch (evidence.kind) {
     case 'doubleProposal':
       put(evidence.first);
@@ -97,7 +97,7 @@ export function encodeEvidence(evidence: Evidence): Uint8Array {
 }
 
 function readEvidence(context: StreamContext, reader: Reader): Evidence | undefined {
-  const message = (): MinbftMessage | undefined => decodeMessage(context, reader.bytes(MESSAGE_BYTES_MAX));
+  const message = (): UsigMessage | undefined => decodeMessage(context, reader.bytes(MESSAGE_BYTES_MAX));
   if (reader.u8() !== 1) return undefined;
   switch (reader.u8()) {
     case CODE.doubleProposal: {
@@ -118,7 +118,10 @@ function readEvidence(context: StreamContext, reader: Reader): Evidence | undefi
       const bodyDigest = reader.digest();
       const ui = readUi(context, reader);
       const after = message();
-      if (after?.kind !== 'PREPARE' && after?.kind !== 'COMMIT' && after?.kind !== 'CHECKPOINT')
+      if (
+        after === undefined ||
+        (after.kind !== 'PREPARE' && !('prepare' in after) && after.kind !== 'CHECKPOINT')
+      )
         return undefined;
       return { kind: 'activeAfterViewChange', viewChange: { view, bodyDigest, ui }, message: after };
     }
@@ -220,7 +223,7 @@ function judgeWrongCheckpoint(
 function judgeActive(
   context: StreamContext,
   viewChange: ViewChangeTrace,
-  message: Prepare | Commit | Checkpoint,
+  message: Prepare | Vote | Checkpoint,
 ): EvidenceVerdict | undefined {
   const { ui } = viewChange;
   const next =

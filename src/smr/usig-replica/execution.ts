@@ -96,35 +96,63 @@ function decidedByVotes(s: ReplicaState, group: ViewGroup, n: SequenceNumber): P
 /** Emits the next execution, if there is something decided whose body is here. True if it did. */
 export function advanceExecution(s: ReplicaState): boolean {
   if (s.executing !== undefined || s.transferring !== undefined) return false;
+  const entry = nextDecided(s);
+  const ready = entry === undefined ? undefined : readyToExecute(s, s.executed + 1, entry, s.registry);
+  if (ready === undefined) return false;
+  executeDecided(s, ready, {});
+  return true;
+}
+
+/** What is decided for the order after the last one that was executed for good. */
+export function nextDecided(s: ReplicaState): Prepare | undefined {
   updateExecutingView(s);
   const n = s.executed + 1;
   const entry = decidedEntry(s, n);
-  if (entry === undefined) {
-    const { votes } = s.groups.executing;
-    if (votes.hasVoters(n, 1) && !votes.hasVoters(n, s.quorum)) s.rule('MinBFT.EXEC.1', false);
-    return false;
-  }
+  if (entry !== undefined) return entry;
+  const { votes } = s.groups.executing;
+  if (votes.hasVoters(n, 1) && !votes.hasVoters(n, s.quorum)) s.rule('MinBFT.EXEC.1', false);
+  return undefined;
+}
+
+/** What the execution of an entry needs, if its body is here; durable from now on. Otherwise the body is asked for. */
+export function readyToExecute(
+  s: ReplicaState,
+  n: SequenceNumber,
+  entry: Prepare,
+  before: Registry,
+): Executing | undefined {
   const batch = s.bodies.get(entry.batchDigest);
   if (batch === undefined) {
     wantBody(s, entry, n);
-    return false;
+    return undefined;
   }
   const registry =
-    entry.recovers.length === 0 ? s.registry : registryWith(s, s.registry, entry.recovers, n, entry.view);
+    entry.recovers.length === 0 ? before : registryWith(s, before, entry.recovers, n, entry.view);
   makeBodyDurable(s, batch, n);
+  return { sequence: n, entry, batch, registry };
+}
+
+/** Has a decided order executed. `protocolState`: where it is more than the registry; `mode`: as in the effect. */
+export function executeDecided(
+  s: ReplicaState,
+  ready: Executing,
+  how: { readonly protocolState?: Uint8Array; readonly mode?: 'held' },
+): void {
+  const { sequence, batch, registry } = ready;
   s.rule('MinBFT.EXEC.1', true);
-  s.executing = { sequence: n, entry, batch, registry };
-  if (n % s.limits.checkpointInterval === 0) announceBoundary(s, s.executing);
-  const protocolState = registry === s.registry ? s.registryBytes : encodeRegistry(registry);
-  s.emit({ kind: 'execute', sequence: n, batch, protocolState });
-  return true;
+  s.executing = ready;
+  if (sequence % s.limits.checkpointInterval === 0) announceBoundary(s, ready);
+  const protocolState =
+    how.protocolState ?? (registry === s.registry ? s.registryBytes : encodeRegistry(registry));
+  const mode = how.mode === undefined ? {} : { mode: how.mode };
+  s.emit({ kind: 'execute', sequence, batch, protocolState, ...mode });
 }
 
 /**
  * What the CHECKPOINT of this boundary must name is durable before its execution is. Power may go between the two, and
  * nobody could seal that CHECKPOINT any more: with a narrow window the cluster would wait for it for ever.
  */
-function announceBoundary(s: ReplicaState, { sequence, entry, registry }: Executing): void {
+export function announceBoundary(s: ReplicaState, { sequence, entry, registry }: Executing): void {
   const boundary = {
     checkpoint: { sequence, stateDigest: ZERO_DIGEST },
     last: { view: entry.view, primaryCounter: entry.ui.counter },
@@ -172,6 +200,12 @@ export function onExecuted(
   const done = s.executing;
   s.executing = undefined;
   if (done === undefined || done.sequence !== sequence) return;
+  finishOrder(s, done, checkpoint);
+}
+
+/** An order was executed for good. */
+export function finishOrder(s: ReplicaState, done: Executing, checkpoint: CheckpointState | undefined): void {
+  const { sequence } = done;
   s.executed = sequence;
   s.executionTimes.note(sequence, s.now);
   const retiredPrimary = done.registry !== s.registry;

@@ -9,7 +9,7 @@ import { recoverMessage } from '../usig-stream/builders.ts';
 import type {
   FetchLinks,
   FetchNewView,
-  MinbftMessage,
+  UsigMessage,
   ResendRequest,
   Status,
   StreamPosition,
@@ -134,13 +134,13 @@ export function sendStream(
 }
 
 /** The message that a log item stands for; undefined for a stub: a later VIEW-CHANGE holds it. */
-function wholeOf(s: ReplicaState, item: StreamItem): MinbftMessage | undefined {
+function wholeOf(s: ReplicaState, item: StreamItem): UsigMessage | undefined {
   if (item.kind === 'VIEW-CHANGE-STUB') return undefined;
   if (item.kind === 'NEW-VIEW-HEADER') return bestProof(s, item, true);
   return item;
 }
 
-function sizeOf(message: MinbftMessage): number {
+function sizeOf(message: UsigMessage): number {
   return 'bytes' in message ? message.bytes.length : 512;
 }
 
@@ -242,7 +242,7 @@ function ask(s: ReplicaState, author: ReplicaId): void {
   const slot = s.slots[author]!;
   const { need, asks } = slot;
   const everybody = asks > ASK_AUTHOR_FIRST;
-  let question: MinbftMessage;
+  let question: UsigMessage;
   if (need?.what.kind === 'newView') {
     question = { kind: 'FETCH-NEW-VIEW', view: need.what.view, digest: need.what.digest };
   } else if (need !== undefined) {

@@ -6,7 +6,7 @@ import { equalBytes } from '../../core/bytes.ts';
 import type { SequenceNumber } from '../../core/types.ts';
 import { BATCH_FRAME_BYTES, buildBatch, decideBatch, inFlightMaxOf } from '../batcher.ts';
 import { currentEntry, isEffectiveRecover } from '../registry.ts';
-import type { CommitContent, Prepare, PrepareContent } from '../usig-stream/messages.ts';
+import type { Prepare, PrepareContent } from '../usig-stream/messages.ts';
 import { makeBodyDurable, wantBody } from './execution.ts';
 import type { ReplicaState } from './state.ts';
 import { requestViewChangeTo } from './suspicion.ts';
@@ -95,7 +95,7 @@ export function nextPrepare(s: ReplicaState): PrepareContent | undefined {
   const n = state.lastSequence + 1;
   if (!s.rule('MinBFT.LEADER.1', n <= s.covered + s.window)) return undefined;
   if (!s.rule('MinBFT.LEADER.3', logHasRoom(s))) return undefined;
-  const inFlight = Math.max(0, n - 1 - s.executed);
+  const inFlight = Math.max(0, n - 1 - s.reached);
   if (!s.rule('MinBFT.LEADER.2', inFlight < inFlightMaxOf(s.limits))) return undefined;
   const recovers = readyRecovers(s, n);
   if (recovers.length === 0 && !mayProposeNow(s, inFlight, n)) return undefined;
@@ -140,7 +140,7 @@ function takeBatch(s: ReplicaState, recovers: readonly RecoverRequest[]): Batch 
   const { view } = s.own.state.newView;
   const used = recovers.reduce((sum, request) => sum + recoverBytes(request).length, BATCH_FRAME_BYTES);
   const room = { requests: s.limits.batchRequestsMax, bytes: Math.max(0, s.limits.batchBytesMax - used) };
-  const bundles = s.pending.take(room, view, s.context.isExecuted);
+  const bundles = s.pending.take(room, view, s.isDone);
   const { hash, domain } = s.context;
   let time = Math.floor(s.wallMs);
   if (bundles.length === 0 && recovers.length === 0) {
@@ -159,8 +159,8 @@ function recoverBytes(request: RecoverRequest): Uint8Array {
 
 // ---- Backup
 
-/** The next COMMIT, if the primary's proposal for the next order may be committed to. */
-export function nextCommit(s: ReplicaState): CommitContent | undefined {
+/** The primary's proposal for the next order, if it may be voted for. */
+export function nextVote(s: ReplicaState): Prepare | undefined {
   const { state } = s.own;
   const n = Math.max(state.lastSequence, s.covered) + 1;
   const group = s.groups.of(state.newView);
@@ -173,8 +173,7 @@ export function nextCommit(s: ReplicaState): CommitContent | undefined {
   if (!s.rule('MinBFT.BACKUP.4', n <= s.covered + s.window)) return undefined;
   if (!s.rule('MinBFT.LEADER.3', logHasRoom(s))) return undefined;
   const ready = n <= s.executed && s.bodies.isDurable(prepare.batchDigest) ? true : bodyAllows(s, prepare);
-  if (!ready) return undefined;
-  return { kind: 'COMMIT', prepare };
+  return ready ? prepare : undefined;
 }
 
 /** Conditions on the body (rule 3 of "Backup"). Stores it if they hold. */

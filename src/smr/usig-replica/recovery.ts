@@ -9,14 +9,14 @@ import { decodeBatch, readRecover, recoverDigest } from '../../core/request.ts';
 import type { Batch } from '../../core/request.ts';
 import type { Digest } from '../../core/types.ts';
 import { stableSequence } from '../checkpoint-keeper.ts';
-import { currentEntry, decodeRegistry, entryOf, trustedKeyOf } from '../registry.ts';
+import { currentEntry, entryOf, trustedKeyOf } from '../registry.ts';
 import { makeFullNewView } from '../usig-stream/nested.ts';
 import type { Attachments, Sealed } from '../usig-stream/codec.ts';
 import { completeDraft, decodeDraft } from '../usig-stream/codec.ts';
 import { recoverMessage } from '../usig-stream/builders.ts';
 import type { Recover } from '../usig-stream/messages.ts';
 import { anchorStream, incarnationStream, killStream, stepStream } from '../usig-stream/stream.ts';
-import { mayBecomeEffective, setRegistry } from './checkpoints.ts';
+import { mayBecomeEffective, registryIn, setRegistry } from './checkpoints.ts';
 import type { StableRecord } from './durable.ts';
 import {
   decodeFlags,
@@ -77,10 +77,10 @@ function restoreLinks(s: ReplicaState, recovery: Recovery): void {
 }
 
 function restoreState(s: ReplicaState, recovery: Recovery): void {
-  const registry =
-    recovery.protocolState.length === 0 ? undefined : decodeRegistry(recovery.protocolState, s.n);
+  const registry = recovery.protocolState.length === 0 ? undefined : registryIn(s, recovery.protocolState);
   if (registry !== undefined) setRegistry(s, registry);
   s.executed = recovery.executed;
+  s.part.onState?.(recovery.protocolState);
   for (const [replica, entries] of s.registry.members.entries()) {
     const state = incarnationStream(s.streamContext, entries.at(-1)!);
     s.slots[replica] = s.freshSlot(state);

@@ -5,7 +5,7 @@
 import type { Effect, Input, Replica, ReplicaContext, ReplicaInspection } from '../../core/protocol.ts';
 import type { Bundle } from '../../core/request.ts';
 import type { Milliseconds, ReplicaId } from '../../core/types.ts';
-import type { MinbftMessage } from '../usig-stream/messages.ts';
+import type { UsigMessage } from '../usig-stream/messages.ts';
 import {
   considerTransfer,
   intakeCheckpointProof,
@@ -35,13 +35,13 @@ import { ReplicaState } from './state.ts';
 import {
   drainStreams,
   intakeCheckpoint,
-  intakeCommit,
   intakeCommitNewView,
   intakeNewView,
   intakeNewViewCertificate,
   intakePrepare,
   intakeStreamSync,
   intakeViewChange,
+  intakeVote,
   isRepeated,
   noteRequestViewChange,
 } from './streams.ts';
@@ -54,7 +54,7 @@ const FORWARDS_MAX = 64;
 const SETTLE_ROUNDS_MAX = 100_000;
 
 /** A replica with its inside, which judges and tests look at and nobody else changes. */
-export interface UsigReplica extends Replica<MinbftMessage> {
+export interface UsigReplica extends Replica<UsigMessage> {
   readonly state: ReplicaState;
 }
 
@@ -68,11 +68,7 @@ export function createUsigReplica(context: ReplicaContext, protocol: UsigProtoco
   };
 }
 
-function step(
-  s: ReplicaState,
-  input: Input<MinbftMessage>,
-  now: Milliseconds,
-): readonly Effect<MinbftMessage>[] {
+function step(s: ReplicaState, input: Input<UsigMessage>, now: Milliseconds): readonly Effect<UsigMessage>[] {
   s.passTo(now);
   s.effects = [];
   if (s.halted || (!s.started && input.kind !== 'start')) return s.effects;
@@ -84,7 +80,7 @@ function step(
   return s.halted ? effects.filter(({ kind }) => kind === 'halt' || kind === 'note') : effects;
 }
 
-function takeIn(s: ReplicaState, input: Input<MinbftMessage>): void {
+function takeIn(s: ReplicaState, input: Input<UsigMessage>): void {
   switch (input.kind) {
     case 'start':
       if (!s.started) onStart(s, input.recovery);
@@ -108,6 +104,9 @@ function takeIn(s: ReplicaState, input: Input<MinbftMessage>): void {
     case 'executed':
       s.part.onExecuted(input.sequence, input.checkpoint);
       break;
+    case 'asked':
+      s.part.onAsked?.(input.sequence, input.bundle);
+      break;
     case 'installed':
       onInstalled(s, input.checkpoint, input.protocolState);
       break;
@@ -121,11 +120,11 @@ function takeIn(s: ReplicaState, input: Input<MinbftMessage>): void {
 }
 
 function onBundle(s: ReplicaState, bundle: Bundle): void {
-  if (s.pending.has(bundle.digest) || s.context.isExecuted(bundle)) return;
+  if (s.pending.has(bundle.digest) || s.isDone(bundle)) return;
   s.pending.add(bundle, s.now, requestDelay(s));
 }
 
-function onMessage(s: ReplicaState, from: ReplicaId, message: MinbftMessage): void {
+function onMessage(s: ReplicaState, from: ReplicaId, message: UsigMessage): void {
   const peer = s.peers[from];
   if (peer === undefined) return;
   peer.lastHeardMs = s.now;
@@ -135,7 +134,11 @@ function onMessage(s: ReplicaState, from: ReplicaId, message: MinbftMessage): vo
       intakePrepare(s, message);
       break;
     case 'COMMIT':
-      intakeCommit(s, message);
+    case 'SPEC':
+      intakeVote(s, message);
+      break;
+    case 'STREAM-BATCH':
+      for (const vote of message.votes) intakeVote(s, vote);
       break;
     case 'CHECKPOINT':
       intakeCheckpoint(s, message);
@@ -193,6 +196,7 @@ function onTimeout(s: ReplicaState, timer: string): void {
       break;
     // `request`, `batch`, `bodies`, `lag`: what is due is found by `settle`.
     default:
+      s.part.onTimeout?.(timer);
       break;
   }
 }
@@ -228,7 +232,8 @@ function considerRequests(s: ReplicaState): void {
   const { toPrimary, toAll } = s.pending.dueForwards(s.now, FORWARDS_MAX);
   for (const bundle of toPrimary) if (primary !== s.self) s.emit({ kind: 'forward', bundle, to: primary });
   for (const bundle of toAll) s.emit({ kind: 'forward', bundle });
-  if (!s.rule('MinBFT.VC.2', !s.pending.isOverdue(s.now, s.context.isExecuted))) {
+  if (toAll.length > 0) s.part.onWaiting?.();
+  if (!s.rule('MinBFT.VC.2', !s.pending.isOverdue(s.now, s.isDone))) {
     requestViewChangeTo(s, s.view + 1);
     s.pending.restartDeadlines(s.now, requestDelay(s));
   }

@@ -15,7 +15,7 @@ import type {
   TimerName,
   TrustedKey,
 } from '../../core/protocol.ts';
-import type { Batch, RecoverRequest } from '../../core/request.ts';
+import type { Batch, Bundle, RecoverRequest } from '../../core/request.ts';
 import type {
   CounterValue,
   Digest,
@@ -38,7 +38,7 @@ import type {
   Checkpoint,
   CheckpointCertificate,
   Draft,
-  MinbftMessage,
+  UsigMessage,
   NewViewHeader,
   Prepare,
   RequestViewChange,
@@ -55,7 +55,7 @@ import { BodyKeeper } from '../bodies.ts';
 import { ExecutionTimes, freshConduct } from './conduct.ts';
 import type { Conduct } from './conduct.ts';
 import { Knowledge } from './knowledge.ts';
-import type { ProtocolPart, UsigProtocol } from './part.ts';
+import type { OwnRule, ProtocolPart, UsigProtocol } from './part.ts';
 import type { StableRecord } from './durable.ts';
 import type { UsigReplicaRule } from './rules.ts';
 import { StreamLog } from './stream-log.ts';
@@ -161,7 +161,7 @@ export class ReplicaState {
   viewEnteredAtMs: Milliseconds = 0;
   /** Stopped for good: inputs are ignored. */
   halted = false;
-  effects: Effect<MinbftMessage>[] = [];
+  effects: Effect<UsigMessage>[] = [];
   #armed = new Map<TimerName, Milliseconds>();
 
   /** tcEpoch of the trusted component that runs here. */
@@ -172,6 +172,7 @@ export class ReplicaState {
   unreplayed: { readonly recovery: Recovery; readonly record: StableRecord | undefined } | undefined;
   sealing: Sealing | undefined;
 
+  /** Executed for good: on f+1 votes, or as part of a certified state. */
   executed: SequenceNumber = 0;
   executing: Executing | undefined;
   registry: Registry;
@@ -227,7 +228,13 @@ export class ReplicaState {
   constructor(context: ReplicaContext, protocol: UsigProtocol) {
     const { settings, self } = context;
     this.context = context;
-    this.streamContext = createStreamContext(settings, context.hash, context.domain, protocol.name);
+    this.streamContext = createStreamContext(
+      settings,
+      context.hash,
+      context.domain,
+      protocol.name,
+      protocol.vote,
+    );
     this.self = self;
     this.n = settings.members.length;
     this.f = settings.f;
@@ -263,6 +270,15 @@ export class ReplicaState {
       asks: 0,
     };
   }
+
+  /** Highest order executed here; below `executed` never, above it only what may be undone. */
+  get reached(): SequenceNumber {
+    return this.part.reached?.() ?? this.executed;
+  }
+
+  /** Whether every request of the bundle was executed for good. */
+  readonly isDone = (bundle: Bundle): boolean =>
+    this.context.isExecuted(bundle) && this.part.isOpen?.(bundle) !== true;
 
   get own(): StreamSlot {
     return this.slots[this.self]!;
@@ -301,15 +317,15 @@ export class ReplicaState {
     return Math.min(this.own.state.checkpointSequence, this.stableSequence);
   }
 
-  emit(effect: Effect<MinbftMessage>): void {
+  emit(effect: Effect<UsigMessage>): void {
     this.effects.push(effect);
   }
 
-  send(to: ReplicaId, message: MinbftMessage): void {
+  send(to: ReplicaId, message: UsigMessage): void {
     if (to !== this.self) this.effects.push({ kind: 'send', to, message });
   }
 
-  broadcast(message: MinbftMessage): void {
+  broadcast(message: UsigMessage): void {
     this.effects.push({ kind: 'broadcast', message });
   }
 
@@ -335,7 +351,7 @@ export class ReplicaState {
   }
 
   /** Records the outcome of a rule; gives it back. */
-  rule(rule: UsigReplicaRule, passed: boolean, about?: string): boolean {
+  rule(rule: UsigReplicaRule | OwnRule, passed: boolean, about?: string): boolean {
     const { trace } = this.context;
     if (trace !== undefined)
       trace({ rule, passed, state: this.mode, ...(about === undefined ? {} : { about }) });

@@ -8,15 +8,15 @@ import { mayAnchor, voucherCount } from '../usig-stream/anchors.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
-  Commit,
   CommitNewView,
   FullNewView,
-  MinbftMessage,
+  UsigMessage,
   NewViewCertificate,
   Prepare,
   RequestViewChange,
   StreamSync,
   ViewChange,
+  Vote,
 } from '../usig-stream/messages.ts';
 import { anchorStream, incarnationStream, killStream, stepStream, streamUi } from '../usig-stream/stream.ts';
 import { proofFits } from '../usig-stream/view-change.ts';
@@ -92,7 +92,7 @@ function completeRelayed(slot: StreamSlot, item: StreamItem, counter: number): v
  * Whether a replica sends a message that its own stream has passed: a retransmission or a replay, under a counter that
  * was used up or a trusted component that was retired. Harmless either way (nothing is processed twice).
  */
-export function isRepeated(s: ReplicaState, from: ReplicaId, message: MinbftMessage): boolean {
+export function isRepeated(s: ReplicaState, from: ReplicaId, message: UsigMessage): boolean {
   const ui = message.kind === 'NEW-VIEW' ? message.header.ui : 'ui' in message ? message.ui : undefined;
   const slot = s.slots[from];
   if (ui?.replica !== from || slot === undefined) return false;
@@ -106,8 +106,8 @@ export function intakePrepare(s: ReplicaState, message: Prepare): void {
   offerItem(s, message);
 }
 
-/** COMMIT; the PREPARE in it goes to the primary's stream. */
-export function intakeCommit(s: ReplicaState, message: Commit): void {
+/** A vote; the PREPARE in it goes to the primary's stream. */
+export function intakeVote(s: ReplicaState, message: Vote): void {
   offerItem(s, message.prepare);
   offerItem(s, message);
 }
@@ -195,7 +195,7 @@ function feedLog(s: ReplicaState, slot: StreamSlot, message: ViewChange): void {
   if (message.anchor !== undefined) syncStream(s, message.anchor, message.vouchers);
   for (const entry of message.log) {
     if (streamUi(entry).counter <= slot.state.counter) continue;
-    if (entry.kind === 'COMMIT') offerItem(s, entry.prepare);
+    if ('prepare' in entry) offerItem(s, entry.prepare);
     if (entry.kind === 'CHECKPOINT') noteCheckpoint(s, entry);
     offerItem(s, entry as StreamItem);
   }
@@ -347,7 +347,7 @@ function settleLack(s: ReplicaState, slot: StreamSlot): void {
 function isTooFar(s: ReplicaState, item: StreamItem): boolean {
   const limit = s.executed + 4 * s.window;
   if (item.kind === 'PREPARE') return item.sequence > limit;
-  return item.kind === 'COMMIT' && item.prepare.sequence > limit;
+  return 'prepare' in item && item.prepare.sequence > limit;
 }
 
 /** A message took its place: count what it says. Used for own messages when they loop back, too. */
@@ -361,6 +361,7 @@ export function acceptItem(s: ReplicaState, author: ReplicaId, slot: StreamSlot,
       addVote(s, slot, item, voter);
       break;
     case 'COMMIT':
+    case 'SPEC':
       addVote(s, slot, item.prepare, voter);
       break;
     case 'CHECKPOINT':
@@ -380,6 +381,7 @@ export function acceptItem(s: ReplicaState, author: ReplicaId, slot: StreamSlot,
       s.viewChangesChanged = true;
       break;
   }
+  s.part.onAccepted?.(author, item);
 }
 
 function addVote(

@@ -368,5 +368,6 @@ export function onViewEntered(s: ReplicaState): void {
   s.pending.restartDeadlines(s.now, requestDelay(s));
   s.coverageDeadline = undefined;
   s.groups.prune(newView.view);
+  s.part.onViewEntered?.();
   s.note('viewEntered', { view: newView.view, primary: s.primaryOf(newView.view), end: newView.end });
 }

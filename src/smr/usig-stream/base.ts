@@ -3,7 +3,7 @@ import { Writer } from '../../core/codec.ts';
 import type { Digest, ReplicaId, SequenceNumber, TcEpoch } from '../../core/types.ts';
 import { digestOf } from './context.ts';
 import type { StreamContext } from './context.ts';
-import type { NewViewReference, Prepare, ViewChange } from './messages.ts';
+import type { LogEntry, NewViewReference, Prepare, ViewChange } from './messages.ts';
 import type { ComputedBase, ValidNewView, ValidViewChange } from './validation.ts';
 import { writeUiName } from './wire.ts';
 
@@ -56,6 +56,13 @@ function lowOf(
   return { low: sequence, lowDigest: stateDigest, lowRegistryDigest: registryDigest, certificate };
 }
 
+/** The proposal that an entry stands for, if it stands for one. */
+export function proposalIn(entry: { readonly kind: string }): Prepare | undefined {
+  const item = entry as LogEntry;
+  if (item.kind === 'PREPARE') return item;
+  return item.kind === 'COMMIT' || item.kind === 'SPEC' ? item.prepare : undefined;
+}
+
 /** The proposals of NV* above `floor` in the logs; of two for one sequence number the earlier one (MinBFT.BASE.5). */
 function candidatesAbove(
   context: StreamContext,
@@ -69,7 +76,7 @@ function candidatesAbove(
   const primary = context.primaryOf(newView.view);
   for (const { message } of viewChanges) {
     for (const entry of message.log) {
-      const prepare = entry.kind === 'COMMIT' ? entry.prepare : entry.kind === 'PREPARE' ? entry : undefined;
+      const prepare = proposalIn(entry);
       if (prepare === undefined || prepare.sequence <= floor) continue;
       if (prepare.view !== newView.view || prepare.newViewCounter !== newView.counter) continue;
       if (prepare.ui.replica !== primary || !isMadeBy(primary, prepare.ui.tcEpoch)) continue;

@@ -66,6 +66,7 @@ function play() {
       links: [{ certificate: stable, registry: new Uint8Array([1, 2]) }],
     },
     { kind: 'FETCH-LINKS', above: 4 },
+    { kind: 'STREAM-BATCH', votes: [commit, commit] },
     { kind: 'FETCH-NEW-VIEW', view: 2, digest: newView.header.digest },
   ];
   return { cluster, context, r1, r2, messages, newView, newView2, prepare, commit, compact, certificate };
@@ -79,8 +80,8 @@ describe('messages', () => {
     const kinds = new Set(messages.map(({ kind }) => kind));
     assert.equal(
       kinds.size,
-      Object.keys(KIND).length - 2,
-      'all but stub and header, which are entries of logs',
+      Object.keys(KIND).length - 3,
+      'all but stub and header, which are entries of logs, and the vote of another protocol',
     );
     for (const message of messages) {
       const bytes = encodeMessage(message);
@@ -89,6 +90,25 @@ describe('messages', () => {
       assert.deepEqual(decoded, message);
       assert.deepEqual(encodeMessage(decoded!), bytes);
     }
+  });
+
+  it('hold the votes of their protocol and no others', () => {
+    const speculative = new TestCluster({ protocol: 'minzyzzyva', vote: 'SPEC' });
+    const prepare = speculative.author(0).prepare(1, 'a');
+    const history = prepare.batchDigest;
+    const { context } = speculative;
+    const draft = { kind: 'SPEC', prepare, history } as const;
+    const spec = completeDraft(context, draft, speculative.author(1).ui());
+    for (const message of [spec, { kind: 'STREAM-BATCH', votes: [spec] } as const]) {
+      const bytes = encodeMessage(message);
+      assert.deepEqual(decodeMessage(context, bytes), message);
+      assert.equal(decodeMessage(SCENE.context, bytes), undefined, 'COMMITs only');
+    }
+    const { bytes, digest } = encodeDraft(context, draft);
+    assert.deepEqual(decodeDraft(context, bytes), draft);
+    assert.equal(decodeMessage(context, encodeMessage(SCENE.commit)), undefined, 'SPECs only');
+    const other = { ...draft, history: digest };
+    assert.notEqual(encodeDraft(context, other).digest, digest, 'the UI covers the history');
   });
 
   it('are refused with a byte more or less, and as an unknown kind', () => {

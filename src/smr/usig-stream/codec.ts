@@ -16,15 +16,18 @@ import type {
   CommitNewView,
   CommitNewViewContent,
   Draft,
-  MinbftMessage,
+  UsigMessage,
   NewViewHeader,
   NewViewHeaderContent,
   NewViewProof,
   Prepare,
   PrepareContent,
   RequestViewChange,
+  Spec,
+  SpecContent,
   ViewChange,
   ViewChangeContent,
+  Vote,
 } from './messages.ts';
 import {
   decodeNested,
@@ -36,28 +39,28 @@ import {
 } from './nested.ts';
 import { encodePlain, readPlain } from './plain.ts';
 import {
-  commitDigest,
   commitNewViewDigest,
   KIND,
   normalNewViewContent,
   readCheckpointContent,
-  readCommitContent,
   readCommitNewViewContent,
   readLogEntry,
   readNewViewContent,
   readPrepareContent,
+  readVoteContent,
   recoverDigestsOf,
   viewChangeDigest,
+  voteDigest,
   writeCheckpointContent,
-  writeCommitContent,
   writeCommitNewViewContent,
   writeNewViewContent,
   writePrepareContent,
   writeUi,
+  writeVoteContent,
 } from './wire.ts';
 
 /** A sealed message as it is right after sealing. A NEW-VIEW is its header; `fullNewView` adds the VIEW-CHANGEs. */
-export type Sealed = Prepare | Commit | Checkpoint | NewViewHeader | CommitNewView | ViewChange;
+export type Sealed = Prepare | Vote | Checkpoint | NewViewHeader | CommitNewView | ViewChange;
 
 /** What travels with a VIEW-CHANGE outside its UI. */
 export interface Attachments {
@@ -82,7 +85,8 @@ function draftBytes(draft: Draft): Uint8Array {
       writePrepareContent(writer, draft);
       break;
     case 'COMMIT':
-      writeCommitContent(writer, draft);
+    case 'SPEC':
+      writeVoteContent(writer, draft);
       break;
     case 'CHECKPOINT':
       writeCheckpointContent(writer, draft);
@@ -108,7 +112,8 @@ function draftDigest(context: StreamContext, draft: Draft, bytes: Uint8Array): D
     case 'NEW-VIEW-HEADER':
       return digestOf(context, 'NEW-VIEW', bytes);
     case 'COMMIT':
-      return commitDigest(context, draft);
+    case 'SPEC':
+      return voteDigest(context, draft);
     case 'COMMIT-NEW-VIEW':
       return commitNewViewDigest(context, draft);
     case 'VIEW-CHANGE':
@@ -126,8 +131,8 @@ export function encodeDraft(context: StreamContext, draft: Draft): EncodedDraft 
 export function decodeDraft(context: StreamContext, bytes: Uint8Array): Draft | undefined {
   return decodeWhole(bytes, (reader): Draft => {
     switch (reader.peek()) {
-      case KIND.COMMIT:
-        return readCommitContent(context, reader);
+      case KIND[context.vote]:
+        return readVoteContent(context, reader);
       case KIND.CHECKPOINT:
         return readCheckpointContent(context, reader);
       case KIND['NEW-VIEW-HEADER']:
@@ -149,6 +154,7 @@ export function decodeDraft(context: StreamContext, bytes: Uint8Array): Draft | 
  */
 export function completeDraft(context: StreamContext, draft: PrepareContent, ui: UniqueIdentifier): Prepare;
 export function completeDraft(context: StreamContext, draft: CommitContent, ui: UniqueIdentifier): Commit;
+export function completeDraft(context: StreamContext, draft: SpecContent, ui: UniqueIdentifier): Spec;
 export function completeDraft(
   context: StreamContext,
   draft: CheckpointContent,
@@ -217,6 +223,7 @@ function withSeal(
     case 'PREPARE':
       return { ...draft, ui, digest, bytes, recoverDigests: recoverDigestsOf(context, draft) };
     case 'COMMIT':
+    case 'SPEC':
       return { ...draft, ui, digest, bytes };
     case 'CHECKPOINT':
       return { ...draft, ui, digest, bytes };
@@ -228,7 +235,7 @@ function withSeal(
 }
 
 /** Bytes of a message for a link. */
-export function encodeMessage(message: MinbftMessage): Uint8Array {
+export function encodeMessage(message: UsigMessage): Uint8Array {
   return 'bytes' in message ? message.bytes : encodePlain(message);
 }
 
@@ -236,16 +243,16 @@ export function encodeMessage(message: MinbftMessage): Uint8Array {
  * The message, or undefined if the bytes are not exactly one canonical, bounded message. The message keeps views into
  * `bytes`, which must not change any more.
  */
-export function decodeMessage(context: StreamContext, bytes: Uint8Array): MinbftMessage | undefined {
+export function decodeMessage(context: StreamContext, bytes: Uint8Array): UsigMessage | undefined {
   const kind = bytes[0];
   if (kind === KIND['VIEW-CHANGE'] || kind === KIND['NEW-VIEW']) return decodeNested(context, bytes);
   return decodeWhole(bytes, (reader) => readMessage(context, reader));
 }
 
-function readMessage(context: StreamContext, reader: Reader): MinbftMessage | undefined {
+function readMessage(context: StreamContext, reader: Reader): UsigMessage | undefined {
   switch (reader.peek()) {
     case KIND.PREPARE:
-    case KIND.COMMIT:
+    case KIND[context.vote]:
     case KIND.CHECKPOINT:
     case KIND['COMMIT-NEW-VIEW']: {
       const entry = readLogEntry(context, reader);

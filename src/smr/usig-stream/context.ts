@@ -23,15 +23,22 @@ export const DIGEST_KINDS = [
   'BASE',
   'REGISTRY',
   'GENESIS-NEW-VIEW',
+  'SPEC',
+  'HISTORY',
 ] as const;
 
 /** Kind of a digest. */
 export type DigestKind = (typeof DIGEST_KINDS)[number];
 
+/** Kind of message by which a replica stands for a proposal that is not its own. */
+export type VoteKind = 'COMMIT' | 'SPEC';
+
 /** Static configuration of the streams of one cluster. */
 export interface StreamContext {
   /** Lower-case name of the protocol; part of every digest (decision B6). */
   readonly protocol: string;
+  /** The only kind of vote that its messages may hold. */
+  readonly vote: VoteKind;
   readonly hash: Hash;
   readonly domain: Domain;
   /** What every digest of a kind starts with: tag, cluster, membership. */
@@ -70,15 +77,17 @@ export function createStreamContext(
   hash: Hash,
   domain: Domain,
   protocol: string,
+  vote: VoteKind = 'COMMIT',
 ): StreamContext {
   const known = CONTEXTS.get(settings);
   const fits =
     known?.hash === hash &&
     known.protocol === protocol &&
+    known.vote === vote &&
     known.domain.clusterId === domain.clusterId &&
     known.domain.configurationVersion === domain.configurationVersion;
   if (fits) return known;
-  const made = makeStreamContext(settings, hash, domain, protocol);
+  const made = makeStreamContext(settings, hash, domain, protocol, vote);
   CONTEXTS.set(settings, made);
   return made;
 }
@@ -88,6 +97,7 @@ function makeStreamContext(
   hash: Hash,
   domain: Domain,
   protocol: string,
+  vote: VoteKind,
 ): StreamContext {
   const { limits, f, suite } = settings;
   const n = settings.members.length;
@@ -99,6 +109,7 @@ function makeStreamContext(
   return {
     ...base,
     protocol,
+    vote,
     domain,
     n,
     f,

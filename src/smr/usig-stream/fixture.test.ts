@@ -15,7 +15,7 @@ import type { IncarnationEntry, Registry } from '../registry.ts';
 import { fullNewView, newViewCertificate, stubOf, viewChangeContent } from './builders.ts';
 import { completeDraft } from './codec.ts';
 import { createStreamContext, registryDigest } from './context.ts';
-import type { StreamContext } from './context.ts';
+import type { StreamContext, VoteKind } from './context.ts';
 import type {
   Checkpoint,
   CheckpointContent,
@@ -59,6 +59,7 @@ export interface ClusterOptions {
   readonly pipelineFactor?: number;
   readonly logEntriesMax?: number;
   readonly protocol?: string;
+  readonly vote?: VoteKind;
   readonly clusterName?: string;
 }
 
@@ -110,6 +111,7 @@ export class TestCluster {
       sha256,
       { clusterId, configurationVersion },
       options.protocol ?? 'minbft',
+      options.vote,
     );
     this.#registries = [this.context.genesis];
     this.authors = settings.members.map(

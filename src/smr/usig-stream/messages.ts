@@ -1,5 +1,5 @@
 /**
- * Messages of MinBFT. Every sealed message carries `ui`, and `digest`, what the UI certifies (computed when it is
+ * Messages of the protocols on USIG streams. Every sealed message carries `ui`, and `digest`, what the UI certifies (computed when it is
  * made or decoded, so it always fits the content). `bytes` is the canonical encoding including the UI; nested
  * messages are quoted by it.
  */
@@ -48,6 +48,19 @@ export interface CommitContent {
   readonly prepare: Prepare;
 }
 export type Commit = CommitContent & SealedParts;
+
+/** SPEC: the vote of a speculative protocol. `history` is for clients and is judged by no rule of the streams. */
+export interface SpecContent {
+  readonly kind: 'SPEC';
+  readonly prepare: Prepare;
+  /** h_n: digest of all batches up to this one; all zero where its author does not have it any more. */
+  readonly history: Digest;
+}
+export type Spec = SpecContent & SealedParts;
+
+/** What a replica other than the proposer says for a proposal: each protocol has one of these kinds. */
+export type VoteContent = CommitContent | SpecContent;
+export type Vote = Commit | Spec;
 
 /** The NEW-VIEW that a stream has committed to. `view` -1: none yet (new incarnation). */
 export interface NewViewReference {
@@ -106,7 +119,7 @@ export interface ViewChangeStub {
 }
 
 /** Entry of an own log, ascending by counter. A NEW-VIEW or COMMIT-NV entry refers to the NEW-VIEW by header. */
-export type LogEntry = Prepare | Commit | Checkpoint | ViewChangeStub | NewViewHeader | CommitNewView;
+export type LogEntry = Prepare | Vote | Checkpoint | ViewChangeStub | NewViewHeader | CommitNewView;
 
 /** Names one VIEW-CHANGE that a NEW-VIEW was computed from. */
 export interface ViewChangeReference {
@@ -259,13 +272,20 @@ export interface FetchNewView {
   readonly digest: Digest;
 }
 
-/** Messages that take a place in a stream. */
-export type StreamMessage = Prepare | Commit | Checkpoint | ViewChange | FullNewView | CommitNewView;
+/** Votes that were not sent one by one: consecutive ones of a stream, ascending. */
+export interface StreamBatch {
+  readonly kind: 'STREAM-BATCH';
+  readonly votes: readonly Vote[];
+}
 
-/** Everything that travels between replicas of this protocol. */
-export type MinbftMessage =
+/** Messages that take a place in a stream. */
+export type StreamMessage = Prepare | Vote | Checkpoint | ViewChange | FullNewView | CommitNewView;
+
+/** Everything that travels between replicas of a protocol on USIG streams. */
+export type UsigMessage =
   | Prepare
-  | Commit
+  | Vote
+  | StreamBatch
   | Checkpoint
   | ViewChange
   | FullNewView
@@ -280,10 +300,13 @@ export type MinbftMessage =
   | FetchLinks
   | FetchNewView;
 
+/** What replicas of MinBFT send each other. */
+export type MinbftMessage = UsigMessage;
+
 /** Content of a sealed message before it has its UI. */
 export type Draft =
   | PrepareContent
-  | CommitContent
+  | VoteContent
   | CheckpointContent
   | NewViewHeaderContent
   | CommitNewViewContent

@@ -7,11 +7,12 @@ import type {
   CheckpointProof,
   FetchLinks,
   FetchNewView,
-  MinbftMessage,
+  UsigMessage,
   Recover,
   RegistryLink,
   ResendRequest,
   Status,
+  StreamBatch,
   StreamSync,
 } from './messages.ts';
 import {
@@ -22,17 +23,20 @@ import {
   readKind,
   readPositions,
   readReplica,
+  readVote,
   writeCertificate,
   writePosition,
 } from './wire.ts';
 
 /** Links in one CHECKPOINT-PROOF, at most. */
 export const LINKS_MAX = 64;
+/** Votes in one STREAM-BATCH, at most. */
+export const STREAM_BATCH_MAX = 256;
 /** Bytes of an encoded registry, at most. */
 const REGISTRY_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Messages that are encoded when they are sent. */
-export type PlainMessage = Exclude<MinbftMessage, { readonly bytes: Uint8Array }>;
+export type PlainMessage = Exclude<UsigMessage, { readonly bytes: Uint8Array }>;
 
 /** Bytes of a plain message. */
 export function encodePlain(message: PlainMessage): Uint8Array {
@@ -58,6 +62,9 @@ export function encodePlain(message: PlainMessage): Uint8Array {
       break;
     case 'FETCH-NEW-VIEW':
       writer.u64(message.view).digest(message.digest);
+      break;
+    case 'STREAM-BATCH':
+      writer.list(message.votes, (w, vote) => w.raw(vote.bytes));
       break;
   }
   return writer.finish();
@@ -91,6 +98,8 @@ export function readPlain(context: StreamContext, reader: Reader): PlainMessage 
       return readFetchLinks(reader);
     case KIND['FETCH-NEW-VIEW']:
       return readFetchNewView(reader);
+    case KIND['STREAM-BATCH']:
+      return readStreamBatch(context, reader);
     default:
       reader.fail();
       return undefined;
@@ -141,6 +150,11 @@ function readCheckpointProof(context: StreamContext, reader: Reader): Checkpoint
 function readFetchLinks(reader: Reader): FetchLinks {
   readKind(reader, KIND['FETCH-LINKS']);
   return { kind: 'FETCH-LINKS', above: reader.u64() };
+}
+
+function readStreamBatch(context: StreamContext, reader: Reader): StreamBatch {
+  readKind(reader, KIND['STREAM-BATCH']);
+  return { kind: 'STREAM-BATCH', votes: reader.list(STREAM_BATCH_MAX, (r) => readVote(context, r)) };
 }
 
 function readFetchNewView(reader: Reader): FetchNewView {

@@ -6,7 +6,7 @@ import type { Digest, ReplicaId } from '../../core/types.ts';
 import type {
   CheckpointCertificate,
   LogEntry,
-  MinbftMessage,
+  UsigMessage,
   NewViewHeader,
   Prepare,
   ViewChange,
@@ -60,7 +60,7 @@ class SealCollector {
   entry(message: LogEntry): void {
     if (message.kind === 'PREPARE') return this.prepare(message);
     this.counter(message);
-    if (message.kind === 'COMMIT') this.prepare(message.prepare);
+    if ('prepare' in message) this.prepare(message.prepare);
     else if (message.kind === 'COMMIT-NEW-VIEW' && message.header !== undefined) this.counter(message.header);
   }
 
@@ -83,12 +83,13 @@ class SealCollector {
     for (const viewChange of viewChanges) this.message(viewChange);
   }
 
-  message(message: MinbftMessage): void {
+  message(message: UsigMessage): void {
     if (this.#visited.has(message)) return;
     this.#visited.add(message);
     switch (message.kind) {
       case 'PREPARE':
       case 'COMMIT':
+      case 'SPEC':
       case 'CHECKPOINT':
       case 'COMMIT-NEW-VIEW':
         return this.entry(message);
@@ -113,6 +114,9 @@ class SealCollector {
         this.certificate(message.certificate);
         for (const link of message.links) this.certificate(link.certificate);
         return;
+      case 'STREAM-BATCH':
+        for (const vote of message.votes) this.entry(vote);
+        return;
       case 'STATUS':
       case 'RESEND-REQUEST':
       case 'FETCH-LINKS':
@@ -127,10 +131,10 @@ class SealCollector {
  * headers included: a header with a forged RECOVER counts as garbage for everybody, so rule N4 may take RECOVERs at
  * their word.
  */
-export function sealsOf(message: MinbftMessage): Seal[] {
+export function sealsOf(message: UsigMessage): Seal[] {
   // The two messages of the normal case hold nothing twice.
   if (message.kind === 'PREPARE' && message.recovers.length === 0) return [counterSeal(message)];
-  if (message.kind === 'COMMIT' && message.prepare.recovers.length === 0)
+  if ('prepare' in message && message.prepare.recovers.length === 0)
     return [counterSeal(message), counterSeal(message.prepare)];
   const collector = new SealCollector();
   collector.message(message);
@@ -138,7 +142,7 @@ export function sealsOf(message: MinbftMessage): Seal[] {
 }
 
 /** UI of a message that has a place in a stream; undefined for all others. */
-export function uiOf(message: MinbftMessage): UniqueIdentifier | undefined {
+export function uiOf(message: UsigMessage): UniqueIdentifier | undefined {
   if (message.kind === 'NEW-VIEW') return message.header.ui;
   return 'ui' in message ? message.ui : undefined;
 }

@@ -8,7 +8,6 @@ import type { IncarnationEntry } from '../registry.ts';
 import type { StreamContext } from './context.ts';
 import type {
   Checkpoint,
-  Commit,
   CommitNewView,
   FullNewView,
   LogEntry,
@@ -19,6 +18,7 @@ import type {
   StreamSummary,
   ViewChange,
   ViewChangeStub,
+  Vote,
 } from './messages.ts';
 import type { UsigStreamRule } from './rules.ts';
 import { invalid, need } from './validity.ts';
@@ -156,7 +156,8 @@ export function stepStream(
     case 'PREPARE':
       return stepPrepare(context, state, author, message);
     case 'COMMIT':
-      return stepCommit(context, state, author, message, lookup);
+    case 'SPEC':
+      return stepVote(context, state, author, message, lookup);
     case 'CHECKPOINT':
       return stepCheckpoint(context, state, message);
     case 'VIEW-CHANGE':
@@ -226,11 +227,11 @@ function stepPrepare(
   };
 }
 
-function stepCommit(
+function stepVote(
   context: StreamContext,
   state: StreamState,
   author: ReplicaId,
-  message: Commit,
+  message: Vote,
   lookup: StreamLookup,
 ): StepResult {
   const { prepare } = message;

@@ -189,7 +189,7 @@ function replayLog(context: StreamContext, replay: Replay, known: ValidationKnow
     if (result.kind === 'need') return result;
     if (result.kind !== 'accepted')
       return invalid('MinBFT.V4', `counter ${item.ui.counter}: ${result.rule}: ${result.reason}`);
-    if (item.kind === 'COMMIT') {
+    if ('prepare' in item) {
       const { sequence } = item.prepare;
       if (sequence > state.lastSequence + 1 && stable.sequence < sequence - 1)
         return invalid('MinBFT.V6', `${sequence} after ${state.lastSequence}, stable ${stable.sequence}`);

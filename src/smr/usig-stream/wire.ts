@@ -14,8 +14,6 @@ import type {
   Checkpoint,
   CheckpointCertificate,
   CheckpointContent,
-  Commit,
-  CommitContent,
   CommitNewView,
   CommitNewViewContent,
   LogEntry,
@@ -28,6 +26,8 @@ import type {
   StreamSummary,
   ViewChangeReference,
   ViewChangeStub,
+  Vote,
+  VoteContent,
 } from './messages.ts';
 
 /** First byte of every encoding. */
@@ -49,6 +49,8 @@ export const KIND = {
   'CHECKPOINT-PROOF': 15,
   'FETCH-LINKS': 16,
   'FETCH-NEW-VIEW': 17,
+  SPEC: 18,
+  'STREAM-BATCH': 19,
 } as const;
 
 const NO_AUTHENTICATOR = new Uint8Array(0);
@@ -130,29 +132,46 @@ export function readPrepare(context: StreamContext, reader: Reader): Prepare {
   return { ...content, ui, digest, bytes: reader.since(start), recoverDigests };
 }
 
-// ---- COMMIT
+// ---- votes
 
-/** Draft bytes of COMMIT: the whole PREPARE header, seal included. */
-export function writeCommitContent(writer: Writer, content: CommitContent): void {
-  writer.u8(KIND.COMMIT).raw(content.prepare.bytes);
+/** Draft bytes of a vote: the whole PREPARE header, seal included, and what this kind of vote says besides. */
+export function writeVoteContent(writer: Writer, content: VoteContent): void {
+  writer.u8(KIND[content.kind]).raw(content.prepare.bytes);
+  if (content.kind === 'SPEC') writer.digest(content.history);
 }
 
-/** Reads what `writeCommitContent` wrote. */
-export function readCommitContent(context: StreamContext, reader: Reader): CommitContent {
-  readKind(reader, KIND.COMMIT);
-  return { kind: 'COMMIT', prepare: readPrepare(context, reader) };
+/** Reads what `writeVoteContent` wrote; a vote of another protocol fails. */
+export function readVoteContent(context: StreamContext, reader: Reader): VoteContent {
+  readKind(reader, KIND[context.vote]);
+  const prepare = readPrepare(context, reader);
+  if (context.vote === 'COMMIT') return { kind: 'COMMIT', prepare };
+  return { kind: 'SPEC', prepare, history: reader.digest() };
 }
 
-/** What the UI of a COMMIT covers: the PREPARE and its place in the primary's stream. */
-export function commitDigest(context: StreamContext, content: CommitContent): Digest {
-  const writer = digestWriter(context, 'COMMIT').digest(content.prepare.digest);
-  return finishDigest(context.hash, writeUiName(writer, content.prepare.ui));
+/** What the UI of a vote covers: the PREPARE and its place in the primary's stream, and the history of a SPEC. */
+export function voteDigest(context: StreamContext, content: VoteContent): Digest {
+  const { prepare } = content;
+  if (content.kind === 'SPEC') return specDigest(context, prepare.digest, prepare.ui, content.history);
+  const writer = digestWriter(context, 'COMMIT').digest(prepare.digest);
+  return finishDigest(context.hash, writeUiName(writer, prepare.ui));
 }
 
-function readCommit(context: StreamContext, reader: Reader): Commit {
+/** What the UI of a SPEC covers. */
+export function specDigest(
+  context: StreamContext,
+  prepare: Digest,
+  primary: UniqueIdentifier,
+  history: Digest,
+): Digest {
+  const writer = writeUiName(digestWriter(context, 'SPEC').digest(prepare), primary);
+  return finishDigest(context.hash, writer.digest(history));
+}
+
+/** Reads a sealed vote. */
+export function readVote(context: StreamContext, reader: Reader): Vote {
   const start = reader.position;
-  const content = readCommitContent(context, reader);
-  const digest = commitDigest(context, content);
+  const content = readVoteContent(context, reader);
+  const digest = voteDigest(context, content);
   const ui = readUi(context, reader);
   return { ...content, ui, digest, bytes: reader.since(start) };
 }
@@ -372,8 +391,8 @@ export function readLogEntry(context: StreamContext, reader: Reader): LogEntry {
   switch (reader.peek()) {
     case KIND.PREPARE:
       return readPrepare(context, reader);
-    case KIND.COMMIT:
-      return readCommit(context, reader);
+    case KIND[context.vote]:
+      return readVote(context, reader);
     case KIND.CHECKPOINT:
       return readCheckpoint(context, reader);
     case KIND['NEW-VIEW-HEADER']:

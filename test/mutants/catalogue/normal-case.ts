@@ -166,8 +166,8 @@ export const NORMAL_CASE: readonly Mutant[] = [
       'src/smr/usig-stream/seals.ts',
       [`return [counterSeal(message), counterSeal(message.prepare)];`, `return [counterSeal(message)];`],
       [
-        `if (message.kind === 'COMMIT') this.prepare(message.prepare);`,
-        `if (message.kind === 'COMMIT') return;`,
+        `if ('prepare' in message) this.prepare(message.prepare);`,
+        `if ('prepare' in message) return;`,
       ],
     ),
     judges: ['agreement', 'accusation', 'liveness'],

@@ -188,8 +188,8 @@ export const VIEW_CHANGE: readonly Mutant[] = [
         ``,
       ]),
       ...inFile('src/smr/usig-replica/replica.ts', [
-        `if (!s.rule('MinBFT.VC.2', !s.pending.isOverdue(s.now, s.context.isExecuted))) {`,
-        `if (s.self !== 0 && s.pending.isOverdue(s.now, s.context.isExecuted)) {`,
+        `if (!s.rule('MinBFT.VC.2', !s.pending.isOverdue(s.now, s.isDone))) {`,
+        `if (s.self !== 0 && s.pending.isOverdue(s.now, s.isDone)) {`,
       ]),
     ],
     judges: ['liveness'],
