@@ -10,81 +10,15 @@ import {
   testSettings,
   utf8,
 } from '../../test/support/ledger-fixture.ts';
+import { bytesOf, runRandomly, standing } from '../../test/support/ledger-workload.ts';
 import type { CheckpointState } from '../core/protocol.ts';
 import { Prng } from '../core/prng.ts';
-import type { Bundle } from '../core/request.ts';
 import type { Digest } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
-import type { FrozenCheckpoint } from './contract.ts';
 import { configurationDigestOf } from './executor.ts';
 import { membershipDigest } from './genesis.ts';
 import type { Operation } from './operation.ts';
 import { treeShape, verifyChunk, verifyNode } from './state-tree.ts';
-
-/**
- * One batch of a made-up workload: sessions that are used by their clients (mostly) and by others, duplicates, gaps,
- * reads, idempotency keys, administration and nonsense. The first batch opens session c for client c.
- */
-function someBundles(ledger: TestLedger, prng: Prng, round: number): Bundle[] {
-  if (round === 0) return [1, 2, 3].map((client) => ledger.bundle(client, 0, [[1, open(client, 60_000, 8)]]));
-  const bundles: Bundle[] = [];
-  for (let count = prng.between(1, 3); count > 0; count -= 1) {
-    const client = prng.between(1, 3);
-    if (prng.chance(0.1)) {
-      bundles.push(ledger.bundle(client, 0, [[1, open(prng.between(0, 255), 60_000, prng.between(0, 9))]]));
-      continue;
-    }
-    const session = prng.chance(0.8) ? client : prng.between(1, 6);
-    const first = Math.max(1, 2 * round + prng.between(-6, 3));
-    const requests = [first, first + 1].map((number): [number, Operation | Uint8Array] => [
-      number,
-      someOperation(prng),
-    ]);
-    bundles.push(ledger.bundle(client, session, requests));
-  }
-  return bundles;
-}
-
-function someOperation(prng: Prng): Operation | Uint8Array {
-  const key = `key ${prng.between(0, 9)}`;
-  switch (prng.between(0, 7)) {
-    case 0:
-      return { kind: 'noop' };
-    case 1:
-      return read(key);
-    case 2:
-      return put(key, 'x'.repeat(prng.between(0, 50)), `idempotent ${prng.between(0, 9)}`);
-    case 3:
-      return {
-        kind: 'register',
-        clientKey: new Uint8Array(32).fill(4),
-        organisation: 'delta',
-        role: 'client',
-      };
-    case 4:
-      return prng.chance(0.1) ? utf8('nonsense') : read(key);
-    default:
-      return put(key, `${prng.u32()}`);
-  }
-}
-
-function runRandomly(ledger: TestLedger, prng: Prng, rounds: number): void {
-  for (let round = 0; round < rounds; round += 1) {
-    const bundles = someBundles(ledger, prng, round);
-    const authentic = bundles.map(() => !prng.chance(0.1));
-    const batch = ledger.batch(bundles, 1000 + prng.between(0, 50 * round), authentic);
-    ledger.feed(batch, utf8(`registry ${Math.floor(round / 7)}`));
-  }
-}
-
-function bytesOf(frozen: FrozenCheckpoint): Uint8Array[] {
-  return Array.from({ length: frozen.chunkCount }, (_, index) => frozen.chunk(index));
-}
-
-function standing(ledger: TestLedger) {
-  const { executed, height, headerHash, checkpoint } = ledger.executor;
-  return { executed, height, headerHash, checkpoint };
-}
 
 test('two executors on different routes agree: one executes all, one installs at a checkpoint and goes on', () => {
   let blocks = 0;

@@ -9,7 +9,7 @@ import type { Batch, Bundle } from '../../src/core/request.ts';
 import { clientIdOf, decodeBatch, decodeBundle, encodeBatch, encodeBundle } from '../../src/core/request.ts';
 import type { Digest, Hash, TcEpoch } from '../../src/core/types.ts';
 import { ZERO_DIGEST } from '../../src/core/types.ts';
-import type { ExecutionOutcome, LedgerExecutor } from '../../src/ledger/contract.ts';
+import type { ExecuteOptions, ExecutionOutcome, LedgerExecutor } from '../../src/ledger/contract.ts';
 import { createLedgerExecutor } from '../../src/ledger/executor.ts';
 import { clusterIdOf } from '../../src/ledger/genesis.ts';
 import type { Operation } from '../../src/ledger/operation.ts';
@@ -139,9 +139,15 @@ export class TestLedger {
     return this.feed(this.batch(bundles, time, authentic), utf8('registry'));
   }
 
-  feed(batch: Batch, protocolState: Uint8Array): ExecutionOutcome {
+  feed(batch: Batch, protocolState: Uint8Array, options: ExecuteOptions = {}): ExecutionOutcome {
     this.history.push({ batch, protocolState });
-    return this.executor.execute(this.executor.executed + 1, batch, protocolState);
+    return this.executor.execute(this.executor.executed + 1, batch, protocolState, options);
+  }
+
+  /** Undoes what was executed above `to`, and forgets that it ever was. */
+  rollback(to: number): void {
+    this.executor.rollback(to);
+    this.history.length = to;
   }
 
   /** Opens a session for a client and gives its id. */
