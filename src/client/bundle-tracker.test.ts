@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WireResult } from '../core/client-wire.ts';
 import type { Digest } from '../core/types.ts';
+import { plainCounting } from './answer-rules.ts';
 import { BundleTracker, PrimaryHint, RETRANSMIT_CAP_MS, RETRANSMIT_MS } from './bundle-tracker.ts';
 import type { TrackerEffect } from './bundle-tracker.ts';
 
@@ -19,7 +20,7 @@ const request = (number: number, mayBeOther = false) => ({ number, txId: digest(
 const kinds = (effects: readonly TrackerEffect[]): string[] => effects.map((effect) => effect.kind);
 
 function tracking(quorum: number, numbers: readonly number[], mayBeOther = false): BundleTracker {
-  const tracker = new BundleTracker(quorum);
+  const tracker = new BundleTracker(quorum, plainCounting(quorum - 1));
   tracker.track(
     bundleOf(15),
     numbers.map((number) => request(number, mayBeOther)),
@@ -28,16 +29,27 @@ function tracking(quorum: number, numbers: readonly number[], mayBeOther = false
   return tracker;
 }
 
+/** A final reply. */
+function give(
+  tracker: BundleTracker,
+  replica: number,
+  session: number,
+  results: readonly WireResult[],
+): TrackerEffect[] {
+  const reply = { session, results, standing: 'final', key: '', proof: new Uint8Array(0) } as const;
+  return tracker.onReply(replica, reply, 0);
+}
+
 test('a result is believed when f+1 distinct replicas give it', () => {
   const tracker = tracking(2, [1]);
-  assert.deepEqual(tracker.onReply(0, 7, [result(1)]), []);
-  assert.deepEqual(kinds(tracker.onReply(2, 7, [result(1)])), ['result', 'finished']);
+  assert.deepEqual(give(tracker, 0, 7, [result(1)]), []);
+  assert.deepEqual(kinds(give(tracker, 2, 7, [result(1)])), ['result', 'finished']);
   assert.equal(tracker.size, 0);
 });
 
 test('duplicates of one replica are one vote', () => {
   const tracker = tracking(2, [1]);
-  for (let times = 0; times < 5; times += 1) assert.deepEqual(tracker.onReply(0, 7, [result(1)]), []);
+  for (let times = 0; times < 5; times += 1) assert.deepEqual(give(tracker, 0, 7, [result(1)]), []);
   assert.equal(tracker.size, 1);
 });
 
@@ -51,11 +63,11 @@ test('f lying replicas decide nothing, whichever field they lie about', () => {
   ];
   for (const lie of lies) {
     const tracker = tracking(3, [1]);
-    assert.deepEqual(tracker.onReply(0, 7, [result(1, lie)]), []);
-    assert.deepEqual(tracker.onReply(1, 7, [result(1, lie)]), []);
-    assert.deepEqual(tracker.onReply(2, 7, [result(1)]), []);
-    assert.deepEqual(tracker.onReply(3, 7, [result(1)]), []);
-    const effects = tracker.onReply(4, 7, [result(1)]);
+    assert.deepEqual(give(tracker, 0, 7, [result(1, lie)]), []);
+    assert.deepEqual(give(tracker, 1, 7, [result(1, lie)]), []);
+    assert.deepEqual(give(tracker, 2, 7, [result(1)]), []);
+    assert.deepEqual(give(tracker, 3, 7, [result(1)]), []);
+    const effects = give(tracker, 4, 7, [result(1)]);
     const first = effects[0];
     assert.ok(first?.kind === 'result');
     assert.deepEqual([first.bundle, first.expected, first.session], [digest(15), digest(1), 7]);
@@ -65,18 +77,18 @@ test('f lying replicas decide nothing, whichever field they lie about', () => {
 
 test('a liar that repeats the truth of another after its own lie is still one vote', () => {
   const tracker = tracking(2, [1]);
-  tracker.onReply(0, 7, [result(1, { height: 9 })]);
-  assert.deepEqual(tracker.onReply(0, 7, [result(1)]), []);
-  assert.deepEqual(kinds(tracker.onReply(1, 7, [result(1)])), ['result', 'finished']);
+  give(tracker, 0, 7, [result(1, { height: 9 })]);
+  assert.deepEqual(give(tracker, 0, 7, [result(1)]), []);
+  assert.deepEqual(kinds(give(tracker, 1, 7, [result(1)])), ['result', 'finished']);
 });
 
 test('results may come in any order and in parts; late ones are not wanted', () => {
   const tracker = tracking(2, [1, 2, 3]);
-  tracker.onReply(0, 7, [result(3), result(1), result(2)]);
-  assert.deepEqual(kinds(tracker.onReply(1, 7, [result(2)])), ['result']);
-  assert.deepEqual(kinds(tracker.onReply(1, 7, [result(3), result(1)])), ['result', 'result', 'finished']);
+  give(tracker, 0, 7, [result(3), result(1), result(2)]);
+  assert.deepEqual(kinds(give(tracker, 1, 7, [result(2)])), ['result']);
+  assert.deepEqual(kinds(give(tracker, 1, 7, [result(3), result(1)])), ['result', 'result', 'finished']);
   assert.equal(tracker.wants(7, [result(2)]), false);
-  assert.deepEqual(tracker.onReply(2, 7, [result(2)]), []);
+  assert.deepEqual(give(tracker, 2, 7, [result(2)]), []);
 });
 
 test('another txId is believed only for a request with an idempotency key', () => {
@@ -84,8 +96,8 @@ test('another txId is believed only for a request with an idempotency key', () =
   const strict = tracking(2, [1]);
   assert.equal(strict.wants(7, [other]), false);
   const idempotent = tracking(2, [1], true);
-  idempotent.onReply(0, 7, [other]);
-  assert.deepEqual(kinds(idempotent.onReply(1, 7, [other])), ['result', 'finished']);
+  give(idempotent, 0, 7, [other]);
+  assert.deepEqual(kinds(give(idempotent, 1, 7, [other])), ['result', 'finished']);
   const otherSession = tracking(2, [1], true);
   assert.equal(otherSession.wants(8, [other]), false);
 });
@@ -113,14 +125,14 @@ test('BUSY of one replica is a hint, of f+1 an overload; the bundle stays tracke
   assert.equal(effects[0]?.kind, 'overloaded');
   assert.ok(effects[0]?.kind === 'overloaded' && effects[0].retryAfterMs <= 5_000);
   assert.equal(tracker.size, 1);
-  tracker.onReply(0, 7, [result(1)]);
-  assert.deepEqual(kinds(tracker.onReply(1, 7, [result(1)])), ['result', 'finished']);
+  give(tracker, 0, 7, [result(1)]);
+  assert.deepEqual(kinds(give(tracker, 1, 7, [result(1)])), ['result', 'finished']);
 });
 
 test('a refusal is believed from f+1 and gives up what is left', () => {
   const tracker = tracking(2, [1, 2]);
-  tracker.onReply(0, 7, [result(1)]);
-  tracker.onReply(1, 7, [result(1)]);
+  give(tracker, 0, 7, [result(1)]);
+  give(tracker, 1, 7, [result(1)]);
   assert.deepEqual(tracker.onRefused(2, digest(15), 'x'), []);
   assert.deepEqual(tracker.onRefused(2, digest(15), 'x'), []);
   const effects = tracker.onRefused(1, digest(15), 'unknownSession');

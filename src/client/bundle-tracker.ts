@@ -1,12 +1,16 @@
 /**
- * Follows signed bundles until every request in them is settled: counts matching replies, retransmits to all with
- * doubling waits, believes BUSY and refusals of f+1 replicas (MinBFT "Client", decision C7). Pure: time is an argument,
- * what is to be done leaves as effects. Reply signatures are checked before `onReply`.
+ * Follows signed bundles until every request in them is settled: counts matching replies by the rules of the cluster's
+ * protocol, has certificates made of speculative ones, retransmits to all with doubling waits, believes BUSY and
+ * refusals of f+1 replicas (MinBFT "Client", decision C7). Pure: time is an argument, what is to be done leaves as
+ * effects. Reply signatures and seals of proofs are checked before `onReply`.
  */
 import type { WireResult } from '../core/client-wire.ts';
+import type { Standing } from '../core/protocol.ts';
 import type { Bundle } from '../core/request.ts';
 import type { Digest, Milliseconds, ReplicaId, RequestNumber, SessionId } from '../core/types.ts';
 import { sameWireResult } from '../ledger/reply-evidence.ts';
+import type { AnswerRules, SignedProof } from './answer-rules.ts';
+import { Certificates } from './certificates.ts';
 import type { KeptReply, Vote } from './reply-watch.ts';
 
 /** First wait before a bundle goes to all replicas (decision E8). */
@@ -28,13 +32,17 @@ export interface TrackedRequest {
 /** What the owner has to do. */
 export type TrackerEffect =
   | { readonly kind: 'send'; readonly to: 'primary' | 'all'; readonly bytes: Uint8Array }
-  /** f+1 replicas gave this result. `expected` is the txId under which the request was tracked. */
+  /** Proofs for a certificate, which goes to all replicas. */
+  | { readonly kind: 'certify'; readonly proofs: readonly SignedProof[] }
+  /** Enough replicas gave this result. `expected` is the txId under which the request was tracked. */
   | {
       readonly kind: 'result';
       readonly bundle: Digest;
       readonly expected: Digest;
       readonly session: SessionId;
       readonly result: WireResult;
+      /** Below `final`, blocks and receipts of it come later. */
+      readonly standing: Standing;
       /** Latest word of each replica so far, those included that say otherwise. */
       readonly votes: ReadonlyMap<ReplicaId, Vote>;
     }
@@ -55,6 +63,18 @@ export type TrackerEffect =
   /** Nothing of the bundle is outstanding any more. */
   | { readonly kind: 'finished'; readonly bundle: Digest };
 
+/** What the tracker learns of one reply whose signature, proof and seals hold. */
+export interface CheckedReply {
+  readonly session: SessionId;
+  readonly results: readonly WireResult[];
+  readonly standing: Standing;
+  /** What must be equal in replies that count together (`AnswerRules.readProof`). */
+  readonly key: string;
+  readonly proof: Uint8Array;
+  /** What to give back with its votes. */
+  readonly kept?: KeptReply | undefined;
+}
+
 interface Entry {
   readonly request: TrackedRequest;
   readonly owner: Tracked;
@@ -69,6 +89,7 @@ interface Tracked {
   readonly entries: Map<RequestNumber, Entry>;
   readonly busy: Map<ReplicaId, Milliseconds>;
   readonly refusals: Map<ReplicaId, string>;
+  readonly sentMs: Milliseconds;
   waitMs: Milliseconds;
   dueMs: Milliseconds;
 }
@@ -76,18 +97,28 @@ interface Tracked {
 /** See the top of this file. Memory is bounded by what its owner tracks. */
 export class BundleTracker {
   readonly #quorum: number;
+  readonly #rules: Pick<AnswerRules, 'needed' | 'certificateNeeded'>;
+  readonly #certificates: Certificates | undefined;
   readonly #bundles = new Map<Digest, Tracked>();
   readonly #byTransaction = new Map<Digest, Entry>();
   readonly #byNumber = new Map<string, Entry>();
 
-  /** `quorum` is f+1. */
-  constructor(quorum: number) {
+  /** `quorum` is f+1: what one correct replica is among. */
+  constructor(quorum: number, rules: Pick<AnswerRules, 'needed' | 'certificateNeeded'>) {
     this.#quorum = quorum;
+    this.#rules = rules;
+    const { certificateNeeded } = rules;
+    this.#certificates = certificateNeeded === undefined ? undefined : new Certificates(certificateNeeded);
   }
 
   /** Bundles that are not finished. */
   get size(): number {
     return this.#bundles.size;
+  }
+
+  /** When a certificate is due; undefined: none is. */
+  get certificateDueMs(): Milliseconds | undefined {
+    return this.#certificates?.dueMs;
   }
 
   /** Whether a transaction is outstanding here. */
@@ -118,6 +149,7 @@ export class BundleTracker {
         entries,
         busy: new Map(),
         refusals: new Map(),
+        sentMs: now,
         waitMs,
         dueMs: now + waitMs,
       };
@@ -151,31 +183,42 @@ export class BundleTracker {
     return results.some((result) => this.#find(session, result) !== undefined);
   }
 
-  /** Counts a reply whose signature holds. `reply`: what to give back with its votes. */
-  onReply(
-    replica: ReplicaId,
-    session: SessionId,
-    results: readonly WireResult[],
-    reply?: KeptReply,
-  ): TrackerEffect[] {
+  /** Counts a reply. */
+  onReply(replica: ReplicaId, reply: CheckedReply, now: Milliseconds): TrackerEffect[] {
     const effects: TrackerEffect[] = [];
-    for (const received of results) {
-      const entry = this.#find(session, received);
-      if (entry === undefined) continue;
+    const { standing, key, kept } = reply;
+    const isSpeculative = standing === 'speculative';
+    const needed = this.#rules.needed(standing);
+    if (needed === undefined && !(isSpeculative && this.#certificates !== undefined)) return [];
+    const proof = reply.proof.slice();
+    for (const received of reply.results) {
+      const entry = this.#find(reply.session, received);
+      // What is final stays so: an older word that comes late over another link takes nothing back.
+      if (entry === undefined || (standing !== 'final' && entry.votes.get(replica)?.standing === 'final'))
+        continue;
       // A copy: the frame's buffer must not be kept alive by one small result.
       const result = { ...received, result: received.result.slice() };
-      const { votes } = entry;
-      votes.set(replica, { result, reply });
-      let equal = 0;
-      for (const vote of votes.values()) if (sameWireResult(vote.result, result)) equal += 1;
-      if (equal < this.#quorum) continue;
-      this.#drop(entry);
-      const bundle = entry.owner.digest;
-      const expected = entry.request.txId;
-      effects.push({ kind: 'result', bundle, expected, session: entry.owner.session, result, votes });
-      this.#finishIfDone(entry.owner, effects);
+      const vote: Vote = { result, standing, key, proof, reply: kept };
+      entry.votes.set(replica, vote);
+      const equal = proofsEqualTo(vote, entry.votes);
+      if (needed !== undefined && equal.length >= needed) this.#complete(entry, vote, now, effects);
+      else if (isSpeculative) this.#certificates?.offer(entry, key, equal, now, entry.owner.sentMs);
     }
-    return effects;
+    return [...effects, ...this.#dueCertificates(now)];
+  }
+
+  #complete(entry: Entry, { result, standing }: Vote, now: Milliseconds, effects: TrackerEffect[]): void {
+    const { owner, votes } = entry;
+    this.#certificates?.settle(entry, now, standing === 'speculative');
+    this.#drop(entry);
+    const expected = entry.request.txId;
+    const { digest: bundle, session } = owner;
+    effects.push({ kind: 'result', bundle, expected, session, result, standing, votes });
+    this.#finishIfDone(owner, effects);
+  }
+
+  #dueCertificates(now: Milliseconds): TrackerEffect[] {
+    return (this.#certificates?.due(now) ?? []).map((proofs) => ({ kind: 'certify', proofs }));
   }
 
   /** One replica is over capacity (decision C7): a hint, until f+1 say so. */
@@ -207,9 +250,9 @@ export class BundleTracker {
     ];
   }
 
-  /** Re-sends what is due to all replicas. */
+  /** Sends certificates that are due, and re-sends what is due to all replicas. */
   onTick(now: Milliseconds): TrackerEffect[] {
-    const effects: TrackerEffect[] = [];
+    const effects = this.#dueCertificates(now);
     for (const tracked of this.#bundles.values()) {
       if (tracked.dueMs > now) continue;
       tracked.waitMs = Math.min(tracked.waitMs * 2, RETRANSMIT_CAP_MS);
@@ -221,6 +264,7 @@ export class BundleTracker {
 
   #drop(entry: Entry): void {
     const { number, txId, mayBeOther } = entry.request;
+    this.#certificates?.forget(entry);
     entry.owner.entries.delete(number);
     if (this.#byTransaction.get(txId) === entry) this.#byTransaction.delete(txId);
     if (mayBeOther) this.#byNumber.delete(`${entry.owner.session}/${number}`);
@@ -231,6 +275,16 @@ export class BundleTracker {
     this.#bundles.delete(tracked.digest);
     effects.push({ kind: 'finished', bundle: tracked.digest });
   }
+}
+
+/** Proofs of those who say the same, about the same history, with the same standing. */
+function proofsEqualTo(vote: Vote, votes: ReadonlyMap<ReplicaId, Vote>): SignedProof[] {
+  const equal: SignedProof[] = [];
+  for (const [replica, other] of votes) {
+    if (other.standing !== vote.standing || other.key !== vote.key) continue;
+    if (sameWireResult(other.result, vote.result)) equal.push({ replica, proof: other.proof });
+  }
+  return equal;
 }
 
 function requestsOf(tracked: Tracked): TrackedRequest[] {

@@ -1,6 +1,7 @@
 /**
- * The client library: `connect` gives a `MoietyClient` over TLS to all replicas. It believes f+1 equal signed replies,
- * N equal answers to a read, or a proof; never one replica (unless asked for one replica's word).
+ * The client library: `connect` gives a `MoietyClient` over TLS to all replicas. It believes as many equal signed replies
+ * as the cluster's protocol asks for (f+1 final ones, mostly), N equal answers to a read where that is enough, or a
+ * proof; never one replica (unless asked for one replica's word).
  */
 import { createPrivateKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -21,6 +22,11 @@ import {
 } from '../ledger/operation.ts';
 import type { Operation } from '../ledger/operation.ts';
 import { trustOf } from '../ledger/trust.ts';
+import { protocolNamed } from '../protocols/catalogue.ts';
+import type { AnyProtocol } from '../protocols/catalogue.ts';
+import { createAnswerRules } from './answer-rules.ts';
+import type { AnswerRules } from './answer-rules.ts';
+import { createClusterVerifier } from './cluster-verifier.ts';
 import type {
   Committed,
   EvidenceClaim,
@@ -38,7 +44,13 @@ import type {
 } from './contract.ts';
 import { ClientError } from './errors.ts';
 import { EVENT_POLL_MS, streamEvents } from './events.ts';
-import { clientCertificate, createKeySigner, createSignatureCheck, nodeHash } from './keys.ts';
+import {
+  clientCertificate,
+  createKeySigner,
+  createOpenSignatureCheck,
+  createSignatureCheck,
+  nodeHash,
+} from './keys.ts';
 import { LedgerReader } from './ledger-reader.ts';
 import { ReplicaLink } from './link.ts';
 import { receiptOf } from './receipts.ts';
@@ -71,6 +83,8 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: Milliseconds | undefined;
   /** A replica signed an answer that contradicts f+1 others: proof that verifies offline. */
   readonly onEvidence?: ((found: FoundEvidence) => void) | undefined;
+  /** For tests: the protocol whose answers are believed, where it is not the one of the settings. */
+  readonly protocol?: Pick<AnyProtocol, 'client'> | undefined;
   /** For tests: how to open a link. */
   readonly openChannel?: OpenChannel | undefined;
   readonly now?: (() => Milliseconds) | undefined;
@@ -99,6 +113,7 @@ class NodeClient implements MoietyClient {
   readonly #now: () => Milliseconds;
   readonly #wakers = new Set<() => void>();
   readonly #closing = new AbortController();
+  readonly #rules: AnswerRules;
   #fastReadsFrom: Milliseconds = 0;
 
   constructor(options: ConnectOptions) {
@@ -113,9 +128,19 @@ class NodeClient implements MoietyClient {
       stateFile === undefined ? undefined : new StateFile(stateFile, bytesToDigest(nodeHash(owner)));
     const verifyHost = createSignatureCheck(settings.members.map((member) => hexToBytes(member.hostKey)!));
     const channels = (): ReplicaChannels => this.#channels;
+    const crypto = { hash: nodeHash, verifySignature: createOpenSignatureCheck() };
+    const protocol = options.protocol ?? protocolNamed(settings.protocol);
+    if (protocol === undefined)
+      throw new ClientError('invalid', `this version does not know the protocol "${settings.protocol}"`);
+    this.#rules = createAnswerRules({
+      settings,
+      hash: nodeHash,
+      verifier: createClusterVerifier(settings, crypto),
+      rules: protocol.client,
+    });
     const watch = new ReplyWatch({
       trust: trustOf(settings),
-      crypto: { hash: nodeHash, verifySignature },
+      crypto,
       onEvidence: (found) => options.onEvidence?.(found),
     });
     this.#submitter = new Submitter({
@@ -124,6 +149,7 @@ class NodeClient implements MoietyClient {
       signer,
       clientId: this.clientId,
       quorum: settings.f + 1,
+      rules: this.#rules,
       replicas: settings.members.length,
       window: options.window ?? 64,
       channels,
@@ -228,7 +254,7 @@ class NodeClient implements MoietyClient {
     const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     const bytes = encodeOperation({ kind: 'read', operation });
     if (options.consistency === 'replica') return this.#readReplica(bytes, timeoutMs);
-    if (this.#now() >= this.#fastReadsFrom) {
+    if (this.#rules.fastReads && this.#now() >= this.#fastReadsFrom) {
       const answer = await this.#channels.readAll(bytes, FAST_READ_MS);
       if (typeof answer !== 'string') return { ...answer, result: payloadOf(answer.result), path: 'fast' };
       if (answer === 'noAnswer') this.#fastReadsFrom = this.#now() + FAST_READ_PAUSE_MS;
@@ -331,6 +357,7 @@ class NodeClient implements MoietyClient {
       throw new ClientError('invalid', 'a transaction id is 64 lower-case hexadecimal digits');
     if (this.#submitter.isPending(txId)) return { state: 'pending' };
     const seen = await this.#reader.transaction(txId);
+    if (seen.state === 'unknown' && this.#submitter.isUnsettled(txId)) return { state: 'pending' };
     const reason = this.#submitter.refusalOf(txId);
     return seen.state === 'unknown' && reason !== undefined ? { state: 'rejected', reason } : seen;
   }
@@ -383,11 +410,6 @@ class NodeClient implements MoietyClient {
     this.#wake();
     return Promise.resolve();
   }
-}
-
-/** One signature under a raw key. */
-function verifySignature(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  return createSignatureCheck([key])(0, message, signature);
 }
 
 function tlsChannels(key: KeyObject, clientKey: Uint8Array): OpenChannel {

@@ -3,7 +3,7 @@ import type { Digest, Milliseconds } from '../core/types.ts';
 
 /** Closed list of error codes. */
 export type ClientErrorCode =
-  /** No f+1 equal answers in time. The operation may still be executed: ask for its `txId`. */
+  /** Too few equal answers in time (f+1, or what the protocol asks for). The operation may still be executed: ask for its `txId`. */
   | 'timeout'
   /** The cluster (f+1 replicas) or the own queue is full. Wait `retryAfterMs`. With a `txId` it may still be executed. */
   | 'overloaded'
@@ -46,4 +46,35 @@ export class ClientError extends Error {
     this.retryAfterMs = about.retryAfterMs;
     this.reason = about.reason;
   }
+}
+
+/** Nothing is known of the operation. */
+export function timeoutError(txId: Digest): ClientError {
+  const message = 'too few equal answers in time; the operation may still be executed: ask for its txId';
+  return new ClientError('timeout', message, { txId });
+}
+
+/** f+1 replicas refuse an operation. */
+export function refusedError(reason: string, txId: Digest): ClientError {
+  const advice: Readonly<Record<string, string>> = {
+    unknownClient: 'the client key is not registered: an administrator runs "moiety client register"',
+    clientRevoked: 'the client key was revoked',
+    unknownSession: 'the session was evicted; a new one is opened, ask for the txId before you repeat',
+    windowExceeded: 'the request is outside the window of its session',
+    malformedOperation: 'the replicas cannot read the operation: use one version everywhere',
+    requestForgotten: 'it is too old for its session: ask for the txId',
+  };
+  const message = `f+1 replicas refuse it (${reason}): ${advice[reason] ?? 'it was not executed'}`;
+  return new ClientError('refused', message, { txId, reason });
+}
+
+/** An OPEN was ordered and is void. */
+export function openError(reason: string): ClientError {
+  if (reason === 'sessionsExhausted')
+    return new ClientError('overloaded', 'the cluster has too many sessions: try again later', {
+      retryAfterMs: 2_000,
+      reason,
+    });
+  const advice = reason.startsWith('open') ? ': check the clock of this machine' : '';
+  return new ClientError('refused', `no session was opened (${reason})${advice}`, { reason });
 }

@@ -6,8 +6,6 @@
 import type { ClusterSettings } from '../core/config.ts';
 import type { Seal } from '../core/protocol.ts';
 import type { ReplicaId } from '../core/types.ts';
-import { verifyP256Portable } from '../crypto/portable-p256.ts';
-import { createSealVerifier } from '../crypto/seal-verifier.ts';
 import { EVIDENCE_FORMAT, parseEvidenceDocument } from '../ledger/evidence-document.ts';
 import type { EvidenceDocument } from '../ledger/evidence-document.ts';
 import { verifyReplyEvidence, WRONG_REPLY } from '../ledger/reply-evidence.ts';
@@ -16,7 +14,8 @@ import { trustOf } from '../ledger/trust.ts';
 import type { Trust } from '../ledger/trust.ts';
 import { PORTABLE_VERIFIER_CRYPTO } from '../ledger/verify.ts';
 import type { VerifierCrypto } from '../ledger/verify.ts';
-import { counterCheckWith, evidenceCheckWith, judgeProtocolEvidence } from '../protocols/evidence-verdict.ts';
+import { judgeProtocolEvidence } from '../protocols/evidence-verdict.ts';
+import { createClusterVerifier } from './cluster-verifier.ts';
 
 /** What is known of the cluster. `settings` is needed for everything but wrong replies. */
 export type EvidenceTrust = { readonly trust: Trust } | { readonly settings: ClusterSettings };
@@ -112,21 +111,7 @@ function checkSeals(
   settings: ClusterSettings,
   crypto: VerifierCrypto,
 ): 'valid' | 'invalid' | 'unknownKey' {
-  const verifier = createSealVerifier({
-    hostKeys: trustOf(settings).hostKeys,
-    verifySignature: crypto.verifySignature,
-    verifyCounter: counterCheckWith(crypto.verifySignature),
-    verifyEvidence: evidenceCheckWith(settings, {
-      hash: crypto.hash,
-      verifyEd25519: crypto.verifySignature,
-      verifyP256: verifyP256Portable,
-    }),
-  });
-  for (const { id: replica, trusted } of settings.members) {
-    const { tcEpoch, tcId, publicKey } = trusted;
-    verifier.trust({ replica, tcEpoch, tcId, publicKey });
-  }
-  return verifier.verifyMany(seals);
+  return createClusterVerifier(settings, crypto).verifyMany(seals);
 }
 
 function judge(document: EvidenceDocument, known: EvidenceTrust, crypto: VerifierCrypto): Judgement {

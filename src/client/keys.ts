@@ -21,7 +21,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { digestToBytes } from '../core/bytes.ts';
+import { bytesToHex, digestToBytes } from '../core/bytes.ts';
 import type { Hash } from '../core/types.ts';
 import { createLinkCertificate } from '../crypto/link-certificate.ts';
 import type { Signer } from '../crypto/port.ts';
@@ -72,6 +72,25 @@ export function createSignatureCheck(
   return (index, message, signature) => {
     const key = keys[index];
     return key !== undefined && signature.length === 64 && verify(null, message, key, signature);
+  };
+}
+
+/** Keys that are kept ready for checks, at most: a cluster has far fewer. */
+const READY_KEYS_MAX = 1024;
+
+/** The same for keys that come with each call; they are kept ready. Bytes that are no key verify nothing. */
+export function createOpenSignatureCheck(): (
+  rawKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+) => boolean {
+  const ready = new Map<string, KeyObject>();
+  return (rawKey, message, signature) => {
+    if (rawKey.length !== 32 || signature.length !== 64) return false;
+    const name = bytesToHex(rawKey);
+    const key = ready.get(name) ?? publicKeyOf(rawKey);
+    if (ready.size < READY_KEYS_MAX) ready.set(name, key);
+    return verify(null, message, key, signature);
   };
 }
 

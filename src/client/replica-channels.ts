@@ -104,6 +104,12 @@ export class ReplicaChannels {
     if (sent === true) this.#introduced[replica] = true;
   }
 
+  /** Sends a certificate to all replicas that can be reached. */
+  sendCertificate(bytes: Uint8Array): void {
+    const frame = encodeClientFrame({ kind: 'certificate', bytes });
+    for (const channel of this.#channels) channel.send(frame);
+  }
+
   /** Asks one replica; undefined if it gave no answer in time. */
   query(
     replica: ReplicaId,

@@ -1,9 +1,11 @@
 /**
  * Remembers what replicas signed lately and what f+1 of them agreed on, and finds replies that contradict it: wrong
- * signed replies become evidence (`ledger/reply-evidence.ts`), also when they come after the result was accepted. Pure.
+ * signed replies become evidence (`ledger/reply-evidence.ts`), also when they come after the result was accepted. Only
+ * final ones: what may be undone may be said otherwise later. Pure.
  * Every memory is bounded, each replica's apart, so that a liar who floods loses only its own.
  */
 import type { SignedReply, WireResult } from '../core/client-wire.ts';
+import type { Standing } from '../core/protocol.ts';
 import type { ReplicaId, RequestNumber, SessionId } from '../core/types.ts';
 import {
   encodeReplyEvidence,
@@ -35,6 +37,10 @@ export interface KeptReply {
 /** One replica's word on one request. */
 export interface Vote {
   readonly result: WireResult;
+  readonly standing: Standing;
+  /** What must be equal in votes that count together. */
+  readonly key: string;
+  readonly proof: Uint8Array;
   readonly reply: KeptReply | undefined;
 }
 
@@ -99,8 +105,12 @@ export class ReplyWatch {
   }
 
   /** Whether a reply, not verified yet, says otherwise than f+1 replicas: then its signature is worth checking. */
-  contradicts({ replica, session, results }: SignedReply): boolean {
-    return !this.#isEnough(replica) && results.some((result) => this.#against(session, result) !== undefined);
+  contradicts({ replica, session, standing, results }: SignedReply): boolean {
+    return (
+      standing === 'final' &&
+      !this.#isEnough(replica) &&
+      results.some((result) => this.#against(session, result) !== undefined)
+    );
   }
 
   #isEnough(replica: ReplicaId): boolean {
@@ -112,7 +122,7 @@ export class ReplyWatch {
     return accepted !== undefined && isContradiction(session, accepted.result, result) ? accepted : undefined;
   }
 
-  /** A reply whose signature holds: results that were accepted before are compared. */
+  /** A final reply whose signature holds: results that were accepted before are compared. */
   onReply(reply: KeptReply, session: SessionId, results: readonly WireResult[]): void {
     for (const result of results) {
       if (this.#isEnough(reply.replica)) return;
@@ -121,13 +131,17 @@ export class ReplyWatch {
     }
   }
 
-  /** f+1 replicas agree on a result. `votes`: the latest word of each replica on this request. */
+  /**
+   * Enough replicas agree on a result, which is final. `votes`: the latest word of each replica on this request; those
+   * below `final` prove nothing.
+   */
   onAccepted(session: SessionId, result: WireResult, votes: ReadonlyMap<ReplicaId, Vote>): void {
     if (session === 0) return;
     const name = nameOf(session, result.number);
     const witnesses: KeptReply[] = [];
     const others: Vote[] = [];
     for (const vote of votes.values()) {
+      if (vote.standing !== 'final') continue;
       if (isContradiction(session, result, vote.result)) others.push(vote);
       else if (vote.reply !== undefined && sameWireResult(result, vote.result)) witnesses.push(vote.reply);
     }

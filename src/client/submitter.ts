@@ -1,10 +1,10 @@
 /**
  * The ordered path of a client: opens a session, turns calls into bundles once per turn of the event loop, follows them
- * until f+1 replicas agree, and remembers what is unfinished in the state file. Clock and timers come from its owner.
+ * until enough replicas agree, and remembers what is unfinished in the state file. Clock and timers come from its owner.
  */
 import { randomBytes } from 'node:crypto';
 import type { ReplicaFrame, SignedReply, WireResult } from '../core/client-wire.ts';
-import { writeReplyContent } from '../core/client-wire.ts';
+import { CERTIFICATE_BYTES_MAX, writeReplyContent } from '../core/client-wire.ts';
 import { digestToBytes } from '../core/bytes.ts';
 import { Writer } from '../core/codec.ts';
 import type { Domain } from '../core/domain.ts';
@@ -16,11 +16,13 @@ import type { Signer } from '../crypto/port.ts';
 import { decodeOpened, decodeOperation, decodeResult, encodeOperation } from '../ledger/operation.ts';
 import { signedReplyDigest } from '../ledger/reply-evidence.ts';
 import { transactionId } from '../ledger/transaction.ts';
+import type { AnswerRules, SignedProof } from './answer-rules.ts';
 import { BundleTracker, PrimaryHint } from './bundle-tracker.ts';
 import type { TrackedRequest, TrackerEffect } from './bundle-tracker.ts';
-import { ClientError } from './errors.ts';
+import { ClientError, openError, refusedError, timeoutError } from './errors.ts';
 import type { ReplicaChannels } from './replica-channels.ts';
 import type { ReplyWatch } from './reply-watch.ts';
+import { Recent } from './recent.ts';
 import { ClientSession } from './session.ts';
 import type { QueuedOperation } from './session.ts';
 import type { StateFile } from './state-file.ts';
@@ -33,8 +35,8 @@ const OPENS_MAX = 5;
 const TICK_MS: Milliseconds = 50;
 /** Foreign bundles in flight, at most. */
 const FOREIGN_MAX = 1024;
-/** Refused transactions that are remembered. */
-const REFUSED_MAX = 4096;
+/** Refused and not yet final transactions that are remembered, each. */
+const REMEMBERED_MAX = 4096;
 
 /** What the submitter is made of. */
 export interface SubmitterOptions {
@@ -44,6 +46,8 @@ export interface SubmitterOptions {
   readonly clientId: Digest;
   /** f+1. */
   readonly quorum: number;
+  /** When answers are believed. */
+  readonly rules: AnswerRules;
   readonly channels: () => ReplicaChannels;
   /** Checks a host signature over 32 bytes. */
   readonly verifyHost: (replica: ReplicaId, message: Uint8Array, signature: Uint8Array) => boolean;
@@ -73,7 +77,8 @@ export class Submitter {
   readonly #hint: PrimaryHint;
   readonly #tickets = new Map<Digest, Ticket>();
   readonly #sessionOf = new Map<Digest, Session>();
-  readonly #refused = new Map<Digest, string>();
+  readonly #refused = new Recent<string>(REMEMBERED_MAX);
+  readonly #unsettled = new Recent<true>(REMEMBERED_MAX);
   readonly #foreign = new Set<Digest>();
   readonly #resumed = new Set<Digest>();
   #onResumed: (() => void)[] = [];
@@ -81,14 +86,15 @@ export class Submitter {
   #opening: Promise<Session> | undefined;
   #flush: NodeJS.Immediate | undefined;
   #tick: NodeJS.Timeout | undefined;
+  #tickAtMs: Milliseconds = 0;
   #overloadedUntil: Milliseconds = 0;
   #isClosed = false;
-  /** Highest block height that f+1 replicas named in a result. */
+  /** Highest block height in a result that is final. */
   seenHeight = 0;
 
   constructor(options: SubmitterOptions) {
     this.#options = options;
-    this.#tracker = new BundleTracker(options.quorum);
+    this.#tracker = new BundleTracker(options.quorum, options.rules);
     this.#hint = new PrimaryHint(options.replicas, options.quorum);
   }
 
@@ -104,6 +110,11 @@ export class Submitter {
 
   isPending(txId: Digest): boolean {
     return this.#tracker.isPending(txId);
+  }
+
+  /** Whether a transaction was accepted here before it was final, so that its block may still be to come. */
+  isUnsettled(txId: Digest): boolean {
+    return this.#unsettled.get(txId) === true;
   }
 
   /** Why a transaction was refused, if it was while this client asked. */
@@ -211,18 +222,23 @@ export class Submitter {
   }
 
   #onReply(replica: ReplicaId, reply: SignedReply): void {
-    const { hash, domain, verifyHost, watch } = this.#options;
-    const { session, results, signature } = reply;
+    const { hash, domain, verifyHost, watch, rules } = this.#options;
+    const { session, results, standing, proof, signature } = reply;
     if (reply.replica !== replica) return;
-    // A reply that comes too late to count is worth a check only if it contradicts what f+1 said.
+    // A reply that comes too late to count is worth a check only if it contradicts what was accepted.
     if (!this.#tracker.wants(session, results) && !watch.contradicts(reply)) return;
     const content = writeReplyContent(new Writer(512), reply).finish();
     const digest = signedReplyDigest(hash, domain, content);
     if (!verifyHost(replica, digestToBytes(digest), signature)) return;
     this.#hint.report(replica, reply.view);
-    const kept = watch.keep(replica, content, signature);
-    watch.onReply(kept, session, results);
-    this.#perform(this.#tracker.onReply(replica, session, results, kept));
+    const isFinal = standing === 'final';
+    const kept = isFinal ? watch.keep(replica, content, signature) : undefined;
+    if (kept !== undefined) watch.onReply(kept, session, results);
+    const key = rules.readProof(proof, replica, standing);
+    if (key === undefined) return;
+    const checked = { session, results, standing, key, proof, kept };
+    this.#perform(this.#tracker.onReply(replica, checked, this.#options.now()));
+    this.#keepTicking();
   }
 
   /** A link came up: what that replica may have missed is worth sending at once. */
@@ -347,13 +363,25 @@ export class Submitter {
     });
   }
 
+  /** Looks after what is due, at least every tick; certificates wait for less. */
   #keepTicking(): void {
-    if (this.#tick !== undefined || this.#isClosed || this.#tracker.size === 0) return;
+    if (this.#isClosed || this.#tracker.size === 0) return;
+    const now = this.#options.now();
+    const atMs = Math.max(now, Math.min(now + TICK_MS, this.#tracker.certificateDueMs ?? Infinity));
+    if (this.#tick !== undefined && atMs >= this.#tickAtMs) return;
+    clearTimeout(this.#tick);
+    this.#tickAtMs = atMs;
     this.#tick = setTimeout(() => {
       this.#tick = undefined;
       this.#perform(this.#tracker.onTick(this.#options.now()));
       this.#keepTicking();
-    }, TICK_MS);
+    }, atMs - now);
+  }
+
+  #certify(proofs: readonly SignedProof[]): void {
+    const bytes = this.#options.rules.makeCertificate(proofs);
+    if (bytes !== undefined && bytes.length <= CERTIFICATE_BYTES_MAX)
+      this.#options.channels().sendCertificate(bytes);
   }
 
   #perform(effects: readonly TrackerEffect[]): void {
@@ -363,8 +391,14 @@ export class Submitter {
           this.#options.channels().sendBundle(effect.bytes, effect.to === 'all' ? 'all' : this.#hint.primary);
           break;
         case 'result':
-          this.#options.watch.onAccepted(effect.session, effect.result, effect.votes);
+          if (effect.standing === 'final') {
+            this.seenHeight = Math.max(this.seenHeight, effect.result.height);
+            this.#options.watch.onAccepted(effect.session, effect.result, effect.votes);
+          } else this.#unsettled.set(effect.result.txId, true);
           this.#onResult(effect.bundle, effect.expected, effect.result);
+          break;
+        case 'certify':
+          this.#certify(effect.proofs);
           break;
         case 'refused':
           this.#onRefused(effect.bundle, effect.requests, effect.reason);
@@ -382,7 +416,6 @@ export class Submitter {
 
   #onResult(bundle: Digest, expected: Digest, result: WireResult): void {
     this.#sessionOf.get(bundle)?.settle(result.number);
-    this.seenHeight = Math.max(this.seenHeight, result.height);
     const ticket = this.#tickets.get(expected);
     if (ticket === undefined) return;
     this.#tickets.delete(expected);
@@ -394,7 +427,7 @@ export class Submitter {
     const session = this.#sessionOf.get(bundle);
     for (const { number, txId } of requests) {
       session?.settle(number);
-      this.#remember(txId, reason);
+      this.#refused.set(txId, reason);
       const ticket = this.#tickets.get(txId);
       this.#tickets.delete(txId);
       if (ticket !== undefined) this.#fail(ticket, refusedError(reason, txId));
@@ -418,15 +451,6 @@ export class Submitter {
       },
       (error: ClientError) => this.#fail(ticket, error),
     );
-  }
-
-  #remember(txId: Digest, reason: string): void {
-    this.#refused.set(txId, reason);
-    if (this.#refused.size <= REFUSED_MAX) return;
-    for (const oldest of this.#refused.keys()) {
-      this.#refused.delete(oldest);
-      return;
-    }
   }
 
   #onOverloaded(requests: readonly TrackedRequest[], retryAfterMs: Milliseconds): void {
@@ -464,32 +488,4 @@ export class Submitter {
     clearTimeout(ticket.timer);
     ticket.reject(error);
   }
-}
-
-function timeoutError(txId: Digest): ClientError {
-  const message = 'no f+1 equal answers in time; the operation may still be executed: ask for its txId';
-  return new ClientError('timeout', message, { txId });
-}
-
-function refusedError(reason: string, txId: Digest): ClientError {
-  const advice: Readonly<Record<string, string>> = {
-    unknownClient: 'the client key is not registered: an administrator runs "moiety client register"',
-    clientRevoked: 'the client key was revoked',
-    unknownSession: 'the session was evicted; a new one is opened, ask for the txId before you repeat',
-    windowExceeded: 'the request is outside the window of its session',
-    malformedOperation: 'the replicas cannot read the operation: use one version everywhere',
-    requestForgotten: 'it is too old for its session: ask for the txId',
-  };
-  const message = `f+1 replicas refuse it (${reason}): ${advice[reason] ?? 'it was not executed'}`;
-  return new ClientError('refused', message, { txId, reason });
-}
-
-function openError(reason: string): ClientError {
-  if (reason === 'sessionsExhausted')
-    return new ClientError('overloaded', 'the cluster has too many sessions: try again later', {
-      retryAfterMs: 2_000,
-      reason,
-    });
-  const advice = reason.startsWith('open') ? ': check the clock of this machine' : '';
-  return new ClientError('refused', `no session was opened (${reason})${advice}`, { reason });
 }

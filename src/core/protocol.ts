@@ -89,6 +89,11 @@ export type Input<M> =
   | { readonly kind: 'sealed'; readonly ui: UniqueIdentifier }
   /** An own message is durable and vouched for; in the order of the `attest`s. */
   | { readonly kind: 'attested'; readonly id: number; readonly attestation: Attestation }
+  /**
+   * The object gave this value, or a later one, to something that an earlier, lost store of this replica knew: the
+   * message is not said, now or ever. Comes in the place of `attested`. `value`: where the object stands, if it can be known.
+   */
+  | { readonly kind: 'refused'; readonly id: number; readonly value?: CounterValue }
   /** A message that a client made of replicas' answers (a commit certificate); all its seals hold. */
   | { readonly kind: 'clientMessage'; readonly message: Verified<M> }
   /**
@@ -270,11 +275,17 @@ export type Standing = 'speculative' | 'committed' | 'final';
 export interface ClientRules {
   /** Equal answers of different replicas that complete a request; undefined: answers of this standing never do. */
   needed(standing: Standing, n: number, f: number): number | undefined;
-  /** What must be equal in proofs that count together, and what must hold in each; absent: proofs are empty. */
+  /**
+   * What must be equal in proofs that count together, and what must hold in each; absent: proofs are empty. Undefined:
+   * the answer does not count. A retry of something confirmed is answered by the host: `final`, with an empty proof.
+   * Clients know the components that genesis registered, no later ones: an answer whose seals need another key does
+   * not count, so list none that the client can do without (the host key signs each answer as a whole anyway).
+   */
   readonly readProof?: (
     proof: Uint8Array,
     replica: ReplicaId,
     context: DecodeContext,
+    standing: Standing,
   ) => { readonly key: string; readonly seals: readonly Seal[] } | undefined;
   /** Speculative answers are too few to complete: so many equal ones make a message to all replicas. */
   readonly certificate?: {

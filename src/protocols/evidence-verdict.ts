@@ -1,11 +1,13 @@
 /** Offline judgement of protocols' evidence, for readers that run no replica: by the name of the cluster's protocol. */
 import { hexToBytes } from '../core/bytes.ts';
+import type { ObjectAttestation } from '../core/attestation.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Seal, TrustedKey, UniqueIdentifier } from '../core/protocol.ts';
 import type { RecoverRequest } from '../core/request.ts';
 import type { Digest, Hash, ReplicaId } from '../core/types.ts';
 import type { AttestationCrypto } from '../trusted/attestation/format.ts';
 import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
+import { createObjectCheck } from '../trusted/object-check.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import { verifyEvidence } from '../smr/usig-replica/evidence.ts';
 
@@ -35,6 +37,16 @@ export function evidenceCheckWith(
   crypto: Pick<AttestationCrypto, 'hash' | 'verifyEd25519' | 'verifyP256'>,
 ): (request: RecoverRequest) => string | undefined {
   return recoverEvidenceCheck(settings, crypto);
+}
+
+/** Checks words of counters and logs of the Ed25519 suite with any implementation of the signature. */
+export function objectCheckWith(
+  verifySignature: (key: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean,
+): (key: TrustedKey, attestation: ObjectAttestation, digest: Digest) => boolean {
+  return createObjectCheck('ed25519', ({ publicKey }, statement, authenticator) => {
+    const key = hexToBytes(publicKey);
+    return key?.length === 32 && verifySignature(key, statement, authenticator);
+  });
 }
 
 /** Checks counter certificates of the Ed25519 suite with any implementation of the signature. */

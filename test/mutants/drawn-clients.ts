@@ -3,7 +3,9 @@
  * the product's client that believe something are played alone: up to f replicas lie, the correct ones answer what they
  * have executed so far, answers come in any order and more than once.
  */
+import { plainCounting } from '../../src/client/answer-rules.ts';
 import { BundleTracker } from '../../src/client/bundle-tracker.ts';
+import type { CheckedReply } from '../../src/client/bundle-tracker.ts';
 import { FastRead } from '../../src/client/fast-read.ts';
 import type { WireResult } from '../../src/core/client-wire.ts';
 import { Prng } from '../../src/core/prng.ts';
@@ -32,9 +34,14 @@ function castOf(seed: number): Cast {
   return { random, f, n, liars, heard };
 }
 
+/** Results that a replica calls final, in session 1. */
+export function finalReply(results: readonly WireResult[]): CheckedReply {
+  return { session: 1, results, standing: 'final', key: '', proof: new Uint8Array(0) };
+}
+
 /** A bundle is answered: what the client believes is what correct replicas computed. */
 function playReplies({ random, f, liars, heard }: Cast): Objection[] {
-  const tracker = new BundleTracker(f + 1);
+  const tracker = new BundleTracker(f + 1, plainCounting(f));
   const txId = '0c'.repeat(32) as Digest;
   const bundle = { digest: '0b'.repeat(32) as Digest, bytes: new Uint8Array(1), session: 1 };
   tracker.track(bundle, [{ number: 1, txId, mayBeOther: false }], 0);
@@ -49,7 +56,7 @@ function playReplies({ random, f, liars, heard }: Cast): Objection[] {
   const valueOf = (replica: ReplicaId): number =>
     !liars.has(replica) ? 1 : random.chance(0.5) ? together : random.between(2, 250);
   return heard.flatMap((replica) =>
-    tracker.onReply(replica, 1, [answer(valueOf(replica))]).flatMap((effect) => {
+    tracker.onReply(replica, finalReply([answer(valueOf(replica))]), 0).flatMap((effect) => {
       if (effect.kind !== 'result' || effect.result.result[0] === 1) return [];
       const text = `the client believes ${effect.result.result[0]}, correct replicas computed 1`;
       return [{ judge: 'reply', text }];

@@ -1,7 +1,9 @@
 /** Operations for histories, and histories of the product's client, which is not part of the simulator. */
 import { encodeKvOperation } from '../../../src/apps/kv/operations.ts';
+import { plainCounting } from '../../../src/client/answer-rules.ts';
 import { BundleTracker } from '../../../src/client/bundle-tracker.ts';
 import { FastRead } from '../../../src/client/fast-read.ts';
+import { finalReply } from '../drawn-clients.ts';
 import type { WireResult } from '../../../src/core/client-wire.ts';
 import type { Digest } from '../../../src/core/types.ts';
 import { encodeOperation } from '../../../src/ledger/operation.ts';
@@ -24,7 +26,7 @@ export const lyingReply: History = {
     'N = 3. The Byzantine R0 answers before the others, with a result that no correct replica computes. The client asks ' +
     'on until two replicas say the same.',
   play: () => {
-    const tracker = new BundleTracker(2);
+    const tracker = new BundleTracker(2, plainCounting(1));
     const txId = '0c'.repeat(32) as Digest;
     const bundle = { digest: '0b'.repeat(32) as Digest, bytes: new Uint8Array(1), session: 1 };
     tracker.track(bundle, [{ number: 1, txId, mayBeOther: false }], 0);
@@ -41,7 +43,7 @@ export const lyingReply: History = {
       [1, 1],
       [2, 1],
     ] as const)
-      for (const effect of tracker.onReply(replica, 1, [answer(value)]))
+      for (const effect of tracker.onReply(replica, finalReply([answer(value)]), 0))
         if (effect.kind === 'result' && effect.result.result[0] !== 1)
           objections.push({
             judge: 'reply',
