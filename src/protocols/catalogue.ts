@@ -1,12 +1,13 @@
 /** All protocols, in the order in which they are shown. The only file that knows each of them. */
 import type { ProtocolDefinition } from '../core/protocol.ts';
 import { minbft } from './minbft/definition.ts';
+import { pbft } from './pbft/definition.ts';
 
 /** A protocol whose messages only it can read: whoever runs it passes them on as they are. */
 export type AnyProtocol = ProtocolDefinition<unknown>;
 
 /** See the top of this file. */
-export const PROTOCOLS: readonly AnyProtocol[] = [minbft];
+export const PROTOCOLS: readonly AnyProtocol[] = [minbft, pbft];
 
 /** The protocol of this name, as in `ClusterSettings.protocol`; undefined if this version has none. */
 export function protocolNamed(name: string): AnyProtocol | undefined {
