@@ -10,7 +10,7 @@ import type { Digest, ReplicaId } from '../../core/types.ts';
 import { agreeOnState } from '../checkpoint-keeper.ts';
 import { decodeMessage, encodeMessage } from '../usig-stream/codec.ts';
 import { createStreamContext } from '../usig-stream/context.ts';
-import type { StreamContext } from '../usig-stream/context.ts';
+import type { StreamContext, VoteKind } from '../usig-stream/context.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
@@ -136,11 +136,15 @@ function readEvidence(context: StreamContext, reader: Reader): Evidence | undefi
 
 /**
  * Judges a record offline: who did what, and which seals must hold for it. Undefined unless the bytes are one canonical
- * record whose contents prove a fault. The caller checks `seals`.
+ * record whose contents prove a fault. The caller checks `seals`. `vote`: the kind of vote of the cluster's protocol.
  */
-export function verifyEvidence(context: DecodeContext, bytes: Uint8Array): EvidenceVerdict | undefined {
+export function verifyEvidence(
+  context: DecodeContext,
+  bytes: Uint8Array,
+  vote: VoteKind = 'COMMIT',
+): EvidenceVerdict | undefined {
   const { settings, hash, domain } = context;
-  const streams = createStreamContext(settings, hash, domain, settings.protocol);
+  const streams = createStreamContext(settings, hash, domain, settings.protocol, vote);
   const reader = new Reader(bytes);
   const evidence = readEvidence(streams, reader);
   if (evidence === undefined || !reader.done()) return undefined;
