@@ -44,10 +44,15 @@ export class FaultBudget {
   }
 }
 
+/** Replicas of a scenario that lie: nobody judges what they say about themselves. */
+export function liarsOf({ byzantine, forker, family }: Scenario): ReplicaId[] {
+  const liars = byzantine.map((entry) => entry.replica);
+  if (forker !== undefined) liars.push(forker.replica);
+  for (const { replica } of [...(family?.liars ?? []), ...(family?.twins ?? [])]) liars.push(replica);
+  return [...new Set(liars)];
+}
+
 /** The budget of a scenario with its liars charged. */
 export function budgetOf(scenario: Scenario): FaultBudget {
-  const liars = scenario.byzantine.map((entry) => entry.replica);
-  if (scenario.forker !== undefined) liars.push(scenario.forker.replica);
-  if (scenario.forker !== undefined) liars.push(scenario.forker.replica);
-  return new FaultBudget(scenario.f, liars, scenario.overBudget !== true);
+  return new FaultBudget(scenario.f, liarsOf(scenario), scenario.overBudget !== true);
 }

@@ -11,6 +11,19 @@ import type { Scenario } from './scenario.ts';
 /** Until the links of a started machine are up, milliseconds. */
 const LINKS_MS = 5;
 
+/** How one replica is two machines. */
+export interface Doubling {
+  readonly replica: ReplicaId;
+  /** Who stands before the second machine. */
+  readonly others: readonly ReplicaId[];
+  /** When the second one begins, milliseconds. */
+  readonly atMs: number;
+  /** What its disk holds at first. */
+  readonly disk: 'copied' | 'empty';
+  /** `shared`: both ask one component. `cloned`: it has a copy under the same key. `other`: one with a key of its own. */
+  readonly component: 'shared' | 'cloned' | 'other';
+}
+
 /** See the top of this file. Does nothing for a replica that is not doubled. */
 export class Double<T extends Machine<never>> {
   readonly #scenario: Scenario;
@@ -31,14 +44,25 @@ export class Double<T extends Machine<never>> {
 
   /** Whether this peer stands before the second machine. */
   faces(peer: ReplicaId): boolean {
-    return this.#second !== undefined && this.#scenario.forker!.others.includes(peer);
+    return this.#second !== undefined && this.doubling!.others.includes(peer);
+  }
+
+  /** How this replica is doubled; undefined if it is not. */
+  get doubling(): Doubling | undefined {
+    const { forker, family } = this.#scenario;
+    const twin = family?.twins.find(({ replica }) => replica === this.#id);
+    if (twin !== undefined) return twin;
+    if (forker?.replica !== this.#id || forker.strategy !== 'double') return undefined;
+    const component = forker.way === 'restart' && forker.fence ? 'other' : 'cloned';
+    return { ...forker, component };
   }
 
   /** Plans its start, if the scenario doubles this replica. */
   plan(make: (random: Prng) => T): void {
-    const { forker, seed, n } = this.#scenario;
-    if (forker?.replica !== this.#id || forker.strategy !== 'double') return;
-    this.#queue.after(forker.atMs, () => {
+    const { seed, n } = this.#scenario;
+    const { doubling } = this;
+    if (doubling === undefined) return;
+    this.#queue.after(doubling.atMs, () => {
       const second = make(new Prng(seed + 3));
       this.#second = second;
       second.start();

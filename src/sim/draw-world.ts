@@ -67,7 +67,7 @@ export function withWorld(base: Scenario, overrides: ScenarioOverrides): Scenari
   const random = new Prng(base.seed + DRAW * 2 ** 20);
   const allowed = overrides.faults;
   const on = (kind: FaultKind, probability: number): boolean => {
-    const drawn = random.chance(probability);
+    const drawn = random.chance(probability) && overrides.without?.includes(kind) !== true;
     return allowed === undefined ? drawn : allowed.includes(kind);
   };
   const budget = budgetOf(base);

@@ -161,7 +161,8 @@ export class FaultDriver {
 
   #wipe(id: ReplicaId, forMs: number): void {
     const { chance, disks, machines, trusted, queue } = this.#stage;
-    const loseTrusted = chance.happens(SITE.torn, 1000 + id, 0.5);
+    const loseTrusted =
+      chance.happens(SITE.torn, 1000 + id, 0.5) && this.#stage.scenario.trusted.outlivesDisk !== true;
     if (!this.#mayForget(id, 'wipe')) return;
     this.#say(`wipe of ${id}${loseTrusted ? ' with its trusted component' : ''} for ${forMs.toFixed(0)} ms`);
     this.#count('wipe');
@@ -387,13 +388,13 @@ export class FaultDriver {
     }
   }
 
-  /** The first f+1 replicas that are not faulty are the quorum; other correct ones stay away. */
+  /** The first n-f replicas that are not faulty are the quorum; other correct ones stay away. */
   #keepApart({ order, rest }: HealPlan): void {
     const { scenario, machines, links } = this.#stage;
     const all = machines.map((machine) => machine.id);
     const quorum = [...order, ...all.filter((id) => !order.includes(id))]
       .filter((id) => !this.budget.faulty.has(id))
-      .slice(0, scenario.f + 1);
+      .slice(0, scenario.n - scenario.f);
     const away = all.filter((id) => machines[id]!.isCorrect && !quorum.includes(id));
     this.#say(`only [${quorum.join(' ')}] are healed; [${away.join(' ')}] stay ${rest}`);
     this.#count(`quorum-${rest}`);

@@ -15,6 +15,7 @@ import type { Digest } from '../core/types.ts';
 import { modelHash } from '../crypto/fast-model.ts';
 import { minbft } from '../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
+import { liarsOf } from './budget.ts';
 import type { Fired } from './chance.ts';
 import type { Course } from './course.ts';
 import { runCoreWorld } from './core/run.ts';
@@ -150,7 +151,7 @@ export function resultOf(
       viewChanges: world.highestView,
       stateTransfers: sum((node) => node.stateTransfers),
       restarts: sum((node) => node.restarts),
-      byzantine: scenario.byzantine.length + (scenario.forker === undefined ? 0 : 1),
+      byzantine: liarsOf(scenario).length,
       committed: world.judge.highest,
       believed: world.judge.believed,
       virtualMs: world.queue.now,

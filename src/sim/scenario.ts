@@ -16,6 +16,7 @@ import type { TrustedTrouble } from './component-trouble.ts';
 import type { DiskSettings, RotPlace } from './disk.ts';
 import { settleMsOf, timersFor, withWorld } from './draw-world.ts';
 import { drawsLiarClients, withLiarClients } from './liar-client.ts';
+import type { FamilyPlan } from './family/plan.ts';
 import type { ClientLie, LiarClientPlan } from './liar-client.ts';
 import type { NetworkSettings } from './network.ts';
 import { SHORT_DURATION_MS, shortened } from './short.ts';
@@ -183,6 +184,8 @@ export interface Scenario {
     readonly highMs: number;
     /** Replicas whose component lives in their process: every crash loses it. They count as amnesiac. Absent: none. */
     readonly volatile?: readonly ReplicaId[];
+    /** A wipe of the disk leaves the component alone. Absent: in half of the cases. */
+    readonly outlivesDisk?: boolean;
   };
   /** How far each replica's clock is off at the beginning. */
   readonly clockOffsetsMs: readonly Milliseconds[];
@@ -209,6 +212,8 @@ export interface Scenario {
   readonly heal?: HealPlan;
   /** Faults never stop: the run ends at `calmMs`, and only safety is judged. Absent: no. */
   readonly endless?: boolean;
+  /** Lies that every protocol can be told; absent: none. */
+  readonly family?: FamilyPlan;
   /** The run may break the fault model (more than f faulty replicas). Absent: faults beyond it are left out. */
   readonly overBudget?: boolean;
 }
@@ -217,6 +222,10 @@ export interface Scenario {
 export interface ScenarioOverrides {
   /** 3, 5 or 7. */
   readonly replicas?: number;
+  /** Size of the cluster and its faulty replicas, for protocols with other quorums than a majority; beats `replicas`. */
+  readonly cluster?: { readonly n: number; readonly f: number };
+  /** These families are never drawn. */
+  readonly without?: readonly FaultKind[];
   /** Only these families are drawn; an empty list means a run without faults. */
   readonly faults?: readonly FaultKind[];
   /** Exactly these lies. */
@@ -258,15 +267,16 @@ export function drawScenario(seed: number, overrides: ScenarioOverrides = {}): S
 
 function drawLong(seed: number, overrides: ScenarioOverrides): Scenario {
   const random = new Prng(seed);
-  const f =
-    overrides.replicas === undefined ? random.pick([1, 1, 1, 1, 2, 2, 3]) : (overrides.replicas - 1) / 2;
+  const { replicas, cluster } = overrides;
+  const drawnF = replicas === undefined ? random.pick([1, 1, 1, 1, 2, 2, 3]) : (replicas - 1) / 2;
+  const { f, n } = cluster ?? { f: drawnF, n: 2 * drawnF + 1 };
   const durationMs = overrides.durationMs ?? random.pick([600, 1200, 1200, 2500]);
   const allowed = overrides.faults;
   const on = (kind: FaultKind, probability: number): boolean => {
-    const drawn = random.chance(probability);
+    const drawn = random.chance(probability) && overrides.without?.includes(kind) !== true;
     return allowed === undefined ? drawn : allowed.includes(kind);
   };
-  const draw: Draw = { random, f, n: 2 * f + 1, durationMs, on };
+  const draw: Draw = { random, f, n, durationMs, on };
   const speed = random.pick(SPEEDS);
   const network = drawNetwork(draw, speed);
   const disk = on('disk', 0.2)
@@ -311,7 +321,8 @@ function withLiars(scenario: Scenario, overrides: ScenarioOverrides): Scenario {
   const swarmFork = byzantine === undefined ? drawFork(scenario.seed, faults?.includes('fork')) : undefined;
   const fork = overrides.fork ?? swarmFork;
   const drawn = faults === undefined ? drawsLiarClients(scenario.seed) : faults.includes('client');
-  const troubles = drawTroubles(scenario, faults?.includes('component'));
+  const isSpared = overrides.without?.includes('component') === true;
+  const troubles = isSpared ? [] : drawTroubles(scenario, faults?.includes('component'));
   const troubled = troubles.length === 0 ? scenario : withFaults(scenario, troubles);
   const lied = liarClient !== undefined || drawn ? withLiarClients(troubled, liarClient) : troubled;
   return fork === undefined ? lied : withForker(lied, fork, fence);

@@ -3,6 +3,7 @@
  * is finished.
  */
 import type { ReplicaId } from '../core/types.ts';
+import { liarsOf } from './budget.ts';
 import type { Judge } from './judge.ts';
 import type { Machine } from './machine.ts';
 import type { Scenario } from './scenario.ts';
@@ -36,8 +37,7 @@ export class Watch {
     this.#judge = judge;
     this.#machines = machines;
     this.#clients = clients;
-    const forker = scenario.forker === undefined ? [] : [scenario.forker.replica];
-    this.#byzantine = new Set([...scenario.byzantine.map((entry) => entry.replica), ...forker]);
+    this.#byzantine = new Set(liarsOf(scenario));
   }
 
   /** Looks once; true if every client has its answers and every correct machine stands at the same place. */

@@ -3,7 +3,7 @@
  * then host key or trusted component give their word, in order. What a crash leaves behind follows from the times.
  */
 import type { Attestation, Attestor } from '../../core/attestation.ts';
-import type { Effect } from '../../core/protocol.ts';
+import type { Effect, Input } from '../../core/protocol.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
 import type { Chance } from '../chance.ts';
 import { SITE } from '../chance.ts';
@@ -42,11 +42,8 @@ export interface AttestGroup {
   certifiesAt: number;
 }
 
-/** One answer; without a word: the component refused, for the value is spent. */
-export interface AttestAnswer {
-  readonly id: number;
-  readonly attestation: Attestation | undefined;
-}
+/** One answer: a word, or that the value is spent. */
+export type AttestAnswer = Extract<Input<never>, { kind: 'attested' | 'refused' }>;
 
 /** See the top of this file. */
 export class CoreAttestDesk {
@@ -102,10 +99,19 @@ export class CoreAttestDesk {
     while (this.#open.includes(group)) {
       const first = this.#open.shift()!;
       this.#options.disk.markSynced(first.length);
-      for (const { id, by, digest } of first.wishes)
-        answers.push({ id, attestation: this.vouch(by, digest) });
+      for (const wish of first.wishes) answers.push(this.#answer(wish));
     }
     return answers;
+  }
+
+  #answer({ id, by, digest }: AttestRecord): AttestAnswer {
+    const attestation = this.vouch(by, digest);
+    if (attestation !== undefined) return { kind: 'attested', id, attestation };
+    return {
+      kind: 'refused',
+      id,
+      ...(by.kind === 'object' ? { value: this.#options.trusted.valueOf(by.object) } : {}),
+    };
   }
 
   /** Gives the word for a digest. */

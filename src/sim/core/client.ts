@@ -1,18 +1,19 @@
 /**
  * A correct client of the core fidelity: several bundles in flight under a session that genesis knows, re-sent to
- * everybody, and a result is believed when f+1 replicas gave it alike.
+ * everybody, and a result is believed when the protocol's rules for clients say so.
  */
 import type { WireResult } from '../../core/client-wire.ts';
+import type { ClientRules, DecodeContext, Seal } from '../../core/protocol.ts';
 import { bundleDigest, encodeBundle } from '../../core/request.ts';
 import type { Bundle, Request } from '../../core/request.ts';
 import type { Prng } from '../../core/prng.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
 import { modelHash } from '../../crypto/fast-model.ts';
 import type { Believed } from '../client.ts';
-import { sameResult } from '../client.ts';
 import type { EventQueue } from '../event-queue.ts';
 import type { ClientPlan } from '../scenario.ts';
 import type { WatchedClient } from '../watch.ts';
+import { Ballot, PLAIN_RULES } from './ballot.ts';
 import { fillBytes } from './fill.ts';
 import type { CoreReply } from './frame.ts';
 import { CORE_DOMAIN } from './genesis.ts';
@@ -34,7 +35,13 @@ export interface CoreClientOptions {
   readonly f: number;
   readonly random: Prng;
   readonly queue: EventQueue;
+  /** When answers are believed; absent: f+1 equal final ones. */
+  readonly rules: ClientRules | undefined;
+  readonly decoding: DecodeContext;
+  readonly holds: (seals: readonly Seal[]) => boolean;
   readonly send: (to: ReplicaId, bundle: Bundle) => void;
+  /** Sends a message that was made of answers, in the protocol's bytes. */
+  readonly sendMessage: (to: ReplicaId, bytes: Uint8Array) => void;
   /** Signs a bundle: from now on it is authentic. */
   readonly sign: (bundle: Bundle) => void;
   /** Called before a request leaves: from now on it may be executed. */
@@ -44,8 +51,8 @@ export interface CoreClientOptions {
 
 interface Flight {
   readonly bundle: Bundle;
-  /** Requests that are not believed yet, with what each replica answered. */
-  readonly open: Map<Digest, (WireResult | undefined)[]>;
+  /** Requests that are not believed yet, with what replicas answered. */
+  readonly open: Map<Digest, Ballot>;
   attempts: number;
 }
 
@@ -104,15 +111,15 @@ export class CoreClient implements WatchedClient {
   }
 
   #launch(): void {
-    const { plan, random, index, sign, onIssued, n } = this.#options;
+    const { plan, random, index, sign, onIssued, n, f, rules = PLAIN_RULES } = this.#options;
     const bundle = makeBundle(index, this.#nextNumber, plan.requestsPerBundle, random);
     this.#nextNumber += plan.requestsPerBundle;
     sign(bundle);
-    const open = new Map<Digest, (WireResult | undefined)[]>();
+    const open = new Map<Digest, Ballot>();
     for (const { number } of bundle.requests) {
       const txId = transactionName(bundle.digest, number);
       onIssued(txId);
-      open.set(txId, new Array<WireResult | undefined>(n).fill(undefined));
+      open.set(txId, new Ballot(rules, n, f));
     }
     const flight = { bundle, open, attempts: 0 };
     this.#flights.set(bundle.digest, flight);
@@ -123,33 +130,58 @@ export class CoreClient implements WatchedClient {
     const { bundle } = flight;
     if (!this.#flights.has(bundle.digest)) return;
     const { plan, queue, send, n } = this.#options;
+    const isCertified = flight.attempts > 0 && this.#certify(flight);
     if (flight.attempts === 0 && !plan.toAll) send(this.#primaryHint, bundle);
-    else for (let to = 0; to < n; to += 1) send(to, bundle);
+    else if (!isCertified || flight.attempts > 1) for (let to = 0; to < n; to += 1) send(to, bundle);
     flight.attempts += 1;
     const wait = plan.retransmitMs * Math.min(8, 2 ** (flight.attempts - 1));
     queue.after(wait, () => this.#transmit(flight));
   }
 
+  /** Makes a message of what is not enough by itself, and sends it to everybody; false if there is nothing to make it of. */
+  #certify({ open }: Flight): boolean {
+    const { rules, n, sendMessage } = this.#options;
+    let isCertified = false;
+    const made = new Set<string>();
+    for (const ballot of open.values()) {
+      const answers = ballot.certifiable();
+      if (answers === undefined) continue;
+      isCertified = true;
+      // Requests of one batch have one proof.
+      if (made.has(answers[0]!.key)) continue;
+      made.add(answers[0]!.key);
+      const bytes = rules!.certificate!.make(answers.map(({ replica, proof }) => ({ replica, proof })));
+      for (let to = 0; to < n; to += 1) sendMessage(to, bytes);
+    }
+    return isCertified;
+  }
+
+  /** What a proof must have in common with others; undefined if it says what no correct replica does. */
+  #readProof({ proof, replica, standing }: CoreReply): string | undefined {
+    const { rules, decoding, holds } = this.#options;
+    if (rules?.readProof === undefined) return proof.length === 0 ? '' : undefined;
+    const reading = rules.readProof(proof, replica, decoding, standing);
+    return reading === undefined || !holds(reading.seals) ? undefined : reading.key;
+  }
+
   /** A reply of a replica. */
   onReply(reply: CoreReply): void {
     if (reply.session !== this.#session) return;
+    const key = this.#readProof(reply);
+    if (key === undefined) return;
     this.#primaryHint = reply.view % this.#options.n;
     for (const flight of [...this.#flights.values()]) {
-      for (const result of reply.results) this.#count(flight, reply.replica, result);
+      for (const result of reply.results) this.#count(flight, reply, key, result);
       if (flight.open.size > 0) continue;
       this.#flights.delete(flight.bundle.digest);
       this.start();
     }
   }
 
-  #count(flight: Flight, from: ReplicaId, result: WireResult): void {
-    const votes = flight.open.get(result.txId);
-    if (votes === undefined) return;
-    votes[from] = result;
-    let equal = 0;
-    for (const vote of votes)
-      if (vote === result || (vote !== undefined && sameResult(vote, result))) equal += 1;
-    if (equal <= this.#options.f) return;
+  #count(flight: Flight, reply: CoreReply, key: string, result: WireResult): void {
+    const ballot = flight.open.get(result.txId);
+    const { replica, standing, proof } = reply;
+    if (ballot === undefined || !ballot.count({ replica, standing, key, proof, result })) return;
     flight.open.delete(result.txId);
     this.#options.onBelieved({ client: this.#options.index, session: this.#session, result });
   }
@@ -179,9 +211,10 @@ export function makeBundle(client: number, first: number, count: number, random:
   return bundle;
 }
 
-function sealedBundle(client: number, requests: readonly Request[]): Bundle {
+/** A bundle of these requests under a seal that holds if the client signs, or under another one. */
+export function sealedBundle(client: number, requests: readonly Request[], signature = SEAL_BYTES): Bundle {
   const clientKey = fillBytes(32, client + 1);
   const content = { clientKey, session: client + 1, requests };
   const digest = bundleDigest(modelHash, CORE_DOMAIN, content);
-  return { digest, bytes: encodeBundle(content, SEAL_BYTES), ...content, signature: SEAL_BYTES };
+  return { digest, bytes: encodeBundle(content, signature), ...content, signature };
 }

@@ -18,7 +18,7 @@ import { KeyRing, SEAL_BYTES } from './seal-book.ts';
 import { CoreSealDesk } from './seal-desk.ts';
 import type { FrozenService } from './service.ts';
 import { CoreStateDesk } from './state-desk.ts';
-import { restoreMachine, sealsStreams, triageMachine } from './startup.ts';
+import { lacksItsComponent, restoreMachine, sealsStreams, triageMachine } from './startup.ts';
 import type { CoreMachineOptions, Detail } from './machine-options.ts';
 import { CoreOutbox } from './outbox.ts';
 import { Timers } from './timers.ts';
@@ -54,7 +54,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   restarts = 0;
   stateTransfers = 0;
   /** Speculative batches that were undone, in all lives. */
-  rolledBack = 0;
+  readonly undone = { count: 0 };
   /** Inputs that its replica worked on, in all lives. */
   steps = 0;
 
@@ -149,7 +149,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     if (!isWhole) return this.#halt(`the store of replica ${id} is damaged`);
     if (sealsStreams(definition))
       this.#follow(triageMachine(id, genesis, trusted, image, service), this.#running);
-    else if (trusted.key.tcEpoch === image.journal.tcEpoch) this.#begin('keeper');
+    else if (!lacksItsComponent(definition, trusted, image)) this.#begin('keeper');
     else
       this.#halt(`the trusted component of replica ${id} is lost, and only it could speak for the replica`);
   }
@@ -160,6 +160,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       id,
       checkpointInterval: genesis.settings.limits.checkpointInterval,
       image,
+      undone: this.undone,
       makesUpdates: definition.makesUpdates === true,
       disk,
       queue,
@@ -226,7 +227,6 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     if (this.#phase === 'down') return;
     this.#desk.crash();
     this.#attests.crash();
-    this.rolledBack += this.#running?.state.rolledBack ?? 0;
     this.#running?.state.close();
     this.#running = undefined;
     this.#phase = 'down';
@@ -477,10 +477,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
 
   #onAttested(group: AttestGroup): void {
     if (this.#phase !== 'running') return;
-    for (const { id, attestation } of this.#attests.finish(group)) {
-      if (attestation !== undefined) this.#receive({ kind: 'attested', id, attestation });
-      else this.#onNote('attestRefused', { id });
-    }
+    for (const answer of this.#attests.finish(group)) this.#receive(answer);
   }
 
   #onSealAnswer(): void {

@@ -106,3 +106,12 @@ export function triageMachine(
 export function sealsStreams({ trustedProgram }: { readonly trustedProgram: string | undefined }): boolean {
   return trustedProgram === 'usig';
 }
+
+/** Whether a replica needs a component that is not the one it was registered with. */
+export function lacksItsComponent(
+  { trustedProgram }: { readonly trustedProgram: string | undefined },
+  trusted: CoreTrusted,
+  { journal }: CoreImage,
+): boolean {
+  return trustedProgram !== undefined && trusted.key.tcEpoch !== journal.tcEpoch;
+}

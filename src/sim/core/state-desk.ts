@@ -50,6 +50,8 @@ export interface CoreStateDeskOptions {
   readonly id: ReplicaId;
   readonly checkpointInterval: number;
   readonly image: CoreImage;
+  /** Where undone batches are counted. */
+  readonly undone: { count: number };
   /** Whether the protocol has passive replicas. */
   readonly makesUpdates: boolean;
   readonly disk: CoreDisk;
@@ -76,8 +78,6 @@ export class CoreStateDesk {
   readonly #held = new Map<SequenceNumber, readonly ReplyGroup[]>();
   /** Ascending. */
   #speculations: Speculation[] = [];
-  /** Batches that were undone, in this life. */
-  rolledBack = 0;
 
   constructor(options: CoreStateDeskOptions) {
     this.#options = options;
@@ -210,7 +210,7 @@ export class CoreStateDesk {
   /** Undoes what may be undone above `to`, answers included. */
   #rollback(to: SequenceNumber): void {
     assert(to >= this.service.confirmed, 'what is confirmed is never rolled back');
-    this.rolledBack += this.#speculations.filter(({ sequence }) => sequence > to).length;
+    this.#options.undone.count += this.#speculations.filter(({ sequence }) => sequence > to).length;
     this.#speculations = this.#speculations.filter(({ sequence }) => sequence <= to);
     this.service.rollback(to);
     for (const sequence of this.#held.keys()) if (sequence > to) this.#held.delete(sequence);
@@ -251,7 +251,8 @@ export class CoreStateDesk {
     const { service } = this;
     const state = service.frozen(checkpoint.sequence);
     if (state === undefined) return;
-    assert(checkpoint.sequence <= service.confirmed, 'what is stable was confirmed before');
+    // What a quorum has made stable can never be undone, whatever was confirmed before.
+    this.#confirm(checkpoint.sequence);
     for (const sequence of this.#held.keys()) if (sequence <= this.#stable) this.#held.delete(sequence);
     service.releaseBelow(this.#stable);
     this.#stable = checkpoint.sequence;

@@ -4,11 +4,12 @@
  */
 import { spareOf } from '../../adversary/options.ts';
 import type { SpareComponent } from '../../adversary/options.ts';
-import { sumOfDigest, sumOfFrame, sumOfReply } from '../trace-sum.ts';
+import { sumOfFrame, sumOfReply } from '../trace-sum.ts';
 import type { CheckpointState, ProtocolDefinition, Replica, RuleTrace } from '../../core/protocol.ts';
 import { Prng } from '../../core/prng.ts';
 import type { Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
+import { liarsOf } from '../budget.ts';
 import { Chance, SITE } from '../chance.ts';
 import type { Fired } from '../chance.ts';
 import { SimClock } from '../clock.ts';
@@ -24,6 +25,7 @@ import type { PlannedFault, Scenario } from '../scenario.ts';
 import { Watch } from '../watch.ts';
 import { BatchBook } from './batch-book.ts';
 import { CoreClient } from './client.ts';
+import { CoreLiarClient } from './liar-client.ts';
 import { CoreDisk } from './disk.ts';
 import { nameOfFrame } from './frame.ts';
 import type { CoreFrame, CoreReply } from './frame.ts';
@@ -33,7 +35,7 @@ import type { CoreLinks } from './link-lies.ts';
 import { CoreMachine } from './machine.ts';
 import type { CoreMachineOptions } from './machine-options.ts';
 import { Double } from '../double.ts';
-import { SealBook } from './seal-book.ts';
+import { KeyRing, SealBook } from './seal-book.ts';
 import type { TransferAnswer } from './transfer.ts';
 import { CoreTrusted } from './trusted.ts';
 
@@ -41,6 +43,10 @@ import { CoreTrusted } from './trusted.ts';
 const EPOCH_MS = 1_000_000;
 /** Reasons for ignoring a frame that no frame of a correct replica may ever cause. */
 const POISON = new Set(['invalidSeal', 'invalidClientSeal']);
+/** Events between two checks of what a protocol says of its replicas. */
+const CHECK_EVERY = 64;
+/** Keys beside those of genesis that a client knows. */
+const NO_KEYS = new KeyRing();
 /** No client key is looked at here: a link says which client it is. */
 const NO_KEY = new Uint8Array(0);
 
@@ -81,6 +87,8 @@ export interface CoreWorldOptions<M extends object> {
   readonly watch?: (atMs: number, text: string) => void;
   readonly trace?: (event: RuleTrace) => void;
   readonly listener?: WorldListener<CoreFrame<M>>;
+  /** Looks at the insides of the correct replicas that run; a sentence if something is wrong. */
+  readonly invariants?: (replicas: readonly Replica<M>[]) => string | undefined;
   readonly onFired?: (fired: Fired) => void;
   /** How much is judged. `inside`: the streams and views inside of correct replicas as well, which costs far more than the run. */
   readonly judging?: Pick<JudgeOptions, 'muted' | 'viewChanges'> & { readonly inside?: boolean };
@@ -93,6 +101,8 @@ export class CoreWorld<M extends object> {
   readonly judge: Judge;
   readonly nodes: CoreMachine<M>[] = [];
   readonly clients: CoreClient[] = [];
+  /** Byzantine ones; their links are numbered after those of the others. */
+  readonly #liarClients: CoreLiarClient[] = [];
   readonly #options: CoreWorldOptions<M>;
   readonly #network: Network<CoreFrame<M>>;
   readonly #calmNetwork: NetworkSettings;
@@ -109,6 +119,7 @@ export class CoreWorld<M extends object> {
   readonly #seals: SealBook<M>;
   readonly #batches: BatchBook<M>;
   readonly #listener: WorldListener<CoreFrame<M>>;
+  readonly #liars: ReadonlySet<ReplicaId>;
   #trace = 0x811c9dc5;
   /** Events that ran. */
   events = 0;
@@ -118,6 +129,7 @@ export class CoreWorld<M extends object> {
   constructor(options: CoreWorldOptions<M>) {
     const { scenario, definition } = options;
     this.scenario = scenario;
+    this.#liars = new Set(liarsOf(scenario));
     this.#options = options;
     this.#listener = options.listener ?? {};
     this.judge = this.#makeJudge(options.judging);
@@ -143,6 +155,10 @@ export class CoreWorld<M extends object> {
     for (let id = 0; id < scenario.n; id += 1) this.nodes.push(this.#makeMachine(id, random.fork()));
     for (let index = 0; index < scenario.clients.length; index += 1)
       this.clients.push(this.#makeClient(index, random.fork()));
+    for (const [index, plan] of (scenario.family?.clients ?? []).entries())
+      this.#liarClients.push(
+        new CoreLiarClient({ ...this.#clientParts(scenario.clients.length + index, random.fork()), plan }),
+      );
     this.#faults = this.#makeFaults();
     this.#look = new Watch(scenario, this.judge, this.correct, this.clients);
     const { queue, judge } = this;
@@ -193,7 +209,7 @@ export class CoreWorld<M extends object> {
   /** Runs to the end: until everything is settled, a judge objects, or time is up. */
   run(): void {
     for (const node of this.nodes) node.start();
-    for (const client of this.clients)
+    for (const client of [...this.clients, ...this.#liarClients])
       this.queue.after(this.#chance.range(SITE.client, 0, 0, 20), () => client.start());
     this.course.begin();
     const { violations } = this.judge;
@@ -203,9 +219,29 @@ export class CoreWorld<M extends object> {
         this.judge.report('liveness', `more than ${EVENTS_MAX} events: ${this.#look.unsettled()}`);
         break;
       }
+      if (this.events % CHECK_EVERY === 0) this.#checkInside();
       if (this.course.isOver()) break;
     }
-    if (violations.length === 0) this.judge.finish();
+    this.#checkInside();
+    if (violations.length === 0) this.#finish();
+  }
+
+  /** What the protocol itself says must hold between its replicas. */
+  #checkInside(): void {
+    const { invariants } = this.#options;
+    if (invariants === undefined) return;
+    const inside = this.correct.flatMap((node) => (node.inside === undefined ? [] : [node.inside]));
+    const broken = invariants(inside);
+    if (broken !== undefined) this.judge.report('inside', broken);
+  }
+
+  /** All agree by now, so what may be undone in principle counts as final. */
+  #finish(): void {
+    if (this.scenario.endless !== true)
+      for (const { id, speculations } of this.correct)
+        for (const { sequence, batch, outcome } of speculations)
+          this.judge.onExecuted(id, sequence, batch, outcome);
+    this.judge.finish();
   }
 
   #makeJudge({ inside = false, ...rest }: CoreWorldOptions<M>['judging'] = {}): Judge {
@@ -220,7 +256,7 @@ export class CoreWorld<M extends object> {
     const { scenario, queue, judge } = this;
     const { definition, corrupt, trace } = this.#options;
     const lie = scenario.byzantine.find((entry) => entry.replica === id);
-    const isCorrect = lie === undefined && scenario.forker?.replica !== id;
+    const isCorrect = !this.#liars.has(id);
     const genesis = this.#genesis;
     const wall = new SimClock(EPOCH_MS + scenario.clockOffsetsMs[id]!, scenario.clockDriftPpm?.[id]);
     this.#clocks.push(wall);
@@ -274,13 +310,13 @@ export class CoreWorld<M extends object> {
       ...(corruption === undefined ? {} : { wrapReplica: corruption.wrapReplica }),
     };
     double.plan((chosen) => {
-      const { disk: kind, way, fence } = scenario.forker!;
+      const { disk: kind, component } = double.doubling!;
       const copy = new CoreDisk(id, queue, this.#chance, scenario.disk, genesis.trusted[id]!.tcEpoch);
       if (kind === 'copied') copy.copyFrom(disk);
       const toPeer = (to: ReplicaId, frame: CoreFrame<M>): void => {
         if (double.faces(to)) this.#send(id, to, frame);
       };
-      const second = trusted.clone(way === 'restart' && fence);
+      const second = component === 'shared' ? trusted : trusted.clone(component === 'other');
       return new CoreMachine<M>({ ...machine, disk: copy, trusted: second, toPeer, random: chosen });
     });
     return new CoreMachine<M>(machine);
@@ -292,25 +328,42 @@ export class CoreWorld<M extends object> {
   }
 
   #makeClient(index: number, random: Prng): CoreClient {
-    const { scenario, queue, judge } = this;
+    const { scenario, judge } = this;
     return new CoreClient({
-      index,
+      ...this.#clientParts(index, random),
       plan: scenario.clients[index]!,
-      n: scenario.n,
       f: scenario.f,
-      random,
-      queue,
-      send: (to, bundle) => this.#fromClient(index, to, bundle),
-      sign: (bundle) => this.#seals.signAsClient(bundle.digest),
-      onIssued: (txId) => {
-        this.#listener.onIssued?.(index, txId);
-        judge.onIssued(txId, { client: index });
-      },
+      decoding: this.#genesis.decoding,
+      holds: (seals) => this.#seals.judgeAll(seals, NO_KEYS) === 'valid',
       onBelieved: (believed) => {
         this.#listener.onBelieved?.(believed);
         judge.onBelieved(believed);
       },
     });
+  }
+
+  /** What correct and Byzantine clients have in common. */
+  #clientParts(index: number, random: Prng) {
+    const { scenario, queue, judge } = this;
+    const { definition } = this.#options;
+    return {
+      index,
+      n: scenario.n,
+      random,
+      queue,
+      rules: definition.client,
+      send: (to: ReplicaId, bundle: Bundle): void => this.#fromClient(index, to, { kind: 'bundle', bundle }),
+      sendMessage: (to: ReplicaId, bytes: Uint8Array): void => {
+        const message = definition.decode(bytes, this.#genesis.decoding);
+        if (message !== undefined)
+          this.#fromClient(index, to, { kind: 'protocol', message, isGenuine: false });
+      },
+      sign: (bundle: Bundle): void => this.#seals.signAsClient(bundle.digest),
+      onIssued: (txId: Digest): void => {
+        this.#listener.onIssued?.(index, txId);
+        judge.onIssued(txId, { client: index });
+      },
+    };
   }
 
   #makeFaults(): FaultDriver {
@@ -353,14 +406,13 @@ export class CoreWorld<M extends object> {
     return this.#faults.calm ? this.#calmNetwork : this.scenario.network;
   }
 
-  #fromClient(client: number, to: ReplicaId, bundle: Bundle): void {
+  #fromClient(client: number, to: ReplicaId, frame: CoreFrame<M>): void {
     const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
     const site = client * 16 + to;
     if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
     const distance = clientDistanceMs?.[client]?.[to] ?? 0;
     this.queue.after(distance + this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
-      this.#mix(2, client, to, sumOfDigest(bundle.digest));
-      const frame: CoreFrame<M> = { kind: 'bundle', bundle };
+      this.#mix(2, client, to, sumOfFrame(frame));
       if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
       this.nodes[to]!.onClientFrame(client, NO_KEY, frame);
       this.#doubles[to]!.second?.onClientFrame(client, NO_KEY, frame);
@@ -368,14 +420,18 @@ export class CoreWorld<M extends object> {
   }
 
   #toClient(from: ReplicaId, client: number, reply: CoreReply): void {
-    if (this.nodes[from]!.isCorrect) this.judge.onSigned(from, reply.session, reply.results);
+    // What is speculative may be undone, and another result told.
+    if (this.nodes[from]!.isCorrect && reply.standing !== 'speculative')
+      this.judge.onSigned(from, reply.session, reply.results);
     const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
     const site = client * 16 + from;
     if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
     const distance = clientDistanceMs?.[client]?.[from] ?? 0;
     this.queue.after(distance + this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
       this.#mix(3, from, client, sumOfReply(reply));
-      this.clients[client]?.onReply(reply);
+      const { length } = this.clients;
+      if (client < length) this.clients[client]!.onReply(reply);
+      else this.#liarClients[client - length]?.onReply(reply);
     });
   }
 
@@ -406,7 +462,7 @@ export class CoreWorld<M extends object> {
     this.#listener.onNote?.(replica, name, detail);
     if (!this.nodes[replica]!.isCorrect) return;
     if (name === 'evidence') this.#onEvidence(replica, Number(detail['against']), String(detail['rule']));
-    if (name === 'ignored') this.#onIgnored(replica, String(detail['reason']), detail['from']);
+    if (name === 'ignored') this.#onIgnored(replica, String(detail['reason']), detail);
   }
 
   #onEvidence(by: ReplicaId, against: ReplicaId, rule: string): void {
@@ -417,9 +473,11 @@ export class CoreWorld<M extends object> {
       this.judge.report('accusation', `correct replica ${against} accused by ${by} under ${rule}`);
   }
 
-  #onIgnored(by: ReplicaId, reason: string, from: unknown): void {
+  #onIgnored(by: ReplicaId, reason: string, { from, client }: Detail): void {
     if (!POISON.has(reason)) return;
-    if (from === 'client' || this.nodes[Number(from)]!.isCorrect)
+    const isOfCorrect =
+      from === 'client' ? Number(client) < this.clients.length : this.nodes[Number(from)]!.isCorrect;
+    if (isOfCorrect)
       this.judge.report(
         'self-acceptance',
         `replica ${by} rejected a frame of correct ${String(from)}: ${reason}`,

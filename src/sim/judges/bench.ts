@@ -24,6 +24,7 @@ export type JudgeName =
   | 'view'
   | 'view-change'
   | 'progress'
+  | 'inside'
   | 'stability';
 
 /** One thing that must not happen. */

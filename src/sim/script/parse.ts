@@ -33,6 +33,7 @@ const JUDGE_NAMES: Readonly<Record<JudgeName, true>> = {
   'real-time': true,
   linearizability: true,
   chain: true,
+  inside: true,
   receipt: true,
   stream: true,
   view: true,

@@ -1,0 +1,40 @@
+/**
+ * Lies that need no knowledge of the protocol: what a Byzantine replica of any protocol does, by name. All of them wrap
+ * a correct replica; its seals are those that its own host key and its own trusted component give.
+ */
+
+/** What a lie is. */
+export interface GenericLieEntry {
+  readonly name: string;
+  /** One sentence. */
+  readonly text: string;
+}
+
+const TABLE = [
+  { name: 'silent', text: 'Speaks for a while and then never again.' },
+  { name: 'delay', text: 'Sends everything late.' },
+  { name: 'withhold', text: 'Sends its frames, or only bodies, to some replicas only; to whom changes.' },
+  { name: 'replay', text: 'Sends old frames again and again, to anybody.' },
+  { name: 'corrupt-reply', text: 'Answers clients with wrong results, standings and proofs.' },
+  { name: 'mute-kinds', text: 'Never sends some kinds of messages, to anybody or to some.' },
+  {
+    name: 'reseal',
+    text: 'Changes fields of what it sends and seals it again with its own key, also two ways at once.',
+  },
+  {
+    name: 'gullible',
+    text: 'Takes changed messages of others at their word, and acts and seals accordingly.',
+  },
+  { name: 'lie-checkpoint', text: 'Believes in a state digest that is not the one of its state.' },
+  { name: 'lie-update', text: 'Tells passive replicas of changes that did not happen.' },
+  { name: 'spam-views', text: 'Lets its timers run out at any time.' },
+  { name: 'patient', text: 'Never lets a timer run out.' },
+  { name: 'censor', text: 'Ignores the requests of one client.' },
+  { name: 'deaf', text: 'Ignores most of what some replicas say.' },
+] as const satisfies readonly GenericLieEntry[];
+
+/** One lie. */
+export type GenericLie = (typeof TABLE)[number]['name'];
+
+/** All of them, in the order in which they are shown. */
+export const GENERIC_LIES: readonly (GenericLieEntry & { readonly name: GenericLie })[] = TABLE;

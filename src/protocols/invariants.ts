@@ -1,0 +1,15 @@
+/** What protocols say must hold between their correct replicas at any moment: checked by the simulator, not by the product. */
+import type { Replica } from '../core/protocol.ts';
+
+/** Looks into the correct replicas of one protocol that run; a sentence if something is wrong. */
+export interface ProtocolInvariants {
+  check(replicas: readonly Replica<object>[]): string | undefined;
+}
+
+/** By name of the protocol. */
+const INVARIANTS: Readonly<Record<string, ProtocolInvariants>> = {};
+
+/** The invariants of a protocol; undefined if it states none. */
+export function invariantsOf(protocol: string): ProtocolInvariants | undefined {
+  return INVARIANTS[protocol];
+}
