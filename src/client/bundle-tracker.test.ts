@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WireResult } from '../core/client-wire.ts';
+import type { Standing } from '../core/protocol.ts';
 import type { Digest } from '../core/types.ts';
 import { plainCounting } from './answer-rules.ts';
 import { BundleTracker, PrimaryHint, RETRANSMIT_CAP_MS, RETRANSMIT_MS } from './bundle-tracker.ts';
@@ -151,4 +152,102 @@ test('the primary hint needs f+1 replicas', () => {
   assert.equal(hint.primary, 1);
   hint.report(1, 0);
   assert.equal(hint.view, 4);
+});
+
+/** Counting of a speculative protocol with n = 4, f = 1. */
+const SPECULATIVE = {
+  needed: (standing: Standing) => ({ speculative: 4, committed: 3, final: 2 })[standing],
+  certificateNeeded: 3,
+};
+type Word = readonly [replica: number, standing: Standing, key: string, result?: Partial<WireResult>];
+
+/** What becomes of request 1 when replicas say these words, one by one. */
+function outcomes(words: readonly Word[], rules: typeof SPECULATIVE = SPECULATIVE): string[] {
+  const tracker = new BundleTracker(2, rules);
+  tracker.track(bundleOf(15), [request(1)], 0);
+  return words.map(([replica, standing, key, over], index) => {
+    const proof = new Uint8Array([replica]);
+    const reply = { session: 7, results: [result(1, over)], standing, key, proof };
+    const effects = tracker.onReply(replica, reply, index);
+    const done = effects.find((effect) => effect.kind === 'result');
+    return done === undefined ? '' : done.standing;
+  });
+}
+const spec = (replica: number, key = 'a'): Word => [replica, 'speculative', key];
+const committed = (replica: number, key = 'a'): Word => [replica, 'committed', key];
+const final = (replica: number): Word => [replica, 'final', ''];
+
+test('each standing has its own number, and standings are not added up', () => {
+  assert.deepEqual(outcomes([spec(0), spec(1), spec(2), spec(3)]), ['', '', '', 'speculative']);
+  assert.deepEqual(outcomes([committed(0), committed(1), committed(3)]), ['', '', 'committed']);
+  assert.deepEqual(outcomes([final(0), final(2)]), ['', 'final']);
+  const mixed = outcomes([spec(0), spec(1), committed(2), committed(3), final(0)]);
+  assert.deepEqual(mixed, ['', '', '', '', '']);
+});
+
+test('answers of two views are not added up; the newer one of a replica replaces its older one', () => {
+  const twoViews = [spec(0), spec(1), spec(2, 'b'), spec(3, 'b')];
+  assert.deepEqual(outcomes(twoViews), ['', '', '', '']);
+  // Replica 0 moves on and 2 falls back: still nowhere four alike at one time.
+  assert.deepEqual(outcomes([...twoViews, spec(0, 'b'), spec(2)]), ['', '', '', '', '', '']);
+  assert.equal(outcomes([...twoViews, spec(0, 'b'), spec(1, 'b')]).at(-1), 'speculative');
+});
+
+test('a committed answer may be undone and replaced, a final one is not taken back', () => {
+  const redone = [committed(0), committed(1), spec(0, 'b'), committed(2), committed(3)];
+  assert.equal(outcomes(redone).at(-1), 'committed');
+  assert.deepEqual(outcomes([committed(0), committed(1), spec(0, 'b'), committed(2)]), ['', '', '', '']);
+  assert.equal(outcomes([final(0), spec(0), final(1)]).at(-1), 'final');
+});
+
+test('f liars with valid proofs of their own complete nothing and stop nothing', () => {
+  const lie = { result: new Uint8Array([0, 9]) };
+  const words: Word[] = [[3, 'speculative', 'a', lie], spec(0), spec(1), spec(2)];
+  assert.deepEqual(outcomes(words), ['', '', '', '']);
+  assert.equal(outcomes([...words, committed(0), committed(1), committed(2)]).at(-1), 'committed');
+  assert.equal(outcomes([[3, 'final', '', lie], final(0), final(1)]).at(-1), 'final');
+  assert.deepEqual(outcomes([[3, 'final', '', lie], [3, 'final', ''], final(0)]), ['', '', 'final']);
+});
+
+test('a standing that can complete nothing is not even a vote', () => {
+  const tracker = tracking(2, [1]);
+  const reply = { session: 7, results: [result(1)], key: '', proof: new Uint8Array(0) };
+  give(tracker, 0, 7, [result(1)]);
+  assert.deepEqual(tracker.onReply(0, { ...reply, standing: 'committed' }, 0), []);
+  assert.deepEqual(tracker.onReply(1, { ...reply, standing: 'speculative' }, 0), []);
+  assert.deepEqual(kinds(give(tracker, 2, 7, [result(1)])), ['result', 'finished']);
+});
+
+test('enough speculative answers give out proofs for a certificate, with equal results only', () => {
+  const tracker = new BundleTracker(2, SPECULATIVE);
+  tracker.track(bundleOf(15), [request(1)], 0);
+  const say = (replica: number, over: Partial<WireResult> = {}) =>
+    tracker.onReply(
+      replica,
+      {
+        session: 7,
+        results: [result(1, over)],
+        standing: 'speculative',
+        key: 'a',
+        proof: new Uint8Array([replica]),
+      },
+      20,
+    );
+  assert.deepEqual([...say(0), ...say(1), ...say(3, { height: 9 })], []);
+  assert.equal(tracker.certificateDueMs, undefined);
+  assert.deepEqual(say(2), []);
+  const due = tracker.certificateDueMs!;
+  assert.ok(due > 20 && due <= 40);
+  const [effect] = tracker.onTick(due);
+  assert.ok(effect?.kind === 'certify');
+  assert.deepEqual(
+    effect.proofs.map(({ replica, proof }) => [replica, ...proof]),
+    [
+      [0, 0],
+      [1, 1],
+      [2, 2],
+    ],
+  );
+  tracker.forget(digest(15));
+  assert.equal(tracker.certificateDueMs, undefined);
 });

@@ -1,7 +1,8 @@
 /**
  * For tests of the client and the gateway: N replicas in this process, each with the real executor, the real key-value
  * store and the real client desk, and a perfect order instead of a protocol. Replicas can be mute, down, lying or over
- * capacity; frames are delivered on later turns of the event loop.
+ * capacity; frames are delivered on later turns of the event loop. A speculative cluster has 3f+1 replicas, answers with
+ * proofs and takes certificates; nothing in it is final before `confirm`.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -16,11 +17,14 @@ import type { Batch, Bundle } from '../core/request.ts';
 import type { Digest, ReplicaId, TcEpoch } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
 import { ClientDesk, replyDigest } from '../host/client-desk.ts';
-import type { Block, LedgerExecutor } from '../ledger/contract.ts';
+import type { DeskInput } from '../host/client-desk.ts';
+import type { Block, LedgerExecutor, ReplyGroup } from '../ledger/contract.ts';
 import { createLedgerExecutor } from '../ledger/executor.ts';
 import { clusterIdOf } from '../ledger/genesis.ts';
 import { headerSignatureDigest } from '../ledger/receipt.ts';
 import { createNodeCrypto } from '../node/crypto.ts';
+import { decodeFakeCertificate, fakeProof, fakeRules } from './fake-speculation.testing.ts';
+import type { FakeCertificate } from './fake-speculation.testing.ts';
 import { createKeySigner, nodeHash, rawPublicKey } from './keys.ts';
 import type { OpenChannel } from './replica-channels.ts';
 
@@ -30,7 +34,7 @@ export type Behaviour = 'correct' | 'mute' | 'down' | 'lying' | 'busy' | 'forged
 interface FakeReplica {
   readonly id: ReplicaId;
   readonly executor: LedgerExecutor;
-  readonly desk: ClientDesk<never>;
+  readonly desk: ClientDesk<FakeCertificate>;
   readonly hostKey: KeyObject;
   readonly blocks: Block[];
   readonly links: Map<number, (frame: ReplicaFrame) => void>;
@@ -39,13 +43,27 @@ interface FakeReplica {
   accuses: { replica: ReplicaId; rule: string }[];
   /** Frames to clients that are still to be lost. */
   loseReplies: number;
+  /** Of a speculative cluster: the view it answers in, and what is wrong with its proofs. */
+  view: number;
+  proofs: 'true' | 'otherHistory' | 'badSeal' | 'none';
+  /** Certificates that reached the protocol. */
+  certificates: number;
+  /** Up to where certificates were seen. */
+  committed: number;
+  readonly held: Map<number, Held>;
+}
+
+/** Executed and not confirmed. */
+interface Held {
+  readonly groups: readonly ReplyGroup[];
+  readonly block: Block | undefined;
 }
 
 function newKey(): KeyObject {
   return generateKeyPairSync('ed25519').privateKey;
 }
 
-/** A cluster of 2f+1 fakes with one registered client key. */
+/** A cluster of 2f+1 fakes (3f+1 if it speculates) with one registered client key. */
 export class FakeCluster {
   readonly settings: ClusterSettings;
   readonly clientKey: KeyObject = newKey();
@@ -56,12 +74,14 @@ export class FakeCluster {
   isOrdering = true;
   /** How far the clock of the primary is ahead. */
   aheadMs = 0;
+  readonly speculates: boolean;
   readonly #ordered = new Set<Digest>();
   readonly #waiting: Bundle[] = [];
   #nextLink = 1;
 
-  constructor(f = 1) {
-    const hostKeys = Array.from({ length: 2 * f + 1 }, newKey);
+  constructor(f = 1, speculates = false) {
+    this.speculates = speculates;
+    const hostKeys = Array.from({ length: (speculates ? 3 : 2) * f + 1 }, newKey);
     const draft: Omit<ClusterSettings, 'clusterId'> = {
       configurationVersion: 1,
       protocol: 'minbft',
@@ -94,11 +114,16 @@ export class FakeCluster {
     this.replicas = hostKeys.map((hostKey, id) => this.#replica(id, hostKey));
   }
 
+  /** For `ConnectOptions.protocol`. */
+  get protocol(): { client?: typeof fakeRules } {
+    return this.speculates ? { client: fakeRules } : {};
+  }
+
   #replica(id: ReplicaId, hostKey: KeyObject): FakeReplica {
     const application = createKvApplication({ hash: nodeHash, buckets: 16 });
     const executor = createLedgerExecutor({ settings: this.settings, hash: nodeHash, application });
     const links = new Map<number, (frame: ReplicaFrame) => void>();
-    const desk = new ClientDesk<never>({
+    const desk = new ClientDesk<FakeCertificate>({
       self: id,
       domain: this.settings,
       hash: nodeHash,
@@ -114,6 +139,12 @@ export class FakeCluster {
         ignored: () => undefined,
         fatal: () => undefined,
       },
+      certificates: this.speculates
+        ? {
+            decode: (bytes) => decodeFakeCertificate(this.settings, 2 * this.settings.f + 1, bytes),
+            seals: ({ seals }) => seals,
+          }
+        : undefined,
     });
     return {
       id,
@@ -125,6 +156,11 @@ export class FakeCluster {
       behaviour: 'correct',
       accuses: [],
       loseReplies: 0,
+      view: 0,
+      proofs: 'true',
+      certificates: 0,
+      committed: 0,
+      held: new Map(),
     };
   }
 
@@ -193,6 +229,8 @@ export class FakeCluster {
       }
     }
     const input = replica.desk.onFrame(link, clientKey, payload, 0);
+    if (input?.kind === 'asked') return this.#answer(replica, input.sequence);
+    if (input?.kind === 'clientMessage') return this.#onCertificate(replica, input);
     if (input?.kind !== 'bundle' || this.#ordered.has(input.bundle.digest)) return;
     const { bundle } = input;
     this.#ordered.add(bundle.digest);
@@ -224,19 +262,60 @@ export class FakeCluster {
       recoverAuthentic: [],
     };
     for (const replica of this.replicas) {
-      const { block, replies } = replica.executor.execute(
-        replica.executor.executed + 1,
-        batch,
-        new Uint8Array(0),
-      );
+      const sequence = replica.executor.executed + 1;
+      const { speculates: speculative } = this;
+      const { block, replies } = replica.executor.execute(sequence, batch, new Uint8Array(0), {
+        speculative,
+      });
       replica.desk.settle([bundle]);
+      if (speculative) {
+        replica.held.set(sequence, { groups: replies, block });
+        this.#answer(replica, sequence);
+        continue;
+      }
       if (block !== undefined) replica.blocks.push(block);
       replica.desk.answer(replies, 0);
     }
   }
 
+  /** Gives out what is held, for what it is worth here. */
+  #answer(replica: FakeReplica, sequence: number): void {
+    const held = replica.held.get(sequence);
+    if (held === undefined) return;
+    const standing = sequence <= replica.committed ? 'committed' : 'speculative';
+    replica.desk.answer(held.groups, replica.view, standing, this.#proof(replica, sequence));
+  }
+
+  #proof(replica: FakeReplica, sequence: number): Uint8Array {
+    if (replica.proofs === 'none') return new Uint8Array(0);
+    const other = replica.proofs === 'otherHistory';
+    const about = { view: replica.view, sequence, history: (other ? '0b' : '0a').repeat(32) as Digest };
+    const proof = fakeProof(this.settings, about, createKeySigner(replica.hostKey).sign);
+    if (replica.proofs === 'badSeal') proof[proof.length - 1]! ^= 1;
+    return proof;
+  }
+
+  #onCertificate(
+    replica: FakeReplica,
+    { message }: Extract<DeskInput<FakeCertificate>, { kind: 'clientMessage' }>,
+  ): void {
+    replica.certificates += 1;
+    if (message.view !== replica.view) return;
+    replica.committed = Math.max(replica.committed, message.sequence);
+    this.#answer(replica, message.sequence);
+  }
+
+  /** Everything executed is final now, at all replicas. Answers only those who ask again. */
+  confirm(): void {
+    for (const { executor, held, blocks } of this.replicas) {
+      executor.confirm(executor.executed);
+      for (const { block } of held.values()) if (block !== undefined) blocks.push(block);
+      held.clear();
+    }
+  }
+
   #onQuery(replica: FakeReplica, link: number, frame: Extract<ClientFrame, { kind: 'query' }>): void {
-    const answer = this.#answer(replica, frame.topic, frame.argument);
+    const answer = this.#factsOf(replica, frame.topic, frame.argument);
     const bytes = new TextEncoder().encode(JSON.stringify(answer ?? null));
     const encoded = encodeReplicaFrame({
       kind: 'queryAnswer',
@@ -247,7 +326,7 @@ export class FakeCluster {
     this.#toClient(replica.id, link, decodeReplicaFrame(encoded)!);
   }
 
-  #answer(replica: FakeReplica, topic: string, argument: string): unknown {
+  #factsOf(replica: FakeReplica, topic: string, argument: string): unknown {
     const { executor, blocks } = replica;
     if (topic === 'status')
       return {

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  CERTIFICATE_BYTES_MAX,
+  decodeClientFrame,
+  decodeReplicaFrame,
+  encodeClientFrame,
+  encodeReplicaFrame,
+  PROOF_BYTES_MAX,
+  writeReplyContent,
+} from './client-wire.ts';
+import type { ClientFrame, ReplicaFrame, ReplyContent } from './client-wire.ts';
+import { Writer } from './codec.ts';
+import type { Digest } from './types.ts';
+
+const digest = (byte: string): Digest => byte.repeat(32) as Digest;
+
+const CLIENT_FRAMES: readonly ClientFrame[] = [
+  { kind: 'hello', version: 2, clusterId: digest('c1'), clientKey: new Uint8Array(32).fill(3) },
+  { kind: 'bundle', bytes: new Uint8Array([1, 2, 3]) },
+  { kind: 'read', id: 7, operation: new Uint8Array([4]) },
+  { kind: 'query', id: 8, topic: 'block', argument: '12' },
+  { kind: 'certificate', bytes: new Uint8Array([5, 6]) },
+];
+
+const REPLY: ReplyContent & { kind: 'reply'; signature: Uint8Array } = {
+  kind: 'reply',
+  replica: 2,
+  session: 9,
+  view: 4,
+  standing: 'speculative',
+  proof: new Uint8Array([8, 8, 8]),
+  results: [{ number: 1, txId: digest('ab'), sequence: 5, height: 3, result: new Uint8Array([0, 1]) }],
+  signature: new Uint8Array(64).fill(6),
+};
+const REPLICA_FRAMES: readonly ReplicaFrame[] = [
+  { kind: 'welcome', version: 2, replica: 1, clusterId: digest('c1') },
+  REPLY,
+  { ...REPLY, standing: 'committed', proof: new Uint8Array(PROOF_BYTES_MAX) },
+  { ...REPLY, standing: 'final', proof: new Uint8Array(0), results: [] },
+  { kind: 'busy', bundle: digest('0b'), retryAfterMs: 100 },
+  { kind: 'refused', bundle: digest('0b'), reason: 'unknownClient' },
+  { kind: 'readAnswer', id: 7, sequence: 5, height: 3, result: new Uint8Array([1]) },
+  { kind: 'queryAnswer', id: 8, found: true, bytes: new Uint8Array([123, 125]) },
+];
+
+test('every frame comes back as it was, and no part or extension of it is one', () => {
+  for (const frame of CLIENT_FRAMES) {
+    const bytes = encodeClientFrame(frame);
+    assert.deepEqual(decodeClientFrame(bytes), frame);
+    assert.equal(decodeClientFrame(new Uint8Array([...bytes, 0])), undefined);
+    for (let end = 0; end < bytes.length; end += 1)
+      assert.equal(decodeClientFrame(bytes.subarray(0, end)), undefined, `${frame.kind} ${end}`);
+  }
+  for (const frame of REPLICA_FRAMES) {
+    const bytes = encodeReplicaFrame(frame);
+    assert.deepEqual(decodeReplicaFrame(bytes), frame);
+    assert.equal(decodeReplicaFrame(new Uint8Array([...bytes, 0])), undefined);
+    for (let end = 0; end < bytes.length; end += Math.max(1, bytes.length >> 7))
+      assert.equal(decodeReplicaFrame(bytes.subarray(0, end)), undefined, `${frame.kind} ${end}`);
+  }
+});
+
+test('what is signed tells standings and proofs apart', () => {
+  const contents = [
+    REPLY,
+    { ...REPLY, standing: 'committed' as const },
+    { ...REPLY, standing: 'final' as const },
+    { ...REPLY, proof: new Uint8Array(0) },
+    { ...REPLY, proof: new Uint8Array([8, 8]) },
+  ].map((reply) => writeReplyContent(new Writer(64), reply).finish().join());
+  assert.equal(new Set(contents).size, contents.length);
+});
+
+test('unknown standings and oversized parts are no frame', () => {
+  const bytes = encodeReplicaFrame(REPLY);
+  const at = 1 + 4 + 8 + 8;
+  assert.equal(bytes[at], 0);
+  for (const standing of [3, 4, 255]) {
+    const copy = bytes.slice();
+    copy[at] = standing;
+    assert.equal(decodeReplicaFrame(copy), undefined);
+  }
+  const long = { ...REPLY, proof: new Uint8Array(PROOF_BYTES_MAX + 1) };
+  assert.equal(decodeReplicaFrame(encodeReplicaFrame(long)), undefined);
+  const most = { kind: 'certificate', bytes: new Uint8Array(CERTIFICATE_BYTES_MAX) } as const;
+  assert.deepEqual(decodeClientFrame(encodeClientFrame(most)), most);
+  const more = { kind: 'certificate', bytes: new Uint8Array(CERTIFICATE_BYTES_MAX + 1) } as const;
+  assert.equal(decodeClientFrame(encodeClientFrame(more)), undefined);
+});
