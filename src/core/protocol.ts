@@ -98,7 +98,7 @@ export type Input<M> =
   | { readonly kind: 'clientMessage'; readonly message: Verified<M> }
   /**
    * A client asks again for requests that were executed as `sequence` but not confirmed: the host holds the answer
-   * (`answer` gives it out). Confirmed ones are answered by the host alone.
+   * (`answer` gives it out). Confirmed ones are answered by the host alone, unless `ClientRules.provesFinal`.
    */
   | { readonly kind: 'asked'; readonly sequence: SequenceNumber; readonly bundle: Verified<Bundle> }
   | { readonly kind: 'timeout'; readonly timer: TimerName }
@@ -287,6 +287,11 @@ export interface ClientRules {
     context: DecodeContext,
     standing: Standing,
   ) => { readonly key: string; readonly seals: readonly Seal[] } | undefined;
+  /**
+   * Final answers carry a proof, too: replicas give none by themselves, also to a client that asks again for what was
+   * executed long ago (`asked`, and `answer` for that sequence number).
+   */
+  readonly provesFinal?: true;
   /** Speculative answers are too few to complete: so many equal ones make a message to all replicas. */
   readonly certificate?: {
     needed(n: number, f: number): number;

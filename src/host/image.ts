@@ -1,9 +1,10 @@
 /**
- * What a journal says, replayed: the durable map, own sealed messages, executed batches, the latest trusted epoch.
+ * What a journal says, replayed: the durable map, own sealed messages, executed batches, the latest trusted epoch, own attested messages.
  * Also the reverse: the records of a new journal that holds just what is still needed (compaction).
  */
 import type { UniqueIdentifier } from '../core/protocol.ts';
 import type { CounterValue, Digest, ReplicaId, SequenceNumber, TcEpoch } from '../core/types.ts';
+import { AttestedImage } from './attested-image.ts';
 import { decodeRecord, encodeRecord } from './records.ts';
 import type { JournalRecord } from './records.ts';
 
@@ -22,8 +23,20 @@ export interface ExecutedRecord {
   readonly protocolState: Uint8Array | undefined;
 }
 
+/** The update of a batch, applied instead of executing it, that no durable snapshot covers yet. */
+export interface AppliedRecord {
+  readonly sequence: SequenceNumber;
+  readonly update: Uint8Array;
+  readonly protocolState: Uint8Array | undefined;
+}
+
 /** Prefix of the keys under which batch bodies are stored. */
 export const BODY_KEY = 'body/';
+
+/** The record of what a restart does again. */
+export function encodeStep(step: ExecutedRecord | AppliedRecord): Uint8Array {
+  return encodeRecord('batch' in step ? { kind: 'executed', ...step } : { kind: 'applied', ...step });
+}
 
 /** The replayed journal; the host keeps it up to date while it runs. */
 export class JournalImage {
@@ -33,8 +46,11 @@ export class JournalImage {
   readonly retained = new Map<Digest, Uint8Array>();
   /** Own messages of the current tcEpoch, ascending. */
   readonly own = new Map<CounterValue, OwnMessage>();
-  /** Ascending, without a hole. */
+  readonly attested = new AttestedImage();
+  /** Ascending; with `applied` without a hole. */
   executed: ExecutedRecord[] = [];
+  /** Ascending. */
+  applied: AppliedRecord[] = [];
   tcEpoch: TcEpoch;
   /** RECOVER content of the latest renewal, until the protocol does not need it any more. */
   recover: Uint8Array | undefined;
@@ -74,12 +90,17 @@ export class JournalImage {
       case 'executed':
         this.executed.push(record);
         break;
+      case 'applied':
+        this.applied.push(record);
+        break;
       case 'trim':
         this.trim(record.below);
         break;
       case 'renewed':
         this.renew(record.tcEpoch, record.recover);
         break;
+      default:
+        this.attested.take(record);
     }
   }
 
@@ -116,9 +137,16 @@ export class JournalImage {
   /** A durable snapshot at `sequence` exists: what only a re-execution up to it needed may go. */
   coverThrough(sequence: SequenceNumber): void {
     this.executed = this.executed.filter((record) => record.sequence > sequence);
+    this.applied = this.applied.filter((record) => record.sequence > sequence);
     const needed = new Set<Digest>();
     for (const record of this.executed) needed.add(record.batch);
     for (const digest of this.retained.keys()) if (!needed.has(digest)) this.retained.delete(digest);
+  }
+
+  /** What a restart does again, ascending. */
+  steps(): readonly (ExecutedRecord | AppliedRecord)[] {
+    if (this.applied.length === 0) return this.executed;
+    return [...this.executed, ...this.applied].sort((a, b) => a.sequence - b.sequence);
   }
 
   /** Whether nothing was ever written: a new or wiped store. */
@@ -127,6 +155,8 @@ export class JournalImage {
       this.stored.size === 0 &&
       this.own.size === 0 &&
       this.executed.length === 0 &&
+      this.applied.length === 0 &&
+      this.attested.isEmpty() &&
       this.trimmedBelow === 0 &&
       this.recover === undefined
     );
@@ -180,7 +210,9 @@ export class JournalImage {
         records.push(encodeRecord({ kind: 'certificate', tcEpoch, counter, authenticator }));
       }
     }
-    for (const record of this.executed) records.push(encodeRecord({ kind: 'executed', ...record }));
+    records.push(...this.attested.toRecords());
+    // One after the other: protocol states are kept where they changed only.
+    for (const step of this.steps()) records.push(encodeStep(step));
     return records;
   }
 }

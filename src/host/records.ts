@@ -1,7 +1,8 @@
 /**
- * Records of the journal: the host's write-ahead log. What a replica stores, seals and executes is one sequence, so
- * "what was appended before is durable before" needs no further bookkeeping (W1 to W3).
+ * Records of the journal: the host's write-ahead log. What a replica stores, seals, attests and executes is one
+ * sequence, so "what was appended before is durable before" needs no further bookkeeping (W1 to W3).
  */
+import type { Attestor, ObjectAttestation } from '../core/attestation.ts';
 import { Reader, Writer } from '../core/codec.ts';
 import type { StoreEntry } from '../core/protocol.ts';
 import type { CounterValue, Digest, SequenceNumber, TcEpoch } from '../core/types.ts';
@@ -25,7 +26,7 @@ export type JournalRecord =
       readonly counter: CounterValue;
       readonly authenticator: Uint8Array;
     }
-  /** A batch was executed; `protocolState` only where it changed. */
+  /** A batch was executed for good; `protocolState` only where it changed. */
   | {
       readonly kind: 'executed';
       readonly sequence: SequenceNumber;
@@ -35,7 +36,46 @@ export type JournalRecord =
   /** Own sealed messages below this counter are not needed any more. */
   | { readonly kind: 'trim'; readonly below: CounterValue }
   /** A new trusted component speaks for this replica; `recover` is the request to register it (decision A4). */
-  | { readonly kind: 'renewed'; readonly tcEpoch: TcEpoch; readonly recover: Uint8Array };
+  | { readonly kind: 'renewed'; readonly tcEpoch: TcEpoch; readonly recover: Uint8Array }
+  /** Somebody is about to be asked to vouch for an own message. */
+  | {
+      readonly kind: 'attest';
+      readonly id: number;
+      readonly digest: Digest;
+      readonly draft: Uint8Array;
+      readonly by: Attestor;
+    }
+  /** An object of the trusted component gave its word for the own message `id`. */
+  | { readonly kind: 'word'; readonly id: number; readonly word: ObjectWord }
+  /** It refused to: the store knows less of the component than it should. The message is not said. */
+  | { readonly kind: 'refused'; readonly id: number }
+  /** Own attested messages with a number below this are not needed any more. */
+  | { readonly kind: 'trimAttested'; readonly below: number }
+  /** The update of a batch was applied instead of executing it; `protocolState` only where it changed. */
+  | {
+      readonly kind: 'applied';
+      readonly sequence: SequenceNumber;
+      readonly update: Uint8Array;
+      readonly protocolState: Uint8Array | undefined;
+    }
+  /** The trusted component had spoken before this store began: what it said was lost with an earlier store. */
+  | { readonly kind: 'behind' }
+  /** Newest value that an object was seen to give, where the message is trimmed already. */
+  | ({ readonly kind: 'newest' } & ObjectValue);
+
+/** A word without its replica, which is the own one. */
+export type ObjectWord = Omit<ObjectAttestation, 'kind' | 'replica'>;
+
+/** Where an object of the trusted component stands, at least. */
+export interface ObjectValue {
+  readonly object: string;
+  readonly form: ObjectAttestation['form'];
+  readonly value: CounterValue;
+}
+
+const ATTESTORS = ['link', 'host', 'object'] as const;
+const FORMS = ['counter', 'log'] as const;
+const MODES = ['step', 'jump', 'strict'] as const;
 
 /** Bounds of one record: a VIEW-CHANGE draft is the largest thing a replica writes. */
 const VALUE_BYTES_MAX = 256 * 1024 * 1024;
@@ -66,12 +106,81 @@ export function encodeRecord(record: JournalRecord): Uint8Array {
     case 'renewed':
       writer.u8(6).tcEpoch(record.tcEpoch).bytes(record.recover);
       break;
+    default:
+      writeLaterRecord(writer, record);
   }
   return writer.finish();
 }
 
+type FirstKind = 'store' | 'intent' | 'certificate' | 'executed' | 'trim' | 'renewed';
+
+function writeLaterRecord(
+  writer: Writer,
+  record: Exclude<JournalRecord, { readonly kind: FirstKind }>,
+): void {
+  switch (record.kind) {
+    case 'attest':
+      return writeAttestor(writer.u8(7).u64(record.id).digest(record.digest).bytes(record.draft), record.by);
+    case 'word':
+      return writeWord(writer.u8(8).u64(record.id), record.word);
+    case 'refused':
+      return void writer.u8(9).u64(record.id);
+    case 'trimAttested':
+      return void writer.u8(10).u64(record.below);
+    case 'applied':
+      writer.u8(11).u64(record.sequence).bytes(record.update);
+      return void writer.option(record.protocolState, (w, state) => w.bytes(state));
+    case 'behind':
+      return void writer.u8(12);
+    case 'newest':
+      return void writer.u8(13).ascii(record.object).u8(FORMS.indexOf(record.form)).u64(record.value);
+  }
+}
+
+function writeAttestor(writer: Writer, by: Attestor): void {
+  writer.u8(ATTESTORS.indexOf(by.kind));
+  if (by.kind !== 'object') return;
+  writer.ascii(by.object).u8(FORMS.indexOf(by.form)).u8(MODES.indexOf(by.mode)).u64(by.value);
+}
+
+function readAttestor(reader: Reader): Attestor {
+  const kind = readName(reader, ATTESTORS);
+  if (kind !== 'object') return { kind };
+  const object = reader.ascii(16);
+  const form = readName(reader, FORMS);
+  return { kind, object, form, mode: readName(reader, MODES), value: reader.u64() };
+}
+
+function writeWord(writer: Writer, word: ObjectWord): void {
+  writer.tcEpoch(word.tcEpoch).ascii(word.object).u8(FORMS.indexOf(word.form));
+  writer
+    .u64(word.previous)
+    .u64(word.value)
+    .option(word.history, (w, digest) => w.digest(digest));
+  writer.bytes(word.authenticator);
+}
+
+function readWord(reader: Reader): ObjectWord {
+  const tcEpoch = reader.tcEpoch();
+  const object = reader.ascii(16);
+  const form = readName(reader, FORMS);
+  const previous = reader.u64();
+  const value = reader.u64();
+  const history = reader.option((r) => r.digest());
+  const authenticator = reader.bytes(256);
+  const word = { tcEpoch, object, form, previous, value, authenticator };
+  return history === undefined ? word : { ...word, history };
+}
+
+function readName<T extends string>(reader: Reader, names: readonly T[]): T {
+  const name = names[reader.u8()];
+  if (name === undefined) reader.fail();
+  return name ?? names[0]!;
+}
+
 function readRecord(reader: Reader): JournalRecord | undefined {
-  switch (reader.u8()) {
+  const tag = reader.u8();
+  switch (tag) {
     case 1: {
       const entries = reader.list(ENTRIES_MAX, (r) => ({
         key: r.ascii(256),
@@ -111,6 +220,38 @@ function readRecord(reader: Reader): JournalRecord | undefined {
       return { kind: 'trim', below: reader.u64() };
     case 6:
       return { kind: 'renewed', tcEpoch: reader.tcEpoch(), recover: reader.bytes(VALUE_BYTES_MAX) };
+    default:
+      return readLaterRecord(tag, reader);
+  }
+}
+
+function readLaterRecord(tag: number, reader: Reader): JournalRecord | undefined {
+  switch (tag) {
+    case 7: {
+      const id = reader.u64();
+      const digest = reader.digest();
+      const draft = reader.bytes(VALUE_BYTES_MAX);
+      return { kind: 'attest', id, digest, draft, by: readAttestor(reader) };
+    }
+    case 8:
+      return { kind: 'word', id: reader.u64(), word: readWord(reader) };
+    case 9:
+      return { kind: 'refused', id: reader.u64() };
+    case 10:
+      return { kind: 'trimAttested', below: reader.u64() };
+    case 11: {
+      const sequence = reader.u64();
+      const update = reader.bytes(VALUE_BYTES_MAX);
+      const protocolState = reader.option((r) => r.bytes(VALUE_BYTES_MAX));
+      return { kind: 'applied', sequence, update, protocolState };
+    }
+    case 12:
+      return { kind: 'behind' };
+    case 13: {
+      const object = reader.ascii(16);
+      const form = readName(reader, FORMS);
+      return { kind: 'newest', object, form, value: reader.u64() };
+    }
     default:
       return undefined;
   }

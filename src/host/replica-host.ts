@@ -1,13 +1,12 @@
 /**
  * The host of one replica (decision B2): the pure machine between a protocol and the world. It performs effects in
- * order, owns the write-ahead order (W1 to W6), the seal queue's outer half, recovery, execution and the way of
- * bundles, bodies and replies. `node/` and `sim/` run exactly this; what the simulator tears and loses is what the
+ * order and puts its desks together: write-ahead order (W1 to W6), seals and attestations, recovery, execution, the way
+ * of bundles, bodies and replies. `node/` and `sim/` run exactly this; what the simulator tears and loses is what the
  * product runs.
  */
-import { equalBytes } from '../core/bytes.ts';
+import { windowOf } from '../core/config.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type {
-  CheckpointState,
   Effect,
   Input,
   ProtocolDefinition,
@@ -16,12 +15,13 @@ import type {
   RuleTrace,
   TimerName,
 } from '../core/protocol.ts';
-import type { Batch } from '../core/request.ts';
 import type { Height, Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
+import { AttestDesk } from './attest-desk.ts';
 import { ClientDesk } from './client-desk.ts';
+import { ExecutionDesk } from './execution-desk.ts';
 import { FaultBook } from './fault-book.ts';
 import { JournalImage } from './image.ts';
 import { HeaderDesk } from './header-desk.ts';
@@ -32,7 +32,6 @@ import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
 import { encodeRecord } from './records.ts';
 import { otherOwnerOf, restoreStore } from './restore.ts';
 import { SealDesk } from './seal-desk.ts';
-import { encodeSnapshotMeta } from './snapshot-meta.ts';
 import { hostStatus } from './status.ts';
 import type { HostPhase, HostStatus } from './status.ts';
 import { StateTransfer } from './transfer.ts';
@@ -54,6 +53,10 @@ export interface HostOptions<M> {
 
 /** Name of the host's own timer; protocols do not use names that start like this. */
 const TRANSFER_TIMER = 'host/transfer';
+/** Program of the protocols with one stream of seals; all others have their messages attested one by one. */
+const SEALING_PROGRAM = 'usig';
+/** Windows of batches whose answers are held, at most. */
+const HELD_WINDOWS = 4;
 
 /** See the top of this file. */
 export class ReplicaHost<M> {
@@ -61,7 +64,11 @@ export class ReplicaHost<M> {
   readonly #replica: Replica<M>;
   readonly #desk: ClientDesk<M>;
   readonly #links: LinkDesk<M>;
-  readonly #seals: SealDesk;
+  /** Of protocols with one stream of seals. */
+  readonly #seals: SealDesk | undefined;
+  /** Of all others. */
+  readonly #attests: AttestDesk | undefined;
+  readonly #execution: ExecutionDesk;
   readonly #transfer: StateTransfer;
   readonly #image: JournalImage;
   readonly #journal: JournalDesk;
@@ -73,12 +80,6 @@ export class ReplicaHost<M> {
   #phase: HostPhase = 'new';
   #haltReason: string | undefined;
   #draining = false;
-  #stableSequence: SequenceNumber = 0;
-  #snapshotSequence: SequenceNumber = 0;
-  #snapshotPending: SequenceNumber = 0;
-  #snapshotWanted: CheckpointState | undefined;
-  #installing: CheckpointState | undefined;
-  #lastProtocolState: Uint8Array | undefined;
   #transferCount = 0;
 
   constructor(options: HostOptions<M>) {
@@ -134,20 +135,10 @@ export class ReplicaHost<M> {
     const share = (frame: LinkFrame, to: ReplicaId | undefined): void => this.#links.share(frame, to);
     this.#headers = new HeaderDesk({ self, domain, crypto, blocks: ports.blocks, share });
     this.#image = new JournalImage(settings.members[self]!.trusted.tcEpoch);
-    this.#seals = new SealDesk({
-      self,
-      settings,
-      crypto,
-      image: this.#image,
-      trusted: ports.trusted,
-      append: (record) => this.#journal.append(record),
-      whenSynced: (then) => this.#journal.whenSynced(then),
-      onSealed: (ui) => this.#give({ kind: 'sealed', ui }),
-      onStart: (result) => this.#onTriaged(result),
-      halt: (reason) => this.#halt(reason),
-      otherOwner: (identity) => otherOwnerOf(self, settings, executor, this.#image, identity),
-      note: (name, detail) => ports.observer.note(name, detail),
-    });
+    this.#execution = this.#makeExecution();
+    const isSealed = definition.trustedProgram === SEALING_PROGRAM;
+    this.#seals = isSealed ? this.#makeSeals() : undefined;
+    this.#attests = isSealed ? undefined : this.#makeAttests();
     this.#transfer = new StateTransfer({
       context: { hash, domain },
       executor,
@@ -155,10 +146,67 @@ export class ReplicaHost<M> {
       send: (to, frame) => this.#links.toPeer(to, frame),
       setTimer: (delayMs) => ports.timers.set(TRANSFER_TIMER, delayMs),
       cancelTimer: () => ports.timers.cancel(TRANSFER_TIMER),
-      install: (checkpoint, chunk) => this.#install(checkpoint, chunk),
-      complete: (checkpoint) => this.#onTransferred(checkpoint),
+      install: (checkpoint, chunk) => this.#execution.install(checkpoint, chunk),
+      complete: (checkpoint) => this.#execution.onTransferred(checkpoint),
       failed: (sequence) => this.#give({ kind: 'transferFailed', sequence }),
       ignored: (reason, from) => this.#ignore(reason, from),
+    });
+  }
+
+  #makeExecution(): ExecutionDesk {
+    const { settings, definition, executor, ports } = this.#options;
+    return new ExecutionDesk({
+      executor,
+      image: this.#image,
+      journal: this.#journal,
+      snapshots: ports.snapshots,
+      headers: this.#headers,
+      clients: this.#desk,
+      wantsUpdate: definition.makesUpdates === true,
+      holdsAnswers: definition.client !== undefined || definition.makesUpdates === true,
+      heldMax: HELD_WINDOWS * windowOf(settings.limits),
+      answer: (executed) => this.#answers.push(executed),
+      onInstalled: (checkpoint) =>
+        this.#give({ kind: 'installed', checkpoint, protocolState: executor.protocolState }),
+      halt: (reason) => this.#halt(reason),
+    });
+  }
+
+  #deskParts() {
+    const { self, settings, crypto, ports } = this.#options;
+    return {
+      self,
+      settings,
+      crypto,
+      image: this.#image,
+      append: (record: Uint8Array) => this.#journal.append(record),
+      whenSynced: (then: () => void) => this.#journal.whenSynced(then),
+      halt: (reason: string) => this.#halt(reason),
+      note: (name: string, detail: Readonly<Record<string, string | number | boolean>>) =>
+        ports.observer.note(name, detail),
+    };
+  }
+
+  #makeSeals(): SealDesk {
+    const { self, settings, executor, ports } = this.#options;
+    return new SealDesk({
+      ...this.#deskParts(),
+      trusted: ports.trusted,
+      onSealed: (ui) => this.#give({ kind: 'sealed', ui }),
+      onStart: ({ standing, identity }) => this.#onSealsReady(standing, identity),
+      otherOwner: (identity) => otherOwnerOf(self, settings, executor, this.#image, identity),
+    });
+  }
+
+  #makeAttests(): AttestDesk {
+    const { definition, ports } = this.#options;
+    return new AttestDesk({
+      ...this.#deskParts(),
+      ...(definition.trustedProgram === undefined ? {} : { trusted: ports.trusted }),
+      onAttested: (id, attestation) => this.#give({ kind: 'attested', id, attestation }),
+      onRefused: (id, value) =>
+        this.#give({ kind: 'refused', id, ...(value === undefined ? {} : { value }) }),
+      onStart: (start) => this.#onReady(start),
     });
   }
 
@@ -166,7 +214,7 @@ export class ReplicaHost<M> {
   start(stored: StoredImage, now: Milliseconds): void {
     this.#enter(now, () => {
       this.#phase = 'starting';
-      if (this.#restore(stored)) this.#seals.begin();
+      if (this.#restore(stored)) this.#vouching.begin();
     });
   }
 
@@ -215,37 +263,35 @@ export class ReplicaHost<M> {
 
   /** Everything appended before `sync(token)` is durable. */
   onJournalSynced(token: number, now: Milliseconds): void {
-    this.#enter(now, () => {
-      this.#journal.onSynced(token);
-    });
+    this.#enter(now, () => this.#journal.onSynced(token));
   }
 
   /** The snapshot of this checkpoint is durable. */
   onSnapshotStored(sequence: SequenceNumber, now: Milliseconds): void {
-    this.#enter(now, () => this.#onSnapshotStored(sequence));
+    this.#enter(now, () => this.#execution.onSnapshotStored(sequence));
   }
 
   /** The trusted component's answer to `call(id)`. */
   onTrustedResponse(id: number, response: Uint8Array, now: Milliseconds): void {
-    this.#enter(now, () => this.#seals.onResponse(id, response));
+    this.#enter(now, () => this.#vouching.onResponse(id, response));
   }
 
   /** The trusted component does not answer any more: the replica is mute for sealed messages, and says so. */
   onTrustedLost(now: Milliseconds): void {
-    this.#enter(now, () => this.#seals.onLost());
+    this.#enter(now, () => this.#vouching.onLost());
   }
 
   /** The trusted component answers again. */
   onTrustedBack(now: Milliseconds): void {
-    this.#enter(now, () => this.#seals.onBack());
+    this.#enter(now, () => this.#vouching.onBack());
   }
 
   /** Height up to which blocks are known to lead to a state that is agreed on; 0 while blocks are being fetched. */
-  readonly settledHeight = (): Height => (this.#transfer.active ? 0 : this.#options.executor.height);
+  readonly settledHeight = (): Height => (this.#transfer.active ? 0 : this.#execution.finalHeight);
 
   /** Who the trusted component said it is; undefined before it answered. */
   get trustedIdentity(): TrustedIdentity | undefined {
-    return this.#seals.identity;
+    return this.#vouching.identity;
   }
 
   /** Plain data for `status`, metrics and judges. */
@@ -255,9 +301,9 @@ export class ReplicaHost<M> {
       phase: this.#phase,
       haltReason: this.#haltReason,
       inspection: this.#phase === 'running' ? this.#replica.inspect(now) : undefined,
-      identity: this.#seals.identity,
+      identity: this.#vouching.identity,
       footprint: this.#options.ports.trusted.footprint,
-      trustedAnswers: this.#seals.answers,
+      trustedAnswers: this.#vouching.answers,
       faults: this.#faults,
       waitingBundles: this.#desk.waiting,
       stateTransfers: this.#transferCount,
@@ -268,8 +314,13 @@ export class ReplicaHost<M> {
 
   /** Sizes that must stay bounded: for judges. */
   sizes(): Readonly<Record<'stored' | 'retained' | 'own' | 'executed', number>> {
-    const { stored, retained, own, executed } = this.#image;
-    return { stored: stored.size, retained: retained.size, own: own.size, executed: executed.length };
+    const { stored, retained } = this.#image;
+    const own = this.#image.own.size + this.#image.attested.messages.size;
+    return { stored: stored.size, retained: retained.size, own, executed: this.#image.steps().length };
+  }
+
+  get #vouching(): SealDesk | AttestDesk {
+    return this.#seals ?? this.#attests!;
   }
 
   // ---- inputs in, effects out -------------------------------------------------------------------------------------
@@ -294,7 +345,7 @@ export class ReplicaHost<M> {
       const input = this.#answers.shift() ?? this.#inputs.shift();
       if (input === undefined || this.#phase === 'halted') break;
       for (const effect of this.#replica.step(input, this.#now)) this.#perform(effect);
-      this.#orderSnapshot();
+      this.#execution.orderSnapshot();
     }
     this.#draining = false;
   }
@@ -307,7 +358,11 @@ export class ReplicaHost<M> {
       case 'broadcast':
         return this.#links.toAll({ kind: 'protocol', bytes: definition.encode(effect.message) });
       case 'seal':
-        return this.#seals.seal(effect);
+        return this.#seals === undefined ? this.#mixed('seal') : this.#seals.seal(effect);
+      case 'attest':
+        return this.#attests === undefined ? this.#mixed('attest') : this.#attests.attest(effect);
+      case 'trimAttested':
+        return this.#attests?.trim(effect.below);
       case 'store':
         for (const { key, value } of effect.entries) this.#image.put(key, value);
         return this.#journal.append(encodeRecord({ kind: 'store', entries: effect.entries }));
@@ -321,9 +376,17 @@ export class ReplicaHost<M> {
       case 'forward':
         return this.#links.share({ kind: 'bundle', bytes: effect.bundle.bytes }, effect.to);
       case 'execute':
-        return this.#execute(effect.sequence, effect.batch, effect.protocolState);
+        return this.#execution.execute(effect);
+      case 'apply':
+        return this.#execution.apply(effect);
+      case 'confirm':
+        return this.#execution.confirm(effect.through);
+      case 'rollback':
+        return this.#rollback(effect.to);
+      case 'answer':
+        return this.#execution.giveOut(effect);
       case 'stable':
-        return this.#onStable(effect.checkpoint);
+        return this.#execution.stable(effect.checkpoint);
       case 'transfer':
         this.#transferCount += 1;
         return this.#transfer.begin(effect.checkpoint, effect.sources);
@@ -343,98 +406,22 @@ export class ReplicaHost<M> {
     }
   }
 
-  // ---- execution and checkpoints ----------------------------------------------------------------------------------
-
-  #execute(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array): void {
-    if (this.#installing !== undefined && sequence <= this.#options.executor.executed) {
-      // A newer state is installed already; `installed` will move the protocol past this.
-      this.#answers.push({ kind: 'executed', sequence });
-      return;
-    }
-    this.#applyBatch(sequence, batch, protocolState, true);
-    const checkpoint = this.#options.executor.checkpoint;
-    const atBoundary = checkpoint.sequence === sequence ? { checkpoint } : {};
-    this.#answers.push({ kind: 'executed', sequence, ...atBoundary });
+  /** A protocol uses seals or attestations, as its trusted program says, never both. */
+  #mixed(effect: string): void {
+    const { name, trustedProgram } = this.#options.definition;
+    this.#halt(
+      `${name} asked for ${effect}, which its trusted program (${trustedProgram ?? 'none'}) does not go with`,
+    );
   }
 
-  #applyBatch(sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array, live: boolean): void {
-    const { executor } = this.#options;
-    const known = this.#lastProtocolState;
-    const changed = known === undefined || (known !== protocolState && !equalBytes(known, protocolState));
-    this.#lastProtocolState = protocolState;
-    const outcome = executor.execute(sequence, batch, protocolState);
-    if (live) {
-      const record = { sequence, batch: batch.digest, protocolState: changed ? protocolState : undefined };
-      this.#image.executed.push(record);
-      this.#journal.append(encodeRecord({ kind: 'executed', ...record }));
-    }
-    if (outcome.block !== undefined) this.#headers.onBlock(outcome.block, live);
-    if (!live) return;
-    this.#desk.settle(batch.bundles);
-    if (outcome.replies.length > 0) this.#desk.answer(outcome.replies, batch.proposedInView);
+  #rollback(to: SequenceNumber): void {
+    this.#execution.rollback(to);
+    // What was undone before its answer was taken is as if it had not been.
+    const left = this.#answers.filter((input) => input.kind !== 'executed' || input.sequence <= to);
+    this.#answers.splice(0, this.#answers.length, ...left);
   }
 
-  #onStable(checkpoint: CheckpointState): void {
-    const { executor } = this.#options;
-    if (executor.frozen(checkpoint.sequence) === undefined) return;
-    // Two stable states are kept: somebody may be fetching the older one.
-    executor.releaseBelow(this.#stableSequence);
-    this.#stableSequence = checkpoint.sequence;
-    // One snapshot at a time; a newer stable checkpoint comes soon enough.
-    if (this.#snapshotPending > this.#snapshotSequence || checkpoint.sequence <= this.#snapshotSequence)
-      return;
-    this.#snapshotWanted = checkpoint;
-    this.#snapshotPending = checkpoint.sequence;
-  }
-
-  /** A snapshot must not outlive the certificate that lets others fetch it: what the step stored is durable first. */
-  #orderSnapshot(): void {
-    const wanted = this.#snapshotWanted;
-    this.#snapshotWanted = undefined;
-    if (wanted !== undefined) this.#journal.whenSynced(() => this.#storeSnapshot(wanted));
-  }
-
-  #storeSnapshot(checkpoint: CheckpointState): void {
-    const frozen = this.#options.executor.frozen(checkpoint.sequence);
-    this.#snapshotPending = frozen === undefined ? this.#snapshotSequence : checkpoint.sequence;
-    if (frozen === undefined) return;
-    this.#options.ports.snapshots.store(frozen, encodeSnapshotMeta(checkpoint));
-  }
-
-  #onSnapshotStored(sequence: SequenceNumber): void {
-    this.#snapshotSequence = Math.max(this.#snapshotSequence, sequence);
-    this.#image.coverThrough(this.#snapshotSequence);
-    if (this.#installing?.sequence === sequence) {
-      // The state must be durable before the protocol builds on it (W1), and the journal must not replay older batches.
-      const checkpoint = this.#installing;
-      this.#installing = undefined;
-      this.#compact(() => {
-        this.#give({ kind: 'installed', checkpoint, protocolState: this.#options.executor.protocolState });
-      });
-    } else if (this.#journal.isLarge) {
-      this.#compact(() => undefined);
-    }
-  }
-
-  #compact(then: () => void): void {
-    this.#journal.rewrite(this.#image.toRecords(), then);
-  }
-
-  #install(checkpoint: CheckpointState, chunk: (index: number) => Uint8Array): boolean {
-    if (!this.#options.executor.install(checkpoint, chunk)) return false;
-    this.#lastProtocolState = undefined;
-    this.#image.executed = [];
-    this.#desk.settleAll();
-    this.#installing = checkpoint;
-    return true;
-  }
-
-  /** State is installed and its blocks are here: make it durable, then tell the protocol. */
-  #onTransferred(checkpoint: CheckpointState): void {
-    if (this.#options.executor.frozen(checkpoint.sequence) === undefined)
-      return this.#halt('the installed checkpoint is not kept by the ledger');
-    this.#journal.whenSynced(() => this.#storeSnapshot(checkpoint));
-  }
+  // ---- start and end ----------------------------------------------------------------------------------------------
 
   #restore(stored: StoredImage): boolean {
     const { self, settings, crypto, executor, ports } = this.#options;
@@ -447,39 +434,38 @@ export class ReplicaHost<M> {
         image: this.#image,
         blocks: ports.blocks,
         checkBatch: (bytes) => this.#links.checkBatch(bytes),
-        replay: (sequence, batch, state) => this.#applyBatch(sequence, batch, state, false),
+        hasRegistry: this.#seals !== undefined,
+        replay: (step, batch) => this.#execution.replay(step, batch),
       },
       stored,
     );
-    if (restored.kind === 'damaged') return this.#refuseStore(restored.what);
-    this.#snapshotSequence = restored.snapshot;
-    this.#snapshotPending = restored.snapshot;
-    this.#lastProtocolState = executor.protocolState;
+    if (restored.kind === 'damaged') {
+      const advice =
+        "Wipe this replica's store (never its keys) and start it again: it re-joins by state transfer and RECOVER.";
+      this.#halt(`the store of replica ${self} is damaged: ${restored.what}. ${advice}`);
+      return false;
+    }
+    this.#execution.onRestored(restored.snapshot);
     return true;
   }
 
-  #refuseStore(what: string): boolean {
-    this.#halt(
-      `the store of replica ${this.#options.self} is damaged: ${what}. Wipe this replica's store (never its keys) and ` +
-        'start it again: it re-joins by state transfer and RECOVER.',
-    );
-    return false;
+  #onSealsReady(standing: Recovery['standing'], identity: TrustedIdentity): void {
+    const ownLog = standing === 'keeper' ? this.#image.certifiedLog(this.#options.self) : [];
+    if (ownLog === undefined) return this.#halt('the own log has a hole that triage did not see');
+    const { recover } = this.#image;
+    const { tcEpoch } = identity;
+    this.#onReady({ standing, tcEpoch, ownLog, ...(recover === undefined ? {} : { recover }) });
   }
 
-  #onTriaged(result: { readonly standing: Recovery['standing']; readonly identity: TrustedIdentity }): void {
-    const { executor, self } = this.#options;
-    const ownLog = result.standing === 'keeper' ? this.#image.certifiedLog(self) : [];
-    if (ownLog === undefined) return this.#halt('the own log has a hole that triage did not see');
+  #onReady(start: Pick<Recovery, 'standing' | 'tcEpoch'> & Partial<Recovery>): void {
+    const { executor } = this.#options;
     this.#phase = 'running';
-    const { recover } = this.#image;
     this.#give({
       kind: 'start',
       recovery: {
-        standing: result.standing,
-        ...(recover === undefined ? {} : { recover }),
-        tcEpoch: result.identity.tcEpoch,
+        ownLog: [],
+        ...start,
         stored: this.#image.stored,
-        ownLog,
         executed: executor.executed,
         checkpoint: executor.checkpoint,
         protocolState: executor.protocolState,

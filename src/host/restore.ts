@@ -14,7 +14,7 @@ import { encodeBundleOfEvidence } from '../trusted/attestation/bundle.ts';
 import type { Endorsement } from '../trusted/attestation/bundle.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
 import { bindDigestOf } from '../trusted/statement.ts';
-import type { JournalImage } from './image.ts';
+import type { AppliedRecord, ExecutedRecord, JournalImage } from './image.ts';
 import type { BlockPort, StoredImage, TrustedPort } from './ports.ts';
 import { decodeSnapshotMeta } from './snapshot-meta.ts';
 import type { OtherOwner } from './triage.ts';
@@ -28,8 +28,10 @@ export interface RestoreParts {
   readonly image: JournalImage;
   readonly blocks: BlockPort;
   readonly checkBatch: (bytes: Uint8Array) => Batch | undefined;
-  /** Executes one batch again, without telling anybody. */
-  readonly replay: (sequence: SequenceNumber, batch: Batch, protocolState: Uint8Array) => void;
+  /** Whether the protocol state is a registry of trusted components that can be renewed. */
+  readonly hasRegistry: boolean;
+  /** Executes or applies one step again, without telling anybody; false if it does not fit. */
+  readonly replay: (step: ExecutedRecord | AppliedRecord, batch: Batch | undefined) => boolean;
 }
 
 /** Outcome: the sequence number of the snapshot that was found, or what is damaged. */
@@ -65,14 +67,15 @@ export function restoreStore(parts: RestoreParts, stored: StoredImage): Restored
 
 function reExecute(parts: RestoreParts): string | undefined {
   const { executor, image } = parts;
-  image.executed = image.executed.filter((record) => record.sequence > executor.executed);
-  for (const record of image.executed) {
-    const body = image.body(record.batch);
+  image.coverThrough(executor.executed);
+  for (const step of image.steps()) {
+    const { sequence } = step;
+    const body = 'batch' in step ? image.body(step.batch) : undefined;
     const batch = body === undefined ? undefined : parts.checkBatch(body);
-    if (record.sequence !== executor.executed + 1 || batch?.digest !== record.batch) {
-      return `the body of executed batch ${record.sequence} is missing or damaged`;
-    }
-    parts.replay(record.sequence, batch, record.protocolState ?? executor.protocolState);
+    const isWhole = 'update' in step || batch?.digest === step.batch;
+    if (sequence !== executor.executed + 1 || !isWhole)
+      return `the body of executed batch ${sequence} is missing or damaged`;
+    if (!parts.replay(step, batch)) return `the update of batch ${sequence} does not fit the state before it`;
   }
   return undefined;
 }
@@ -80,6 +83,10 @@ function reExecute(parts: RestoreParts): string | undefined {
 /** Keys of genesis, of the registry that was executed, and of a component that waits for its RECOVER. */
 function trustKeys(parts: RestoreParts): boolean {
   const { settings, executor, crypto, image } = parts;
+  if (!parts.hasRegistry) {
+    for (const { id: replica, trusted } of settings.members) crypto.verifier.trust({ replica, ...trusted });
+    return true;
+  }
   const executed = decodeRegistry(executor.protocolState, settings.members.length);
   for (const registry of executed === undefined
     ? [genesisRegistry(settings)]

@@ -132,7 +132,10 @@ describe('a replica with a new component', () => {
   it('stops with the check, the advice and the digest where that word is missing or about another component', () => {
     const binds: Digest[] = [];
     const missing = start(policyWith(false), (bind) => (binds.push(bind), []));
-    assert.match(missing.halted!, /check "endorsement" failed: found none, expected an endorsement of operator/);
+    assert.match(
+      missing.halted!,
+      /check "endorsement" failed: found none, expected an endorsement of operator/,
+    );
     assert.ok(missing.halted!.includes(binds[0]!), 'it says what to endorse');
     assert.equal(missing.standing, undefined);
     const wrong = start(policyWith(false), () => [wordOf('77'.repeat(32) as Digest)]);

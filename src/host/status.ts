@@ -19,12 +19,17 @@ export interface Accusation {
 /** See the top of this file. */
 export interface HostStatus {
   readonly id: ReplicaId;
+  readonly protocol: string;
   readonly phase: HostPhase;
   readonly haltReason: string | null;
   readonly view: View;
   readonly role: 'primary' | 'backup' | 'recovering' | 'starting' | 'halted';
   readonly mode: string;
+  /** What the replica does in a protocol of several modes, in its words. */
+  readonly duty: string | null;
   readonly sequence: SequenceNumber;
+  /** What can never be undone; `sequence` unless something was executed speculatively. */
+  readonly confirmed: SequenceNumber;
   readonly height: number;
   readonly headerHash: Digest;
   /** Agreed time of the state (decision D4). */
@@ -133,12 +138,15 @@ export function hostStatus(parts: StatusParts): HostStatus {
   const inForce = inspection?.peers[self];
   return {
     id: self,
+    protocol: settings.protocol,
     phase: parts.phase,
     haltReason: parts.haltReason ?? null,
     view: inspection?.view ?? 0,
     role: roleOf(parts),
     mode: inspection?.mode ?? parts.phase,
+    duty: inspection?.role ?? null,
     sequence: executor.executed,
+    confirmed: executor.confirmed,
     height: executor.height,
     headerHash: executor.headerHash,
     time: executor.time,
