@@ -1,5 +1,6 @@
 /** All protocols, in the order in which they are shown. The only file that knows each of them. */
 import type { ProtocolDefinition } from '../core/protocol.ts';
+import { a2mPbftE } from './a2m-pbft-e/definition.ts';
 import { minbft } from './minbft/definition.ts';
 import { pbft } from './pbft/definition.ts';
 
@@ -7,7 +8,7 @@ import { pbft } from './pbft/definition.ts';
 export type AnyProtocol = ProtocolDefinition<unknown>;
 
 /** See the top of this file. */
-export const PROTOCOLS: readonly AnyProtocol[] = [minbft, pbft];
+export const PROTOCOLS: readonly AnyProtocol[] = [minbft, pbft, a2mPbftE];
 
 /** The protocol of this name, as in `ClusterSettings.protocol`; undefined if this version has none. */
 export function protocolNamed(name: string): AnyProtocol | undefined {

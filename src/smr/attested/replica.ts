@@ -159,6 +159,13 @@ export abstract class AttestedReplica<C extends Content>
     this.own.say(content, by);
   }
 
+  /** Tells one replica something that nobody vouches for and that is not sent again. */
+  tell(to: ReplicaId, content: C): void {
+    const encoded = this.codec.encodeContent(this.self, content);
+    const word = { kind: 'link', replica: this.self } as const;
+    this.desk.send(to, this.codec.complete(0, this.self, content, encoded, word));
+  }
+
   /** Messages that came too early may fit now. */
   noteProgress(): void {
     this.#progress += 1;

@@ -68,6 +68,8 @@ export interface SealedCodecOptions<C extends Content> {
   write(writer: Writer, content: C, codec: SealedCodec<C>): void;
   /** Fields of one kind; `reader.fail()` for what is not allowed. */
   read(kind: C['kind'], reader: Reader, codec: SealedCodec<C>): C;
+  /** Kinds whose digest is the same whoever says it; the word given for them names who does. */
+  readonly impersonal?: readonly C['kind'][];
   /** Messages inside a content whose seals must hold, too. */
   quoted?(content: C): readonly Sealed<C>[];
 }
@@ -114,7 +116,8 @@ export class SealedCodec<C extends Content> {
 
   #digest(author: ReplicaId, kind: string, bytes: Uint8Array): Digest {
     const writer = domainWriter(domainTag(this.#options.protocol, kind), this.domain);
-    return finishDigest(this.hash, writer.u32(author).raw(bytes));
+    if (this.#options.impersonal?.includes(kind) !== true) writer.u32(author);
+    return finishDigest(this.hash, writer.raw(bytes));
   }
 
   /** The message that a word makes of a content. */
