@@ -79,6 +79,7 @@ import {
 import type { TrustedResponse } from '../../src/trusted/contract.ts';
 import { decodeUsigRecord, encodeUsigRecord } from '../../src/trusted/programs/usig/program.ts';
 import { decodeStatement, encodeStatement } from '../../src/trusted/statement.ts';
+import { moreClientFrames, speculativeReplies } from './client-frames.ts';
 import { genuineReceipt } from './documents.ts';
 import type { Corpus, Sort } from './corpus.ts';
 
@@ -191,12 +192,12 @@ function clientTargets(settings: ClusterSettings, of: Samples): Target[] {
   return [
     {
       name: 'client frame',
-      seeds: of('clientFrame'),
+      seeds: [...of('clientFrame'), ...moreClientFrames()],
       decode: (bytes) => same(decodeClientFrame(bytes), encodeClientFrame),
     },
     {
       name: 'replica frame to a client',
-      seeds: of('replicaFrame'),
+      seeds: [...of('replicaFrame'), ...speculativeReplies(of('replicaFrame'))],
       decode: (bytes) => same(decodeReplicaFrame(bytes), encodeReplicaFrame),
     },
     {
