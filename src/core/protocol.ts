@@ -277,7 +277,8 @@ export interface ClientRules {
   needed(standing: Standing, n: number, f: number): number | undefined;
   /**
    * What must be equal in proofs that count together, and what must hold in each; absent: proofs are empty. Undefined:
-   * the answer does not count. A retry of something confirmed is answered by the host: `final`, with an empty proof.
+   * the answer does not count. A retry of something confirmed is answered by the host: `final`, with an empty proof
+   * (unless `provesFinal`).
    * Clients know the components that genesis registered, no later ones: an answer whose seals need another key does
    * not count, so list none that the client can do without (the host key signs each answer as a whole anyway).
    */

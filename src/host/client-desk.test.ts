@@ -75,12 +75,13 @@ test('a stranger who names the key of another neither gets its replies nor pushe
 });
 
 /** A desk of a protocol whose certificates are one byte of text and a seal, with what happens to it. */
-function newCertificateDesk() {
+function newCertificateDesk(provesFinal = false) {
   const ignored: string[] = [];
   const checked: number[] = [];
   const { options, sent } = deskOptions();
   const desk = new ClientDesk<{ text: number; seal: number }>({
     ...options,
+    provesFinal,
     executor: {
       isClient: (key: Uint8Array) => key[0] !== 66,
       confirmed: 4,
@@ -154,4 +155,17 @@ test('answers say what they are worth, to every connection that asked', () => {
       [3, 'final'],
     ],
   );
+});
+
+test('a protocol that proves what is final is asked for every retry, and gets each one back once', () => {
+  const { desk, sent } = newCertificateDesk(true);
+  const input = desk.onFrame(1, key, bundleFrame(key, 3, GOOD), 0);
+  assert.ok(input?.kind === 'asked' && input.sequence === 3);
+  assert.equal(sent.size, 0);
+  assert.deepEqual(desk.takeAsked(4), []);
+  assert.deepEqual(desk.takeAsked(3), [group(3)]);
+  assert.deepEqual(desk.takeAsked(3), []);
+  for (let number = 5; number < 2_000; number += 1) desk.onFrame(1, key, bundleFrame(key, number, GOOD), 0);
+  assert.deepEqual(desk.takeAsked(5), [], 'the oldest are forgotten');
+  assert.deepEqual(desk.takeAsked(1_999), [group(1_999)]);
 });

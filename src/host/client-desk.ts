@@ -7,12 +7,12 @@
  * - Everything that `onFrame` gives is an input of the protocol and enters it as it is: `bundle`, `asked` or
  *   `clientMessage`.
  * - `answer` after each execution that is final and not `held` (standing `final`, no proof), and for each effect
- *   `answer` with the results that the host holds for that sequence, as often as the protocol wants. A retry comes
- *   back as `asked` only while its results are above `executor.confirmed`; later ones are answered here, `final` and
- *   without proof, also in protocols whose first answers had one.
+ *   `answer` with the results that the host holds for that sequence number, or `takeAsked` if it holds none any more, as
+ *   often as the protocol wants. A retry comes back as `asked` only while its results are above `executor.confirmed`;
+ *   later ones are answered here, `final` and without proof. Protocols with `client.provesFinal` are asked for all.
  * - `settle` after each execution, `settleAll` after an installed state. Bundles of a batch that was rolled back are
  *   not counted again: they are the protocol's.
- * - `certificates` in the options if the protocol has `client.certificate`.
+ * - `certificates` and `provesFinal` in the options as the protocol's client rules say.
  */
 import { assert } from '../core/assert.ts';
 import { bytesToHex } from '../core/bytes.ts';
@@ -44,6 +44,8 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 const WAITING_PER_CLIENT_MAX = 512;
 /** A bundle that was not executed for so long is no longer counted; its client re-sends it. */
 const WAITING_MS_MAX = 60_000;
+/** Retries that wait for the protocol's word on them, at most. */
+const ASKED_MAX = 512;
 /** Connections of one client that get its replies, at most. */
 const LINKS_PER_CLIENT_MAX = 8;
 /** What BUSY tells a client to wait. */
@@ -83,6 +85,8 @@ export interface ClientDeskOptions<M> {
   readonly observer: ObserverPort;
   /** Undefined: the protocol takes no messages of clients. */
   readonly certificates?: CertificateCheck<M> | undefined;
+  /** Final answers carry a proof, too: no retry is answered here. */
+  readonly provesFinal?: boolean;
 }
 
 /** Digest that a host key signs for a reply (decision B6). */
@@ -97,6 +101,8 @@ export class ClientDesk<M> {
   readonly #waiting = new Map<Digest, Waiting>();
   readonly #waitingPerClient = new Map<string, number>();
   #waitingBytes = 0;
+  /** Insertion order is age order. */
+  readonly #asked = new Map<Digest, { readonly sequence: SequenceNumber; readonly bundle: Bundle }>();
   /** Certificates of each client in the current window. */
   readonly #certificates = new Map<string, number>();
   #certificateWindow: Milliseconds = 0;
@@ -201,8 +207,9 @@ export class ClientDesk<M> {
       return undefined;
     }
     if (admission.kind === 'executed') {
+      const { executor, provesFinal = false } = this.#options;
       const { reply, sequence } = admission;
-      if (sequence > this.#options.executor.confirmed) return this.#ask(link, bundle, sequence);
+      if (provesFinal || sequence > executor.confirmed) return this.#ask(link, bundle, sequence);
       for (const frame of this.#replyFrames(reply, 0, 'final', NO_PROOF)) this.#send(link, frame);
       return undefined;
     }
@@ -219,10 +226,15 @@ export class ClientDesk<M> {
     return { kind: 'bundle', bundle: markVerified(bundle) };
   }
 
-  /** Only the protocol can say what results are worth that may still be undone. */
+  /** Only the protocol can say what results are worth that may still be undone, or prove what is final. */
   #ask(link: ClientLink, bundle: Bundle, sequence: SequenceNumber): DeskInput<M> | undefined {
     if (!this.#checkSeal(bundle, 'client')) return undefined;
     this.#remember(link, bytesToHex(bundle.clientKey));
+    this.#asked.set(bundle.digest, { sequence, bundle });
+    for (const oldest of this.#asked.keys()) {
+      if (this.#asked.size <= ASKED_MAX) break;
+      this.#asked.delete(oldest);
+    }
     return { kind: 'asked', sequence, bundle: markVerified(bundle) };
   }
 
@@ -286,6 +298,18 @@ export class ClientDesk<M> {
     this.#waiting.clear();
     this.#waitingPerClient.clear();
     this.#waitingBytes = 0;
+  }
+
+  /** Results of retries of what was executed as `sequence`, out of the client table; each retry is given once. */
+  takeAsked(sequence: SequenceNumber): ReplyGroup[] {
+    const groups: ReplyGroup[] = [];
+    for (const [digest, { sequence: at, bundle }] of this.#asked) {
+      if (at !== sequence) continue;
+      this.#asked.delete(digest);
+      const admission = this.#options.executor.admit(bundle);
+      if (admission.kind === 'executed') groups.push(admission.reply);
+    }
+    return groups;
   }
 
   /**

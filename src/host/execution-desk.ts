@@ -27,7 +27,7 @@ export interface ExecutionDeskOptions {
   readonly journal: JournalDesk;
   readonly snapshots: SnapshotPort;
   readonly headers: HeaderDesk;
-  readonly clients: Pick<ClientDesk<never>, 'answer' | 'settle' | 'settleAll'>;
+  readonly clients: Pick<ClientDesk<never>, 'answer' | 'takeAsked' | 'settle' | 'settleAll'>;
   /** Whether each execution shall tell what it changed. */
   readonly wantsUpdate: boolean;
   /** Whether the protocol gives answers out by itself, also of what was executed before a restart. */
@@ -151,9 +151,10 @@ export class ExecutionDesk {
 
   /** Gives answers out that were held. */
   giveOut({ sequence, view, standing, proof }: EffectOf<'answer'>): void {
-    const groups = this.#held.get(sequence);
-    if (groups !== undefined && groups.length > 0)
-      this.#options.clients.answer(groups, view, standing, proof);
+    const { clients } = this.#options;
+    const asked = clients.takeAsked(sequence);
+    const groups = this.#held.get(sequence) ?? asked;
+    if (groups.length > 0) clients.answer(groups, view, standing, proof);
   }
 
   /** Whether a newer state is installed already: `installed` will move the protocol past this sequence number. */

@@ -115,6 +115,7 @@ export class ReplicaHost<M> {
       network,
       observer,
       certificates: definition.client?.certificate === undefined ? undefined : certificates,
+      provesFinal: definition.client?.provesFinal === true,
     });
     this.#links = new LinkDesk({
       self,
