@@ -38,6 +38,9 @@ describe('what is wrong, in words', () => {
       diagnose([well(0), gone(1), gone(2)])[0]!,
       /^No quorum: 1 of 3 replicas take part, 2 are needed/,
     );
+    const four = [well(0), well(1), gone(2), gone(3)];
+    assert.match(diagnose(four, 1)[0]!, /^No quorum: 2 of 4 replicas take part, 3 are needed/);
+    assert.doesNotMatch(diagnose([well(0), well(1), well(2), gone(3)], 1).join(), /No quorum/);
   });
 
   it('counts a replica that is being re-admitted as not taking part', () => {

@@ -121,10 +121,10 @@ function aboutEquality(all: readonly StatusOfReplica[]): string[] {
     );
 }
 
-/** Sentences, most important first; empty if nothing is wrong. */
-export function diagnose(all: readonly StatusOfReplica[]): string[] {
+/** Sentences, most important first; empty if nothing is wrong. `f`: faults that the cluster is made for, if known. */
+export function diagnose(all: readonly StatusOfReplica[], f = Math.floor((all.length - 1) / 2)): string[] {
   const words = [...aboutEquality(all), ...all.flatMap(aboutItself), ...aboutOthers(all)];
-  const needed = Math.floor(all.length / 2) + 1;
+  const needed = all.length - f;
   const up = all.filter(
     ({ reachable, role }) => reachable !== false && (role === 'primary' || role === 'backup'),
   ).length;

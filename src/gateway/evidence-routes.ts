@@ -58,7 +58,10 @@ async function statusOf(parts: GatewayParts): Promise<unknown> {
   const statuses = await parts.client.status();
   await refresh(parts, statuses);
   const proven = parts.evidence.proven(statuses);
+  const { protocol, f } = parts.client.settings;
   return {
+    protocol,
+    f,
     replicas: statuses.map((status) => rowOf(status, proven)),
     proven,
     suspected: suspicions(statuses),

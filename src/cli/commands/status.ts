@@ -44,6 +44,9 @@ function unreachable(processes: readonly ProcessReport[]): StatusOfReplica[] {
 
 /** What the gateway says. */
 interface ClusterStatus {
+  /** Undefined while no gateway answers. */
+  readonly protocol?: string;
+  readonly f?: number;
   readonly replicas: StatusOfReplica[];
   /** Faults that evidence proves. */
   readonly proven: readonly unknown[];
@@ -55,8 +58,8 @@ async function readStatus(options: Options): Promise<ClusterStatus & { readonly 
   const processes = await localProcesses(options);
   try {
     const path = '/v1/status';
-    const { replicas, proven, suspected } = await callGatewayJson<ClusterStatus>(options, { path });
-    return { replicas: replicas.map((replica) => withProcess(replica, processes)), proven, suspected };
+    const answer = await callGatewayJson<ClusterStatus>(options, { path });
+    return { ...answer, replicas: answer.replicas.map((replica) => withProcess(replica, processes)) };
   } catch (error) {
     if (processes === undefined) throw error;
     const problem = error instanceof CommandFailure ? error : new CommandFailure(messageOf(error));
@@ -142,11 +145,13 @@ const DEVELOPMENT_NOTE =
   '"moiety up --dev --fresh" begins anew.';
 
 async function status(options: Options): Promise<void> {
-  const { replicas, proven, suspected, problem } = await readStatus(options);
-  const words = diagnose(replicas);
+  const { protocol, f, replicas, proven, suspected, problem } = await readStatus(options);
+  const words = diagnose(replicas, f);
   const weakest = weakestOf(replicas);
   if (options.json === true)
     printJson({
+      protocol: protocol ?? null,
+      f: f ?? null,
       replicas,
       proven,
       suspected,
