@@ -75,6 +75,11 @@ export class BodyDesk<M> {
     if (!known) this.#desk.store([{ key: KEY + batch.digest, value: batch.bytes }]);
   }
 
+  /** Whether the store has this body, or needs none for it. It was judged good before. */
+  isDurable(digest: Digest): boolean {
+    return digest === this.nullBatch.digest || this.#keeper.isDurable(digest);
+  }
+
   /** The body was executed: memory may forget it, the store keeps it. */
   release(digest: Digest): void {
     this.#keeper.release(digest);

@@ -52,9 +52,9 @@ export class Gossip<C extends Content> {
   #skippedFor(to: ReplicaId): number[] {
     const { own, peers, self } = this.#replica;
     const known = peers[to]!.status?.received[self] ?? 0;
-    const skipped: number[] = [];
+    const skipped = own.holesAfter(known);
     for (const { message } of own.after(known)) {
-      if (skipped.length === SKIPPED_MAX) break;
+      if (skipped.length >= SKIPPED_MAX) break;
       if (!this.#replica.isFor(to, message)) skipped.push(message.id);
     }
     return skipped;
@@ -78,7 +78,7 @@ export class Gossip<C extends Content> {
     const { desk, timers, n, f, peers, requests } = replica;
     const peer = peers[from]!;
     if (status.received.length !== n) return;
-    peer.note(status, desk.now, timers.statusMs);
+    peer.note(status, from, desk.now, timers.statusMs);
     if (this.#quorumLost && this.#reachable() >= n - f) {
       this.#quorumLost = false;
       if (replica.backoff.onQuorumBack()) requests.pending.restartDeadlines(desk.now, replica.requestDelay);

@@ -4,9 +4,12 @@
  */
 import { assert } from '../../core/assert.ts';
 import type { Attestation, AttestedDraft, Attestor } from '../../core/attestation.ts';
-import type { Milliseconds, ReplicaId } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId } from '../../core/types.ts';
 import type { Desk } from './desk.ts';
 import type { AttestedMessage, Content, EncodedContent, Sealed, SealedCodec } from './sealed.ts';
+
+/** Refused messages that are told of at once, at most. */
+const HOLES_MAX = 1_024;
 
 /** One kept message, and since when. */
 export interface Kept<C extends Content> {
@@ -64,6 +67,8 @@ export class OwnMessages<C extends Content> {
 
   /** The word was given: the message is durable and may leave. */
   complete(id: number, attestation: Attestation): Sealed<C> {
+    // What is left out was refused: the component had spent the value on something that this store has lost.
+    while (this.#outstanding.length > 0 && this.#outstanding[0]!.id < id) this.#outstanding.shift();
     const outstanding = this.#outstanding.shift();
     assert(outstanding?.id === id, 'own messages are attested in order');
     const { content, encoded } = outstanding;
@@ -91,16 +96,34 @@ export class OwnMessages<C extends Content> {
   /** Forgets messages that nobody needs: from the oldest on, up to the first that somebody may. */
   trim(isObsolete: (message: Sealed<C>) => boolean): void {
     let count = 0;
-    while (count < this.#kept.length && isObsolete(this.#kept[count]!.message)) count += 1;
+    // The newest one stays, so that numbers go on after a restart.
+    while (count < this.#kept.length - 1 && isObsolete(this.#kept[count]!.message)) count += 1;
     if (count === 0) return;
     this.#kept = this.#kept.slice(count);
     this.#first = this.#kept[0]?.message.id ?? this.last + 1;
     this.#desk.emit({ kind: 'trimAttested', below: this.#first });
   }
 
+  /** Whether this is a message that is kept. */
+  has(digest: Digest): boolean {
+    return this.#kept.some(({ message }) => message.digest === digest);
+  }
+
   /** Kept messages with a number above `id`. */
   after(id: number): readonly Kept<C>[] {
-    const from = Math.max(0, id + 1 - this.#first);
-    return from === 0 ? this.#kept : this.#kept.slice(from);
+    if (id < this.#first) return this.#kept;
+    const from = this.#kept.findIndex(({ message }) => message.id > id);
+    return from < 0 ? [] : this.#kept.slice(from);
+  }
+
+  /** Numbers above `id` that no message has: its component refused. */
+  holesAfter(id: number): number[] {
+    const holes: number[] = [];
+    let next = Math.max(id + 1, this.#first);
+    for (const { message } of this.after(id)) {
+      for (; next < message.id && holes.length < HOLES_MAX; next += 1) holes.push(next);
+      next = message.id + 1;
+    }
+    return holes;
   }
 }

@@ -65,8 +65,13 @@ export class Peer<C extends Content> {
     return held;
   }
 
-  /** Its report. */
-  note(status: Status, now: Milliseconds, periodMs: Milliseconds): void {
+  /** Its report. One that has spoken less than was taken in has lost its store and counts its messages anew. */
+  note(status: Status, self: ReplicaId, now: Milliseconds, periodMs: Milliseconds): void {
+    const last = status.received[self] ?? 0;
+    if (last < this.received && this.status !== undefined && last < (this.status.received[self] ?? 0)) {
+      this.received = 0;
+      this.#beyond.clear();
+    }
     this.previous = this.status;
     this.status = status;
     this.skipTo(status.first);

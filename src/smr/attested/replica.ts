@@ -346,7 +346,9 @@ export abstract class AttestedReplica<C extends Content>
   #intake(from: ReplicaId, message: Sealed<C>): void {
     const { author, id } = message;
     const peer = this.peers[author];
-    if (peer === undefined || author === this.self) return;
+    if (peer === undefined) return;
+    // What this replica said before it lost its store comes back to it in proofs: it is as good as anybody's word.
+    if (author === this.self && this.own.has(message.digest)) return;
     const direct = from === author;
     if (direct && id > 0 && peer.has(id)) {
       peer.repeated += 1;
