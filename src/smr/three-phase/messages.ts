@@ -48,14 +48,17 @@ export interface NewView {
   readonly viewChanges: readonly Sealed<PhaseContent>[];
 }
 
-export type PhaseContent = PrePrepare | Prepare | Commit | Checkpoint | ViewChange | NewView;
+/** What replicas say inside a view. */
+export type OrderContent = PrePrepare | Prepare | Commit | Checkpoint;
+/** With what they say to change views by signatures. */
+export type PhaseContent = OrderContent | ViewChange | NewView;
 
-/** Kinds, in the order of their tags. */
+/** Kinds that are said inside a view, in the order of their tags. */
+export const ORDER_KINDS = ['PRE-PREPARE', 'PREPARE', 'COMMIT', 'CHECKPOINT'] as const;
+
+/** All kinds, in the order of their tags. */
 export const PHASE_KINDS = [
-  'PRE-PREPARE',
-  'PREPARE',
-  'COMMIT',
-  'CHECKPOINT',
+  ...ORDER_KINDS,
   'VIEW-CHANGE',
   'NEW-VIEW',
 ] as const satisfies readonly PhaseContent['kind'][];
@@ -69,6 +72,23 @@ export function isPhaseContent(content: Content): content is PhaseContent {
   return (PHASE_KINDS as readonly string[]).includes(content.kind);
 }
 
+/** Whether a content is said inside a view. */
+export function isOrderContent(content: Content): content is OrderContent {
+  return (ORDER_KINDS as readonly string[]).includes(content.kind);
+}
+
+/** Writes the fields of what is said inside a view. */
+export function writeOrderContent(writer: Writer, content: OrderContent): void {
+  if (content.kind === 'CHECKPOINT') writer.u64(content.sequence).digest(content.stateDigest);
+  else writer.u64(content.view).u64(content.sequence).digest(content.digest);
+}
+
+/** Reads what `writeOrderContent` wrote. */
+export function readOrderContent(kind: OrderContent['kind'], reader: Reader): OrderContent {
+  if (kind === 'CHECKPOINT') return { kind, sequence: reader.u64(), stateDigest: reader.digest() };
+  return { kind, view: reader.u64(), sequence: reader.u64(), digest: reader.digest() };
+}
+
 /** Writes the fields of a content. */
 export function writePhaseContent(
   writer: Writer,
@@ -76,14 +96,6 @@ export function writePhaseContent(
   codec: SealedCodec<PhaseContent>,
 ): void {
   switch (content.kind) {
-    case 'PRE-PREPARE':
-    case 'PREPARE':
-    case 'COMMIT':
-      writer.u64(content.view).u64(content.sequence).digest(content.digest);
-      return;
-    case 'CHECKPOINT':
-      writer.u64(content.sequence).digest(content.stateDigest);
-      return;
     case 'VIEW-CHANGE':
       writer.u64(content.view).list(content.checkpoints, codec.writeSealed);
       writer.list(content.prepared, (w, proof) => {
@@ -93,6 +105,9 @@ export function writePhaseContent(
       return;
     case 'NEW-VIEW':
       writer.u64(content.view).list(content.viewChanges, codec.writeSealed);
+      return;
+    default:
+      writeOrderContent(writer, content);
   }
 }
 
@@ -103,12 +118,6 @@ export function readPhaseContent(
   codec: SealedCodec<PhaseContent>,
 ): PhaseContent {
   switch (kind) {
-    case 'PRE-PREPARE':
-    case 'PREPARE':
-    case 'COMMIT':
-      return { kind, view: reader.u64(), sequence: reader.u64(), digest: reader.digest() };
-    case 'CHECKPOINT':
-      return { kind, sequence: reader.u64(), stateDigest: reader.digest() };
     case 'VIEW-CHANGE':
       return {
         kind,
@@ -121,6 +130,8 @@ export function readPhaseContent(
       };
     case 'NEW-VIEW':
       return { kind, view: reader.u64(), viewChanges: reader.list(MEMBERS_MAX, codec.readSealed) };
+    default:
+      return readOrderContent(kind, reader);
   }
 }
 

@@ -1,23 +1,22 @@
 /** What is known of each order of the current view, and COMMITs of any view. Bounded by the window. */
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Sealed } from '../attested/sealed.ts';
-import type { PhaseContent, PreparedProof } from './messages.ts';
+import type { OrderContent } from './messages.ts';
 
 /** Different (view, digest) that COMMITs of one replica for one order are kept for. */
 const COMMITS_PER_REPLICA = 4;
 
 /** One order of the current view. */
 export interface Slot {
-  prePrepare: Sealed<PhaseContent> | undefined;
+  prePrepare: Sealed<OrderContent> | undefined;
   /** By digest: PREPAREs of backups. */
-  readonly prepares: Map<Digest, Map<ReplicaId, Sealed<PhaseContent>>>;
+  readonly prepares: Map<Digest, Map<ReplicaId, Sealed<OrderContent>>>;
   /** What this replica itself has said PREPARE (or PRE-PREPARE) for in this view: nothing else may follow. */
   chosen: Digest | undefined;
   saidCommit: boolean;
-  prepared: PreparedProof | undefined;
 }
 
-type CommitVotes = Map<string, Map<ReplicaId, Sealed<PhaseContent>>>;
+type CommitVotes = Map<string, Map<ReplicaId, Sealed<OrderContent>>>;
 
 /** See the top of this file. */
 export class Slots {
@@ -35,7 +34,6 @@ export class Slots {
         prepares: new Map(),
         chosen: undefined,
         saidCommit: false,
-        prepared: undefined,
       };
       this.#slots.set(sequence, slot);
     }
@@ -48,7 +46,7 @@ export class Slots {
   }
 
   /** Counts a PREPARE. */
-  addPrepare(message: Sealed<PhaseContent>, sequence: SequenceNumber, digest: Digest): void {
+  addPrepare(message: Sealed<OrderContent>, sequence: SequenceNumber, digest: Digest): void {
     const { prepares } = this.of(sequence);
     // One replica has one say in a view: its first.
     for (const votes of prepares.values()) if (votes.has(message.author)) return;
@@ -60,7 +58,7 @@ export class Slots {
 
   /** Counts a COMMIT, of whatever view: a quorum of equal ones decides for ever. */
   addCommit(
-    message: Sealed<PhaseContent>,
+    message: Sealed<OrderContent>,
     order: { readonly view: View; readonly sequence: SequenceNumber; readonly digest: Digest },
   ): void {
     const { view, sequence, digest } = order;
@@ -77,7 +75,7 @@ export class Slots {
   }
 
   /** Equal COMMITs of a quorum for an order. */
-  committed(sequence: SequenceNumber, quorum: number): readonly Sealed<PhaseContent>[] | undefined {
+  committed(sequence: SequenceNumber, quorum: number): readonly Sealed<OrderContent>[] | undefined {
     for (const votes of this.#commits.get(sequence)?.values() ?? [])
       if (votes.size >= quorum) return [...votes.values()].slice(0, quorum);
     return undefined;

@@ -5,6 +5,7 @@
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Sealed } from '../attested/sealed.ts';
 import type { NewView, PhaseContent, PreparedProof, ViewChange } from './messages.ts';
+import type { NewViewBase } from './base.ts';
 import type { ThreePhaseRule } from './rules.ts';
 
 /** What the judgement depends on beside the bytes. */
@@ -21,21 +22,6 @@ export interface PhaseRules {
     content: PhaseContent,
   ) => { readonly sequence: SequenceNumber; readonly key: string } | undefined;
 }
-
-/** What a new view starts with. */
-export interface NewViewBase {
-  /** min-s: the highest stable checkpoint that the VIEW-CHANGEs prove. */
-  readonly low: SequenceNumber;
-  /** max-s. */
-  readonly end: SequenceNumber;
-  /** What must be proposed for each sequence number in (low, end]; undefined: the batch that does nothing. */
-  readonly proposals: ReadonlyMap<SequenceNumber, Digest>;
-  /** Who prepared those batches and can be asked for them. */
-  readonly sources: ReadonlyMap<Digest, readonly ReplicaId[]>;
-}
-
-/** A base that obliges to nothing: that of view 0. */
-export const EMPTY_BASE: NewViewBase = { low: 0, end: 0, proposals: new Map(), sources: new Map() };
 
 function areDistinct(messages: readonly Sealed<PhaseContent>[]): boolean {
   return new Set(messages.map(({ author }) => author)).size === messages.length;

@@ -1,0 +1,341 @@
+/**
+ * The three phases of PBFT in one view (OSDI 1999, 4.3): who proposes, what is prepared, what is committed, and what the
+ * view is obliged to by the one before. How views change is for those that extend it: with signatures or without.
+ */
+import type { Attestor } from '../../core/attestation.ts';
+import type { CheckpointState, ReplicaContext, StoreEntry } from '../../core/protocol.ts';
+import type { Batch } from '../../core/request.ts';
+import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import { inFlightMaxOf } from '../batcher.ts';
+import type { CheckpointReading, Intake } from '../attested/hooks.ts';
+import type { AttestedOptions } from '../attested/replica.ts';
+import { AttestedReplica } from '../attested/replica.ts';
+import type { Content, Sealed } from '../attested/sealed.ts';
+import { ViewVotes } from '../attested/view-votes.ts';
+import type { NewViewBase } from './base.ts';
+import { EMPTY_BASE } from './base.ts';
+import type { Commit, OrderContent, Prepare, PrePrepare } from './messages.ts';
+import { isOrderContent } from './messages.ts';
+import type { ThreePhaseRule } from './rules.ts';
+import type { Slot } from './slots.ts';
+import { Slots } from './slots.ts';
+
+/** A proposal and PREPAREs that make it prepared. */
+export interface Prepared {
+  readonly prePrepare: Sealed<OrderContent>;
+  readonly prepares: readonly Sealed<OrderContent>[];
+}
+
+/** See the top of this file. `C`: contents of the protocol, `OrderContent` and those of its view change. */
+export abstract class ThreePhaseAgreement<C extends Content> extends AttestedReplica<C> {
+  /** n - f: 2f+1 of 3f+1. With fewer replicas two quorums need not share a correct one (the bound of the paper). */
+  readonly quorum: number;
+  readonly slots = new Slots();
+  readonly votes: ViewVotes;
+  /** What the present view started with. */
+  base: NewViewBase = EMPTY_BASE;
+  /** Highest sequence number proposed in this view; the primary's alone. */
+  proposed: SequenceNumber = 0;
+  /** Orders that wait for a body or for time to pass. */
+  readonly #lookAgain = new Set<SequenceNumber>();
+
+  constructor(context: ReplicaContext, codec: AttestedOptions<C>['codec']) {
+    const quorum = context.settings.members.length - context.settings.f;
+    super(context, { codec, checkpointQuorum: quorum });
+    this.quorum = quorum;
+    this.votes = new ViewVotes(this.n);
+  }
+
+  /** Who vouches for messages: the host key, or the link alone. */
+  protected abstract readonly attestor: Attestor;
+  /** Messages of the view change, looped back or of a peer. */
+  protected abstract onViewMessage(message: Sealed<C>): Intake;
+  protected abstract considerViewChange(): void;
+  /** Leaves for a view, and says what the others have to know of the views before. */
+  protected abstract startViewChange(view: View): void;
+  /** What must be durable before this replica says PRE-PREPARE or PREPARE for a batch. */
+  protected abstract beforePrepare(order: PrePrepare): readonly StoreEntry[];
+  /** What must be durable before it says COMMIT. */
+  protected abstract beforeCommit(order: PrePrepare, prepared: Prepared): readonly StoreEntry[];
+  /** What shows a decision to somebody who lacks it; empty if words cannot be passed on. */
+  protected abstract proofOf(commits: readonly Sealed<OrderContent>[]): readonly Sealed<C>[];
+
+  override rule(rule: ThreePhaseRule | (string & {}), passed: boolean, about?: string): boolean {
+    return super.rule(rule, passed, about);
+  }
+
+  protected override fits(message: Sealed<C>): boolean {
+    return message.attestation.kind === this.attestor.kind;
+  }
+
+  protected sayOrder(content: OrderContent, entries: readonly StoreEntry[] = []): void {
+    this.say(content as Content as C, this.attestor, entries);
+  }
+
+  // ---- messages ----------------------------------------------------------------------------------------------------
+
+  protected override onSealed(sealed: Sealed<C>, _from: ReplicaId): Intake {
+    if (!isOrderContent(sealed.content)) return this.onViewMessage(sealed);
+    const message = sealed as Sealed<Content> as Sealed<OrderContent>;
+    const { content } = message;
+    switch (content.kind) {
+      case 'PRE-PREPARE':
+        return this.#onPrePrepare(message, content);
+      case 'PREPARE':
+        return this.#onPrepare(message, content);
+      case 'COMMIT':
+        return this.#onCommit(message, content);
+      case 'CHECKPOINT':
+        return 'taken';
+    }
+  }
+
+  /** Where an order of a view stands: past, to be looked at now, or too early. */
+  #placeOf(view: View, sequence: SequenceNumber): 'past' | 'now' | 'early' {
+    if (sequence <= this.stableSequence || view < this.view) return 'past';
+    if (view > this.view || this.mode === 'changing') return 'early';
+    return this.rule('PBFT.N2.window', this.inWindow(sequence)) ? 'now' : 'early';
+  }
+
+  #onPrePrepare(message: Sealed<OrderContent>, content: PrePrepare): Intake {
+    const { view, sequence, digest } = content;
+    if (!this.rule('PBFT.N2.primary', message.author === this.primaryOf(view), 'PRE-PREPARE')) return 'taken';
+    const place = this.#placeOf(view, sequence);
+    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    const slot = this.slots.of(sequence);
+    const known = slot.prePrepare?.content as PrePrepare | undefined;
+    const once = (known?.digest ?? digest) === digest && (slot.chosen ?? digest) === digest;
+    if (!this.rule('PBFT.N2.once', once, 'PRE-PREPARE')) {
+      this.desk.note('conflictingProposal', { view, sequence, primary: message.author });
+      return 'taken';
+    }
+    const obliged = sequence > this.base.end || this.obligation(sequence) === digest;
+    if (!this.rule('PBFT.N2.base', obliged, 'PRE-PREPARE')) return 'taken';
+    slot.prePrepare = message;
+    if (message.author === this.self) {
+      slot.chosen = digest;
+      this.proposed = Math.max(this.proposed, sequence);
+    }
+    this.slots.changed.add(sequence);
+    return 'taken';
+  }
+
+  /** What the NEW-VIEW obliges the primary to propose. */
+  protected obligation(sequence: SequenceNumber): Digest {
+    return this.base.proposals.get(sequence) ?? this.bodies.nullBatch.digest;
+  }
+
+  #onPrepare(message: Sealed<OrderContent>, content: Prepare): Intake {
+    const { view, sequence, digest } = content;
+    if (!this.rule('PBFT.N3.backup', message.author !== this.primaryOf(view), 'PREPARE')) return 'taken';
+    const place = this.#placeOf(view, sequence);
+    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    if (message.author === this.self) this.slots.of(sequence).chosen = digest;
+    this.slots.addPrepare(message, sequence, digest);
+    return 'taken';
+  }
+
+  #onCommit(message: Sealed<OrderContent>, content: Commit): Intake {
+    const { view, sequence } = content;
+    if (sequence <= this.stableSequence) return 'taken';
+    if (!this.inWindow(sequence)) return 'later';
+    if (message.author === this.self && view === this.view) this.slots.of(sequence).saidCommit = true;
+    this.slots.addCommit(message, content);
+    return 'taken';
+  }
+
+  // ---- normal case -------------------------------------------------------------------------------------------------
+
+  protected override consider(): boolean {
+    const moved = this.#considerSlots();
+    this.considerViewChange();
+    return this.#propose() || moved;
+  }
+
+  #considerSlots(): boolean {
+    let moved = false;
+    for (const sequence of [...this.slots.changed].sort((a, b) => a - b)) {
+      this.slots.changed.delete(sequence);
+      if (this.#decideCommitted(sequence)) moved = true;
+      const slot = this.slots.find(sequence);
+      // PBFT.VC.left: whoever asked for another view takes no part in this one any more.
+      if (slot === undefined || !this.rule('PBFT.VC.left', this.mode === 'active')) continue;
+      this.#prepare(sequence, slot);
+      this.#commit(slot);
+    }
+    return moved;
+  }
+
+  /** Step 2: a backup says PREPARE for the first proposal that it can vouch for. */
+  #prepare(sequence: SequenceNumber, slot: Slot): void {
+    const proposal = slot.prePrepare?.content as PrePrepare | undefined;
+    if (proposal === undefined || slot.chosen !== undefined || this.isPrimary) return;
+    const batch = this.bodies.need(proposal.digest, this.#sourcesOf(proposal.digest));
+    const verdict = batch === undefined ? 'early' : this.judgeBatch(batch, sequence);
+    if (verdict === 'early') this.#lookAgain.add(sequence);
+    else this.rule('PBFT.N2.authentic', verdict === 'good', 'PRE-PREPARE');
+    if (batch === undefined || verdict !== 'good') return;
+    this.bodies.makeDurable(batch, sequence);
+    slot.chosen = proposal.digest;
+    this.sayOrder({ ...proposal, kind: 'PREPARE' }, this.beforePrepare(proposal));
+  }
+
+  /** Whether this replica may vote for a batch; a re-proposal of what was prepared was judged then. */
+  protected judgeBatch(batch: Batch, _sequence: SequenceNumber): 'good' | 'early' | 'bad' {
+    return this.bodies.judge(batch);
+  }
+
+  #sourcesOf(digest: Digest): readonly ReplicaId[] {
+    return this.base.sources.get(digest) ?? [this.primary];
+  }
+
+  /** Step 3: prepared, and known to be; the proof is durable before the COMMIT leaves. */
+  #commit(slot: Slot): void {
+    const { prePrepare } = slot;
+    if (prePrepare === undefined || slot.saidCommit) return;
+    const proposal = prePrepare.content as PrePrepare;
+    // Own votes count when they have looped back: an own PREPARE is among these, or this is the primary.
+    const prepares = [...(slot.prepares.get(proposal.digest)?.values() ?? [])];
+    if (slot.chosen !== proposal.digest) return;
+    const enough = prepares.length >= this.quorum - 1;
+    if (!this.rule('PBFT.N3', enough)) return;
+    slot.saidCommit = true;
+    const proof = { prePrepare, prepares: prepares.slice(0, this.quorum - 1) };
+    this.sayOrder({ ...proposal, kind: 'COMMIT' }, this.beforeCommit(proposal, proof));
+  }
+
+  /** Step 4: committed. */
+  #decideCommitted(sequence: SequenceNumber): boolean {
+    if (this.decisions.has(sequence)) return false;
+    const commits = this.slots.committed(sequence, this.quorum);
+    if (!this.rule('PBFT.N4', commits !== undefined)) return false;
+    const { digest } = commits![0]!.content as Commit;
+    const sources = commits!.map(({ author }) => author);
+    this.decide(sequence, { digest, proof: this.proofOf(commits!), sources });
+    return true;
+  }
+
+  /** Step 1: what the NEW-VIEW obliges to comes first, then what clients wait for. */
+  #propose(): boolean {
+    if (this.mode !== 'active' || !this.isPrimary) return false;
+    if (this.base.low > this.stableSequence) return false;
+    const sequence = Math.max(this.proposed, this.base.low, this.stableSequence) + 1;
+    if (!this.rule('PBFT.N1', this.inWindow(sequence))) return false;
+    if (sequence <= this.base.end) return this.#proposeAgain(sequence);
+    const inFlight = Math.max(0, sequence - 1 - this.executed);
+    if (!this.rule('PBFT.N1', inFlight < inFlightMaxOf(this.limits))) return false;
+    if (sequence <= this.executed) return this.#proposePast(sequence);
+    const batch = this.requests.nextBatch(this.view, inFlight);
+    if (batch === undefined) return false;
+    this.bodies.share(batch);
+    return this.#sayProposal(sequence, batch);
+  }
+
+  #proposeAgain(sequence: SequenceNumber): boolean {
+    const digest = this.obligation(sequence);
+    const batch = this.bodies.need(digest, this.#sourcesOf(digest));
+    return batch !== undefined && this.#sayProposal(sequence, batch);
+  }
+
+  /** Nothing of an executed order is known in this view: it was decided before, so its batch is proposed again. */
+  #proposePast(sequence: SequenceNumber): boolean {
+    const decision = this.decisions.get(sequence);
+    if (decision === undefined) {
+      this.proposed = sequence;
+      return true;
+    }
+    const batch = this.bodies.need(decision.digest, decision.sources);
+    return batch !== undefined && this.#sayProposal(sequence, batch);
+  }
+
+  #sayProposal(sequence: SequenceNumber, batch: Batch): boolean {
+    this.proposed = sequence;
+    this.bodies.makeDurable(batch, sequence);
+    const { view } = this;
+    this.slots.of(sequence).chosen = batch.digest;
+    const proposal = { kind: 'PRE-PREPARE', view, sequence, digest: batch.digest } as const;
+    this.sayOrder(proposal, this.beforePrepare(proposal));
+    return true;
+  }
+
+  protected override onExecuted(): void {
+    for (const sequence of this.#lookAgain) this.slots.changed.add(sequence);
+    this.#lookAgain.clear();
+  }
+
+  override noteProgress(): void {
+    super.noteProgress();
+    for (const sequence of this.#lookAgain) this.slots.changed.add(sequence);
+    this.#lookAgain.clear();
+  }
+
+  protected override onTimer(): void {
+    this.noteProgress();
+  }
+
+  // ---- checkpoints -------------------------------------------------------------------------------------------------
+
+  protected override readCheckpoint(content: C): CheckpointReading | undefined {
+    if (!isOrderContent(content) || content.kind !== 'CHECKPOINT') return undefined;
+    const { sequence, stateDigest } = content;
+    return { state: { sequence, stateDigest }, key: `${sequence}/${stateDigest}` };
+  }
+
+  protected override sayCheckpoint({ sequence, stateDigest }: CheckpointState): void {
+    this.sayOrder({ kind: 'CHECKPOINT', sequence, stateDigest });
+  }
+
+  protected override onStable(sequence: SequenceNumber): void {
+    this.slots.dropThrough(sequence);
+    for (const known of this.slots.sequences()) this.slots.changed.add(known);
+  }
+
+  protected override isObsolete(sealed: Sealed<C>): boolean {
+    const { content } = sealed;
+    if (!isOrderContent(content)) return true;
+    switch (content.kind) {
+      case 'PRE-PREPARE':
+      case 'PREPARE':
+      case 'COMMIT':
+        return (
+          content.sequence <= this.stableSequence || (content.view < this.view && this.mode === 'active')
+        );
+      case 'CHECKPOINT':
+        return content.sequence <= this.stableSequence;
+    }
+  }
+
+  // ---- views -------------------------------------------------------------------------------------------------------
+
+  protected override onOverdue(): void {
+    if (this.mode === 'active') this.startViewChange(this.view + 1);
+  }
+
+  protected override onNewViewTimeout(): void {
+    this.startViewChange(this.view + 1);
+  }
+
+  /** Joins f+1 others; true while enough replicas ask for the view that this one waits for. */
+  protected joinAndWait(): boolean {
+    const join = this.votes.joinAbove(this.view, this.f + 1);
+    if (this.rule('PBFT.VC.join', join !== undefined)) this.startViewChange(join!);
+    if (this.mode !== 'changing') return false;
+    if (!this.rule('PBFT.VC.timer', this.votes.countFrom(this.view) >= this.quorum)) return false;
+    this.awaitNewView();
+    return true;
+  }
+
+  /** Whether a NEW-VIEW for a view comes too late. */
+  protected isPastView(view: View): boolean {
+    return view === 0 || view < this.view || (view === this.view && this.mode === 'active');
+  }
+
+  /** Starts a view on what its NEW-VIEW obliges to. */
+  protected takeBase(view: View, base: NewViewBase): void {
+    this.base = base;
+    this.slots.clearView();
+    this.#lookAgain.clear();
+    this.proposed = base.low;
+    this.view = view;
+  }
+}
