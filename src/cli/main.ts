@@ -13,6 +13,7 @@ import { addKv } from './commands/kv.ts';
 import { addLedger } from './commands/ledger.ts';
 import { addLoad } from './commands/load.ts';
 import { addMembers } from './commands/members.ts';
+import { addProtocols } from './commands/protocols.ts';
 import { addReceipts } from './commands/receipts.ts';
 import { addSalvage } from './commands/salvage.ts';
 import { addSim } from './commands/sim.ts';
@@ -59,6 +60,7 @@ Begin with:
   addSalvage(program);
   addSim(program);
   addBench(program);
+  addProtocols(program);
   addAbout(program);
   for (const command of program.commands) command.exitOverride();
   return program;

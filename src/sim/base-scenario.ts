@@ -1,9 +1,8 @@
 /** What scripts, explorers and constructed histories start from: a small calm cluster, in which nothing goes wrong. */
 import type { Scenario } from './scenario.ts';
 
-/** A quiet scenario of `2f+1` replicas without clients. */
-export function baseScenario(f: number): Scenario {
-  const n = 2 * f + 1;
+/** A quiet scenario without clients; of `2f+1` replicas if nothing else is said. */
+export function baseScenario(f: number, n = 2 * f + 1): Scenario {
   return {
     seed: 1,
     f,

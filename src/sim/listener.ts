@@ -16,6 +16,8 @@ export interface WorldListener<F = Uint8Array> {
   readonly onArrival?: (from: ReplicaId, to: ReplicaId, frame: F) => boolean;
   /** A frame of a client reached a replica; false keeps it from being delivered. */
   readonly onClientFrame?: (client: number, to: ReplicaId, frame: F) => boolean;
+  /** A replica answers a client; in the core fidelity. */
+  readonly onReply?: (from: ReplicaId, client: number) => void;
   /** A replica executed a batch, live or when it replayed its journal. */
   readonly onExecuted?: (replica: ReplicaId, sequence: SequenceNumber, digest: string) => void;
   /** A client is about to send a request. */

@@ -1,18 +1,18 @@
 /** `moiety sim run`: plays scenario scripts. */
 import { readFileSync } from 'node:fs';
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ScriptResult } from '../../sim/script/run.ts';
 import type { Script } from '../../sim/script/script.ts';
 import { CommandFailure, EXIT, messageOf, usageFailure } from '../failure.ts';
-import { withJson } from '../options.ts';
+import { wholeNumber, withJson } from '../options.ts';
 import { plural, printJson, printLine } from '../output.ts';
+import { runFamilySchedule } from './sim-family.ts';
+import type { FamilyRunOptions } from './sim-family.ts';
 import { runWithViews, wantsViews, withViews } from './sim-views.ts';
-import type { ViewOptions } from './sim-views.ts';
 
-interface Options extends ViewOptions {
+interface Options extends FamilyRunOptions {
   readonly mistake?: string;
-  readonly verbose?: boolean;
-  readonly json?: boolean;
 }
 
 /** Reads a script; what is wrong with it is said with the name of the file. */
@@ -44,6 +44,11 @@ function printOutcome(file: string, { name, result, unmet }: ScriptResult): void
 }
 
 async function run(files: readonly string[], options: Options): Promise<void> {
+  if (files.length === 0) {
+    if (options.protocol === undefined) throw usageFailure('Name a script, or a protocol with --protocol.');
+    return runFamilySchedule(options);
+  }
+  if (options.protocol !== undefined) throw usageFailure('A script names its own protocol.');
   if (files.length > 1 && wantsViews(options))
     throw usageFailure('--trace, --svg and --chart take one script at a time.');
   let failed = 0;
@@ -77,11 +82,21 @@ export function addSimRun(sim: Command): void {
   withJson(
     withViews(
       sim
-        .command('run <files...>')
-        .summary('play scenario scripts')
+        .command('run [files...]')
+        .summary('play scenario scripts, or one schedule of a protocol')
         .description(
           'Plays scenario scripts (docs/testing.md has their verbs) and compares what happened with what they expect. ' +
+            'With --protocol instead of files: plays the schedule of a seed of the conformance suite. ' +
             'Exit code 1 if something is not as expected, 2 if a script cannot be read.',
+        )
+        .option('--protocol <name>', 'the protocol of the conformance suite (without files)')
+        .addOption(
+          new Option('--seed <number>', 'seed of its schedule').argParser(
+            wholeNumber(0, Number.MAX_SAFE_INTEGER),
+          ),
+        )
+        .addOption(
+          new Option('--f <number>', 'faults that its cluster is made for').argParser(wholeNumber(1, 20)),
         )
         .option('--mistake <mutant>', 'judge by what the script expects with this mistake in the product')
         .option('--verbose', 'tell what happens'),
@@ -89,7 +104,7 @@ export function addSimRun(sim: Command): void {
   )
     .addHelpText(
       'after',
-      '\nExamples:\n  moiety sim run scenarios/*.txt\n  moiety sim run scenarios/mistake-base-on-arrival.txt --chart\n  moiety sim run shrunk.txt --svg shrunk.svg --trace shrunk.json\n',
+      '\nExamples:\n  moiety sim run scenarios/*.txt\n  moiety sim run scenarios/mistake-base-on-arrival.txt --chart\n  moiety sim run shrunk.txt --svg shrunk.svg --trace shrunk.json\n  moiety sim run --protocol pbft --seed 58 --verbose --chart\n',
     )
     .action(run);
 }

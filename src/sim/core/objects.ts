@@ -66,6 +66,11 @@ export class CoreObjects {
     return attestation;
   }
 
+  /** Values that it gave in all. */
+  get given(): number {
+    return this.#deeds.length;
+  }
+
   /** Last value of an object; 0 if it was never used. */
   valueOf(object: string): CounterValue {
     return this.#last.get(object)?.attestation.value ?? 0;

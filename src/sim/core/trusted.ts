@@ -60,6 +60,11 @@ export class CoreTrusted {
     return this.#certified.length;
   }
 
+  /** Digests that it has given a value to, by whichever of its counters and logs. */
+  get calls(): number {
+    return this.#certified.length + this.#objects.given;
+  }
+
   /** Gives the next value to a digest. */
   certify(digest: Digest): CounterValue {
     const counter = this.#certified.push(digest);

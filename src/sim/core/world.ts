@@ -179,6 +179,11 @@ export class CoreWorld<M extends object> {
     return this.#network.sent;
   }
 
+  /** What trusted components were asked to certify, and did. */
+  get trustedCalls(): number {
+    return this.#trusted.reduce((sum, component) => sum + component.calls, 0);
+  }
+
   /** Inputs that replicas worked on. */
   get steps(): number {
     return this.nodes.reduce((sum, node) => sum + node.steps, 0);
@@ -420,6 +425,7 @@ export class CoreWorld<M extends object> {
   }
 
   #toClient(from: ReplicaId, client: number, reply: CoreReply): void {
+    this.#listener.onReply?.(from, client);
     // What is speculative may be undone, and another result told.
     if (this.nodes[from]!.isCorrect && reply.standing !== 'speculative')
       this.judge.onSigned(from, reply.session, reply.results);

@@ -49,7 +49,8 @@ export class Facts {
 
   onNote(replica: ReplicaId, name: string, detail: NoteDetail): void {
     this.#notes.add(`${replica}/${name}`);
-    if (name === 'viewEntered') this.#views.add(`${String(detail['view'])}/${replica}`);
+    if (name === 'viewEntered' || name === 'enteredView')
+      this.#views.add(`${String(detail['view'])}/${replica}`);
     if (name === 'incarnation') this.#readmitted.add(Number(detail['replica']));
     if (name !== 'evidence') return;
     const against = Number(detail['against']);

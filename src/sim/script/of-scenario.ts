@@ -6,6 +6,8 @@ import type { Expectation, Script } from './script.ts';
 /** What a script says beside its scenario. */
 export interface ScriptWords {
   readonly name: string;
+  /** Absent: MinBFT. */
+  readonly protocol?: string;
   readonly story: readonly string[];
   readonly fidelity: Fidelity;
   readonly judges: Script['judges'];
@@ -14,5 +16,5 @@ export interface ScriptWords {
 
 /** See the top of this file. */
 export function scriptOf(scenario: Scenario, words: ScriptWords): Script {
-  return { ...words, protocol: 'minbft', scenario, puppets: [], steps: [], mistakes: [] };
+  return { protocol: 'minbft', ...words, scenario, puppets: [], steps: [], mistakes: [] };
 }

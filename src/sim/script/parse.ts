@@ -1,6 +1,8 @@
 /** Reads a scenario script. */
-import { MINBFT_RULES } from '../../protocols/minbft/rules.ts';
 import { behaviourOf, BEHAVIOURS } from '../../adversary/behaviours.ts';
+import { GENERIC_LIES } from '../../adversary/generic/lies.ts';
+import { PROTOCOLS, protocolNamed } from '../../protocols/catalogue.ts';
+import { minbft } from '../../protocols/minbft/definition.ts';
 import type { JudgeName } from '../judge.ts';
 import { FIDELITIES } from '../run-schedule.ts';
 import type { Fidelity } from '../run-schedule.ts';
@@ -13,6 +15,9 @@ import type { Expectation, Script } from './script.ts';
 import { putAt, readSetting, SETTINGS } from './settings.ts';
 import type { Json, JsonObject } from './settings.ts';
 import { Words } from './words.ts';
+
+/** Faults for which a script may have a cluster, at most. */
+const FAULTS_MAX = 20;
 
 /** Every judge; the compiler sees to it that none is missing. */
 const JUDGE_NAMES: Readonly<Record<JudgeName, true>> = {
@@ -47,15 +52,17 @@ export const JUDGES = Object.keys(JUDGE_NAMES) as readonly JudgeName[];
 /** Lines of the head of a script, beside settings and steps. */
 export const HEAD_USAGE = {
   scenario: 'scenario NAME',
-  protocol: 'protocol minbft',
+  protocol: 'protocol NAME (all but minbft: with "fidelity core", and before "expect refusal")',
   fidelity: 'fidelity whole|core',
-  replicas: 'replicas COUNT (odd; f = (COUNT - 1) / 2)',
+  replicas: 'replicas COUNT (as many as the protocol needs for some f)',
   seed: 'seed NUMBER',
   judge: 'judge everything | judge outcomes',
   expect: 'expect clean | expect violation JUDGE | expect event CONDITION | expect refusal RULE [for RULE]',
   with: 'with mistake MUTANT expect violation JUDGE',
   puppet: 'puppet A,B',
   byzantine: 'byzantine A BEHAVIOUR',
+  lies: `lies A LIE[,LIE] (any protocol, "fidelity core")`,
+  twins: 'twins A shows B,C [at MS] [empty] [cloned] (any protocol, "fidelity core")',
   forker: 'forker A by snapshot|restart|rollback|leak shows B,C [patience PROPOSALS] [at MS] [fenced]',
   clock: 'clock A ahead MS',
   clients:
@@ -114,13 +121,17 @@ export function parseScript(text: string): Script {
   const { name, story, protocol, fidelity, judges, puppets, steps, expect, mistakes } = reading;
   const scenario = reading.scenario as unknown as Scenario;
   checkReplicas(scenario, puppets);
+  if (fidelity === 'whole' && (protocol !== minbft.name || scenario.family !== undefined))
+    throw new ScriptError(0, `${protocol} with "lies" or "twins" needs "fidelity core"`);
   if (fidelity === 'core' && puppets.length > 0)
     throw new ScriptError(0, 'puppets speak in bytes: they need "fidelity whole"');
   return { name, story, protocol, fidelity, judges, scenario, puppets, steps, expect, mistakes };
 }
 
-/** The number of replicas decides what everything else means, wherever it stands. */
+/** The number of replicas decides what everything else means, wherever it stands; the protocol says for how many faults. */
 function baseOf(lines: readonly string[]): JsonObject {
+  const protocol = lines.find((line) => line.startsWith('protocol '))?.split(/\s+/)[1] ?? 'minbft';
+  const { replicasFor } = protocolNamed(protocol) ?? minbft;
   let f = 1;
   lines.forEach((line, index) => {
     if (!line.startsWith('replicas ')) return;
@@ -128,11 +139,16 @@ function baseOf(lines: readonly string[]): JsonObject {
     words.usage = HEAD_USAGE.replicas;
     words.must('replicas');
     const n = words.whole('a number of replicas');
-    if (n < 3 || n > 63 || n % 2 === 0)
-      throw new ScriptError(index + 1, `${n} replicas are not 2f+1 with f >= 1`);
-    f = (n - 1) / 2;
+    f =
+      Array.from({ length: FAULTS_MAX }, (_, faults) => faults + 1).find((one) => replicasFor(one) === n) ??
+      0;
+    if (f === 0)
+      throw new ScriptError(
+        index + 1,
+        `${n} replicas are not what ${protocol} needs: ${replicasFor(1)}, ${replicasFor(2)}, ${replicasFor(3)} and so on`,
+      );
   });
-  return baseScenario(f) as unknown as JsonObject;
+  return baseScenario(f, replicasFor(f)) as unknown as JsonObject;
 }
 
 function readLine(words: Words, into: Reading): void {
@@ -171,7 +187,7 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
       into.name = words.name('a name of lower-case letters, digits and hyphens');
       return;
     case 'protocol':
-      into.protocol = words.one(['minbft']);
+      into.protocol = words.one(PROTOCOLS.map(({ name }) => name));
       return;
     case 'fidelity':
       into.fidelity = words.one(FIDELITIES);
@@ -207,6 +223,23 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
       words.take('');
       return append('byzantine', { replica, behaviour, ...readRest(words) });
     }
+    case 'lies': {
+      const replica = words.replica();
+      const lies = words.take('lies with commas between them').split(',');
+      for (const lie of lies)
+        if (!GENERIC_LIES.some(({ name }) => name === lie))
+          words.fail(`lies (${GENERIC_LIES.map(({ name }) => name).join(', ')})`);
+      return putFamily(scenario, 'liars', { replica, lies });
+    }
+    case 'twins': {
+      const replica = words.replica();
+      words.must('shows');
+      const others = words.replicas();
+      const atMs = words.skip('at') ? words.number('milliseconds') : 0;
+      const disk = words.skip('empty') ? 'empty' : 'copied';
+      const component = words.skip('cloned') ? 'cloned' : 'shared';
+      return putFamily(scenario, 'twins', { replica, others, atMs, disk, component });
+    }
     case 'forker':
       scenario['forker'] = readForker(words);
       return;
@@ -233,7 +266,16 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
   }
 }
 
-const RULES = MINBFT_RULES.map(({ id }) => id);
+/** Adds to the lies that need no knowledge of the protocol. */
+function putFamily(scenario: JsonObject, list: 'liars' | 'twins', value: Json): void {
+  const family = (scenario['family'] ?? { liars: [], twins: [], clients: [] }) as Record<
+    string,
+    readonly Json[]
+  >;
+  scenario['family'] = { ...family, [list]: [...(family[list] ?? []), value] };
+}
+
+const RULES = PROTOCOLS.flatMap(({ rules }) => rules.map(({ id }) => id));
 
 function readExpectation(words: Words): Expectation {
   switch (words.one(['clean', 'violation', 'event', 'refusal'])) {

@@ -68,6 +68,7 @@ export class Performance {
         this.facts.onRule(event);
         options.trace?.(event);
       },
+      protocol: script.protocol,
       fidelity: script.fidelity,
       inside: script.judges === 'everything',
       spectator: this.#spectator(),

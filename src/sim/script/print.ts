@@ -28,7 +28,7 @@ export function printScript(script: Script): string {
     ),
   ];
   const plan = [
-    ...printSettings(asJson(scenario), asJson(baseScenario(scenario.f))),
+    ...printSettings(asJson(scenario), asJson(baseScenario(scenario.f, scenario.n))),
     ...printLies(scenario),
     ...(scenario.forker === undefined ? [] : [printForker(scenario.forker)]),
     ...(puppets.length === 0 ? [] : [`puppet ${puppets.join(',')}`]),

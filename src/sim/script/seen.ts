@@ -49,17 +49,20 @@ function recordOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** The label of a message; a COMMIT has the place of its PREPARE, a NEW-VIEW that of its header. */
+/**
+ * The label of a message; a COMMIT has the place of its PREPARE, a NEW-VIEW that of its header, an attested message that
+ * of its content and the value that an object of its component gave it.
+ */
 export function labelOfMessage(message: unknown): Label {
   const record = recordOf(message);
-  const inner = recordOf(record['prepare'] ?? record['header']);
+  const inner = recordOf(record['prepare'] ?? record['header'] ?? record['content']);
   const ui = recordOf(record['ui'] ?? (record['kind'] === 'COMMIT' ? undefined : inner['ui']));
   return {
     kind: String(record['kind']),
     view: numberOf(record, 'view', 'target') ?? numberOf(inner, 'view'),
     sequence: numberOf(record, 'sequence') ?? numberOf(inner, 'sequence'),
     author: numberOf(ui, 'replica') ?? numberOf(record, 'author', 'replica'),
-    counter: numberOf(ui, 'counter'),
+    counter: numberOf(ui, 'counter') ?? numberOf(recordOf(record['attestation']), 'value'),
   };
 }
 

@@ -8,6 +8,7 @@ import { decodeBundle } from '../../core/request.ts';
 import type { Bundle } from '../../core/request.ts';
 import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { modelHash } from '../../crypto/fast-model.ts';
+import { protocolNamed } from '../../protocols/catalogue.ts';
 import { minbft } from '../../protocols/minbft/definition.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
 import type { Fired } from '../chance.ts';
@@ -16,6 +17,7 @@ import type { CoreFrame } from '../core/frame.ts';
 import { corruptCore } from '../core/run.ts';
 import { CoreWorld } from '../core/world.ts';
 import type { EventQueue } from '../event-queue.ts';
+import { familyWorld } from '../family/run.ts';
 import type { FaultDriver } from '../fault-driver.ts';
 import type { WorldListener } from '../listener.ts';
 import { corrupt } from '../run-schedule.ts';
@@ -46,6 +48,8 @@ export interface Spectator extends Pick<
 /** How a world is opened. */
 export interface TheatreOptions {
   readonly scenario: Scenario;
+  /** Name of the protocol; all but MinBFT run in the core fidelity only. */
+  readonly protocol: string;
   readonly fidelity: Fidelity;
   readonly spectator: Spectator;
   /** Whether the inside of replicas is judged too. */
@@ -159,10 +163,9 @@ function openWhole(options: TheatreOptions): Theatre {
 }
 
 function openCore(options: TheatreOptions): Theatre {
+  if (options.scenario.family !== undefined || options.protocol !== minbft.name) return openFamily(options);
   const { scenario, spectator } = options;
-  const { listener } = frameListener<CoreFrame<MinbftMessage>>(spectator, seeObject, (frame) =>
-    frame.kind === 'bundle' ? frame.bundle : undefined,
-  );
+  const { listener } = frameListener<CoreFrame<MinbftMessage>>(spectator, seeObject, bundleOfFrame);
   const world = new CoreWorld<MinbftMessage>({
     scenario,
     definition: minbft,
@@ -171,11 +174,39 @@ function openCore(options: TheatreOptions): Theatre {
     judging: { inside: options.inside },
     ...listenersOf(options),
   });
+  return theatreOf(world);
+}
+
+function bundleOfFrame<M>(frame: CoreFrame<M>): Bundle | undefined {
+  return frame.kind === 'bundle' ? frame.bundle : undefined;
+}
+
+/** Any protocol of the catalogue, with the lies that need no knowledge of it. */
+function openFamily(options: TheatreOptions): Theatre {
+  const protocol = protocolNamed(options.protocol);
+  if (protocol === undefined) throw new Error(`there is no protocol ${options.protocol}`);
+  // What a spectator reads of a message (its label) does not depend on the protocol.
+  const { listener } = frameListener<CoreFrame<object>>(
+    options.spectator,
+    (frame) => seeObject(frame as CoreFrame<MinbftMessage>),
+    bundleOfFrame,
+  );
+  const { narrate, watch, trace } = options;
+  const world = familyWorld(protocol, options.scenario, {
+    listener,
+    ...(narrate === undefined ? {} : { narrate }),
+    ...(watch === undefined ? {} : { watch }),
+    ...(trace === undefined ? {} : { trace }),
+  });
+  return theatreOf(world);
+}
+
+function theatreOf<M extends object>(world: CoreWorld<M>): Theatre {
   return {
     world,
     queue: world.queue,
     run: () => world.run(),
-    deliver: ({ from, to, frame }) => world.deliver(from, to, frame as CoreFrame<MinbftMessage>),
+    deliver: ({ from, to, frame }) => world.deliver(from, to, frame as CoreFrame<M>),
     act: (verb, id) => world.act(verb, id),
     inject: (fault) => world.inject(fault),
     stands: (id) => world.nodes[id]?.look()?.sequence ?? 0,
