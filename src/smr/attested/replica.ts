@@ -242,6 +242,11 @@ export abstract class AttestedReplica<C extends Content>
     this.desk.mode = mode;
   }
 
+  /** Fetches the state that a view starts from; `sources` have it. It becomes the stable checkpoint. */
+  fetchState(checkpoint: CheckpointState, sources: readonly ReplicaId[]): void {
+    this.#fetcher.fetch(checkpoint, sources);
+  }
+
   /** Something is being executed, or a state fetched: neither may be mixed with a rollback. */
   get busy(): boolean {
     return this.#executing !== undefined || this.#fetcher.active;
@@ -446,6 +451,16 @@ export abstract class AttestedReplica<C extends Content>
     this.onExecuted(input.sequence, input.update);
     if (checkpoint !== undefined) this.sayCheckpoint(checkpoint);
     this.noteProgress();
+  }
+
+  /** Whether what was executed here contains a certified checkpoint, so that it can become stable. */
+  reaches({ checkpoint }: CheckpointCertificate<C>): boolean {
+    return checkpoint.sequence <= this.confirmed;
+  }
+
+  /** Whether the state of a certified checkpoint may take the place of what is here now. */
+  mayFetch(_certificate: CheckpointCertificate<C>): boolean {
+    return true;
   }
 
   /** For the parts of this folder: a certificate became the stable checkpoint. */

@@ -79,6 +79,8 @@ const MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
 const MEMBERS_MAX = 1_024;
 /** Numbers in one STATUS that were not meant for its receiver, at most. */
 export const SKIPPED_MAX = 4_096;
+/** Messages inside messages inside messages: none has more layers than this, and a liar's shall not fill the stack. */
+const QUOTE_DEPTH_MAX = 8;
 /** Messages in one PROOF, at most. */
 export const PROOF_MESSAGES_MAX = 4_096;
 
@@ -98,6 +100,8 @@ export class SealedCodec<C extends Content> {
   readonly hash: Hash;
   readonly domain: Domain;
   readonly #options: SealedCodecOptions<C>;
+  /** How deep the message that is being read lies inside others. */
+  #depth = 0;
 
   constructor(context: Pick<DecodeContext, 'hash' | 'domain'>, options: SealedCodecOptions<C>) {
     this.hash = context.hash;
@@ -156,7 +160,10 @@ export class SealedCodec<C extends Content> {
     const author = reader.u32();
     const bytes = reader.bytes(MESSAGE_BYTES_MAX);
     const attestation = readAttestation(reader, author);
-    const content = reader.failed ? undefined : this.decodeContent(bytes);
+    this.#depth += 1;
+    const isReadable = !reader.failed && this.#depth <= QUOTE_DEPTH_MAX;
+    const content = isReadable ? this.decodeContent(bytes) : undefined;
+    this.#depth -= 1;
     if (content === undefined) {
       reader.fail();
       return { id: 0 } as Sealed<C>;

@@ -1,6 +1,6 @@
 /** Stable checkpoints, and the decision to fetch a state instead of executing up to it (common-smr "Catch-up"). */
 import type { CheckpointState } from '../../core/protocol.ts';
-import type { Milliseconds, SequenceNumber } from '../../core/types.ts';
+import type { Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { CheckpointCertificate } from './checkpoint-votes.ts';
 import type { AttestedReplica } from './replica.ts';
 import type { Content } from './sealed.ts';
@@ -41,7 +41,7 @@ export class StateFetcher<C extends Content> {
     const known = this.#known;
     if (known === undefined || known.checkpoint.sequence <= replica.stableSequence) return false;
     const { sequence, stateDigest } = known.checkpoint;
-    if (sequence > replica.confirmed) return false;
+    if (!replica.reaches(known)) return false;
     const own = replica.boundaries.get(sequence);
     // Executed past it without its state at hand: it came by a fetched state of a later boundary.
     if (own !== undefined && own.stateDigest !== stateDigest) return false;
@@ -58,7 +58,7 @@ export class StateFetcher<C extends Content> {
       this.#lagSince = undefined;
       return;
     }
-    if (replica.busy) return;
+    if (replica.busy || !replica.mayFetch(this.#known!)) return;
     this.#lagSince ??= desk.now;
     const hurry = this.#isDifferent(known) || known.sequence - replica.executed >= replica.window;
     const due = this.#lagSince + (hurry ? timers.gapMs : 2 * timers.statusMs);
@@ -72,11 +72,18 @@ export class StateFetcher<C extends Content> {
     return own !== undefined && own.stateDigest !== stateDigest;
   }
 
-  #begin(certificate: CheckpointCertificate<C>): void {
+  /** Fetches a state that a view starts from, known by the word of `signers` instead of a certificate. */
+  fetch(checkpoint: CheckpointState, signers: readonly ReplicaId[]): void {
+    if (!this.#replica.busy) this.#begin({ checkpoint, messages: [] }, signers);
+  }
+
+  #begin(
+    certificate: CheckpointCertificate<C>,
+    signers: readonly ReplicaId[] = certificate.messages.map(({ author }) => author),
+  ): void {
     const { desk, codec, self, peers, executed, confirmed } = this.#replica;
     // What is speculative goes first: a state that others certified stands in its place.
     if (executed > confirmed) this.#replica.rollBack(confirmed);
-    const signers = certificate.messages.map(({ author }) => author);
     const others = [...peers.keys()].filter((replica) => !signers.includes(replica));
     const sources = [...signers, ...others].filter((replica) => replica !== self);
     this.#transferring = certificate;
