@@ -1,0 +1,66 @@
+/**
+ * Every protocol from outside: real processes, the primary killed, a broken fast path. By default two of them, one that
+ * speculates and one that does not; MOIETY_FAMILY=all runs all, MOIETY_FAMILY=pbft,ebawa these.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { PROTOCOLS } from '../../src/protocols/catalogue.ts';
+import type { AnyProtocol } from '../../src/protocols/catalogue.ts';
+import { ProtocolCluster } from './protocol-cluster.ts';
+
+const ROWS = 300;
+const FIRST_PORT = 22_400;
+const PORTS_EACH = 40;
+
+const speculates = ({ client }: AnyProtocol): boolean => client?.needed('speculative', 4, 1) !== undefined;
+
+/** MinBFT has `test/cluster.test.ts`: the default is the newest pair of the others. */
+function chosen(): readonly AnyProtocol[] {
+  const wanted = process.env['MOIETY_FAMILY'];
+  if (wanted === 'all') return PROTOCOLS;
+  if (wanted !== undefined) return PROTOCOLS.filter(({ name }) => wanted.split(',').includes(name));
+  const others = PROTOCOLS.filter(({ name }) => name !== 'minbft');
+  const [plain, bold] = [others.find((one) => !speculates(one)), others.find(speculates)];
+  return [plain, bold].filter((one) => one !== undefined);
+}
+
+for (const protocol of chosen())
+  describe(`a local cluster of ${protocol.name}`, { timeout: 600_000 }, () => {
+    const port = FIRST_PORT + PORTS_EACH * PROTOCOLS.indexOf(protocol);
+    const cluster = new ProtocolCluster(protocol.name, port);
+    before(() => cluster.start());
+    after(() => cluster.dispose());
+
+    it('has the replicas that f = 1 needs, and takes a table', async () => {
+      const { protocol: name, f, replicas } = cluster.status();
+      assert.deepEqual([name, f, replicas.length], [protocol.name, 1, protocol.replicasFor(1)]);
+      cluster.load(ROWS);
+      await cluster.checkValues();
+    });
+
+    it('goes on when the primary is killed; receipts of before and after verify', async () => {
+      const [early] = await cluster.write('early', 1);
+      const { id } = await cluster.primary();
+      cluster.fault('kill', id);
+      const later = await cluster.write('later', 20);
+      await cluster.checkValues();
+      await cluster.checkReceipt(early!);
+      await cluster.checkReceipt(later.at(-1)!);
+      cluster.fault('restart', id);
+      await cluster.write('back', 5);
+      await cluster.settled();
+    });
+
+    it('goes on while one backup is frozen, and takes it in again', async () => {
+      const { id: primary } = await cluster.primary();
+      const frozen = (primary + 1) % protocol.replicasFor(1);
+      cluster.fault('pause', frozen);
+      const written = await cluster.write('frozen', 30);
+      await cluster.checkValues();
+      cluster.fault('resume', frozen);
+      await cluster.checkReceipt(written.at(-1)!);
+      await cluster.write('thawed', 5);
+      await cluster.settled();
+      await cluster.checkValues();
+    });
+  });
