@@ -13,16 +13,17 @@ import {
 import { encodeTrust } from '../ledger/trust.ts';
 import type { Trust } from '../ledger/trust.ts';
 import { nodeAttestationCrypto, nodeHash } from '../node/crypto.ts';
+import { protocolNeeds } from '../protocols/catalogue.ts';
+import type { AnyProtocol } from '../protocols/catalogue.ts';
 import { registrationProblem } from '../trusted/attestation/registration.ts';
 import { CommandFailure } from './failure.ts';
 import { readJsonFile } from './member-file.ts';
 import type { ClientFile, MemberFile } from './member-file.ts';
-
-/** The one protocol of this version. */
-export const DEFAULT_PROTOCOL = 'minbft';
+import { faultsOf, possibleSizes } from './protocol-choice.ts';
 
 /** What a new cluster is composed from. */
 export interface Composition {
+  readonly protocol: AnyProtocol;
   readonly members: readonly MemberFile[];
   readonly clients: readonly ClientFile[];
   readonly policy?: readonly PolicyRule[];
@@ -31,15 +32,18 @@ export interface Composition {
 }
 
 /** Puts genesis together and checks it as a replica would. Throws a CommandFailure that says which field is wrong. */
-export function composeCluster({ members, clients, policy = [], attestation }: Composition): ClusterSettings {
-  if (members.length < 3 || members.length % 2 === 0)
+export function composeCluster(composition: Composition): ClusterSettings {
+  const { protocol, members, clients, policy = [], attestation } = composition;
+  const f = faultsOf(protocol, members.length);
+  if (f === undefined)
     throw new CommandFailure(
-      `A cluster has 2f+1 members (3, 5, 7, …); ${members.length} member files were given.`,
+      `A cluster of the protocol ${protocol.name} has ${protocol.facts.replicas} members (${possibleSizes(protocol)}); ` +
+        `${members.length} member files were given.`,
     );
   const withoutId = {
     configurationVersion: 0,
-    protocol: DEFAULT_PROTOCOL,
-    f: (members.length - 1) / 2,
+    protocol: protocol.name,
+    f,
     suite: members[0]!.trusted?.suite ?? 'ed25519',
     members: members.map(({ name, organisation, address, hostKey, linkKey, trusted }, id) => ({
       id,
@@ -58,7 +62,10 @@ export function composeCluster({ members, clients, policy = [], attestation }: C
   };
   // Judged before the id is computed: the id is defined for well-formed settings only.
   const zero = '0'.repeat(64) as Digest;
-  const judged = parseClusterSettings(JSON.parse(JSON.stringify({ clusterId: zero, ...withoutId })));
+  const judged = parseClusterSettings(
+    JSON.parse(JSON.stringify({ clusterId: zero, ...withoutId })),
+    protocolNeeds,
+  );
   if ('error' in judged) throw new CommandFailure(`The members do not make a cluster: ${judged.error}.`);
   const refused = registrationProblem(judged.settings, nodeAttestationCrypto(), Date.now());
   if (refused !== undefined) throw new CommandFailure(`The members do not make a cluster: ${refused}`);
@@ -86,7 +93,7 @@ export function writeClusterFiles(settings: ClusterSettings, clusterPath: string
 
 /** Reads cluster.json with every check. Throws a CommandFailure. */
 export function readClusterFile(path: string): ClusterSettings {
-  const parsed = parseClusterSettings(readJsonFile(path));
+  const parsed = parseClusterSettings(readJsonFile(path), protocolNeeds);
   if ('error' in parsed)
     throw new CommandFailure(`${path} is not a cluster file of this version: ${parsed.error}.`);
   const problem = clusterIdProblem(nodeHash, parsed.settings);

@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addComponentChoice, componentsFor, readComponentSpec, volatileWarning } from './component-choice.ts';
+import {
+  addComponentChoice,
+  componentsFor,
+  NO_COMPONENT,
+  readComponentSpec,
+  shortSpec,
+  volatileWarning,
+} from './component-choice.ts';
 import type { Components } from './component-choice.ts';
 import { EXIT } from './failure.ts';
+import { faultsOf, replicasOf, requireProtocol } from './protocol-choice.ts';
+
+const minbft = { name: 'minbft', trustedProgram: 'usig' };
 
 function refusal(work: () => unknown): string {
   let message = '';
@@ -23,7 +33,7 @@ test('a component that cannot be is told with what there is', () => {
     /no trusted program "abacus"; there are usig, /,
   );
   assert.match(
-    refusal(() => readComponentSpec('trinc@process')),
+    refusal(() => componentsFor(addComponentChoice('trinc@process', undefined), 3, minbft)),
     /needs the program usig.*Write usig@process/,
   );
   assert.match(
@@ -31,8 +41,42 @@ test('a component that cannot be is told with what there is', () => {
     /no footprint "abacus"; there are .*process/,
   );
   assert.match(
-    refusal(() => componentsFor(addComponentChoice('3=usig@wasm', undefined), 3)),
+    refusal(() => componentsFor(addComponentChoice('3=usig@wasm', undefined), 3, minbft)),
     /no replica 3/,
+  );
+});
+
+test('each protocol has its program on the usual footprint, or none', () => {
+  const trinc = { name: 'flexi-bft', trustedProgram: 'trinc' };
+  const usual = { program: 'trinc', footprint: 'process', argument: '' };
+  assert.deepEqual(componentsFor(undefined, 2, trinc), [usual, usual]);
+  const bare = { name: 'pbft', trustedProgram: undefined };
+  assert.deepEqual(componentsFor(undefined, 1, bare), [NO_COMPONENT]);
+  assert.equal(shortSpec(NO_COMPONENT), 'none');
+  const choice = addComponentChoice('usig@process', undefined);
+  assert.match(
+    refusal(() => componentsFor(choice, 4, bare)),
+    /pbft is not built on trusted components/,
+  );
+});
+
+test('the number of replicas follows from the protocol and f, or says which f it is', () => {
+  assert.equal(replicasOf(requireProtocol('minbft'), {}), 3);
+  assert.equal(replicasOf(requireProtocol('pbft'), {}), 4);
+  assert.equal(replicasOf(requireProtocol('pbft'), { f: 2 }), 7);
+  assert.equal(replicasOf(requireProtocol('minbft'), { replicas: 5 }), 5);
+  assert.equal(faultsOf(requireProtocol('pbft'), 7), 2);
+  assert.match(
+    refusal(() => replicasOf(requireProtocol('pbft'), { replicas: 5 })),
+    /can not have 5 replicas: it has 4, 7, 10, …/,
+  );
+  assert.match(
+    refusal(() => replicasOf(requireProtocol('minbft'), { replicas: 5, f: 1 })),
+    /needs 3 replicas for f = 1/,
+  );
+  assert.match(
+    refusal(() => requireProtocol('paxos')),
+    /no protocol "paxos"; there are minbft, pbft/,
   );
 });
 
@@ -41,23 +85,27 @@ test('a component for one replica wins over the one for all, whatever comes firs
   const service = { program: 'usig', footprint: 'service', argument: 'host:1=2' };
   const usual = { program: 'usig', footprint: 'process', argument: '' };
   const first = addComponentChoice('usig@service:host:1=2', addComponentChoice('1=usig@wasm', undefined));
-  assert.deepEqual(componentsFor(first, 3), [service, wasm, service]);
-  assert.deepEqual(componentsFor(addComponentChoice('1=usig@wasm', undefined), 3), [usual, wasm, usual]);
-  assert.deepEqual(componentsFor(undefined, 3), [usual, usual, usual]);
+  assert.deepEqual(componentsFor(first, 3, minbft), [service, wasm, service]);
+  assert.deepEqual(componentsFor(addComponentChoice('1=usig@wasm', undefined), 3, minbft), [
+    usual,
+    wasm,
+    usual,
+  ]);
+  assert.deepEqual(componentsFor(undefined, 3, minbft), [usual, usual, usual]);
 });
 
 test('volatile components are told of, more than f of them as a warning', async () => {
   const cluster = (...footprints: readonly string[]): Components =>
     footprints.map((footprint) => ({ program: 'usig', footprint }));
-  assert.equal(await volatileWarning(cluster('process', 'process', 'process')), undefined);
+  assert.equal(await volatileWarning(cluster('process', 'process', 'process'), 1), undefined);
   assert.match(
-    (await volatileWarning(cluster('process', 'wasm', 'process'))) ?? '',
+    (await volatileWarning(cluster('process', 'wasm', 'process'), 1)) ?? '',
     /^Replica 1 \(usig@wasm\) has/,
   );
   assert.match(
-    (await volatileWarning(cluster('process', 'tpm', 'vm'))) ?? '',
+    (await volatileWarning(cluster('process', 'tpm', 'vm'), 1)) ?? '',
     /1 \(usig@tpm\), 2.*so a power cut/,
   );
-  const words = (await volatileWarning(cluster('worker', 'wasm', 'process'))) ?? '';
+  const words = (await volatileWarning(cluster('worker', 'wasm', 'process'), 1)) ?? '';
   assert.match(words, /^WARNING.*0 \(usig@worker\), 1 \(usig@wasm\).*more than f = 1, so stopping the whole/);
 });

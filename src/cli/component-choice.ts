@@ -1,15 +1,25 @@
 /** `--tc`: which trusted component a replica is to have, and whether it can have it here. */
+import { NO_PROGRAM } from '../core/config.ts';
 import { formatComponentSpec, parseComponentSpec } from '../footprints/contract.ts';
 import { footprintEntry } from '../footprints/catalogue.ts';
 import type { ComponentSpec } from '../footprints/contract.ts';
 import { footprintNamed, footprintNames, isFootprint } from '../footprints/registry.ts';
+import type { AnyProtocol } from '../protocols/catalogue.ts';
 import { programNamed, PROGRAMS } from '../trusted/programs/catalogue.ts';
 import { CommandFailure, usageFailure } from './failure.ts';
 
 /** What a replica has unless told otherwise (decision A1). */
 export const DEFAULT_COMPONENT: ComponentSpec = { program: 'usig', footprint: 'process', argument: '' };
-/** The one program that the protocol of this version is built on. */
-const PROGRAM_OF_PROTOCOL = 'usig';
+/** What a replica has whose protocol is not built on trusted components. */
+export const NO_COMPONENT: ComponentSpec = { program: NO_PROGRAM, footprint: NO_PROGRAM, argument: '' };
+
+/** What a replica of this protocol has unless told otherwise. */
+export function defaultComponent({ trustedProgram }: ProtocolOfChoice): ComponentSpec {
+  return trustedProgram === undefined ? NO_COMPONENT : { ...DEFAULT_COMPONENT, program: trustedProgram };
+}
+
+/** What the choice of a component needs to know of a protocol. */
+export type ProtocolOfChoice = Pick<AnyProtocol, 'name' | 'trustedProgram'>;
 
 /** What `--tc` chose: for all replicas, and for single ones, which win. */
 export interface ComponentChoice {
@@ -29,11 +39,6 @@ export function readComponentSpec(text: string): ComponentSpec {
     throw usageFailure(
       `There is no trusted program "${program}"; there are ${PROGRAMS.map(({ name }) => name).join(', ')}.`,
     );
-  if (program !== PROGRAM_OF_PROTOCOL)
-    throw usageFailure(
-      `A replica needs the program ${PROGRAM_OF_PROTOCOL}: MinBFT is built on it, and "${program}" serves other ` +
-        `protocols. Write ${formatComponentSpec({ ...spec, program: PROGRAM_OF_PROTOCOL })}.`,
-    );
   if (!isFootprint(footprint))
     throw usageFailure(
       `There is no footprint "${footprint}"; there are ${footprintNames().join(', ')} ("moiety trusted list").`,
@@ -49,23 +54,38 @@ export function addComponentChoice(text: string, before: ComponentChoice | undef
   return { ...choice, single: new Map([...choice.single, [Number(match[1]), readComponentSpec(match[2]!)]]) };
 }
 
-/** The component of each replica. Throws if a replica is named that there is not. */
+/** Fails with a sentence unless a protocol is built on the program of this component. */
+export function requireProgram({ name, trustedProgram }: ProtocolOfChoice, spec: ComponentSpec): void {
+  if (trustedProgram === undefined)
+    throw usageFailure(`${name} is not built on trusted components: leave --tc out.`);
+  if (spec.program !== trustedProgram)
+    throw usageFailure(
+      `A replica needs the program ${trustedProgram}: ${name} is built on it, and "${spec.program}" serves other ` +
+        `protocols. Write ${formatComponentSpec({ ...spec, program: trustedProgram })}.`,
+    );
+}
+
+/** The component of each replica. Throws if a replica is named that there is not, or a program that does not fit. */
 export function componentsFor(
   choice: ComponentChoice | undefined,
   replicas: number,
+  protocol: ProtocolOfChoice,
 ): readonly ComponentSpec[] {
+  const named = [...(choice?.single.values() ?? []), ...(choice?.all === undefined ? [] : [choice.all])];
+  for (const spec of named) requireProgram(protocol, spec);
   for (const id of choice?.single.keys() ?? [])
     if (id >= replicas)
       throw usageFailure(`There is no replica ${id}; this cluster has replicas 0 to ${replicas - 1}.`);
   return Array.from(
     { length: replicas },
-    (_, id) => choice?.single.get(id) ?? choice?.all ?? DEFAULT_COMPONENT,
+    (_, id) => choice?.single.get(id) ?? choice?.all ?? defaultComponent(protocol),
   );
 }
 
 /** Fails with a sentence if this machine lacks something for one of these components. */
 export async function requireUsable(specs: readonly ComponentSpec[]): Promise<void> {
   for (const name of new Set(specs.map(({ footprint }) => footprint))) {
+    if (name === NO_PROGRAM) continue;
     const missing = await (await footprintNamed(name)).missing();
     if (missing.length === 0) continue;
     const packages = missing.flatMap(({ debianPackage }) => debianPackage ?? []);
@@ -108,8 +128,7 @@ export function componentNames(components: Components, ids: readonly number[]): 
 }
 
 /** What volatile components mean for a cluster (decision A5); undefined if it has none. */
-export async function volatileWarning(components: Components): Promise<string | undefined> {
-  const f = (components.length - 1) / 2;
+export async function volatileWarning(components: Components, f: number): Promise<string | undefined> {
   const crash = await volatileReplicas(components, 'crash');
   if (crash.length === 0) return undefined;
   const stop = await volatileReplicas(components, 'orderly');
@@ -125,8 +144,9 @@ export async function volatileWarning(components: Components): Promise<string | 
   );
 }
 
-/** `usig@vm`, without argument. */
+/** `usig@vm`, without argument; `none`. */
 export function shortSpec({ program, footprint }: Components[number]): string {
+  if (program === NO_PROGRAM) return NO_PROGRAM;
   return `${program}@${footprint}`;
 }
 

@@ -9,6 +9,8 @@ export interface StatusOfReplica {
   readonly reason?: string;
   readonly view?: number;
   readonly role?: string;
+  /** What it does in a protocol of several modes. */
+  readonly duty?: string | null;
   readonly sequence?: number;
   readonly height?: number;
   readonly headerHash?: string;

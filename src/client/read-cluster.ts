@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { ClusterSettings } from '../core/config.ts';
 import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
+import { protocolNeeds } from '../protocols/catalogue.ts';
 import { ClientError } from './errors.ts';
 import { nodeHash } from './keys.ts';
 
@@ -13,7 +14,7 @@ export function readClusterSettings(path: string): ClusterSettings {
   } catch (error) {
     throw new ClientError('invalid', `cannot read cluster file ${path}: ${(error as Error).message}`);
   }
-  const parsed = parseClusterSettings(json);
+  const parsed = parseClusterSettings(json, protocolNeeds);
   if ('error' in parsed) throw new ClientError('invalid', `cluster file ${path}: ${parsed.error}`);
   const problem = clusterIdProblem(nodeHash, parsed.settings);
   if (problem !== undefined) throw new ClientError('invalid', `cluster file ${path}: ${problem}`);

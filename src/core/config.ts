@@ -3,6 +3,7 @@
  * the cluster id), *process settings* may differ and live in `node/`. All relations between limits are asserted here.
  */
 import { assert } from './assert.ts';
+import { ZERO_DIGEST } from './types.ts';
 import type { ConfigurationVersion, Digest, Milliseconds, ReplicaId, TcEpoch } from './types.ts';
 
 /** Seal suite of a cluster (decision A2). The number is the suite byte of a TCS1 statement. */
@@ -18,10 +19,26 @@ export interface TrustedRegistration {
   /** 16 bytes, hexadecimal. */
   readonly tcId: string;
   readonly tcEpoch: TcEpoch;
-  /** Raw public key, hexadecimal; empty for the HMAC suite. */
+  /** Raw public key, hexadecimal; empty for the HMAC suite, and where there is no component. */
   readonly publicKey: string;
   /** Evidence bundle over `registrationChallenge`, hexadecimal; absent in clusters without an attestation policy. */
   readonly evidence?: string;
+}
+
+/** Name of program and footprint of a member whose protocol needs no trusted component. */
+export const NO_PROGRAM = 'none';
+
+/** The registration of such a member: nothing is registered. */
+export function noComponent(suite: Suite): TrustedRegistration {
+  return {
+    program: NO_PROGRAM,
+    footprint: NO_PROGRAM,
+    measurement: ZERO_DIGEST,
+    suite,
+    tcId: '0'.repeat(32),
+    tcEpoch: '0'.repeat(16) as TcEpoch,
+    publicKey: '',
+  };
 }
 
 /** Programs that may be a member's trusted component. */

@@ -11,6 +11,7 @@ import { connect } from '../client/client.ts';
 import { nodeHash, openKeyFile } from '../client/keys.ts';
 import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
 import type { ClusterSettings } from '../core/config.ts';
+import { protocolNeeds } from '../protocols/catalogue.ts';
 import { EvidenceBook } from './evidence-book.ts';
 import type { FaultOrder, FaultPort } from './routes.ts';
 import { startGateway } from './server.ts';
@@ -87,7 +88,7 @@ function readToken(path: string): string {
 }
 
 function readCluster(path: string): ClusterSettings {
-  const parsed = parseClusterSettings(JSON.parse(readFileSync(path, 'utf8')));
+  const parsed = parseClusterSettings(JSON.parse(readFileSync(path, 'utf8')), protocolNeeds);
   if ('error' in parsed) throw new Error(`${path}: ${parsed.error}`);
   const problem = clusterIdProblem(nodeHash, parsed.settings);
   if (problem !== undefined) throw new Error(`${path}: ${problem}`);

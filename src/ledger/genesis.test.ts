@@ -8,6 +8,8 @@ import {
   membershipDigest,
   parseClusterSettings,
 } from './genesis.ts';
+import type { ProtocolNeeds } from './genesis.ts';
+import { noComponent } from '../core/config.ts';
 
 type Json = Record<string, unknown>;
 
@@ -89,7 +91,7 @@ test('relations between fields: sizes, ids, suites, keys used twice, limits', ()
   const member = (index: number, field: string, value: unknown) =>
     replaced(['members', index, field], () => value);
   const cases: [RegExp, unknown][] = [
-    [/members must be 5 for f = 2, not 3/, replaced(['f'], () => 2)],
+    [/members must be at least 5 for f = 2, not 3/, replaced(['f'], () => 2)],
     [/members\[1\]\.id must be 1/, member(1, 'id', 2)],
     [/must not have the same address twice/, member(1, 'address', fixture.members[0]!.address)],
     [/must not have the same key twice/, member(2, 'linkKey', fixture.members[2]!.hostKey)],
@@ -108,8 +110,32 @@ test('relations between fields: sizes, ids, suites, keys used twice, limits', ()
 });
 
 test('a protocol says how many members it needs', () => {
-  const parsed = parseClusterSettings(json(), (protocol, f) => (protocol === 'pbft' ? 3 * f + 1 : undefined));
-  assert.deepEqual(parsed, { error: 'protocol "minbft" is not known' });
+  const known = (name: string, needs: ProtocolNeeds): ReturnType<typeof parseClusterSettings> =>
+    parseClusterSettings(json(), (protocol) => (protocol === name ? needs : undefined));
+  const needs = { replicas: 3, program: 'usig' };
+  assert.deepEqual(known('pbft', needs), { error: 'protocol "minbft" is not known' });
+  assert.deepEqual(known('minbft', needs), { settings: fixture });
+  const more = known('minbft', { ...needs, replicas: 4 });
+  assert.deepEqual(more, { error: 'members must be 4 for f = 1 of minbft, not 3' });
+  const other = known('minbft', { ...needs, program: 'a2m' });
+  assert.ok('error' in other && /trusted\.program must be "a2m" for the protocol minbft/.test(other.error));
+});
+
+test('members without trusted components: nothing is registered, and it need not differ', () => {
+  const needs = { replicas: 3, program: undefined };
+  const trusted = noComponent('ed25519');
+  const members = fixture.members.map((member) => ({ ...member, trusted }));
+  const bare = { ...fixture, members };
+  const parsed = parseClusterSettings(clusterSettingsToJson(bare), () => needs);
+  assert.deepEqual(parsed, { settings: bare });
+  assert.notEqual(clusterIdOf(sha256, bare), fixture.clusterId);
+  const keyed = {
+    ...bare,
+    members: members.map((one) => ({ ...one, trusted: { ...trusted, publicKey: '11' } })),
+  };
+  const refused = parseClusterSettings(clusterSettingsToJson(keyed), () => needs);
+  assert.ok('error' in refused && /publicKey must be empty: there is no component/.test(refused.error));
+  assert.ok('error' in parseClusterSettings(json(), () => needs));
 });
 
 test('the membership digest covers members and trusted measurements, not clients or limits', () => {

@@ -4,7 +4,7 @@
  */
 import { assert, AssertionFailure } from '../core/assert.ts';
 import { Writer } from '../core/codec.ts';
-import { assertLimits } from '../core/config.ts';
+import { assertLimits, NO_PROGRAM } from '../core/config.ts';
 import type {
   ClientSettings,
   ClusterLimits,
@@ -168,18 +168,26 @@ const TIMER_BOUNDS: { readonly [K in keyof ClusterTimers]: readonly [number, num
   idleBatchMs: [1, TIMER_MS_MAX],
 };
 
+/** What a protocol asks of the members of a cluster. */
+export interface ProtocolNeeds {
+  /** Members for the f that was asked about. */
+  readonly replicas: number;
+  /** Trusted program of each of them; undefined: they have none. */
+  readonly program: string | undefined;
+}
+
+/** What a protocol needs for f; undefined for a protocol that is not known. */
+export type NeedsOf = (protocol: string, f: number) => ProtocolNeeds | undefined;
+
 /** Outcome of reading: the settings, or a sentence that says what is wrong and where. */
 export type ParsedSettings = { readonly settings: ClusterSettings } | { readonly error: string };
 
 /**
- * Reads cluster settings from parsed JSON. `replicasFor` gives the number of members that a protocol needs for f, or
- * undefined for a protocol that is not known; without it every protocol needs 2f+1. Whether `clusterId` is the digest
- * of the rest is asked of `clusterIdProblem`.
+ * Reads cluster settings from parsed JSON. `needsOf` tells what protocols need; without it every protocol needs at least
+ * 2f+1 members and nothing is said about their components. Whether `clusterId` is the digest of the rest is asked of
+ * `clusterIdProblem`.
  */
-export function parseClusterSettings(
-  json: unknown,
-  replicasFor: (protocol: string, f: number) => number | undefined = (_, f) => 2 * f + 1,
-): ParsedSettings {
+export function parseClusterSettings(json: unknown, needsOf?: NeedsOf): ParsedSettings {
   const reading = new JsonReading();
   const root = reading.object(json, '', SETTINGS_FIELDS, ['attestation']);
   const settings: ClusterSettings = {
@@ -203,7 +211,7 @@ export function parseClusterSettings(
       ? { attestation: readAttestationPolicy(root.object('attestation', POLICY_FIELDS), reading) }
       : {}),
   };
-  if (reading.error === undefined) checkRelations(reading, settings, replicasFor);
+  if (reading.error === undefined) checkRelations(reading, settings, needsOf);
   return reading.error === undefined ? { settings } : { error: reading.error };
 }
 
@@ -241,17 +249,20 @@ function readAddress(member: JsonObject): string {
 
 function readTrusted(trusted: JsonObject): TrustedRegistration {
   const suite = trusted.oneOf('suite', ['hmac-sha256', 'ed25519']);
+  const program = trusted.text('program', WORD, WORD_WORDS);
+  const keyless =
+    program === NO_PROGRAM ? 'there is no component' : 'the suite hmac-sha256 has no public keys';
   return {
-    program: trusted.text('program', WORD, WORD_WORDS),
+    program,
     footprint: trusted.text('footprint', WORD, WORD_WORDS),
     measurement: trusted.hex('measurement', 32) as Digest,
     suite,
     tcId: trusted.hex('tcId', 16),
     tcEpoch: trusted.hex('tcEpoch', 8) as TcEpoch,
     publicKey:
-      suite === 'ed25519'
+      suite === 'ed25519' && program !== NO_PROGRAM
         ? trusted.hex('publicKey', 32)
-        : trusted.text('publicKey', /^$/, 'empty: the suite hmac-sha256 has no public keys'),
+        : trusted.text('publicKey', /^$/, `empty: ${keyless}`),
     ...(trusted.has('evidence')
       ? { evidence: trusted.text('evidence', EVIDENCE, `1 to ${EVIDENCE_BYTES_MAX} bytes in hexadecimal`) }
       : {}),
@@ -281,16 +292,11 @@ function readRule(rule: JsonObject, reading: JsonReading): PolicyRule {
   return { prefix, organisations };
 }
 
-function checkRelations(
-  reading: JsonReading,
-  settings: ClusterSettings,
-  replicasFor: (protocol: string, f: number) => number | undefined,
-): void {
-  const { members, protocol, f, suite, limits, timers } = settings;
-  const wanted = replicasFor(protocol, f);
-  if (wanted === undefined) reading.complain('protocol', `"${protocol}" is not known`);
-  else if (members.length !== wanted)
-    reading.complain('members', `must be ${wanted} for f = ${f}, not ${members.length}`);
+function checkRelations(reading: JsonReading, settings: ClusterSettings, needsOf: NeedsOf | undefined): void {
+  const { members, f, suite, limits, timers } = settings;
+  if (needsOf !== undefined) checkNeeds(reading, settings, needsOf);
+  else if (members.length < 2 * f + 1)
+    reading.complain('members', `must be at least ${2 * f + 1} for f = ${f}, not ${members.length}`);
   members.forEach((member, index) => {
     const place = `members[${index}]`;
     if (member.id !== index) reading.complain(`${place}.id`, `must be ${index}: members are listed by id`);
@@ -327,11 +333,26 @@ function checkRelations(
   }
 }
 
+function checkNeeds(reading: JsonReading, { members, protocol, f }: ClusterSettings, needsOf: NeedsOf): void {
+  const needs = needsOf(protocol, f);
+  if (needs === undefined) return reading.complain('protocol', `"${protocol}" is not known`);
+  const { replicas, program = NO_PROGRAM } = needs;
+  if (members.length !== replicas)
+    reading.complain('members', `must be ${replicas} for f = ${f} of ${protocol}, not ${members.length}`);
+  members.forEach(({ trusted }, index) => {
+    if (trusted.program !== program)
+      reading.complain(
+        `members[${index}].trusted.program`,
+        `must be "${program}" for the protocol ${protocol}, not "${trusted.program}"`,
+      );
+  });
+}
+
 const UNIQUE_OF_MEMBERS: readonly { what: string; of: (member: MemberSettings) => string }[] = [
   { what: 'name', of: (member) => member.name },
   { what: 'address', of: (member) => member.address },
-  { what: 'tcId', of: (member) => member.trusted.tcId },
-  { what: 'tcEpoch', of: (member) => member.trusted.tcEpoch },
+  { what: 'tcId', of: ({ trusted }) => (trusted.program === NO_PROGRAM ? '' : trusted.tcId) },
+  { what: 'tcEpoch', of: ({ trusted }) => (trusted.program === NO_PROGRAM ? '' : trusted.tcEpoch) },
 ];
 
 function noRepetition(

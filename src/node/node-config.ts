@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { ClusterSettings } from '../core/config.ts';
 import type { ReplicaId } from '../core/types.ts';
 import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
+import { protocolNeeds } from '../protocols/catalogue.ts';
 import { registrationProblem } from '../trusted/attestation/registration.ts';
 import { nodeAttestationCrypto, nodeHash } from './crypto.ts';
 import type { Durability } from './journal.ts';
@@ -116,12 +117,9 @@ export function readNodeConfig(file: string): NodeConfig {
   };
 }
 
-/** Reads and checks cluster.json; throws `StartRefused`. `replicasFor`: members that a known protocol needs. */
-export function readClusterFile(
-  file: string,
-  replicasFor: (protocol: string, f: number) => number | undefined,
-): ClusterSettings {
-  const parsed = parseClusterSettings(readJson(file, 'cluster file'), replicasFor);
+/** Reads and checks cluster.json; throws `StartRefused`. */
+export function readClusterFile(file: string): ClusterSettings {
+  const parsed = parseClusterSettings(readJson(file, 'cluster file'), protocolNeeds);
   if ('error' in parsed) throw new StartRefused(`The cluster file ${file} is wrong: ${parsed.error}.`);
   const problem = clusterIdProblem(nodeHash, parsed.settings);
   if (problem !== undefined) throw new StartRefused(`The cluster file ${file} is wrong: ${problem}.`);

@@ -22,8 +22,8 @@ import type { ReplicaHost } from '../host/replica-host.ts';
 import { decodeBlock } from '../ledger/block.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import { createLedgerExecutor } from '../ledger/executor.ts';
-import { minbft } from '../protocols/minbft/definition.ts';
-import type { MinbftMessage } from '../smr/usig-stream/messages.ts';
+import { protocolNamed } from '../protocols/catalogue.ts';
+import type { AnyProtocol } from '../protocols/catalogue.ts';
 import type { BlockStore } from './block-store.ts';
 import { openBlockStore } from './block-store.ts';
 import { createNodeCrypto, nodeHash } from './crypto.ts';
@@ -46,7 +46,7 @@ import { TrustedLink } from './trusted-link.ts';
 
 /** What a development cluster may put between the parts of a replica; production passes nothing. */
 export interface DevelopmentHooks {
-  readonly wrapReplica?: (replica: Replica<MinbftMessage>) => Replica<MinbftMessage>;
+  readonly wrapReplica?: (replica: Replica<unknown>) => Replica<unknown>;
   readonly wrapPorts?: (ports: HostPorts) => HostPorts;
 }
 
@@ -68,15 +68,10 @@ export interface ReplicaProcessOptions {
   readonly onStopped?: (exitCode: number) => void;
 }
 
-const PROTOCOLS = [minbft];
 /** Blocks put into the transaction index in one go while it catches up. */
 const INDEX_SLICE = 64;
 /** A stop that takes longer than this is ended. */
 const STOP_MS = 10_000;
-
-function replicasFor(protocol: string, f: number): number | undefined {
-  return PROTOCOLS.find((known) => known.name === protocol)?.replicasFor(f);
-}
 
 function keyFor(file: string, registered: string, what: string): KeyObject {
   const key = readKeyFile(file);
@@ -94,7 +89,7 @@ export class ReplicaProcess {
   readonly #timers = new Map<TimerName, NodeJS.Timeout>();
   readonly #startedAt = Date.now();
   /** Undefined until the stores are open. */
-  #host!: ReplicaHost<MinbftMessage>;
+  #host!: ReplicaHost<unknown>;
   #executor!: LedgerExecutor;
   #journal!: Journal;
   #blocks!: BlockStore;
@@ -127,7 +122,8 @@ export class ReplicaProcess {
 
   async #start(): Promise<void> {
     const config = this.#config;
-    const settings = readClusterFile(config.clusterFile, replicasFor);
+    const settings = readClusterFile(config.clusterFile);
+    const definition = protocolNamed(settings.protocol)!;
     if (settings.suite === 'hmac-sha256' && this.#options.developmentStatementKey === undefined)
       throw new StartRefused(
         `${config.clusterFile} is of a development cluster (suite hmac-sha256), which protects nothing: only "moiety up --dev" runs it.`,
@@ -164,8 +160,8 @@ export class ReplicaProcess {
         log: (level, message, detail) => this.#log[level](detail, message),
       },
     });
-    await this.#openTrusted();
-    this.#buildHost(settings, crypto);
+    if (definition.trustedProgram !== undefined) await this.#openTrusted();
+    this.#buildHost(definition, settings, crypto);
     await this.#listen(config.listen ?? member.address);
     const snapshot = this.#state.load();
     this.#state.truncateIndex(this.#blocks.height);
@@ -212,7 +208,9 @@ export class ReplicaProcess {
 
   #trustedPort(): HostPorts['trusted'] {
     const { folder, trustedFolder } = this.#config;
-    const link = this.#trusted!;
+    const link = this.#trusted;
+    // A protocol without a trusted program asks nothing.
+    if (link === undefined) return { call: () => undefined };
     // A component that a test puts in has no folder that says where it runs.
     const isOwn = this.#options.openTrusted === undefined;
     return {
@@ -264,8 +262,7 @@ export class ReplicaProcess {
     });
   }
 
-  #buildHost(settings: ClusterSettings, crypto: CryptoPort): void {
-    const definition = PROTOCOLS.find((known) => known.name === settings.protocol)!;
+  #buildHost(definition: AnyProtocol, settings: ClusterSettings, crypto: CryptoPort): void {
     const { hash } = crypto;
     const executor = createLedgerExecutor({
       settings,

@@ -10,6 +10,15 @@ export type AnyProtocol = ProtocolDefinition<unknown>;
 /** See the top of this file. */
 export const PROTOCOLS: readonly AnyProtocol[] = [minbft, pbft, a2mPbftE];
 
+/** What a protocol asks of a cluster that tolerates f faults; undefined if this version has none of that name. */
+export function protocolNeeds(
+  name: string,
+  f: number,
+): { readonly replicas: number; readonly program: string | undefined } | undefined {
+  const protocol = protocolNamed(name);
+  return protocol && { replicas: protocol.replicasFor(f), program: protocol.trustedProgram };
+}
+
 /** The protocol of this name, as in `ClusterSettings.protocol`; undefined if this version has none. */
 export function protocolNamed(name: string): AnyProtocol | undefined {
   return PROTOCOLS.find((protocol) => protocol.name === name);

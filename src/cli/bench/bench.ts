@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Durability } from '../../node/journal.ts';
+import type { AnyProtocol } from '../../protocols/catalogue.ts';
 import { componentsFor } from '../component-choice.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure } from '../failure.ts';
@@ -17,6 +18,7 @@ import type { Figures, LoadSettings } from './measured.ts';
 
 /** What is measured. */
 export interface BenchSettings extends LoadSettings {
+  readonly protocol: AnyProtocol;
   readonly replicas: number;
   /** Client processes; `inFlight` is for all of them together. */
   readonly clients: number;
@@ -33,6 +35,7 @@ export interface ProcessShare {
 
 /** What `bench --json` prints. */
 export interface BenchReport extends Figures {
+  readonly protocol: string;
   readonly replicas: number;
   readonly clients: number;
   readonly inFlight: number;
@@ -103,9 +106,10 @@ async function measureCluster(
   settings: BenchSettings,
   folder: DataFolder,
 ): Promise<{ figures: Figures; cpu: readonly ProcessShare[] }> {
-  const { replicas, clients, durability } = settings;
+  const { protocol, replicas, clients, durability } = settings;
   const port = await freeRange(replicas);
-  await createCluster(folder, { components: componentsFor(undefined, replicas), port, development: false });
+  const components = componentsFor(undefined, replicas, protocol);
+  await createCluster(folder, { protocol, components, port, development: false });
   writeConfigs(folder, { replicas, port, durability });
   const supervisor = new Supervisor({
     folder,
@@ -181,7 +185,7 @@ export async function runBench(settings: BenchSettings, note: (text: string) => 
   const path = mkdtempSync(join(tmpdir(), 'moiety-bench-'));
   try {
     note(
-      `measuring ${settings.replicas} replicas for ${settings.durationMs / 1000} s (durability ${settings.durability}, in ${path}) …`,
+      `measuring ${settings.replicas} replicas of ${settings.protocol.name} for ${settings.durationMs / 1000} s (durability ${settings.durability}, in ${path}) …`,
     );
     const { figures, cpu } = await measureCluster(settings, new DataFolder(join(path, 'c')));
     let floor: Figures | null = null;
@@ -193,6 +197,7 @@ export async function runBench(settings: BenchSettings, note: (text: string) => 
     const ofFloor = floor === null ? null : Number((figures.throughput / floor.throughput).toFixed(4));
     return {
       ...figures,
+      protocol: settings.protocol.name,
       replicas,
       clients,
       inFlight,

@@ -4,6 +4,14 @@ import type { Command } from 'commander';
 import type { BenchReport } from '../bench/bench.ts';
 import type { Durability } from '../../node/journal.ts';
 import { wholeNumber, withJson } from '../options.ts';
+import {
+  DEFAULT_PROTOCOL,
+  faultsOption,
+  protocolOption,
+  replicasOf,
+  replicasOption,
+  requireProtocol,
+} from '../protocol-choice.ts';
 import { printJson, printLine, printNote } from '../output.ts';
 
 interface Options {
@@ -12,7 +20,9 @@ interface Options {
   readonly inflight: number;
   readonly payload: number;
   readonly clients: number;
-  readonly replicas: string;
+  readonly protocol?: string;
+  readonly replicas?: number;
+  readonly f?: number;
   readonly durability: Durability;
   readonly floor: boolean;
   readonly json?: boolean;
@@ -23,7 +33,7 @@ function printReport(report: BenchReport): void {
   printLine(`throughput  ${Math.round(report.throughput)} operations/s`);
   printLine(`latency     p50 ${report.p50Ms} ms, p99 ${report.p99Ms} ms, max ${report.maxMs} ms`);
   printLine(
-    `settings    ${report.replicas} replicas, ${report.clients} client processes, ${report.inFlight} in flight, ${report.payload} bytes, durability ${report.durability}`,
+    `settings    ${report.protocol}, ${report.replicas} replicas, ${report.clients} client processes, ${report.inFlight} in flight, ${report.payload} bytes, durability ${report.durability}`,
   );
   printLine(`machine     ${report.cores} cores, Node ${report.node}`);
   if (report.errors > 0) printLine(`errors      ${report.errors}`);
@@ -38,9 +48,11 @@ function printReport(report: BenchReport): void {
 
 async function bench(options: Options): Promise<void> {
   const { runBench } = await import('../bench/bench.ts');
+  const protocol = requireProtocol(options.protocol ?? DEFAULT_PROTOCOL);
   const report = await runBench(
     {
-      replicas: Number(options.replicas),
+      protocol,
+      replicas: replicasOf(protocol, options),
       clients: options.clients,
       inFlight: options.inflight,
       payload: options.payload,
@@ -81,13 +93,15 @@ export function addBench(program: Command): void {
       .addOption(
         new Option('--clients <processes>', 'client processes').default(1).argParser(wholeNumber(1, 64)),
       )
-      .addOption(new Option('--replicas <count>').choices(['3', '5', '7']).default('3'))
+      .addOption(protocolOption('protocol to measure'))
+      .addOption(replicasOption())
+      .addOption(faultsOption())
       .addOption(new Option('--durability <mode>').choices(['fsync', 'os', 'memory']).default('fsync'))
       .option('--no-floor', 'do not measure the floor'),
   )
     .addHelpText(
       'after',
-      '\nExamples:\n  moiety bench\n  moiety bench --duration 5 --inflight 64 --durability memory --json\n',
+      '\nExamples:\n  moiety bench\n  moiety bench --duration 5 --inflight 64 --durability memory --json\n  moiety bench --protocol pbft --f 1\n',
     )
     .action(bench);
 }

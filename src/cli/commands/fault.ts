@@ -1,7 +1,10 @@
 /** `moiety fault`: makes faults on a local cluster, through its supervisor. */
 import type { Command } from 'commander';
 import { Argument } from 'commander';
-import { BEHAVIOURS, PROCESS_BEHAVIOURS, refusalForProcess } from '../../adversary/behaviours.ts';
+import { BEHAVIOURS, PROCESS_BEHAVIOURS } from '../../adversary/behaviours.ts';
+import { GENERIC_LIES } from '../../adversary/generic/lies.ts';
+import { requireBehaviour } from '../byzantine-choice.ts';
+import { readClusterFile } from '../cluster-file.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
 import { callGatewayJson } from '../gateway-client.ts';
@@ -42,10 +45,10 @@ async function fault(
         ? `Say which behaviour: ${PROCESS_BEHAVIOURS.join(', ')}, or none.`
         : `"fault ${action}" takes no behaviour.`,
     );
-  const refusal = behaviour === undefined || behaviour === 'none' ? undefined : refusalForProcess(behaviour);
-  if (refusal !== undefined) throw usageFailure(`${refusal} "none" makes the replica correct again.`);
   const folder = new DataFolder(options.data);
   const { replicas } = folder.requireMarker();
+  if (behaviour !== undefined && behaviour !== 'none')
+    requireBehaviour(behaviour, readClusterFile(folder.cluster).protocol);
   if (replica >= replicas)
     throw usageFailure(`There is no replica ${replica}; this cluster has replicas 0 to ${replicas - 1}.`);
   const run = liveRun(folder);
@@ -86,6 +89,7 @@ export function addFault(program: Command): void {
   const behaviours = BEHAVIOURS.filter(({ name }) => PROCESS_BEHAVIOURS.includes(name))
     .map(({ name, text }) => `  ${name.padEnd(18)} ${text}`)
     .join('\n');
+  const others = GENERIC_LIES.map(({ name }) => name).join(', ');
   withJson(
     program
       .command('fault')
@@ -99,7 +103,7 @@ export function addFault(program: Command): void {
   )
     .addHelpText(
       'after',
-      `\nActions:\n${actions}\n\nBehaviours:\n${behaviours}\n\nExamples:\n  moiety fault kill 0\n  moiety fault kill-tc 1\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n`,
+      `\nActions:\n${actions}\n\nBehaviours:\n${behaviours}\n\nBehaviours in protocols other than MinBFT: ${others}\n\nExamples:\n  moiety fault kill 0\n  moiety fault kill-tc 1\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n`,
     )
     .action(fault);
 }

@@ -5,12 +5,20 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { MoietyClient } from '../../client/contract.ts';
 import { bytesToHex, hexToBytes } from '../../core/bytes.ts';
-import type { PolicyRule } from '../../core/config.ts';
+import { NO_PROGRAM, noComponent } from '../../core/config.ts';
+import type { PolicyRule, TrustedRegistration } from '../../core/config.ts';
 import { isOrganisationName } from '../../ledger/transaction.ts';
 import { formatComponentSpec } from '../../footprints/contract.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
 import { composeCluster, readClusterFile, writeClusterFiles } from '../cluster-file.ts';
-import { DEFAULT_COMPONENT, readComponentSpec, requireUsable } from '../component-choice.ts';
+import {
+  afterEndOf,
+  defaultComponent,
+  readComponentSpec,
+  requireProgram,
+  requireUsable,
+} from '../component-choice.ts';
+import { DEFAULT_PROTOCOL, protocolOption, requireProtocol } from '../protocol-choice.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, usageFailure } from '../failure.ts';
 import { CLIENT_FORMAT, MEMBER_FORMAT, readClientFile, readMemberFile } from '../member-file.ts';
@@ -27,6 +35,7 @@ interface KeygenOptions {
   readonly client?: boolean;
   readonly admin?: boolean;
   readonly tc?: ComponentSpec;
+  readonly protocol?: string;
 }
 
 function writePublicFile(path: string, content: MemberFile | ClientFile): void {
@@ -49,6 +58,12 @@ async function keygenClient(options: KeygenOptions, folder: string): Promise<voi
   printLine(`Client key made in ${folder}. Hand out ${path}; keep client.pem to yourself.`);
 }
 
+async function memberComponent(folder: string, spec: ComponentSpec): Promise<TrustedRegistration> {
+  if (spec.program === NO_PROGRAM) return noComponent('ed25519');
+  const { createComponent } = await import('../../footprints/registry.ts');
+  return createComponent(folder, spec);
+}
+
 async function keygenMember(options: KeygenOptions, folder: string): Promise<void> {
   const { name, organisation } = options;
   const { parseAddress } = await import('../../node/peer-hello.ts');
@@ -57,21 +72,23 @@ async function keygenMember(options: KeygenOptions, folder: string): Promise<voi
     throw usageFailure(
       'A member needs --address host:port, where its replica listens, for example alpha.example:4601.',
     );
-  const spec = options.tc ?? DEFAULT_COMPONENT;
+  const protocol = requireProtocol(options.protocol ?? DEFAULT_PROTOCOL);
+  const spec = options.tc ?? defaultComponent(protocol);
+  if (options.tc !== undefined) requireProgram(protocol, spec);
   await requireUsable([spec]);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const { createComponent, footprintNamed } = await import('../../footprints/registry.ts');
-  const trusted = await createComponent(join(folder, 'trusted'), spec);
+  const trusted = await memberComponent(join(folder, 'trusted'), spec);
   const hostKey = await newKey(join(folder, 'keys', 'host.pem'));
   const linkKey = await newKey(join(folder, 'keys', 'link.pem'));
   const path = join(folder, `${name}.json`);
   writePublicFile(path, { format: MEMBER_FORMAT, name, organisation, address, hostKey, linkKey, trusted });
-  if (!(await footprintNamed(spec.footprint)).persistent)
+  if ((await afterEndOf(spec.footprint)) === 'new component')
     printNote(
       `${formatComponentSpec(spec)} is volatile: once it has ended, the others must re-admit it as a new one (RECOVER). If more ` +
         'members than f have such components and end at once, the cluster ends for good.',
     );
-  printLine(`Keys and trusted component made in ${folder}. Hand out ${path}; everything else stays here.`);
+  const made = trusted.program === NO_PROGRAM ? 'Keys' : 'Keys and trusted component';
+  printLine(`${made} made in ${folder}. Hand out ${path}; everything else stays here.`);
 }
 
 async function keygen(options: KeygenOptions): Promise<void> {
@@ -98,6 +115,7 @@ function collect(value: string, before: readonly string[] | undefined): readonly
 }
 
 interface InitOptions {
+  readonly protocol?: string;
   readonly member: readonly string[];
   readonly client?: readonly string[];
   readonly policy?: readonly PolicyRule[];
@@ -109,6 +127,7 @@ function init(options: InitOptions): void {
   const out = resolve(options.out);
   if (existsSync(out)) throw new CommandFailure(`${out} exists already: a cluster is made once.`);
   const settings = composeCluster({
+    protocol: requireProtocol(options.protocol ?? DEFAULT_PROTOCOL),
     members: options.member.map(readMemberFile),
     clients: (options.client ?? []).map(readClientFile),
     policy: options.policy ?? [],
@@ -116,7 +135,9 @@ function init(options: InitOptions): void {
   });
   const trust = join(dirname(out), 'trust.json');
   writeClusterFiles(settings, out, trust);
-  printLine(`Cluster ${settings.clusterId}: ${settings.members.length} members, f = ${settings.f}.`);
+  printLine(
+    `Cluster ${settings.clusterId}: ${settings.members.length} members, f = ${settings.f}, protocol ${settings.protocol}.`,
+  );
   for (const { id, name, address } of settings.members) printLine(`  replica ${id}: ${name}, ${address}`);
   printLine(`Hand ${out} to every member; ${trust} to everyone who verifies receipts.`);
 }
@@ -233,9 +254,10 @@ export function addMembers(program: Command): void {
     .addOption(
       new Option(
         '--tc <component>',
-        'trusted component of the member, program@footprint[:argument] (default: usig@process)',
+        'trusted component of the member, program@footprint[:argument] (default: that of the protocol, for example usig@process)',
       ).argParser(readComponentSpec),
     )
+    .addOption(protocolOption('protocol that the replica of the member will run'))
     .option('--out <folder>', 'folder to make (default: the name)')
     .option('--client', 'make the key of a client')
     .option('--admin', 'make the key of a client that may register others')
@@ -261,6 +283,7 @@ export function addMembers(program: Command): void {
         parsePolicy,
       ),
     )
+    .addOption(protocolOption())
     .option('--attestation <file>', 'what the trusted components of the members must prove')
     .option('--out <file>', 'where to write it', 'cluster.json')
     .addHelpText(

@@ -1,5 +1,6 @@
 /** `moiety status`: every replica's own word, the processes of a local cluster, and in words what is wrong. */
 import type { Command } from 'commander';
+import { NO_PROGRAM } from '../../core/config.ts';
 import { weakestFootprint } from '../../footprints/strength.ts';
 import { afterEndOf, shortSpec } from '../component-choice.ts';
 import { DataFolder } from '../data-folder.ts';
@@ -7,7 +8,7 @@ import { CommandFailure, EXIT, messageOf } from '../failure.ts';
 import { callGatewayJson } from '../gateway-client.ts';
 import { gatewayUrl, withGateway, withJson } from '../options.ts';
 import type { ClusterOptions } from '../options.ts';
-import { printJson, printLine, shortDigest, tableLines } from '../output.ts';
+import { plural, printJson, printLine, shortDigest, tableLines } from '../output.ts';
 import { diagnose, lagOf } from '../status-words.ts';
 import type { StatusOfReplica } from '../status-words.ts';
 import { supervisedProcesses } from '../supervisor/control.ts';
@@ -67,6 +68,11 @@ async function readStatus(options: Options): Promise<ClusterStatus & { readonly 
   }
 }
 
+function roleWords({ role, duty }: StatusOfReplica): string {
+  const known = role ?? '-';
+  return typeof duty === 'string' ? `${known}, ${duty}` : known;
+}
+
 function rowOf(replica: StatusOfReplica, all: readonly StatusOfReplica[]): (string | number)[] {
   const state = replica.supervised?.state;
   const process = state === undefined ? '' : state === 'running' ? `${replica.supervised?.pid}` : state;
@@ -74,7 +80,7 @@ function rowOf(replica: StatusOfReplica, all: readonly StatusOfReplica[]): (stri
   return [
     replica.id,
     process,
-    replica.role ?? '-',
+    roleWords(replica),
     replica.view ?? '-',
     replica.sequence ?? '-',
     replica.height ?? '-',
@@ -88,7 +94,7 @@ const HEAD = ['replica', 'process', 'role', 'view', 'sequence', 'height', 'heade
 
 /** What each replica says about its trusted component. */
 async function componentRowOf({ id, tc, process }: StatusOfReplica): Promise<(string | number)[]> {
-  if (tc === undefined) return [id, '-', '-', '-', '-', '-', '-'];
+  if (tc === undefined || tc.program === NO_PROGRAM) return [id, '-', '-', '-', '-', '-', '-'];
   return [
     id,
     `${shortSpec(tc)}${tc.persistent ? '' : ' (volatile)'}`,
@@ -117,7 +123,10 @@ interface Weakest {
 }
 
 function weakestOf(replicas: readonly StatusOfReplica[]): Weakest | undefined {
-  const footprint = weakestFootprint(replicas.flatMap(({ tc }) => tc?.footprint ?? []));
+  const footprints = replicas.flatMap(({ tc }) =>
+    tc === undefined || tc.program === NO_PROGRAM ? [] : tc.footprint,
+  );
+  const footprint = weakestFootprint(footprints);
   if (footprint === undefined) return undefined;
   return {
     footprint,
@@ -160,6 +169,8 @@ async function status(options: Options): Promise<void> {
       gateway: gatewayUrl(options),
     });
   else {
+    if (protocol !== undefined)
+      printLine(`Protocol ${protocol}, ${plural(replicas.length, 'replica')}, f = ${f ?? '?'}`);
     for (const line of tableLines(
       HEAD,
       replicas.map((replica) => rowOf(replica, replicas)),

@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { mkdirSync } from 'node:fs';
-import { PROCESS_BEHAVIOURS, refusalForProcess } from '../../adversary/behaviours.ts';
+import { PROCESS_BEHAVIOURS } from '../../adversary/behaviours.ts';
 import { asciiBytes } from '../../core/bytes.ts';
 import { takeLock } from '../../footprints/process/lock.ts';
 import { isGenesisEpochSpent } from '../../footprints/wasm/component-folder.ts';
@@ -10,12 +10,24 @@ import type { Durability } from '../../node/journal.ts';
 import type { ClusterSettings } from '../../core/config.ts';
 import { formatComponentSpec } from '../../footprints/contract.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
+import { NO_PROGRAM } from '../../core/config.ts';
 import { readComponentFolder } from '../../footprints/component-note.ts';
+import { processBehaviours, requireBehaviour } from '../byzantine-choice.ts';
 import { readClusterFile } from '../cluster-file.ts';
+import type { AnyProtocol } from '../../protocols/catalogue.ts';
+import {
+  DEFAULT_PROTOCOL,
+  faultsOption,
+  protocolOption,
+  replicasOf,
+  replicasOption,
+  requireProtocol,
+} from '../protocol-choice.ts';
 import {
   addComponentChoice,
   componentsFor,
   componentNames,
+  DEFAULT_COMPONENT,
   requireUsable,
   shortSpec,
   volatileReplicas,
@@ -40,7 +52,9 @@ import { Supervisor } from '../supervisor/supervisor.ts';
 export interface UpOptions {
   readonly data: string;
   readonly port?: number;
-  readonly replicas?: string;
+  readonly protocol?: string;
+  readonly f?: number;
+  readonly replicas?: number;
   readonly fresh?: boolean;
   readonly dev?: boolean;
   readonly tc?: ComponentChoice;
@@ -59,15 +73,13 @@ function parseByzantine(
   const match = /^(\d)=([a-z+-]+)$/.exec(text);
   if (match === null)
     throw usageFailure(
-      `--byzantine takes REPLICA=BEHAVIOUR; behaviours are ${PROCESS_BEHAVIOURS.join(', ')}.`,
+      `--byzantine takes REPLICA=BEHAVIOUR; behaviours of MinBFT are ${PROCESS_BEHAVIOURS.join(', ')}.`,
     );
-  const refusal = refusalForProcess(match[2]!);
-  if (refusal !== undefined) throw usageFailure(refusal);
   return new Map([...(before ?? []), [Number(match[1]), match[2]!]]);
 }
 
 /** A cluster has one kind of trusted component for ever, and volatile ones do not outlive a stop of them all. */
-function requireSameKind(folder: DataFolder, marker: DataMarker, development: boolean): void {
+function requireSameKind(folder: DataFolder, marker: DataMarker, development: boolean, f: number): void {
   const { path } = folder;
   const elsewhere = 'use another --data folder, or add --fresh to delete it and begin anew';
   if (marker.development && !development)
@@ -80,7 +92,6 @@ function requireSameKind(folder: DataFolder, marker: DataMarker, development: bo
     );
   const ids = Array.from({ length: marker.replicas }, (_, id) => id);
   const gone = ids.filter((id) => isGenesisEpochSpent(folder.replica(id).trusted)).length;
-  const f = (marker.replicas - 1) / 2;
   if (development && gone > f)
     throw new CommandFailure(
       `The cluster in ${path} was made with --dev: ${gone} of its volatile trusted components ended when it was stopped, ` +
@@ -91,7 +102,7 @@ function requireSameKind(folder: DataFolder, marker: DataMarker, development: bo
 /** What the folders of the trusted components hold now: one may have been replaced since the cluster was made. */
 function presentComponents(folder: DataFolder, settings: ClusterSettings): readonly ComponentSpec[] {
   return settings.members.map(({ id, trusted: { program, footprint } }) =>
-    settings.suite === 'hmac-sha256'
+    settings.suite === 'hmac-sha256' || program === NO_PROGRAM
       ? { program, footprint, argument: '' }
       : readComponentFolder(folder.replica(id).trusted),
   );
@@ -105,7 +116,7 @@ function requireSameComponents(
 ): void {
   if (choice === undefined) return;
   const present = presentComponents(folder, settings);
-  const chosen = componentsFor(choice, present.length);
+  const chosen = componentsFor(choice, present.length, requireProtocol(settings.protocol));
   for (const [id, component] of present.entries()) {
     const has = formatComponentSpec(component);
     const wanted = formatComponentSpec(chosen[id]!);
@@ -117,30 +128,63 @@ function requireSameComponents(
   }
 }
 
+/** Makes the cluster that the options ask for. */
+async function makeCluster(
+  folder: DataFolder,
+  options: UpOptions,
+): Promise<{ replicas: number; port: number }> {
+  const protocol = requireProtocol(options.protocol ?? DEFAULT_PROTOCOL);
+  const replicas = replicasOf(protocol, options);
+  const port = options.port ?? DEFAULT_PORT;
+  const components = componentsFor(options.tc, replicas, protocol);
+  if (options.dev === true) requireDevelopment(protocol);
+  else await requireUsable(components);
+  await requirePorts(port, port, replicas, false);
+  printNote(`Making a cluster of ${replicas} replicas of ${protocol.name} in ${folder.path} …`);
+  await createCluster(folder, { protocol, components, port, development: options.dev === true });
+  return { replicas, port };
+}
+
+/** The components of `--dev` run one program, and a replica whose component is lost at each stop needs RECOVER. */
+function requireDevelopment({ name, trustedProgram }: AnyProtocol): void {
+  if (trustedProgram === DEFAULT_COMPONENT.program) return;
+  const why =
+    trustedProgram === undefined
+      ? 'is not built on trusted components, which --dev makes cheaper'
+      : 'cannot re-admit replicas whose trusted components were lost, as those of --dev are at each stop';
+  throw usageFailure(`${name} ${why}: leave --dev out.`);
+}
+
+/** A cluster is of one protocol and size for ever. */
+function requireSameCluster(
+  folder: DataFolder,
+  marker: DataMarker,
+  settings: ClusterSettings,
+  options: UpOptions,
+): void {
+  const { replicas, f, protocol } = options;
+  const differs =
+    (replicas !== undefined && replicas !== marker.replicas) ||
+    (f !== undefined && f !== settings.f) ||
+    (protocol !== undefined && protocol !== settings.protocol);
+  if (differs)
+    throw new CommandFailure(
+      `${folder.path} holds a cluster of ${marker.replicas} replicas that runs ${settings.protocol} and tolerates f = ${settings.f}, ` +
+        'not what was asked for. Leave --protocol, --replicas and --f out to go on with it, use another --data folder, ' +
+        'or add --fresh to delete it and begin anew.',
+    );
+}
+
 /** What is in the folder after this: a cluster that fits the options. */
 async function prepareFolder(
   folder: DataFolder,
   options: UpOptions,
 ): Promise<{ replicas: number; port: number }> {
   const marker = folder.marker();
-  const asked = options.replicas === undefined ? undefined : Number(options.replicas);
-  if (marker === undefined) {
-    const replicas = asked ?? 3;
-    const port = options.port ?? DEFAULT_PORT;
-    const components = componentsFor(options.tc, replicas);
-    if (options.dev !== true) await requireUsable(components);
-    await requirePorts(port, port, replicas, false);
-    printNote(`Making a cluster of ${replicas} replicas in ${folder.path} …`);
-    await createCluster(folder, { components, port, development: options.dev === true });
-    return { replicas, port };
-  }
-  if (asked !== undefined && asked !== marker.replicas)
-    throw new CommandFailure(
-      `${folder.path} holds a cluster of ${marker.replicas} replicas, not ${asked}. Leave --replicas out to go on with it, ` +
-        'use another --data folder, or add --fresh to delete it and begin anew.',
-    );
-  requireSameKind(folder, marker, options.dev === true);
+  if (marker === undefined) return makeCluster(folder, options);
   const settings = readClusterFile(folder.cluster);
+  requireSameCluster(folder, marker, settings, options);
+  requireSameKind(folder, marker, options.dev === true, settings.f);
   if (settings.clusterId !== marker.clusterId || settings.members.length !== marker.replicas)
     throw new CommandFailure(
       `${folder.cluster} belongs to another cluster than the rest of the folder: restore it from the backup, ` +
@@ -187,8 +231,7 @@ function shown(folder: DataFolder): string {
 }
 
 /** What `--dev` means, before anything else is printed. */
-function printDevelopmentWarning(replicas: number): void {
-  const f = (replicas - 1) / 2;
+function printDevelopmentWarning(f: number): void {
   printNote(
     'WARNING: --dev protects nothing. The trusted components (usig@wasm) live inside the replicas, are volatile, and share ' +
       `a key that lies in the data folder. A restart of more than f = ${f} replicas at once ends in a final halt: begin ` +
@@ -282,13 +325,16 @@ async function up(options: UpOptions): Promise<void> {
   const settings = readClusterFile(folder.cluster);
   const components = presentComponents(folder, settings);
   const volatile = options.dev === true ? [] : await volatileReplicas(components, 'orderly');
-  const warning = options.dev === true ? undefined : await volatileWarning(components);
-  if (options.dev === true) printDevelopmentWarning(replicas);
+  const warning = options.dev === true ? undefined : await volatileWarning(components, settings.f);
+  if (options.dev === true) printDevelopmentWarning(settings.f);
   else if (warning !== undefined) printNote(warning);
   const byzantine = options.byzantine ?? new Map<number, string>();
-  for (const id of byzantine.keys())
+  const behaviours = processBehaviours(requireProtocol(settings.protocol));
+  for (const [id, behaviour] of byzantine) {
     if (id >= replicas)
       throw usageFailure(`There is no replica ${id}; this cluster has replicas 0 to ${replicas - 1}.`);
+    requireBehaviour(behaviour, settings.protocol);
+  }
   writeConfigs(folder, { replicas, port, durability: options.durability });
   const stopped = new AbortController();
   const supervisor = new Supervisor({
@@ -297,7 +343,7 @@ async function up(options: UpOptions): Promise<void> {
     port,
     byzantine,
     development: options.dev === true,
-    behaviours: PROCESS_BEHAVIOURS,
+    behaviours,
     onDown: () => stop(),
     onGivenUp: ({ name, reason }) =>
       printNote(`${name} has stopped and is not started again: ${reason ?? 'see its log'}`),
@@ -320,16 +366,16 @@ async function up(options: UpOptions): Promise<void> {
       `The cluster is not ready: no quorum commits yet. "moiety status${shown(folder)}" says what is wrong.`,
     );
   else {
-    printNote(haltSentence(components, volatile, ready));
+    printNote(haltSentence(components, volatile, settings.f, ready));
     stopped.abort();
     await stopAll(supervisor, folder, replicas, true);
   }
 }
 
 /** Why this cluster is over, and what is left to do. */
-function haltSentence(components: Components, volatile: readonly number[], words: string): string {
+function haltSentence(components: Components, volatile: readonly number[], f: number, words: string): string {
   const why =
-    volatile.length > (components.length - 1) / 2
+    volatile.length > f
       ? ` The trusted components of replicas ${componentNames(components, volatile)} are volatile: they ended when the cluster was stopped.`
       : '';
   return (
@@ -347,9 +393,9 @@ export function addUp(program: Command): void {
       'Starts a local cluster: every replica is a process with its own trusted component, store and keys, and a gateway ' +
         'serves HTTP on loopback. Ctrl-C stops everything; starting again goes on with the data.',
     )
-    .addOption(
-      new Option('--replicas <count>', 'replicas of a new cluster (default 3)').choices(['3', '5', '7']),
-    )
+    .addOption(protocolOption())
+    .addOption(faultsOption())
+    .addOption(replicasOption())
     .addOption(portOption())
     .addOption(dataOption())
     .option('--fresh', 'delete the cluster in the data folder first, with its keys')
@@ -380,6 +426,7 @@ export function addUp(program: Command): void {
 Examples:
   moiety up
   moiety up --replicas 5 --port 4700 --data /tmp/five
+  moiety up --protocol pbft --f 1 --data /tmp/pbft
   moiety up --tc usig@process --tc 2=usig@vm --data /tmp/mixed
   moiety up --fresh --byzantine 0=equivocate
   moiety up --dev --fresh --data /tmp/scratch

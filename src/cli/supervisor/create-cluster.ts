@@ -1,10 +1,12 @@
 /** Makes a local cluster in an empty data folder: keys, trusted components, cluster.json, trust.json. */
 import { bytesToHex } from '../../core/bytes.ts';
+import { NO_PROGRAM, noComponent } from '../../core/config.ts';
 import type { TrustedRegistration } from '../../core/config.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
 import { createComponent } from '../../footprints/registry.ts';
 import { createWasmComponents } from '../../footprints/wasm/component-folder.ts';
 import { createKeyFile, rawPublicKeyOf } from '../../node/keys.ts';
+import type { AnyProtocol } from '../../protocols/catalogue.ts';
 import { composeCluster, writeClusterFiles } from '../cluster-file.ts';
 import { printableSpec } from '../component-choice.ts';
 import type { DataFolder } from '../data-folder.ts';
@@ -15,6 +17,7 @@ import { killComponents } from './component-processes.ts';
 
 /** What is asked for. */
 export interface NewCluster {
+  readonly protocol: AnyProtocol;
   /** Port of the gateway; replica N gets this + 1 + N. */
   readonly port: number;
   /** The trusted component of each replica. */
@@ -54,7 +57,9 @@ async function createComponents(
   folders: readonly string[],
   specs: readonly ComponentSpec[],
 ): Promise<readonly TrustedRegistration[]> {
-  const outcomes = await Promise.allSettled(folders.map((path, id) => createComponent(path, specs[id]!)));
+  const create = (path: string, spec: ComponentSpec): Promise<TrustedRegistration> =>
+    spec.program === NO_PROGRAM ? Promise.resolve(noComponent('ed25519')) : createComponent(path, spec);
+  const outcomes = await Promise.allSettled(folders.map((path, id) => create(path, specs[id]!)));
   return outcomes.map((outcome, id) => {
     if (outcome.status === 'fulfilled') return outcome.value;
     const what = printableSpec(specs[id]!);
@@ -78,6 +83,7 @@ export async function createCluster(folder: DataFolder, wanted: NewCluster): Pro
     ? createWasmComponents(trusted)
     : await createComponents(trusted, wanted.components);
   const settings = composeCluster({
+    protocol: wanted.protocol,
     members: ids.map((id) => member(folder, id, wanted.port, registrations[id]!)),
     clients: [client(folder, 'gateway'), client(folder, 'admin'), client(folder, 'local')],
   });

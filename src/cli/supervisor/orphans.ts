@@ -2,6 +2,7 @@
  * Processes that an earlier supervisor left behind because it was killed itself. They are recognised by their command
  * line, which names a file of this data folder: a process id alone may belong to somebody else by now.
  */
+import { existsSync } from 'node:fs';
 import { rememberingProcesses, stopComponent } from '../../footprints/registry.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { messageOf } from '../failure.ts';
@@ -53,7 +54,11 @@ export async function stopComponents(
   forGood = false,
 ): Promise<readonly string[]> {
   const outcomes = await Promise.allSettled(
-    Array.from({ length: replicas }, (_, id) => stopComponent(folder.replica(id).trusted)),
+    Array.from({ length: replicas }, async (_, id) => {
+      const { trusted } = folder.replica(id);
+      // Replicas of some protocols have none.
+      if (existsSync(trusted)) await stopComponent(trusted);
+    }),
   );
   const problems = outcomes.flatMap((outcome, id) =>
     outcome.status === 'rejected' ? [`trusted component of replica ${id}: ${messageOf(outcome.reason)}`] : [],
