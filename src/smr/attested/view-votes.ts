@@ -27,4 +27,9 @@ export class ViewVotes {
     const above = this.#highest.filter((highest) => highest > view);
     return above.length >= enough ? Math.min(...above) : undefined;
   }
+
+  /** The highest view that `enough` replicas ask for, each for it or for a higher one; 0 if there is none. */
+  highestBy(enough: number): View {
+    return [...this.#highest].sort((a, b) => b - a)[enough - 1] ?? 0;
+  }
 }

@@ -1,0 +1,160 @@
+/** An A2M-PBFT-EA replica: three phases, each statement in a slot of one of five logs. */
+import type { Replica, ReplicaContext } from '../../core/protocol.ts';
+import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Decision, Intake } from '../../smr/attested/hooks.ts';
+import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
+import { ChainReplica } from '../../smr/slot-chain/replica.ts';
+import type { EaContent, EaOrder } from './messages.ts';
+import { attestorOf, EA_MESSAGES, voteOf } from './messages.ts';
+import type { EaRule } from './rules.ts';
+
+/** Prefix of keys of the durable map: PRE-PREPARE and PREPAREs that show that a batch was prepared, by order. */
+const PREPARED_KEY = 'prepared/';
+
+class EaReplica extends ChainReplica<EaOrder> {
+  /** PREPAREs of the present view, by order and author. */
+  readonly #prepares = new Map<SequenceNumber, Map<ReplicaId, Sealed<EaContent>>>();
+  /** pc: what shows that a batch was prepared here, in the view in which it was last. */
+  readonly #prepared = new Map<SequenceNumber, readonly Sealed<EaContent>[]>();
+  /** lastCommit: up to here COMMITs of this view were said. */
+  #committed: SequenceNumber = 0;
+
+  constructor(context: ReplicaContext) {
+    const quorum = context.settings.f + 1;
+    const primaryOf = (view: number): ReplicaId => view % context.settings.members.length;
+    super(
+      context,
+      EA_MESSAGES,
+      {
+        attestorOf,
+        voteOf: (entry) => voteOf({ quorum, primaryOf, attestorOf }, entry),
+        genesis: { view: 0, base: 0, orders: [], carried: 0 },
+        carry: () => 0,
+      },
+      quorum,
+    );
+  }
+
+  override rule(rule: EaRule, passed: boolean, about?: string): boolean {
+    return super.rule(rule, passed, about);
+  }
+
+  protected override onOrder(message: Sealed<EaContent>, content: EaOrder, from: ReplicaId): Intake {
+    switch (content.kind) {
+      case 'PRE-PREPARE':
+        return this.takeProposal(message, content, from);
+      case 'PREPARE':
+        return this.#onPrepare(message, content, from);
+      case 'COMMIT':
+        return this.#onCommit(message, content, from);
+    }
+  }
+
+  #onPrepare(message: Sealed<EaContent>, content: EaOrder, from: ReplicaId): Intake {
+    const { author } = message;
+    const { view, sequence } = content;
+    const place = this.placeOf(content);
+    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    if (!this.rule('A2M-PBFT-EA.N3.backup', author !== this.primaryOf(view), 'PREPARE')) return 'taken';
+    if (from === this.self) this.accepted = Math.max(this.accepted, sequence);
+    let prepares = this.#prepares.get(sequence);
+    if (prepares === undefined) this.#prepares.set(sequence, (prepares = new Map()));
+    prepares.set(author, message);
+    return 'taken';
+  }
+
+  /** Step 5: COMMITs of whatever view count, also those that others pass on. */
+  #onCommit(message: Sealed<EaContent>, content: EaOrder, from: ReplicaId): Intake {
+    const { view, sequence, digest } = content;
+    if (from === this.self) {
+      this.extendChain(message);
+      if (view === this.terms.view) this.#committed = Math.max(this.#committed, sequence);
+    }
+    if (sequence <= this.stableSequence) return 'taken';
+    if (!this.inWindow(sequence)) return 'later';
+    this.commits.add(sequence, `${view}/${digest}`, message.author, message);
+    return 'taken';
+  }
+
+  // ---- normal case -------------------------------------------------------------------------------------------------
+
+  protected override proposalOf(sequence: SequenceNumber, digest: Digest): EaOrder {
+    return { kind: 'PRE-PREPARE', view: this.view, sequence, digest };
+  }
+
+  /** Step 2. */
+  protected override onAccepted(_sequence: SequenceNumber, { content }: Sealed<EaContent>): void {
+    this.speak({ ...(content as EaOrder), kind: 'PREPARE' });
+  }
+
+  /** Step 4: what is prepared is committed to, one order after the other. */
+  protected override considerVotes(): boolean {
+    let moved = false;
+    for (;;) {
+      const next = Math.max(this.#committed, this.terms.base, this.stableSequence) + 1;
+      if (!this.rule('A2M-PBFT-EA.N4.order', next <= this.accepted)) return moved;
+      const proof = this.#proofOf(next);
+      if (!this.rule('A2M-PBFT-EA.N3', proof !== undefined)) return moved;
+      this.#committed = next;
+      this.#prepared.set(next, proof!);
+      const value = this.codec.encodeList(proof!);
+      const { digest } = proof![0]!.content as EaOrder;
+      this.speak({ kind: 'COMMIT', view: this.view, sequence: next, digest }, [
+        { key: PREPARED_KEY + String(next), value },
+      ]);
+      moved = true;
+    }
+  }
+
+  /** Step 3: the proposal and equal PREPAREs, f+1 replicas together. */
+  #proofOf(sequence: SequenceNumber): readonly Sealed<EaContent>[] | undefined {
+    const proposal = this.proposals.get(sequence);
+    if (proposal === undefined) return undefined;
+    const { digest } = proposal.content as EaOrder;
+    const prepares = [...(this.#prepares.get(sequence)?.values() ?? [])].filter(
+      ({ content }) => (content as EaOrder).digest === digest,
+    );
+    const proof = [proposal, ...prepares.slice(0, this.quorum - 1)];
+    return proof.length >= this.quorum ? proof : undefined;
+  }
+
+  protected override proofOf({ content }: Sealed<EaContent>): readonly Sealed<EaContent>[] {
+    return content.kind === 'COMMIT' ? (this.#prepared.get(content.sequence) ?? []) : [];
+  }
+
+  protected override decisionOf(votes: ReadonlyMap<ReplicaId, Sealed<EaContent>>): Decision<EaContent> {
+    const proof = [...votes.values()].slice(0, this.quorum);
+    return { digest: (proof[0]!.content as EaOrder).digest, proof, sources: [...votes.keys()] };
+  }
+
+  // ---- what passes -------------------------------------------------------------------------------------------------
+
+  protected override onEntered(): void {
+    super.onEntered();
+    this.#prepares.clear();
+    this.#committed = this.terms.base;
+  }
+
+  protected override onStable(sequence: SequenceNumber): void {
+    super.onStable(sequence);
+    for (const known of [...this.#prepares.keys()]) if (known <= sequence) this.#prepares.delete(known);
+    const past = [...this.#prepared.keys()].filter((known) => known <= sequence);
+    for (const known of past) this.#prepared.delete(known);
+    this.desk.store(past.map((known) => ({ key: PREPARED_KEY + String(known), value: undefined })));
+  }
+
+  protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
+    super.restore(stored);
+    for (const [key, value] of stored) {
+      if (!key.startsWith(PREPARED_KEY)) continue;
+      const proof = this.codec.decodeList(value);
+      const first = proof?.[0]?.content;
+      if (first?.kind === 'PRE-PREPARE') this.#prepared.set(first.sequence, proof!);
+    }
+  }
+}
+
+/** Makes a replica. Its first input must be `start`. */
+export function createA2mPbftEaReplica(context: ReplicaContext): Replica<AttestedMessage<EaContent>> {
+  return new EaReplica(context);
+}

@@ -1,0 +1,219 @@
+/**
+ * The normal case of protocols on chains of slots, as far as they share it: the primary proposes in order, what its
+ * NEW-VIEW obliges to first; proposals are taken one after the other, once their batch is here and authentic; equal
+ * commitments of a quorum decide, whatever their view.
+ */
+import type { CheckpointState, ReplicaContext } from '../../core/protocol.ts';
+import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { CheckpointReading, Decision, Intake } from '../attested/hooks.ts';
+import type { Sealed, SealedCodecOptions } from '../attested/sealed.ts';
+import { inFlightMaxOf } from '../batcher.ts';
+import { CommitVotes } from './commit-votes.ts';
+import type { ChainContent, OrderContent } from './messages.ts';
+import { isShared } from './messages.ts';
+import type { Vote } from './view-change.ts';
+import { obligation } from './view-change.ts';
+import type { ChainScheme } from './views.ts';
+import { ChainViews } from './views.ts';
+
+/** See the top of this file. */
+export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P> {
+  /** Proposals of the present view above the stable checkpoint. */
+  readonly proposals = new Map<SequenceNumber, Sealed<ChainContent<P>>>();
+  /** lastPrep: up to here proposals of this view were taken. */
+  accepted: SequenceNumber = 0;
+  /** Highest sequence number that this replica has proposed in this view. */
+  #proposed: SequenceNumber = 0;
+  readonly commits = new CommitVotes<Sealed<ChainContent<P>>>();
+  /** Votes of so many replicas, each with the word of its own, decide. */
+  readonly #commitQuorum: number;
+
+  constructor(
+    context: ReplicaContext,
+    options: SealedCodecOptions<ChainContent<P>>,
+    scheme: ChainScheme<P>,
+    commitQuorum: number,
+  ) {
+    super(context, options, scheme);
+    this.#commitQuorum = commitQuorum;
+  }
+
+  /** What the primary says to propose a batch. */
+  protected abstract proposalOf(sequence: SequenceNumber, digest: Digest): P;
+  /** A proposal of another replica was taken; its body is durable. */
+  protected abstract onAccepted(sequence: SequenceNumber, proposal: Sealed<ChainContent<P>>): void;
+  /** Votes as far as this protocol can; true if anything moved. */
+  protected abstract considerVotes(): boolean;
+  /** What votes of a quorum decide. */
+  protected abstract decisionOf(
+    votes: ReadonlyMap<ReplicaId, Sealed<ChainContent<P>>>,
+  ): Decision<ChainContent<P>>;
+
+  /** Where an order of a view stands: past, to be looked at now, or too early. */
+  protected placeOf({
+    view,
+    sequence,
+  }: {
+    readonly view: View;
+    readonly sequence: SequenceNumber;
+  }): 'past' | 'now' | 'early' {
+    if (sequence <= this.stableSequence || view < this.view) return 'past';
+    if (view > this.view || !this.rule('Chain.VC.left', this.mode === 'active')) return 'early';
+    return this.rule('Chain.N2.window', this.inWindow(sequence)) ? 'now' : 'early';
+  }
+
+  /** The highest sequence number that is done with, or taken, in this view. */
+  protected get frontier(): SequenceNumber {
+    return Math.max(this.accepted, this.stableSequence);
+  }
+
+  /** A proposal arrived, or the own one has looped back. */
+  protected takeProposal(message: Sealed<ChainContent<P>>, order: Vote, from: ReplicaId): Intake {
+    const { kind, author } = message;
+    const { view, sequence, digest } = order;
+    if (!this.rule('Chain.N2.primary', author === this.primaryOf(view), kind)) return 'taken';
+    const place = this.placeOf(order);
+    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    const obliged = obligation(this.terms, sequence) ?? digest;
+    if (!this.rule('Chain.N2.obliged', obliged === digest, kind)) return 'taken';
+    if (!this.mayPropose(message)) return 'taken';
+    this.proposals.set(sequence, message);
+    if (from === this.self) {
+      this.accepted = Math.max(this.accepted, sequence);
+      this.#proposed = Math.max(this.#proposed, sequence);
+    }
+    return 'taken';
+  }
+
+  /** What a protocol asks of a proposal beside that. */
+  protected mayPropose(_message: Sealed<ChainContent<P>>): boolean {
+    return true;
+  }
+
+  // ---- conclusions -------------------------------------------------------------------------------------------------
+
+  protected override consider(): boolean {
+    const decided = this.#considerCommits();
+    const viewed = this.considerViews();
+    if (this.mode !== 'active') return decided || viewed;
+    const accepts = this.#considerProposals();
+    const votes = this.considerVotes();
+    return this.#propose() || accepts || votes || decided || viewed;
+  }
+
+  #considerCommits(): boolean {
+    const { changed } = this.commits;
+    if (changed.size === 0) return false;
+    let moved = false;
+    for (const sequence of [...changed].sort((a, b) => a - b)) {
+      changed.delete(sequence);
+      if (this.decisions.has(sequence)) continue;
+      const votes = this.commits.decided(sequence, this.#commitQuorum);
+      if (!this.rule('Chain.CM', votes !== undefined)) continue;
+      this.decide(sequence, this.decisionOf(votes!));
+      moved = true;
+    }
+    return moved;
+  }
+
+  /** Proposals are taken in order: slots of a chain only rise. */
+  #considerProposals(): boolean {
+    let moved = false;
+    while (this.proposals.size > 0) {
+      const next = this.frontier + 1;
+      const proposal = this.proposals.get(next);
+      if (!this.rule('Chain.N2.order', proposal !== undefined)) break;
+      if (!this.#mayAccept(next, proposal!)) break;
+      this.accepted = next;
+      this.onAccepted(next, proposal!);
+      moved = true;
+    }
+    return moved;
+  }
+
+  /** What a NEW-VIEW obliges to was judged before; of everything else the batch must be here and good. */
+  #mayAccept(sequence: SequenceNumber, proposal: Sealed<ChainContent<P>>): boolean {
+    const { digest } = proposal.content as OrderContent;
+    if (obligation(this.terms, sequence) !== undefined) {
+      if (!this.holds(digest, [proposal.author])) return false;
+      const known = this.bodies.get(digest);
+      if (known !== undefined) this.bodies.makeDurable(known, sequence);
+      return true;
+    }
+    const batch = this.bodies.need(digest, [proposal.author]);
+    if (batch === undefined) return false;
+    const verdict = this.bodies.judge(batch);
+    if (verdict === 'early' || !this.rule('Chain.N2.authentic', verdict === 'good', proposal.kind))
+      return false;
+    this.bodies.makeDurable(batch, sequence);
+    return true;
+  }
+
+  #propose(): boolean {
+    if (!this.isPrimary || this.terms.base > this.stableSequence) return false;
+    const sequence = Math.max(this.#proposed, this.terms.base, this.stableSequence) + 1;
+    const inFlight = Math.max(0, sequence - 1 - this.executed);
+    const obliged = obligation(this.terms, sequence);
+    const hasRoom =
+      this.inWindow(sequence) && (obliged !== undefined || inFlight < inFlightMaxOf(this.limits));
+    if (!this.rule('Chain.N1', hasRoom)) return false;
+    if (obliged !== undefined)
+      return this.holds(obliged, this.#knowers()) && this.#sayProposal(sequence, obliged);
+    const batch = this.requests.nextBatch(this.view, inFlight);
+    if (batch === undefined) return false;
+    this.bodies.share(batch);
+    this.bodies.makeDurable(batch, sequence);
+    return this.#sayProposal(sequence, batch.digest);
+  }
+
+  #knowers(): readonly ReplicaId[] {
+    return this.newView?.viewChanges.map(({ author }) => author) ?? [];
+  }
+
+  #sayProposal(sequence: SequenceNumber, digest: Digest): boolean {
+    this.#proposed = sequence;
+    this.speak(this.proposalOf(sequence, digest));
+    return true;
+  }
+
+  // ---- what passes -------------------------------------------------------------------------------------------------
+
+  protected override onEntered(): void {
+    this.proposals.clear();
+    this.accepted = this.terms.base;
+    this.#proposed = this.terms.base;
+  }
+
+  protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
+    super.restore(stored);
+    this.accepted = this.terms.base;
+    this.#proposed = this.terms.base;
+  }
+
+  protected override onStable(sequence: SequenceNumber): void {
+    super.onStable(sequence);
+    for (const known of [...this.proposals.keys()]) if (known <= sequence) this.proposals.delete(known);
+    this.commits.dropThrough(sequence);
+  }
+
+  protected override onTimer(): void {
+    // What the timers `batch` and `bodies` are for is found by `consider`.
+    this.noteProgress();
+  }
+
+  protected override readCheckpoint(content: ChainContent<P>): CheckpointReading | undefined {
+    if (!isShared(content) || content.kind !== 'CHECKPOINT') return undefined;
+    const { sequence, stateDigest } = content;
+    return { state: { sequence, stateDigest }, key: `${sequence}/${stateDigest}` };
+  }
+
+  protected override sayCheckpoint({ sequence, stateDigest }: CheckpointState): void {
+    this.speak({ kind: 'CHECKPOINT', sequence, stateDigest });
+  }
+
+  protected override isObsolete({ content }: Sealed<ChainContent<P>>): boolean {
+    if (!isShared(content)) return content.sequence <= this.stableSequence || content.view < this.terms.view;
+    if (content.kind === 'CHECKPOINT') return content.sequence <= this.stableSequence;
+    return this.isPastView(content);
+  }
+}
