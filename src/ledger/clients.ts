@@ -99,9 +99,8 @@ export class ClientRegistry {
   }
 
   #put(record: ClientRecord): void {
-    const [previous, changed] = [this.#byKey.get(record.key), this.#changed];
+    const previous = this.#byKey.get(record.key);
     this.#undo.note(() => {
-      this.#changed = changed;
       if (previous !== undefined) {
         this.#byKey.set(record.key, previous);
         return;
@@ -114,7 +113,7 @@ export class ClientRegistry {
     this.#changed = true;
   }
 
-  /** Whether anything changed since the last call. */
+  /** Whether anything changed since the last call, there and back included. */
   takeChanged(): boolean {
     const changed = this.#changed;
     this.#undo.note(() => (this.#changed = changed));

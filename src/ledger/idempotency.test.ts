@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf, utf8 } from '../../test/support/ledger-fixture.ts';
+import { UndoLog } from '../core/undo-log.ts';
 import type { IdempotencyEntry } from './idempotency.ts';
 import {
   IDEMPOTENCY_BLOCKS,
@@ -41,6 +42,26 @@ test('a key is remembered for exactly the stated number of blocks, per organisat
   queue.expire(5 + IDEMPOTENCY_BLOCKS + 1);
   assert.equal(queue.find('alpha', numbered(1)), undefined);
   assert.equal(queue.find('alpha', numbered(2))?.height, 6);
+});
+
+test('keys that were added and keys that expired come back with an undo', () => {
+  const undo = new UndoLog();
+  const queue = new IdempotencyQueue(undo);
+  for (let number = 1; number <= 3; number += 1) queue.add(entry(number, number));
+  queue.takeChanged();
+  const before = chunksOf(queue);
+  undo.mark(1);
+  queue.expire(3 + IDEMPOTENCY_BLOCKS);
+  queue.add(entry(1, 3 + IDEMPOTENCY_BLOCKS));
+  undo.mark(2);
+  queue.takeChanged();
+  queue.add(entry(2, 4 + IDEMPOTENCY_BLOCKS));
+  assert.deepEqual([queue.head, queue.tail], [2, 5]);
+  undo.undoTo(0);
+  assert.deepEqual([queue.head, queue.tail], [0, 3]);
+  assert.deepEqual(chunksOf(queue), before);
+  assert.equal(queue.find('alpha', numbered(1))?.height, 1);
+  assert.deepEqual(queue.takeChanged(), [0], 'what changed there and back is encoded again');
 });
 
 test('the key is copied: the bundle it came in can go', () => {

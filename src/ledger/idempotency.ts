@@ -116,12 +116,9 @@ export class IdempotencyQueue {
     this.#places.delete(nameOf(entry.organisation, entry.key));
   }
 
-  /** The chunk of this place is about to change. */
+  /** The chunk of this place changes; taken back, it counts as changed, too. */
   #touch(place: number): void {
-    const chunk = chunkOf(place);
-    if (this.#changed[chunk] === 1) return;
-    this.#undo.note(() => (this.#changed[chunk] = 0));
-    this.#changed[chunk] = 1;
+    this.#changed[chunkOf(place)] = 1;
   }
 
   /** Before a block of this height: forgets what is older than `IDEMPOTENCY_BLOCKS`. */

@@ -44,9 +44,9 @@ export class OpenedSessions {
   }
 
   add(record: OpenRecord): void {
-    this.#touch();
     this.#undo.note(() => this.#drop(record));
     this.#put(record);
+    this.#changed = true;
   }
 
   #put(record: OpenRecord): void {
@@ -61,23 +61,17 @@ export class OpenedSessions {
     else this.#perClient.set(record.clientId, left);
   }
 
-  #touch(): void {
-    if (this.#changed) return;
-    this.#undo.note(() => (this.#changed = false));
-    this.#changed = true;
-  }
-
   /** At a checkpoint boundary: forgets what block time has made impossible to execute again. */
   prune(time: Milliseconds): void {
     for (const record of this.#records.values()) {
       if (record.validUntil >= time) continue;
-      this.#touch();
       this.#undo.note(() => this.#put(record));
       this.#drop(record);
+      this.#changed = true;
     }
   }
 
-  /** Whether anything changed since the last call. */
+  /** Whether anything changed since the last call, there and back included. */
   takeChanged(): boolean {
     const changed = this.#changed;
     this.#undo.note(() => (this.#changed = changed));

@@ -91,11 +91,13 @@ export class RequestRunner {
     }
     const session = state.sessions.find(bundle.session);
     if (session?.clientId !== client.id) return;
-    const results = run.resultsFor(bundle.clientKey, session.id);
+    // Asked for with the first request that is executed: the order of replies must not depend on bundles that do nothing.
+    let results: RequestResult[] | undefined;
     operations.forEach((operation, index) => {
       const request = bundle.requests[index]!;
       if (session.isDone(request.number)) return;
       run.service.begin?.(bundle, request);
+      results ??= run.resultsFor(bundle.clientKey, session.id);
       results.push(this.#executeRequest(state, place, session, request, operation));
     });
   }

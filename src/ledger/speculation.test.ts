@@ -18,6 +18,9 @@ import type { Bundle } from '../core/request.ts';
 import type { ExecutionOutcome } from './contract.ts';
 import { encodeOperation } from './operation.ts';
 
+// One seed for all: a test run is repeatable.
+fc.configureGlobal({ seed: 20_261_123 });
+
 const SPECULATIVE = { speculative: true };
 
 /** Everything that a replica can be asked, by whoever may ask. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { clientId, digestOf } from '../../test/support/ledger-fixture.ts';
+import { UndoLog } from '../core/undo-log.ts';
 import type { Outcome } from './client-table.ts';
 import {
   CLIENT_TABLE_SHARDS,
@@ -29,6 +30,35 @@ function copyOf(table: ClientTable, limits = LIMITS): ClientTable {
   assert.ok(copy.decode(table.lastSession, (index) => shards[index]!));
   return copy;
 }
+
+test('an undo brings back windows, forgotten results, evicted sessions and free ids', () => {
+  const undo = new UndoLog();
+  const table = new ClientTable({ sessionsMax: 2, windowMax: 256 }, undo);
+  const full = table.open(clientId(1), 256, 1)!;
+  const small = table.open(clientId(2), 4, 2)!;
+  const bodies = SESSION_BODY_BYTES_MAX / RESULT_BODY_BYTES_MAX;
+  for (let number = 1; number <= bodies; number += 1)
+    table.record(full, outcome(number, RESULT_BODY_BYTES_MAX), 2);
+  for (const number of [1, 2, 4]) table.record(small, outcome(number), 2);
+  table.takeChanged();
+  const before = table.encodeShards(ALL_SHARDS);
+  undo.mark(3);
+  table.record(full, outcome(bodies + 2, RESULT_BODY_BYTES_MAX), 3);
+  assert.equal(full.find(1)!.result, undefined, 'the oldest result had to go');
+  table.record(small, outcome(7), 3);
+  assert.equal(small.find(2), undefined);
+  undo.mark(4);
+  assert.equal(table.open(clientId(3), 0, 4)!.id, 3);
+  table.evict((client) => client === clientId(1));
+  assert.deepEqual([table.size, table.find(1)], [2, undefined]);
+  table.takeChanged();
+  undo.undoTo(2);
+  assert.deepEqual([table.size, table.lastSession, full.bodyBytes], [2, 2, SESSION_BODY_BYTES_MAX]);
+  assert.deepEqual([full.low, small.low, small.lastSequence], [bodies, 2, 2]);
+  assert.deepEqual(table.encodeShards(ALL_SHARDS), before);
+  assert.deepEqual(table.takeChanged(), [1, 2, 3]);
+  assert.equal(table.open(clientId(3), 0, 3)!.id, 3);
+});
 
 test('every request is executed at most once, whatever order they are executed in', () => {
   const numbers = fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 120 });

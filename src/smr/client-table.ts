@@ -282,12 +282,9 @@ export class ClientTable {
     session.record(outcome, usedAt, this.#undo);
   }
 
-  /** The shard of this session is about to change. */
+  /** The shard of this session changes; taken back, it counts as changed, too. */
   #touch(session: Session): void {
-    const shard = session.id % CLIENT_TABLE_SHARDS;
-    if (this.#changed[shard] === 1) return;
-    this.#undo.note(() => (this.#changed[shard] = 0));
-    this.#changed[shard] = 1;
+    this.#changed[session.id % CLIENT_TABLE_SHARDS] = 1;
   }
 
   #add(session: Session): void {

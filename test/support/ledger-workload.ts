@@ -21,7 +21,7 @@ export function someBundles(ledger: TestLedger, prng: Prng): Bundle[] {
   for (let count = prng.between(1, 3); count > 0; count -= 1) {
     const client = prng.chance(0.1) ? GUEST : prng.between(1, 3);
     if (prng.chance(0.15)) {
-      const validUntil = prng.chance(0.3) ? 1020 : 60_000;
+      const validUntil = prng.chance(0.5) ? ledger.executor.time + 40 : 60_000;
       bundles.push(ledger.bundle(client, 0, [[1, open(prng.between(0, 9), validUntil, prng.between(0, 9))]]));
       continue;
     }
