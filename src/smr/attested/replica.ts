@@ -344,23 +344,23 @@ export abstract class AttestedReplica<C extends Content>
     if (isSealed(message)) return this.#intake(from, message);
     const plain: Status | Proof<C> = message;
     if (plain.kind === 'STATUS') return this.#gossip.onStatus(from, plain);
-    for (const one of plain.messages) this.#intake(from, one);
+    // What its author keeps no more is shown in a proof all the same: numbers say nothing here.
+    for (const one of plain.messages) this.#intake(from, one, false);
   }
 
   /** A message that `from` sent, written by itself or by somebody else. */
-  #intake(from: ReplicaId, message: Sealed<C>): void {
+  #intake(from: ReplicaId, message: Sealed<C>, direct = from === message.author): void {
     const { author, id } = message;
     const peer = this.peers[author];
     if (peer === undefined) return;
     // What this replica said before it lost its store comes back to it in proofs: it is as good as anybody's word.
     if (author === this.self && this.own.has(message.digest)) return;
-    const direct = from === author;
     if (direct && id > 0 && peer.has(id)) {
       peer.repeated += 1;
       return;
     }
     // Without a transferable word a message is worth something on the link of its author only.
-    if (message.attestation.kind === 'link' && !direct) return;
+    if (message.attestation.kind === 'link' && from !== author) return;
     const intake = this.#offer(message, from);
     if (!direct || id === 0) return;
     if (intake === 'taken') peer.take(id);
