@@ -18,8 +18,8 @@ import { EXECUTION_LOG, EXECUTION_MESSAGES, HISTORY_MAX } from './messages.ts';
 
 /** Keys of the durable map: digest of each batch that is executed above the stable checkpoint, stored before it is. */
 const EXECUTED_KEY = 'executed/';
-/** Windows for which digests of executed batches are kept for replicas that lag. */
-const WINDOWS_KEPT = 4;
+/** Orders below the stable checkpoint whose entries are kept: for clients that ask again, and for replicas that lag. */
+const ENTRIES_KEPT = 1_024;
 
 class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   /** Digests of executed batches, of the latest windows. */
@@ -155,7 +155,7 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
     const past = [...this.#digests.keys()].filter((known) => known > this.#storedFrom && known <= sequence);
     this.desk.store(past.map((known) => ({ key: EXECUTED_KEY + String(known), value: undefined })));
     this.#storedFrom = sequence;
-    const oldest = sequence - WINDOWS_KEPT * this.window;
+    const oldest = sequence - ENTRIES_KEPT;
     for (const map of [this.#digests, this.#entries, this.#histories])
       for (const known of [...map.keys()]) if (known < oldest && known !== this.#logged) map.delete(known);
     this.#boundariesWaiting.length = 0;
@@ -239,7 +239,7 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   protected override isObsolete(message: Sealed<ExecutionContent>): boolean {
     const { content } = message;
     if (content.kind === 'EXECUTED')
-      return content.sequence + this.window <= this.stableSequence && content.sequence < this.#logged;
+      return content.sequence + ENTRIES_KEPT <= this.stableSequence && content.sequence < this.#logged;
     return super.isObsolete(message);
   }
 

@@ -170,6 +170,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   #prepare(sequence: SequenceNumber, slot: Slot): void {
     const proposal = slot.prePrepare?.content as PrePrepare | undefined;
     if (proposal === undefined || slot.chosen !== undefined || this.isPrimary) return;
+    if (!this.mayVoteFor(proposal)) return;
     const batch = this.bodies.need(proposal.digest, this.#sourcesOf(proposal.digest));
     const verdict = batch === undefined ? 'early' : this.judgeBatch(batch, sequence);
     if (verdict === 'early') this.#lookAgain.add(sequence);
@@ -178,6 +179,11 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     this.bodies.makeDurable(batch, sequence);
     slot.chosen = proposal.digest;
     this.sayOrder({ ...proposal, kind: 'PREPARE' }, this.beforePrepare(proposal));
+  }
+
+  /** Whether anything but the batch itself speaks against a vote. */
+  protected mayVoteFor(_order: PrePrepare): boolean {
+    return true;
   }
 
   /** Whether this replica may vote for a batch; a re-proposal of what was prepared was judged then. */
