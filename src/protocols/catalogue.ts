@@ -3,12 +3,13 @@ import type { ProtocolDefinition } from '../core/protocol.ts';
 import { a2mPbftE } from './a2m-pbft-e/definition.ts';
 import { minbft } from './minbft/definition.ts';
 import { pbft } from './pbft/definition.ts';
+import { pbftMac } from './pbft-mac/definition.ts';
 
 /** A protocol whose messages only it can read: whoever runs it passes them on as they are. */
 export type AnyProtocol = ProtocolDefinition<unknown>;
 
 /** See the top of this file. */
-export const PROTOCOLS: readonly AnyProtocol[] = [minbft, pbft, a2mPbftE];
+export const PROTOCOLS: readonly AnyProtocol[] = [minbft, pbft, pbftMac, a2mPbftE];
 
 /** What a protocol asks of a cluster that tolerates f faults; undefined if this version has none of that name. */
 export function protocolNeeds(
