@@ -9,10 +9,11 @@ import type { CounterValue, Digest } from '../core/types.ts';
 import { SAFE_INTEGER_END } from '../core/types.ts';
 import type { ObjectCheck } from '../crypto/seal-verifier.ts';
 import { STATEMENT_KIND } from './contract.ts';
+import { FLAG_STRICT_LOG } from './programs/a2m/answers.ts';
 import { encodeStatement } from './statement.ts';
 
-/** Flag of all statements about a log that was made `strict`. */
-export const FLAG_STRICT = 8;
+/** Flag of a statement whose `aux` is filled in. */
+const FLAG_AUX = 4;
 /** First byte of an object's id: its class. */
 const CLASS = { counter: '01', log: '02' } as const;
 const OBJECT_ID = /^[0-9a-f]{16}$/;
@@ -50,7 +51,7 @@ export function statementForObject(
   return encodeStatement({
     kind: form === 'log' ? STATEMENT_KIND.logEntry : STATEMENT_KIND.advance,
     suite,
-    flags: isStrict ? FLAG_STRICT : 0,
+    flags: (history === undefined ? 0 : FLAG_AUX) | (isStrict ? FLAG_STRICT_LOG : 0),
     tcId: key.tcId,
     tcEpoch: key.tcEpoch,
     objectId: object,
