@@ -1,11 +1,12 @@
 /**
- * What a batch changed, for replicas that do not execute it (decision C9 and all bookkeeping included). An update names
- * the requests that were executed, in order, with what the service answered to each, and what the service changed. The
- * rest of the state (sessions, their results, idempotency keys, clients, block) is a function of these and of the state
- * before, so a passive replica makes it by the same code as an active one: there is one set of rules and nothing to
- * disagree about. What it does not need is the batch, its clients' signatures, and the work of the service.
+ * What a batch changed, for replicas that do not execute it. An update names the requests that were executed, in order,
+ * with what the service answered to each, and what the service changed. All the rest (sessions with their results,
+ * idempotency keys, clients, the block) is a function of these and of the state before, so a passive replica makes it
+ * by the same code as an active one: there is one set of rules, and nothing to disagree about. What a passive replica
+ * is spared is the batch, the signatures of its clients, and the work of the service.
  *
- * An update ends in the header hash of the ledger after it: one that was made for another history is refused.
+ * An update ends in the header hash of the ledger after it: one that was made for another history is refused. What no
+ * header covers (answers to reads, changes of the service) is as good as the word of those who sent the update.
  */
 import type { ExecutionContext } from '../core/application.ts';
 import { decodeWhole, Writer } from '../core/codec.ts';

@@ -82,6 +82,7 @@ import { decodeStatement, encodeStatement } from '../../src/trusted/statement.ts
 import { moreClientFrames, speculativeReplies } from './client-frames.ts';
 import { genuineReceipt } from './documents.ts';
 import type { Corpus, Sort } from './corpus.ts';
+import { updateTargets } from './updates.ts';
 
 /** What a decoder made of bytes: refused, accepted with the bytes of its encoder, or accepted where there is none. */
 export type Verdict = undefined | Uint8Array | 'accepted';
@@ -110,6 +111,7 @@ export function targetsFor(corpus: Corpus): Target[] {
     ...storeTargets(corpus, of),
     ...trustedTargets(of),
     ...ledgerTargets(corpus, of),
+    ...updateTargets,
     ...documentTargets(corpus),
   ];
 }
