@@ -162,6 +162,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       image,
       undone: this.undone,
       makesUpdates: definition.makesUpdates === true,
+      provesFinal: definition.client?.provesFinal === true,
       disk,
       queue,
       judge,

@@ -36,6 +36,13 @@ interface Speculation {
   readonly outcome: CoreOutcome;
 }
 
+/** Results that a client asked for again. */
+interface AskedAgain {
+  readonly client: number;
+  readonly sequence: SequenceNumber;
+  readonly group: ReplyGroup;
+}
+
 /** What came of a client's asking. */
 export type Admission =
   /** It has its answer. */
@@ -54,6 +61,8 @@ export interface CoreStateDeskOptions {
   readonly undone: { count: number };
   /** Whether the protocol has passive replicas. */
   readonly makesUpdates: boolean;
+  /** Whether final answers are the protocol's to give, also to those that ask again. */
+  readonly provesFinal: boolean;
   readonly disk: CoreDisk;
   readonly queue: EventQueue;
   readonly judge: Judge;
@@ -76,6 +85,8 @@ export class CoreStateDesk {
   #isClosed = false;
   /** Answers that the protocol gives out, by sequence number. */
   readonly #held = new Map<SequenceNumber, readonly ReplyGroup[]>();
+  /** By session: results that its client asked for again and the protocol has to say what they are worth. */
+  readonly #asked = new Map<SessionId, AskedAgain>();
   /** Ascending. */
   #speculations: Speculation[] = [];
 
@@ -96,7 +107,10 @@ export class CoreStateDesk {
     if (!service.isExecuted(bundle)) return { kind: 'new' };
     const group = service.results(bundle);
     const sequence = Math.max(0, ...group.results.map((result) => result.sequence));
-    if (sequence > service.confirmed) return { kind: 'unconfirmed', sequence };
+    if (sequence > service.confirmed || this.#options.provesFinal) {
+      this.#asked.set(bundle.session, { client, sequence, group });
+      return { kind: 'unconfirmed', sequence };
+    }
     this.#reply(client, group, 0, 'final', NO_PROOF);
     return { kind: 'answered' };
   }
@@ -214,6 +228,7 @@ export class CoreStateDesk {
     this.#speculations = this.#speculations.filter(({ sequence }) => sequence <= to);
     this.service.rollback(to);
     for (const sequence of this.#held.keys()) if (sequence > to) this.#held.delete(sequence);
+    for (const [session, { sequence }] of this.#asked) if (sequence > to) this.#asked.delete(session);
   }
 
   /** Batches that may yet be undone, with what they came to. */
@@ -224,6 +239,12 @@ export class CoreStateDesk {
   /** Gives the answers of a batch to its clients. */
   #giveAnswer({ sequence, view, standing, proof }: Answer): void {
     for (const group of this.#held.get(sequence) ?? []) this.#toClientOf(group, view, standing, proof);
+    for (const [session, asked] of this.#asked) {
+      if (asked.sequence !== sequence) continue;
+      this.#asked.delete(session);
+      const results = asked.group.results.filter((result) => result.sequence === sequence);
+      this.#reply(asked.client, { ...asked.group, results }, view, standing, proof);
+    }
   }
 
   #record(sequence: SequenceNumber, batch: Batch, state: Uint8Array): void {

@@ -4,10 +4,9 @@
  */
 import { spareOf } from '../../adversary/options.ts';
 import type { SpareComponent } from '../../adversary/options.ts';
-import { sumOfFrame, sumOfReply } from '../trace-sum.ts';
+import { sumOfFrame } from '../trace-sum.ts';
 import type { CheckpointState, ProtocolDefinition, Replica, RuleTrace } from '../../core/protocol.ts';
 import { Prng } from '../../core/prng.ts';
-import type { Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
 import { liarsOf } from '../budget.ts';
 import { Chance, SITE } from '../chance.ts';
@@ -24,8 +23,8 @@ import type { NetworkSettings } from '../network.ts';
 import type { PlannedFault, Scenario } from '../scenario.ts';
 import { Watch } from '../watch.ts';
 import { BatchBook } from './batch-book.ts';
-import { CoreClient } from './client.ts';
-import { CoreLiarClient } from './liar-client.ts';
+import type { CoreClient } from './client.ts';
+import { CoreClientSide } from './client-side.ts';
 import { CoreDisk } from './disk.ts';
 import { nameOfFrame } from './frame.ts';
 import type { CoreFrame, CoreReply } from './frame.ts';
@@ -35,7 +34,7 @@ import type { CoreLinks } from './link-lies.ts';
 import { CoreMachine } from './machine.ts';
 import type { CoreMachineOptions } from './machine-options.ts';
 import { Double } from '../double.ts';
-import { KeyRing, SealBook } from './seal-book.ts';
+import { SealBook } from './seal-book.ts';
 import type { TransferAnswer } from './transfer.ts';
 import { CoreTrusted } from './trusted.ts';
 
@@ -45,8 +44,8 @@ const EPOCH_MS = 1_000_000;
 const POISON = new Set(['invalidSeal', 'invalidClientSeal']);
 /** Events between two checks of what a protocol says of its replicas. */
 const CHECK_EVERY = 64;
-/** Keys beside those of genesis that a client knows. */
-const NO_KEYS = new KeyRing();
+/** How much later than the first machine of a twin the second one hears of a request, milliseconds, at most. */
+const TWIN_LATER_MS = 12;
 /** No client key is looked at here: a link says which client it is. */
 const NO_KEY = new Uint8Array(0);
 
@@ -100,9 +99,7 @@ export class CoreWorld<M extends object> {
   readonly queue = new EventQueue();
   readonly judge: Judge;
   readonly nodes: CoreMachine<M>[] = [];
-  readonly clients: CoreClient[] = [];
-  /** Byzantine ones; their links are numbered after those of the others. */
-  readonly #liarClients: CoreLiarClient[] = [];
+  readonly #clientSide: CoreClientSide<M>;
   readonly #options: CoreWorldOptions<M>;
   readonly #network: Network<CoreFrame<M>>;
   readonly #calmNetwork: NetworkSettings;
@@ -120,6 +117,10 @@ export class CoreWorld<M extends object> {
   readonly #batches: BatchBook<M>;
   readonly #listener: WorldListener<CoreFrame<M>>;
   readonly #liars: ReadonlySet<ReplicaId>;
+  /** Those that are two machines by the plan of the family. */
+  readonly #twins: ReadonlySet<ReplicaId>;
+  /** Frames of the second machine of a twin: among twins each hears its own side. */
+  readonly #ofSecond = new WeakSet<object>();
   #trace = 0x811c9dc5;
   /** Events that ran. */
   events = 0;
@@ -130,6 +131,7 @@ export class CoreWorld<M extends object> {
     const { scenario, definition } = options;
     this.scenario = scenario;
     this.#liars = new Set(liarsOf(scenario));
+    this.#twins = new Set(scenario.family?.twins.map(({ replica }) => replica));
     this.#options = options;
     this.#listener = options.listener ?? {};
     this.judge = this.#makeJudge(options.judging);
@@ -153,12 +155,7 @@ export class CoreWorld<M extends object> {
     );
     const random = new Prng(scenario.seed + 2);
     for (let id = 0; id < scenario.n; id += 1) this.nodes.push(this.#makeMachine(id, random.fork()));
-    for (let index = 0; index < scenario.clients.length; index += 1)
-      this.clients.push(this.#makeClient(index, random.fork()));
-    for (const [index, plan] of (scenario.family?.clients ?? []).entries())
-      this.#liarClients.push(
-        new CoreLiarClient({ ...this.#clientParts(scenario.clients.length + index, random.fork()), plan }),
-      );
+    this.#clientSide = this.#makeClientSide(random);
     this.#faults = this.#makeFaults();
     this.#look = new Watch(scenario, this.judge, this.correct, this.clients);
     const { queue, judge } = this;
@@ -168,6 +165,11 @@ export class CoreWorld<M extends object> {
   /** Sum over everything that was delivered: equal for equal runs. */
   get traceHash(): string {
     return (this.#trace >>> 0).toString(16).padStart(8, '0');
+  }
+
+  /** The correct clients. */
+  get clients(): readonly CoreClient[] {
+    return this.#clientSide.clients;
   }
 
   get correct(): readonly CoreMachine<M>[] {
@@ -214,8 +216,7 @@ export class CoreWorld<M extends object> {
   /** Runs to the end: until everything is settled, a judge objects, or time is up. */
   run(): void {
     for (const node of this.nodes) node.start();
-    for (const client of [...this.clients, ...this.#liarClients])
-      this.queue.after(this.#chance.range(SITE.client, 0, 0, 20), () => client.start());
+    this.#clientSide.start();
     this.course.begin();
     const { violations } = this.judge;
     while (violations.length === 0 && this.queue.runNext()) {
@@ -273,7 +274,7 @@ export class CoreWorld<M extends object> {
     this.#doubles.push(double);
     const links: CoreLinks<M> = {
       toPeer: (to, frame) => {
-        if (!double.faces(to)) this.#send(id, to, frame);
+        if (!double.faces(to) || this.#twins.has(to)) this.#send(id, to, frame);
       },
       toClient: (client, reply) => this.#toClient(id, client, reply),
     };
@@ -319,7 +320,9 @@ export class CoreWorld<M extends object> {
       const copy = new CoreDisk(id, queue, this.#chance, scenario.disk, genesis.trusted[id]!.tcEpoch);
       if (kind === 'copied') copy.copyFrom(disk);
       const toPeer = (to: ReplicaId, frame: CoreFrame<M>): void => {
-        if (double.faces(to)) this.#send(id, to, frame);
+        if (!double.faces(to) && !this.#twins.has(to)) return;
+        if (this.#twins.has(to)) this.#ofSecond.add(frame);
+        this.#send(id, to, frame);
       };
       const second = component === 'shared' ? trusted : trusted.clone(component === 'other');
       return new CoreMachine<M>({ ...machine, disk: copy, trusted: second, toPeer, random: chosen });
@@ -332,43 +335,22 @@ export class CoreWorld<M extends object> {
     this.#network.send(from, to, frame);
   }
 
-  #makeClient(index: number, random: Prng): CoreClient {
-    const { scenario, judge } = this;
-    return new CoreClient({
-      ...this.#clientParts(index, random),
-      plan: scenario.clients[index]!,
-      f: scenario.f,
-      decoding: this.#genesis.decoding,
-      holds: (seals) => this.#seals.judgeAll(seals, NO_KEYS) === 'valid',
-      onBelieved: (believed) => {
-        this.#listener.onBelieved?.(believed);
-        judge.onBelieved(believed);
-      },
-    });
-  }
-
-  /** What correct and Byzantine clients have in common. */
-  #clientParts(index: number, random: Prng) {
+  #makeClientSide(random: Prng): CoreClientSide<M> {
     const { scenario, queue, judge } = this;
-    const { definition } = this.#options;
-    return {
-      index,
-      n: scenario.n,
-      random,
+    return new CoreClientSide<M>({
+      scenario,
+      definition: this.#options.definition,
+      genesis: this.#genesis,
+      seals: this.#seals,
       queue,
-      rules: definition.client,
-      send: (to: ReplicaId, bundle: Bundle): void => this.#fromClient(index, to, { kind: 'bundle', bundle }),
-      sendMessage: (to: ReplicaId, bytes: Uint8Array): void => {
-        const message = definition.decode(bytes, this.#genesis.decoding);
-        if (message !== undefined)
-          this.#fromClient(index, to, { kind: 'protocol', message, isGenuine: false });
-      },
-      sign: (bundle: Bundle): void => this.#seals.signAsClient(bundle.digest),
-      onIssued: (txId: Digest): void => {
-        this.#listener.onIssued?.(index, txId);
-        judge.onIssued(txId, { client: index });
-      },
-    };
+      chance: this.#chance,
+      random,
+      judge,
+      listener: this.#listener,
+      links: () => this.#clientLinks,
+      deliver: (client, to, frame) => this.#onClientFrame(client, to, frame),
+      mix: (kind, a, b, content) => this.#mix(kind, a, b, content),
+    });
   }
 
   #makeFaults(): FaultDriver {
@@ -403,7 +385,9 @@ export class CoreWorld<M extends object> {
   deliver(from: ReplicaId, to: ReplicaId, frame: CoreFrame<M>): void {
     this.#options.watch?.(this.queue.now, `${from} > ${to} ${nameOfFrame(frame)}`);
     const double = this.#doubles[to]!;
-    if (double.faces(from)) double.second!.onPeerFrame(from, frame);
+    const isForSecond =
+      this.#twins.has(from) && this.#twins.has(to) ? this.#ofSecond.has(frame) : double.faces(from);
+    if (isForSecond) double.second?.onPeerFrame(from, frame);
     else this.nodes[to]!.onPeerFrame(from, frame);
   }
 
@@ -411,34 +395,20 @@ export class CoreWorld<M extends object> {
     return this.#faults.calm ? this.#calmNetwork : this.scenario.network;
   }
 
-  #fromClient(client: number, to: ReplicaId, frame: CoreFrame<M>): void {
-    const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
-    const site = client * 16 + to;
-    if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
-    const distance = clientDistanceMs?.[client]?.[to] ?? 0;
-    this.queue.after(distance + this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
-      this.#mix(2, client, to, sumOfFrame(frame));
-      if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
-      this.nodes[to]!.onClientFrame(client, NO_KEY, frame);
-      this.#doubles[to]!.second?.onClientFrame(client, NO_KEY, frame);
-    });
-  }
-
   #toClient(from: ReplicaId, client: number, reply: CoreReply): void {
-    this.#listener.onReply?.(from, client);
     // What is speculative may be undone, and another result told.
     if (this.nodes[from]!.isCorrect && reply.standing !== 'speculative')
       this.judge.onSigned(from, reply.session, reply.results);
-    const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
-    const site = client * 16 + from;
-    if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
-    const distance = clientDistanceMs?.[client]?.[from] ?? 0;
-    this.queue.after(distance + this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
-      this.#mix(3, from, client, sumOfReply(reply));
-      const { length } = this.clients;
-      if (client < length) this.clients[client]!.onReply(reply);
-      else this.#liarClients[client - length]?.onReply(reply);
-    });
+    this.#clientSide.answer(from, client, reply);
+  }
+
+  #onClientFrame(client: number, to: ReplicaId, frame: CoreFrame<M>): void {
+    this.nodes[to]!.onClientFrame(client, NO_KEY, frame);
+    const second = this.#doubles[to]!;
+    // Twins are of use only if they do not always see the same.
+    const laterMs = this.#twins.has(to) ? this.#chance.range(SITE.client, 1280 + to, 0, TWIN_LATER_MS) : 0;
+    if (laterMs === 0) second.second?.onClientFrame(client, NO_KEY, frame);
+    else this.queue.after(laterMs, () => second.second?.onClientFrame(client, NO_KEY, frame));
   }
 
   #askState(self: ReplicaId, source: ReplicaId, checkpoint: CheckpointState): TransferAnswer {
