@@ -74,8 +74,13 @@ export interface ViewChangeCopy {
   readonly copy: ViewChange;
 }
 
+/** A replica has seen an order committed: f+1 that say so alike are believed. */
+export interface Decided extends CheckpointClaim {
+  readonly kind: 'DECIDED';
+}
+
 export type MacContent =
-  OrderContent | ViewChange | ViewChangeAck | NewView | FetchViewChange | ViewChangeCopy;
+  OrderContent | ViewChange | ViewChangeAck | NewView | FetchViewChange | ViewChangeCopy | Decided;
 
 /** Claims of one list, at most. */
 const CLAIMS_MAX = 65_536;
@@ -121,6 +126,7 @@ export const MAC_MESSAGES: SealedCodecOptions<MacContent> = {
     'NEW-VIEW',
     'FETCH-VIEW-CHANGE',
     'VIEW-CHANGE-COPY',
+    'DECIDED',
   ],
   write(writer, content) {
     if (isOrderContent(content)) return writeOrderContent(writer, content);
@@ -141,6 +147,9 @@ export const MAC_MESSAGES: SealedCodecOptions<MacContent> = {
         return;
       case 'VIEW-CHANGE-COPY':
         writeViewChange(writer.u32(content.of), content.copy);
+        return;
+      case 'DECIDED':
+        writeCheckpoint(writer, content);
     }
   },
   read(kind, reader) {
@@ -161,6 +170,8 @@ export const MAC_MESSAGES: SealedCodecOptions<MacContent> = {
         return { kind, of: reader.u32(), digest: reader.digest() };
       case 'VIEW-CHANGE-COPY':
         return { kind, of: reader.u32(), copy: readViewChange(reader) };
+      case 'DECIDED':
+        return { kind, ...readCheckpoint(reader) };
       default:
         return readOrderContent(kind, reader);
     }

@@ -11,6 +11,7 @@ import { isOrderContent } from '../../smr/three-phase/messages.ts';
 import type { PrePrepare } from '../../smr/three-phase/messages.ts';
 import { MAC_MESSAGES } from './messages.ts';
 import type {
+  Decided,
   FetchViewChange,
   MacContent,
   NewView,
@@ -48,10 +49,14 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
   #waiting: Sealed<MacContent> | undefined;
   #newView: Sealed<MacContent> | undefined;
   #newViewSaid: View = 0;
+  /** By order: who says that what was committed. */
+  readonly #decided = new Map<SequenceNumber, Map<ReplicaId, Digest>>();
   #fetchedAtMs = -1;
   /** Who said to hold the checkpoint that the view starts from, and when its state may be asked for again. */
   #holders: readonly ReplicaId[] = [];
   #fetchStateAtMs = 0;
+  /** Since when f+1 CHECKPOINTs are known of a state that is not here. */
+  #lagsSince: number | undefined;
 
   constructor(context: ReplicaContext) {
     super(context, new SealedCodec(context, MAC_MESSAGES));
@@ -87,8 +92,27 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
     return [];
   }
 
+  override decisionProof(sequence: SequenceNumber): readonly Sealed<MacContent>[] {
+    const decision = this.decisions.get(sequence);
+    return decision === undefined
+      ? []
+      : [this.unvouched({ kind: 'DECIDED', sequence, digest: decision.digest })];
+  }
+
+  /** Who lacks COMMITs of replicas that do not help it believes f+1 that had a quorum of them: one is correct. */
+  #onDecided(from: ReplicaId, { sequence, digest }: Decided): void {
+    if (!this.inWindow(sequence) || this.decisions.has(sequence)) return;
+    let claims = this.#decided.get(sequence);
+    if (claims === undefined) this.#decided.set(sequence, (claims = new Map()));
+    claims.set(from, digest);
+    const alike = [...claims].filter(([, claimed]) => claimed === digest).map(([replica]) => replica);
+    if (!this.rule('PBFT-MAC.DECIDED', alike.length > this.f)) return;
+    this.decide(sequence, { digest, proof: [], sources: alike });
+  }
+
   protected override onStable(sequence: SequenceNumber): void {
     super.onStable(sequence);
+    for (const known of [...this.#decided.keys()]) if (known <= sequence) this.#decided.delete(known);
     const gone: StoreEntry[] = [];
     for (const [map, key] of [
       [this.#prepared, STORE_KEY.prepared],
@@ -129,6 +153,9 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
         break;
       case 'VIEW-CHANGE-COPY':
         this.#onCopy(content);
+        break;
+      case 'DECIDED':
+        this.#onDecided(author, content);
         break;
       default:
         break;
@@ -194,6 +221,7 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
 
   protected override considerViewChange(): void {
     this.#startFromBase();
+    this.#catchUp();
     if (this.#waiting !== undefined) this.#judge(this.#waiting);
     if (!this.joinAndWait()) return;
     if (this.isPrimary && this.#newViewSaid < this.view) this.#sayNewView();
@@ -337,6 +365,26 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
     if (this.desk.now < this.#fetchStateAtMs) return this.desk.wakeAt('views', this.#fetchStateAtMs);
     this.#fetchStateAtMs = this.desk.now + this.timers.statusMs;
     this.fetchState(checkpoint, this.#holders);
+  }
+
+  /**
+   * f+1 equal CHECKPOINTs name a state that a correct replica has: who cannot get there by itself fetches it (the rest of
+   * a quorum may be faulty, and what was stable once cannot be shown).
+   */
+  #catchUp(): void {
+    const known = this.checkpoints.certificateAbove(this.executed, this.f + 1);
+    if (!this.rule('PBFT-MAC.CKPT', known !== undefined) || this.busy) {
+      if (known === undefined) this.#lagsSince = undefined;
+      return;
+    }
+    this.#lagsSince ??= this.desk.now;
+    const due = this.#lagsSince + 4 * this.timers.statusMs;
+    if (due > this.desk.now) return this.desk.wakeAt('views', due);
+    this.#lagsSince = undefined;
+    this.fetchState(
+      known!.checkpoint,
+      known!.messages.map(({ author }) => author),
+    );
   }
 
   /** Own words only: each replica says its own again, the primary the NEW-VIEW. */

@@ -39,4 +39,14 @@ export const PBFT_MAC_RULES: readonly RuleDescription[] = [
     kind: 'guard',
     text: 'NEW-VIEW: everybody comes to what it says from the same VIEW-CHANGEs',
   },
+  {
+    id: 'PBFT-MAC.CKPT',
+    kind: 'guard',
+    text: 'a replica that lags fetches a state that f+1 CHECKPOINTs name',
+  },
+  {
+    id: 'PBFT-MAC.DECIDED',
+    kind: 'guard',
+    text: 'what f+1 replicas say to be committed is, and needs no COMMITs of a quorum',
+  },
 ];

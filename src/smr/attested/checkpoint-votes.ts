@@ -38,15 +38,14 @@ export class CheckpointVotes<C extends Content> {
     votes.length = Math.min(votes.length, KEPT_PER_REPLICA);
   }
 
-  /** The highest certificate above a sequence number. */
-  certificateAbove(sequence: SequenceNumber): CheckpointCertificate<C> | undefined {
+  /** The highest certificate above a sequence number; `quorum`: how many equal ones make it, if not the usual. */
+  certificateAbove(sequence: SequenceNumber, quorum = this.#quorum): CheckpointCertificate<C> | undefined {
     let best: CheckpointCertificate<C> | undefined;
     for (const votes of this.#votes)
       for (const vote of votes) {
         if (vote.state.sequence <= (best?.checkpoint.sequence ?? sequence)) continue;
         const messages = this.#agreeing(vote.key);
-        if (messages.length >= this.#quorum)
-          best = { checkpoint: vote.state, messages: messages.slice(0, this.#quorum) };
+        if (messages.length >= quorum) best = { checkpoint: vote.state, messages: messages.slice(0, quorum) };
       }
     return best;
   }

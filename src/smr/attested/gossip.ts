@@ -126,13 +126,12 @@ export class Gossip<C extends Content> {
 
   /** What shows the decisions that it has not executed: their voters may be gone, or may have told only a few. */
   #sendDecisions(to: ReplicaId, peer: Peer<C>, status: Status): void {
-    const { executed, decisions, stableSequence } = this.#replica;
+    const { executed, stableSequence } = this.#replica;
     if (peer.previous === undefined || peer.previous.executed !== status.executed) return;
     if (status.executed < stableSequence) return;
     const last = Math.min(executed, status.executed + DECISIONS_PER_STATUS);
     for (let sequence = status.executed + 1; sequence <= last; sequence += 1) {
-      const decision = decisions.get(sequence);
-      if (decision === undefined || !this.#sendProof(to, peer, decision.proof)) return;
+      if (!this.#sendProof(to, peer, this.#replica.decisionProof(sequence))) return;
     }
   }
 }

@@ -161,9 +161,19 @@ export abstract class AttestedReplica<C extends Content>
 
   /** Tells one replica something that nobody vouches for and that is not sent again. */
   tell(to: ReplicaId, content: C): void {
+    this.desk.send(to, this.unvouched(content));
+  }
+
+  /** A message of this replica that nobody vouches for. */
+  protected unvouched(content: C): Sealed<C> {
     const encoded = this.codec.encodeContent(this.self, content);
     const word = { kind: 'link', replica: this.self } as const;
-    this.desk.send(to, this.codec.complete(0, this.self, content, encoded, word));
+    return this.codec.complete(0, this.self, content, encoded, word);
+  }
+
+  /** What shows a decision to a replica that lacks it; empty if nothing here can. */
+  decisionProof(sequence: SequenceNumber): readonly Sealed<C>[] {
+    return this.decisions.get(sequence)?.proof ?? [];
   }
 
   /** Messages that came too early may fit now. */
