@@ -1,6 +1,7 @@
 /** All protocols, in the order in which they are shown. The only file that knows each of them. */
 import type { ProtocolDefinition } from '../core/protocol.ts';
 import { a2mPbftE } from './a2m-pbft-e/definition.ts';
+import { flexiBft } from './flexi-bft/definition.ts';
 import { minbft } from './minbft/definition.ts';
 import { pbft } from './pbft/definition.ts';
 import { pbftMac } from './pbft-mac/definition.ts';
@@ -9,7 +10,7 @@ import { pbftMac } from './pbft-mac/definition.ts';
 export type AnyProtocol = ProtocolDefinition<unknown>;
 
 /** See the top of this file. */
-export const PROTOCOLS: readonly AnyProtocol[] = [minbft, pbft, pbftMac, a2mPbftE];
+export const PROTOCOLS: readonly AnyProtocol[] = [minbft, pbft, pbftMac, a2mPbftE, flexiBft];
 
 /** What a protocol asks of a cluster that tolerates f faults; undefined if this version has none of that name. */
 export function protocolNeeds(

@@ -1,0 +1,152 @@
+/**
+ * When a VIEW-CHANGE and a NEW-VIEW are valid, and what a new view starts with. Pure: every replica comes to the same
+ * answers from the same bytes. Why it is safe stands in the README.
+ */
+import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { FlexiContent, FlexiSealed, NewView, PrePrepare, ViewBase, ViewStart } from './messages.ts';
+import { counterFor, endOf } from './messages.ts';
+import type { FlexiRule } from './rules.ts';
+
+/** What the judgement depends on beside the bytes. */
+export interface FlexiJudge {
+  readonly n: number;
+  /** 2f+1 of 3f+1. */
+  readonly quorum: number;
+  /** L. */
+  readonly window: number;
+  /** The batch that does nothing. */
+  readonly nothing: Digest;
+  readonly digestOf: (start: ViewStart) => Digest;
+  readonly primaryOf: (view: View) => ReplicaId;
+  /** Records the outcome of a rule; gives it back. */
+  readonly rule: (rule: FlexiRule, passed: boolean, about?: string) => boolean;
+}
+
+/** A NEW-VIEW that holds: what its view starts with, and the CHECKPOINTs that prove where. */
+export interface JudgedNewView {
+  readonly message: FlexiSealed;
+  readonly start: ViewStart;
+  readonly digest: Digest;
+  readonly checkpoints: readonly FlexiSealed[];
+}
+
+function isQuorum({ quorum }: FlexiJudge, messages: readonly FlexiSealed[]): boolean {
+  const authors = new Set(messages.map(({ author }) => author));
+  return authors.size === messages.length && authors.size >= quorum;
+}
+
+function areSigned(messages: readonly FlexiSealed[]): boolean {
+  return messages.every(({ attestation }) => attestation.kind === 'host');
+}
+
+/** Rule 12: whether the word for a message is the one that its kind asks for. */
+export function fitsKind(judge: FlexiJudge, message: FlexiSealed): boolean {
+  const { content, author, attestation } = message;
+  if (content.kind !== 'PREPREPARE') return attestation.kind === 'host' && content.kind !== 'LEAVE';
+  const { view, sequence } = content;
+  const wanted = counterFor(view, sequence, judge.n);
+  const fits =
+    wanted !== undefined &&
+    author === judge.primaryOf(view) &&
+    attestation.kind === 'object' &&
+    attestation.form === wanted.form &&
+    attestation.object === wanted.object &&
+    attestation.value === wanted.value;
+  return judge.rule('FlexiBFT.12.counter', fits, 'PREPREPARE');
+}
+
+/** The stable checkpoint that CHECKPOINTs prove; 0 for none at all, undefined if they prove nothing. */
+function provenCheckpoint(
+  judge: FlexiJudge,
+  checkpoints: readonly FlexiSealed[],
+): SequenceNumber | undefined {
+  const first = checkpoints[0]?.content;
+  if (first === undefined) return 0;
+  if (first.kind !== 'CHECKPOINT' || !areSigned(checkpoints) || !isQuorum(judge, checkpoints))
+    return undefined;
+  const isEqual = ({ content }: FlexiSealed): boolean =>
+    content.kind === 'CHECKPOINT' &&
+    content.sequence === first.sequence &&
+    content.stateDigest === first.stateDigest;
+  return checkpoints.every(isEqual) ? first.sequence : undefined;
+}
+
+/** Whether a quorum entered the view with this start: then no other start of the view can have been entered. */
+export function isCertified(judge: FlexiJudge, { start, enters }: ViewBase): boolean {
+  if (start.view === 0) return start.low === 0 && start.batches.length === 0 && enters.length === 0;
+  const digest = judge.digestOf(start);
+  const isEnter = ({ content }: FlexiSealed): boolean =>
+    content.kind === 'ENTER' && content.view === start.view && content.start === digest;
+  return areSigned(enters) && isQuorum(judge, enters) && enters.every(isEnter);
+}
+
+/** Whether a VIEW-CHANGE is valid; every seal in it holds already. */
+export function isValidViewChange(judge: FlexiJudge, content: FlexiContent): boolean {
+  if (content.kind !== 'VIEW-CHANGE') return false;
+  const { view, base, checkpoints, proposals } = content;
+  const low = provenCheckpoint(judge, checkpoints) ?? -1;
+  if (!judge.rule('FlexiBFT.VC.checkpoint', low >= base.start.low, content.kind)) return false;
+  if (!judge.rule('FlexiBFT.VC.base', base.start.view < view && isCertified(judge, base), content.kind))
+    return false;
+  let previous = Math.max(low, endOf(base.start));
+  for (const proposal of proposals) {
+    const { content: one } = proposal;
+    const holds =
+      one.kind === 'PREPREPARE' &&
+      fitsKind(judge, proposal) &&
+      one.view === base.start.view &&
+      one.sequence > previous &&
+      one.sequence <= low + judge.window;
+    if (!judge.rule('FlexiBFT.VC.proposals', holds, content.kind)) return false;
+    previous = (one as PrePrepare).sequence;
+  }
+  return true;
+}
+
+/** What a view that begins with these VIEW-CHANGEs starts with: the latest certified start, and proposals of its view. */
+function startFrom(
+  judge: FlexiJudge,
+  view: View,
+  changes: readonly FlexiSealed[],
+): Omit<JudgedNewView, 'message'> {
+  let low = 0;
+  let checkpoints: readonly FlexiSealed[] = [];
+  let latest: ViewStart | undefined;
+  for (const { content } of changes) {
+    if (content.kind !== 'VIEW-CHANGE') continue;
+    const proven = provenCheckpoint(judge, content.checkpoints) ?? 0;
+    if (proven > low) [low, checkpoints] = [proven, content.checkpoints];
+    if (latest === undefined || content.base.start.view > latest.view) latest = content.base.start;
+  }
+  const batches = new Map<SequenceNumber, Digest>();
+  for (const [index, batch] of (latest?.batches ?? []).entries()) batches.set(latest!.low + index + 1, batch);
+  for (const { content } of changes) {
+    // Proposals of older views were vouched for by nobody who took part in the latest, or are in its start.
+    if (content.kind !== 'VIEW-CHANGE' || content.base.start.view !== latest?.view) continue;
+    for (const { content: one } of content.proposals)
+      if (one.kind === 'PREPREPARE') batches.set(one.sequence, one.batch);
+  }
+  const end = Math.max(low, ...batches.keys());
+  const ordered: Digest[] = [];
+  for (let sequence = low + 1; sequence <= end; sequence += 1)
+    ordered.push(batches.get(sequence) ?? judge.nothing);
+  const start = { view, low, batches: ordered };
+  return { start, digest: judge.digestOf(start), checkpoints };
+}
+
+/** What a NEW-VIEW amounts to, or undefined if it is not valid. */
+export function judgeNewView(judge: FlexiJudge, message: FlexiSealed): JudgedNewView | undefined {
+  const { view, changes } = message.content as NewView;
+  const isPrimary = view > 0 && message.author === judge.primaryOf(view);
+  if (!judge.rule('FlexiBFT.NV.primary', isPrimary, 'NEW-VIEW')) return undefined;
+  const holds =
+    changes.length === judge.quorum &&
+    isQuorum(judge, changes) &&
+    areSigned(changes) &&
+    changes.every(
+      ({ content }) =>
+        content.kind === 'VIEW-CHANGE' && content.view === view && isValidViewChange(judge, content),
+    );
+  if (!judge.rule('FlexiBFT.NV.quorum', holds, 'NEW-VIEW')) return undefined;
+  return { message, ...startFrom(judge, view, changes) };
+}
