@@ -292,7 +292,7 @@ describe('a start with another component or another store', () => {
       ],
       [/gave a value of object 0101000000000000 where 3/, (certificate) => changed(certificate, 55, 9)],
       [/gave a value of object 0102000000000000 where 3/, (certificate) => changed(certificate, 33, 2)],
-      [/does not verify \(invalid\)/, (certificate) => changed(certificate, 60, 0)],
+      [/gave a value of object unknown where 3/, (certificate) => changed(certificate, 4, 2)],
     ];
     for (const [expected, lie] of lies) {
       const { start, component } = member('trinc');
