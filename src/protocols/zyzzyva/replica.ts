@@ -46,6 +46,8 @@ export class ZyzzyvaReplica extends ZyzzyvaViews {
   readonly #saidCheckpoints = new Set<SequenceNumber>();
   #hole: Hole | undefined;
   #askedForRequest: Milliseconds = 0;
+  /** A history that rests above the stable checkpoint, and when it is compared with those of others again. */
+  #rest: { readonly end: Position; dueMs: Milliseconds; waitMs: Milliseconds } | undefined;
 
   // ---- messages ----------------------------------------------------------------------------------------------------
 
@@ -112,6 +114,7 @@ export class ZyzzyvaReplica extends ZyzzyvaViews {
     this.#respond();
     this.#sayCheckpoints();
     this.#fillHoles();
+    this.#compare();
     return this.#order() || accepted || moved;
   }
 
@@ -199,7 +202,11 @@ export class ZyzzyvaReplica extends ZyzzyvaViews {
 
   protected override onAsked(sequence: SequenceNumber, _bundle: Bundle): void {
     if (!this.#answers.mayGive(`asked/${sequence}`, this.desk.now, this.timers.gapMs)) return;
-    if (!this.rule('Zyzzyva.RSP.2', sequence <= this.confirmed)) return this.#answer(sequence);
+    if (!this.rule('Zyzzyva.RSP.2', sequence <= this.confirmed)) {
+      // The client may have got answers of several histories.
+      if (this.#rest !== undefined) this.#rest.dueMs = Math.min(this.#rest.dueMs, this.desk.now);
+      return this.#answer(sequence);
+    }
     this.desk.emit({ kind: 'answer', sequence, view: this.label, standing: 'final', proof: NO_PROOF });
   }
 
@@ -334,6 +341,26 @@ export class ZyzzyvaReplica extends ZyzzyvaViews {
     this.#askForOrders(hole.asked === 0 ? this.primary : undefined);
     hole.asked += 1;
     desk.wakeAt('fill', Math.max(desk.now + 1, hole.since + timers.gapMs * (1 + 2 * hole.asked)));
+  }
+
+  /**
+   * ACC.6: a primary may have told two stories and fallen silent. Nobody would notice before the next boundary, and
+   * clients would wait for equal answers in vain: so a history that rests is shown to others from time to time.
+   */
+  #compare(): void {
+    const { desk, timers } = this;
+    const { end } = this.history;
+    if (end.length === this.stableSequence) return;
+    if (this.#rest?.end.history !== end.history) {
+      const waitMs = 2 * timers.statusMs;
+      this.#rest = { end, dueMs: desk.now + waitMs, waitMs };
+    }
+    const rest = this.#rest;
+    if (!this.rule('Zyzzyva.ACC.6', rest.dueMs <= desk.now)) return desk.wakeAt('fill', rest.dueMs);
+    rest.waitMs = Math.min(2 * rest.waitMs, Math.max(timers.backoffCapMs, rest.waitMs));
+    rest.dueMs = desk.now + rest.waitMs;
+    this.#askForOrders(undefined);
+    desk.wakeAt('fill', rest.dueMs);
   }
 
   #askForOrders(of: ReplicaId | undefined): void {

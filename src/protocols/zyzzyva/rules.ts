@@ -49,6 +49,11 @@ export const ZYZZYVA_RULES = [
     text: 'a request that nobody orders here for half its deadline makes this replica ask all others for orders',
   },
   {
+    id: 'Zyzzyva.ACC.6',
+    kind: 'guard',
+    text: 'a history that rests above the stable checkpoint is compared with those of others from time to time',
+  },
+  {
     id: 'Zyzzyva.CC.1',
     kind: 'guard',
     text: 'a commit certificate counts where the own history has its hash',
