@@ -3,6 +3,7 @@ import type { ProtocolDefinition } from '../core/protocol.ts';
 import { a2mPbftE } from './a2m-pbft-e/definition.ts';
 import { flexiBft } from './flexi-bft/definition.ts';
 import { minbft } from './minbft/definition.ts';
+import { minzyzzyva } from './minzyzzyva/definition.ts';
 import { pbft } from './pbft/definition.ts';
 import { pbftMac } from './pbft-mac/definition.ts';
 
@@ -10,7 +11,7 @@ import { pbftMac } from './pbft-mac/definition.ts';
 export type AnyProtocol = ProtocolDefinition<unknown>;
 
 /** See the top of this file. */
-export const PROTOCOLS: readonly AnyProtocol[] = [minbft, pbft, pbftMac, a2mPbftE, flexiBft];
+export const PROTOCOLS: readonly AnyProtocol[] = [minbft, minzyzzyva, pbft, pbftMac, a2mPbftE, flexiBft];
 
 /** What a protocol asks of a cluster that tolerates f faults; undefined if this version has none of that name. */
 export function protocolNeeds(

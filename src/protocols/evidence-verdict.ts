@@ -10,6 +10,7 @@ import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
 import { createObjectCheck } from '../trusted/object-check.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import { verifyEvidence } from '../smr/usig-replica/evidence.ts';
+import type { VoteKind } from '../smr/usig-stream/context.ts';
 
 /** A judgement. It stands if all `seals` hold under keys that the cluster registered. */
 export interface ProtocolVerdict {
@@ -20,15 +21,19 @@ export interface ProtocolVerdict {
   readonly seals: readonly Seal[];
 }
 
+/** Kinds of votes of the protocols on USIG streams, whose evidence is of one format. */
+const VOTES: Readonly<Record<string, VoteKind>> = { minbft: 'COMMIT', minzyzzyva: 'SPEC' };
+
 /** What the bytes prove under the cluster's protocol, if their seals hold; undefined: nothing. Never throws. */
 export function judgeProtocolEvidence(
   settings: ClusterSettings,
   hash: Hash,
   bytes: Uint8Array,
 ): ProtocolVerdict | undefined {
-  if (settings.protocol !== 'minbft') return undefined;
+  const vote = VOTES[settings.protocol];
+  if (vote === undefined) return undefined;
   const { clusterId, configurationVersion } = settings;
-  return verifyEvidence({ settings, hash, domain: { clusterId, configurationVersion } }, bytes);
+  return verifyEvidence({ settings, hash, domain: { clusterId, configurationVersion } }, bytes, vote);
 }
 
 /** Judges the evidence of RECOVERs as replicas do, with any implementation of the signatures. */

@@ -1,6 +1,7 @@
 /** What protocols say must hold between their correct replicas at any moment: checked by the simulator, not by the product. */
 import type { Replica } from '../core/protocol.ts';
 import { checkFlexi } from './flexi-bft/invariants.ts';
+import { checkMinzyzzyva } from './minzyzzyva/invariants.ts';
 
 /** Looks into the correct replicas of one protocol that run; a sentence if something is wrong. */
 export interface ProtocolInvariants {
@@ -10,6 +11,7 @@ export interface ProtocolInvariants {
 /** By name of the protocol. */
 const INVARIANTS: Readonly<Record<string, ProtocolInvariants>> = {
   'flexi-bft': { check: checkFlexi },
+  minzyzzyva: { check: checkMinzyzzyva },
 };
 
 /** The invariants of a protocol; undefined if it states none. */

@@ -1,24 +1,13 @@
 /** MinBFT as a point of the design space: classical paradigm with trusted counters (code CA), N = 2f+1. */
-import type { DecodeContext, ProtocolDefinition } from '../../core/protocol.ts';
+import type { ProtocolDefinition } from '../../core/protocol.ts';
 import { decodeMessage, encodeMessage } from '../../smr/usig-stream/codec.ts';
-import { createStreamContext } from '../../smr/usig-stream/context.ts';
-import type { StreamContext } from '../../smr/usig-stream/context.ts';
+import { streamContextsOf } from '../../smr/usig-stream/context.ts';
 import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
 import { sealsOf } from '../../smr/usig-stream/seals.ts';
 import { createMinbftReplica, MINBFT } from './replica.ts';
 import { MINBFT_RULES } from './rules.ts';
 
-/** Stream contexts by decode context: they are derived from it once. */
-const CONTEXTS = new WeakMap<DecodeContext, StreamContext>();
-
-function streamContextOf(context: DecodeContext): StreamContext {
-  const known = CONTEXTS.get(context);
-  if (known !== undefined) return known;
-  const { settings, hash, domain } = context;
-  const made = createStreamContext(settings, hash, domain, MINBFT.name);
-  CONTEXTS.set(context, made);
-  return made;
-}
+const streams = streamContextsOf(MINBFT.name, MINBFT.vote);
 
 /** MinBFT (Veronese, Correia, Bessani, Lung, Verissimo, IEEE TC 2013) with the completions of its README. */
 export const minbft: ProtocolDefinition<MinbftMessage> = {
@@ -41,6 +30,6 @@ export const minbft: ProtocolDefinition<MinbftMessage> = {
   replicasFor: (f) => 2 * f + 1,
   createReplica: createMinbftReplica,
   encode: encodeMessage,
-  decode: (bytes, context) => decodeMessage(streamContextOf(context), bytes),
+  decode: (bytes, context) => decodeMessage(streams(context), bytes),
   seals: sealsOf,
 };

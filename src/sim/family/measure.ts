@@ -1,7 +1,8 @@
 /**
  * What one batch costs without faults: messages by kind and calls of trusted components, counted in the simulator. What
  * keeps a cluster healthy beside ordering is left out: STATUS, PROOF (what a lagging replica is shown again), bodies,
- * forwarded requests, signatures of block headers (which this fidelity does not send), CHECKPOINT.
+ * forwarded requests, signatures of block headers (which this fidelity does not send), CHECKPOINT, and STREAM-BATCH (votes
+ * that a speculative protocol shows its replicas later).
  */
 import type { ProtocolFacts } from '../../core/protocol.ts';
 import type { AnyProtocol } from '../../protocols/catalogue.ts';
@@ -15,6 +16,7 @@ export const NOT_COUNTED: readonly string[] = [
   'STATUS',
   'PROOF',
   'CHECKPOINT',
+  'STREAM-BATCH',
   'body',
   'fetchBody',
   'bundle',

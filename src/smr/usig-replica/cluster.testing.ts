@@ -65,7 +65,8 @@ interface Frozen {
   readonly protocolState: Uint8Array;
   /** Batch digests of all orders up to it. */
   readonly history: readonly Digest[];
-  readonly done: readonly Digest[];
+  /** Bundles, and where they were executed. */
+  readonly doneAt: readonly (readonly [Digest, number])[];
 }
 
 /** A message hook: what really goes over the link instead (Byzantine senders, partitions). Empty: dropped. */
@@ -504,12 +505,12 @@ export class UsigCluster<M extends { readonly kind: string } = UsigMessage> {
     }
     if (sequence % this.settings.limits.checkpointInterval !== 0) return { kind: 'executed', sequence };
     const stateDigest = this.stateDigest(member, sequence);
-    const { history, done } = member;
+    const { history, doneAt } = member;
     member.frozen.set(sequence, {
       digest: stateDigest,
       protocolState,
       history: history.slice(0, sequence),
-      done: [...done],
+      doneAt: [...doneAt],
     });
     return { kind: 'executed', sequence, checkpoint: { sequence, stateDigest } };
   }
@@ -570,8 +571,8 @@ export class UsigCluster<M extends { readonly kind: string } = UsigMessage> {
       member.confirmed = sequence;
       member.batches.clear();
       member.states.set(sequence, frozen.protocolState);
-      member.done = new Set(frozen.done);
-      member.doneAt = new Map(frozen.done.map((digest) => [digest, sequence]));
+      member.doneAt = new Map(frozen.doneAt);
+      member.done = new Set(member.doneAt.keys());
       member.frozen.set(sequence, frozen);
       member.sealedCheckpoint = sequence;
       this.input(member.id, { kind: 'installed', checkpoint, protocolState: frozen.protocolState });

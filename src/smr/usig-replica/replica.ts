@@ -56,6 +56,8 @@ const SETTLE_ROUNDS_MAX = 100_000;
 /** A replica with its inside, which judges and tests look at and nobody else changes. */
 export interface UsigReplica extends Replica<UsigMessage> {
   readonly state: ReplicaState;
+  /** One step whose input only the protocol's own part understands. */
+  take(now: Milliseconds, takeIn: () => void): readonly Effect<UsigMessage>[];
 }
 
 /** Makes a replica. Its first input must be `start`. */
@@ -63,16 +65,17 @@ export function createUsigReplica(context: ReplicaContext, protocol: UsigProtoco
   const s = new ReplicaState(context, protocol);
   return {
     state: s,
-    step: (input, now) => step(s, input, now),
+    step: (input, now) => (s.started || input.kind === 'start' ? step(s, now, () => takeIn(s, input)) : []),
+    take: (now, take) => (s.started ? step(s, now, take) : []),
     inspect: (now): ReplicaInspection => inspectReplica(s, now),
   };
 }
 
-function step(s: ReplicaState, input: Input<UsigMessage>, now: Milliseconds): readonly Effect<UsigMessage>[] {
+function step(s: ReplicaState, now: Milliseconds, take: () => void): readonly Effect<UsigMessage>[] {
   s.passTo(now);
   s.effects = [];
-  if (s.halted || (!s.started && input.kind !== 'start')) return s.effects;
-  takeIn(s, input);
+  if (s.halted) return s.effects;
+  take();
   settle(s);
   const { effects } = s;
   s.effects = [];

@@ -6,6 +6,7 @@ import { Writer } from '../../core/codec.ts';
 import { domainTag, domainWriter, finishDigest } from '../../core/domain.ts';
 import type { Domain } from '../../core/domain.ts';
 import type { ClusterSettings, Suite } from '../../core/config.ts';
+import type { DecodeContext } from '../../core/protocol.ts';
 import type { Digest, Hash, ReplicaId, View } from '../../core/types.ts';
 import { encodeRegistry, genesisRegistry } from '../registry.ts';
 import type { Registry } from '../registry.ts';
@@ -90,6 +91,22 @@ export function createStreamContext(
   const made = makeStreamContext(settings, hash, domain, protocol, vote);
   CONTEXTS.set(settings, made);
   return made;
+}
+
+/** The contexts of one protocol, by decode context: they are derived from it once. */
+export function streamContextsOf(
+  protocol: string,
+  vote: VoteKind,
+): (context: DecodeContext) => StreamContext {
+  const known = new WeakMap<DecodeContext, StreamContext>();
+  return (context) => {
+    const held = known.get(context);
+    if (held !== undefined) return held;
+    const { settings, hash, domain } = context;
+    const made = createStreamContext(settings, hash, domain, protocol, vote);
+    known.set(context, made);
+    return made;
+  };
 }
 
 function makeStreamContext(

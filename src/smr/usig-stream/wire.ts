@@ -150,21 +150,9 @@ export function readVoteContent(context: StreamContext, reader: Reader): VoteCon
 
 /** What the UI of a vote covers: the PREPARE and its place in the primary's stream, and the history of a SPEC. */
 export function voteDigest(context: StreamContext, content: VoteContent): Digest {
-  const { prepare } = content;
-  if (content.kind === 'SPEC') return specDigest(context, prepare.digest, prepare.ui, content.history);
-  const writer = digestWriter(context, 'COMMIT').digest(prepare.digest);
-  return finishDigest(context.hash, writeUiName(writer, prepare.ui));
-}
-
-/** What the UI of a SPEC covers. */
-export function specDigest(
-  context: StreamContext,
-  prepare: Digest,
-  primary: UniqueIdentifier,
-  history: Digest,
-): Digest {
-  const writer = writeUiName(digestWriter(context, 'SPEC').digest(prepare), primary);
-  return finishDigest(context.hash, writer.digest(history));
+  const writer = digestWriter(context, content.kind).digest(content.prepare.digest);
+  writeUiName(writer, content.prepare.ui);
+  return finishDigest(context.hash, content.kind === 'SPEC' ? writer.digest(content.history) : writer);
 }
 
 /** Reads a sealed vote. */

@@ -1,0 +1,71 @@
+/** What holds between correct replicas on USIG streams at any moment, whatever they order (invariants 2, 8 and 9). */
+import type { Digest } from '../../core/types.ts';
+import { agreeOnState } from '../checkpoint-keeper.ts';
+import type { StreamState } from '../usig-stream/stream.ts';
+import type { ReplicaState } from './state.ts';
+
+/** A sentence if something is wrong among these replicas, all of them correct. */
+export function checkUsigReplicas(states: readonly ReplicaState[]): string | undefined {
+  return checkStreams(states) ?? checkCertificates(states);
+}
+
+/** Equal counters of a stream mean equal states, and nobody holds a correct replica's stream for dead. */
+function checkStreams(states: readonly ReplicaState[]): string | undefined {
+  const known = new Map<string, { readonly state: StreamState; readonly by: number }>();
+  const correct = new Set(states.map(({ self }) => self));
+  for (const { slots, self } of states)
+    for (const [author, { state }] of slots.entries()) {
+      if (state.dead && correct.has(author))
+        return `replica ${self} holds the stream of correct ${author} for dead`;
+      const key = `${author}/${state.incarnation}/${state.counter}`;
+      const other = known.get(key);
+      if (other === undefined) known.set(key, { state, by: self });
+      else if (!sameStream(other.state, state))
+        return `the stream of ${author} after ${state.counter} is another at ${self} than at ${other.by}`;
+    }
+  return undefined;
+}
+
+function sameStream(a: StreamState, b: StreamState): boolean {
+  return (
+    a.mode === b.mode &&
+    a.view === b.view &&
+    a.lastSequence === b.lastSequence &&
+    a.lastPrimaryCounter === b.lastPrimaryCounter &&
+    a.checkpointSequence === b.checkpointSequence &&
+    a.newView.view === b.newView.view &&
+    a.newView.counter === b.newView.counter &&
+    a.newView.digest === b.newView.digest &&
+    a.newView.end === b.newView.end
+  );
+}
+
+/** One state for each checkpoint that is stable anywhere. */
+function checkCertificates(states: readonly ReplicaState[]): string | undefined {
+  const certified = new Map<
+    number,
+    { readonly first: Parameters<typeof agreeOnState>[0]; readonly by: number }
+  >();
+  for (const { stable, self } of states) {
+    const first = stable?.checkpoints[0];
+    if (first === undefined) continue;
+    const other = certified.get(first.sequence);
+    if (other === undefined) certified.set(first.sequence, { first, by: self });
+    else if (!agreeOnState(first, other.first))
+      return `checkpoint ${first.sequence} is another at ${self} than at ${other.by}`;
+  }
+  return undefined;
+}
+
+/** One entry for each order and NEW-VIEW, however many replicas stand for it. */
+export class EntryBook {
+  readonly #entries = new Map<string, { readonly digest: Digest; readonly by: number }>();
+
+  /** Notes what a replica has at a place; a sentence if another one has something else there. */
+  note(place: string, digest: Digest, by: number): string | undefined {
+    const other = this.#entries.get(place);
+    if (other === undefined) this.#entries.set(place, { digest, by });
+    else if (other.digest !== digest) return `${place} is another at ${by} than at ${other.by}`;
+    return undefined;
+  }
+}
