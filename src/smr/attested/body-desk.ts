@@ -61,10 +61,11 @@ export class BodyDesk<M> {
     return 'early';
   }
 
-  /** Sends a body that this replica proposes to all others. */
-  share(batch: Batch): void {
+  /** Sends a body that this replica proposes to these replicas; undefined: to all others. */
+  share(batch: Batch, audience?: readonly ReplicaId[]): void {
     this.#keeper.keep(batch);
-    this.#desk.emit({ kind: 'shareBody', batch });
+    if (audience === undefined) return this.#desk.emit({ kind: 'shareBody', batch });
+    for (const to of audience) if (to !== this.#desk.self) this.#desk.emit({ kind: 'shareBody', batch, to });
   }
 
   /** W1: the body is in the durable map before anything that rests on it is attested or executed. */

@@ -76,7 +76,6 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     if (place !== 'now') return place === 'past' ? 'taken' : 'later';
     const obliged = obligation(this.terms, sequence) ?? digest;
     if (!this.rule('Chain.N2.obliged', obliged === digest, kind)) return 'taken';
-    if (!this.mayPropose(message)) return 'taken';
     this.proposals.set(sequence, message);
     if (from === this.self) {
       this.accepted = Math.max(this.accepted, sequence);
@@ -85,8 +84,8 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     return 'taken';
   }
 
-  /** What a protocol asks of a proposal beside that. */
-  protected mayPropose(_message: Sealed<ChainContent<P>>): boolean {
+  /** What a protocol asks of a proposal beside that, when its turn has come. */
+  protected mayTake(_proposal: Sealed<ChainContent<P>>): boolean {
     return true;
   }
 
@@ -123,7 +122,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
       const next = this.frontier + 1;
       const proposal = this.proposals.get(next);
       if (!this.rule('Chain.N2.order', proposal !== undefined)) break;
-      if (!this.#mayAccept(next, proposal!)) break;
+      if (!this.mayTake(proposal!) || !this.#hasBody(next, proposal!)) break;
       this.accepted = next;
       this.onAccepted(next, proposal!);
       moved = true;
@@ -132,7 +131,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   }
 
   /** What a NEW-VIEW obliges to was judged before; of everything else the batch must be here and good. */
-  #mayAccept(sequence: SequenceNumber, proposal: Sealed<ChainContent<P>>): boolean {
+  #hasBody(sequence: SequenceNumber, proposal: Sealed<ChainContent<P>>): boolean {
     const { digest } = proposal.content as OrderContent;
     if (obligation(this.terms, sequence) !== undefined) {
       if (!this.holds(digest, [proposal.author])) return false;
@@ -161,9 +160,15 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
       return this.holds(obliged, this.#knowers()) && this.#sayProposal(sequence, obliged);
     const batch = this.requests.nextBatch(this.view, inFlight);
     if (batch === undefined) return false;
-    this.bodies.share(batch);
     this.bodies.makeDurable(batch, sequence);
-    return this.#sayProposal(sequence, batch.digest);
+    this.#sayProposal(sequence, batch.digest);
+    this.bodies.share(batch, this.bodyAudience(sequence));
+    return true;
+  }
+
+  /** Who needs the body of a proposal; undefined: everybody. */
+  protected bodyAudience(_sequence: SequenceNumber): readonly ReplicaId[] | undefined {
+    return undefined;
   }
 
   #knowers(): readonly ReplicaId[] {

@@ -108,6 +108,11 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     return fitsAttestor(this.chainRules, message);
   }
 
+  /** Barriers are seen in VIEW-CHANGEs. */
+  protected override audience(content: ChainContent<P>): readonly ReplicaId[] | undefined {
+    return content.kind === 'BARRIER' ? [] : undefined;
+  }
+
   /** Says a content, vouched for by whoever has to. */
   protected speak(content: ChainContent<P>, entries: readonly StoreEntry[] = []): void {
     this.say(content, this.chainRules.attestorOf(content), entries);
