@@ -1,0 +1,260 @@
+/** A ReMinBFT replica: two phases on the counter `ord`, among f+1 active replicas while nothing is wrong. */
+import { decodeWhole, Writer } from '../../core/codec.ts';
+import type { Replica, ReplicaContext } from '../../core/protocol.ts';
+import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Decision, Execution, Intake } from '../../smr/attested/hooks.ts';
+import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
+import { ChainReplica } from '../../smr/slot-chain/replica.ts';
+import { topOf } from '../../smr/slot-chain/view-change.ts';
+import type { Commit, Prepare, ReContent, ReOrder, Update } from './messages.ts';
+import { attestorOf, prepareOf, RE_MESSAGES, voteOf } from './messages.ts';
+import { activeSet, isNormal, mayReturn, nextPatience } from './modes.ts';
+import { Patience, Updates } from './passive.ts';
+import type { ReRule } from './rules.ts';
+
+/** Key of the durable map: the latest view that came to normal-case mode, and since when. */
+const MODE_KEY = 'mode';
+
+class ReMinbftReplica extends ChainReplica<ReOrder> {
+  /** Since when the present view is in normal-case mode; undefined: it is in fault-handling mode. */
+  #since: SequenceNumber | undefined = 0;
+  readonly #updates: Updates;
+  readonly #patience = new Patience();
+  /** Update that was handed to the service last. */
+  #applied: SequenceNumber = 0;
+
+  constructor(context: ReplicaContext) {
+    const { settings, hash } = context;
+    const first = settings.limits.checkpointInterval;
+    const primaryOf = (view: View): ReplicaId => view % settings.members.length;
+    super(
+      context,
+      RE_MESSAGES,
+      {
+        attestorOf,
+        voteOf: (entry) => voteOf(primaryOf, entry),
+        genesis: { view: 0, base: 0, orders: [], carried: first },
+        carry: (previous, top) => nextPatience(previous, top, first),
+      },
+      // With the primary, whose PREPARE every COMMIT shows, these are f+1: in both modes.
+      settings.f,
+    );
+    this.#updates = new Updates(hash, this.quorum);
+  }
+
+  override rule(rule: ReRule, passed: boolean, about?: string): boolean {
+    return super.rule(rule, passed, about);
+  }
+
+  // ---- modes -------------------------------------------------------------------------------------------------------
+
+  /** A of the present view. */
+  get #active(): readonly ReplicaId[] {
+    return activeSet(this.newView, this.f);
+  }
+
+  /** Whether this replica is left out of an order of the present view. */
+  #isPassive(sequence: SequenceNumber): boolean {
+    return isNormal(this.#since, sequence) && !this.#active.includes(this.self);
+  }
+
+  override get role(): string {
+    if (this.mode !== 'active' || this.#since === undefined) return 'fault handling';
+    return this.#active.includes(this.self) ? 'normal case, active' : 'normal case, passive';
+  }
+
+  /** The present view came to normal-case mode. */
+  #switch(since: SequenceNumber): void {
+    this.#since = since;
+    const value = new Writer(16).u64(this.terms.view).u64(since).finish();
+    this.desk.store([{ key: MODE_KEY, value }]);
+    this.desk.note('normalCase', { view: this.terms.view, since });
+  }
+
+  /** Who gets what: in normal-case mode votes go to active replicas, updates to passive ones. */
+  protected override audience(content: ReContent): readonly ReplicaId[] | undefined {
+    if (content.kind === 'UPDATE') return this.#others;
+    if (content.kind !== 'PREPARE' && content.kind !== 'COMMIT') return super.audience(content);
+    if (content.view !== this.terms.view || !isNormal(sinceOf(content), content.sequence)) return undefined;
+    return this.#active;
+  }
+
+  /** Passive replicas of the present view. */
+  get #others(): readonly ReplicaId[] {
+    const active = this.#active;
+    return [...this.peers.keys()].filter((replica) => !active.includes(replica));
+  }
+
+  protected override bodyAudience(sequence: SequenceNumber): readonly ReplicaId[] | undefined {
+    return isNormal(this.#since, sequence) ? this.#active : undefined;
+  }
+
+  // ---- messages ----------------------------------------------------------------------------------------------------
+
+  protected override onOrder(message: Sealed<ReContent>, content: ReOrder, from: ReplicaId): Intake {
+    switch (content.kind) {
+      case 'PREPARE':
+        return this.#onPrepare(message, content, from);
+      case 'COMMIT':
+        return this.#onCommit(message, content, from);
+      case 'UPDATE':
+        return this.#onUpdate(message, content, from);
+    }
+  }
+
+  #onPrepare(message: Sealed<ReContent>, content: Prepare, from: ReplicaId): Intake {
+    if (from === this.self) this.extendChain(message);
+    return this.takeProposal(message, content, from);
+  }
+
+  #onCommit(message: Sealed<ReContent>, content: Commit, from: ReplicaId): Intake {
+    const { author } = message;
+    const { view, sequence, prepare } = content;
+    if (from === this.self) {
+      this.extendChain(message);
+      if (view === this.terms.view) this.accepted = Math.max(this.accepted, sequence);
+    }
+    if (sequence <= this.stableSequence) return 'taken';
+    if (!this.inWindow(sequence)) return 'later';
+    const proposal = prepareOf((one) => this.primaryOf(one), content);
+    if (!this.rule('ReMinBFT.N3.prepare', proposal !== undefined, 'COMMIT')) return 'taken';
+    if (!this.rule('ReMinBFT.N3.backup', author !== this.primaryOf(view), 'COMMIT')) return 'taken';
+    this.commits.add(sequence, prepare.digest, author, message);
+    return 'taken';
+  }
+
+  /** What was executed elsewhere is final, whatever the view. */
+  #onUpdate(message: Sealed<ReContent>, content: Update, from: ReplicaId): Intake {
+    if (from === this.self || content.sequence <= this.executed) return 'taken';
+    if (!this.inWindow(content.sequence)) return 'later';
+    this.#updates.add(message, content);
+    return 'taken';
+  }
+
+  /** In normal-case mode everybody is needed: whoever lacks something need not be many. */
+  protected override onWish(_replica: ReplicaId, view: View): void {
+    const joins = this.mode === 'active' && this.#since !== undefined && view > this.view;
+    if (this.rule('ReMinBFT.P.join', joins, 'REQ-VIEW-CHANGE')) this.askFor(this.view + 1);
+  }
+
+  // ---- normal case -------------------------------------------------------------------------------------------------
+
+  protected override proposalOf(sequence: SequenceNumber, digest: Digest): Prepare {
+    if (this.#since === undefined && this.#returnsAt(sequence)) this.#switch(sequence);
+    return { kind: 'PREPARE', view: this.view, sequence, digest, since: this.#since };
+  }
+
+  /** Whether the primary orders MODE with this order. */
+  #returnsAt(sequence: SequenceNumber): boolean {
+    if (!this.rule('ReMinBFT.M.early', mayReturn(this.terms, sequence), 'PREPARE')) return false;
+    const signers = this.checkpoints.voters(this.stableSequence);
+    const signed =
+      this.stableSequence > topOf(this.terms) && this.#active.every((replica) => signers.includes(replica));
+    return this.rule('ReMinBFT.M.signed', signed, 'PREPARE');
+  }
+
+  /** The mode of a proposal is the one that all proposals before it led to, or it is a MODE that may be ordered now. */
+  protected override mayTake({ content }: Sealed<ReContent>): boolean {
+    const { sequence, since } = content as Prepare;
+    if (!this.rule('ReMinBFT.M.active', !this.#isPassive(sequence), 'PREPARE')) return false;
+    if (since === this.#since) return true;
+    // What came before a fetched state was not seen here.
+    const isNews = this.#since === undefined && since !== undefined && since <= sequence;
+    const mayBe = isNews && (since === sequence || since <= this.stableSequence);
+    if (!this.rule('ReMinBFT.M.agreed', mayBe, 'PREPARE')) return false;
+    return this.rule('ReMinBFT.M.early', mayReturn(this.terms, since!), 'PREPARE');
+  }
+
+  protected override onAccepted(sequence: SequenceNumber, proposal: Sealed<ReContent>): void {
+    const { view, digest, since } = proposal.content as Prepare;
+    if (since !== undefined && since !== this.#since) this.#switch(since);
+    // A member of the group that a fetched state left behind may learn only here that it is not in it.
+    if (this.#isPassive(sequence)) return;
+    this.speak({ kind: 'COMMIT', view, sequence, digest, prepare: proposal });
+  }
+
+  /** A backup's one vote is said when it takes the proposal. */
+  protected override considerVotes(): boolean {
+    this.#watchUpdates();
+    return false;
+  }
+
+  protected override decisionOf(votes: ReadonlyMap<ReplicaId, Sealed<ReContent>>): Decision<ReContent> {
+    const commits = [...votes.values()];
+    const { view, sequence, digest, prepare } = commits[0]!.content as Commit;
+    const { since } = prepare.content as Prepare;
+    if (view === this.terms.view && since !== undefined && this.#since === undefined) this.#switch(since);
+    const sources = [prepare.author, ...votes.keys()];
+    // Passive replicas are told of changes, not of votes.
+    return { digest, proof: isNormal(since, sequence) ? [] : commits.slice(0, this.f), sources };
+  }
+
+  // ---- updates -----------------------------------------------------------------------------------------------------
+
+  protected override nextExecution(sequence: SequenceNumber): Execution | undefined {
+    const execution = super.nextExecution(sequence);
+    if (execution !== undefined) return execution;
+    const update = this.#updates.agreed(sequence);
+    if (!this.rule('ReMinBFT.U.equal', update !== undefined)) return undefined;
+    if (!this.rule('ReMinBFT.U.once', this.#applied < sequence)) return undefined;
+    this.#applied = sequence;
+    const { view, since } = update!;
+    if (view === this.terms.view && this.#since === undefined) this.#switch(since);
+    return { kind: 'apply', update: update!.update };
+  }
+
+  protected override onExecuted(sequence: SequenceNumber, update: Uint8Array | undefined): void {
+    this.#updates.dropThrough(sequence);
+    const digest = this.decisions.get(sequence)?.digest;
+    const tells = this.mode === 'active' && isNormal(this.#since, sequence) && !this.#isPassive(sequence);
+    if (!tells || update === undefined || digest === undefined) return;
+    const { view } = this;
+    this.speak({ kind: 'UPDATE', view, sequence, digest, since: this.#since!, update });
+  }
+
+  /** Passive replicas complain when updates stop: clients would see nothing wrong. */
+  #watchUpdates(): void {
+    const next = this.executed + 1;
+    if (!this.#isPassive(next)) return;
+    const reported = this.#active.map((replica) => this.peers[replica]!.status?.executed);
+    const since = this.#patience.behindSince(this.executed, reported, this.desk.now);
+    if (since === undefined) return;
+    const due = since + this.requestDelay;
+    if (this.rule('ReMinBFT.P.silent', due <= this.desk.now)) this.askFor(this.view + 1);
+    else this.desk.wakeAt('updates', due);
+  }
+
+  protected override onInstalled(sequence: SequenceNumber): void {
+    this.#updates.dropThrough(sequence);
+    this.#applied = Math.max(this.#applied, sequence);
+  }
+
+  // ---- what passes -------------------------------------------------------------------------------------------------
+
+  protected override proofOf(): readonly Sealed<ReContent>[] {
+    return [];
+  }
+
+  protected override onEntered(): void {
+    super.onEntered();
+    this.#since = undefined;
+  }
+
+  protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
+    super.restore(stored);
+    const bytes = stored.get(MODE_KEY);
+    const mode = bytes && decodeWhole(bytes, (reader) => ({ view: reader.u64(), since: reader.u64() }));
+    if (mode?.view === this.terms.view) this.#since = mode.since;
+    else this.#since = this.terms.view === 0 ? 0 : undefined;
+  }
+}
+
+function sinceOf(content: Prepare | Commit): SequenceNumber | undefined {
+  if (content.kind === 'PREPARE') return content.since;
+  return content.prepare.content.kind === 'PREPARE' ? content.prepare.content.since : undefined;
+}
+
+/** Makes a replica. Its first input must be `start`. */
+export function createReminbftReplica(context: ReplicaContext): Replica<AttestedMessage<ReContent>> {
+  return new ReMinbftReplica(context);
+}
