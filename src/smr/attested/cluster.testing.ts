@@ -15,6 +15,7 @@ import type {
   ProtocolDefinition,
   Replica,
   ReplicaContext,
+  Standing,
 } from '../../core/protocol.ts';
 import type { Bundle } from '../../core/request.ts';
 import { decodeBundle, encodeBundle } from '../../core/request.ts';
@@ -34,6 +35,16 @@ export interface TestClusterOptions {
   readonly trace?: ReplicaContext['trace'];
 }
 
+/** An answer that a protocol gave out by itself. */
+export interface TestAnswer {
+  readonly replica: ReplicaId;
+  readonly sequence: SequenceNumber;
+  readonly standing: Standing;
+  readonly proof: Uint8Array;
+  /** The batch that was executed as this sequence: what a result depends on. */
+  readonly batch: Digest;
+}
+
 interface Timed {
   readonly at: Milliseconds;
   readonly order: number;
@@ -49,6 +60,8 @@ class Machine<C extends Content> {
   readonly objects = new Map<string, Map<number, Digest>>();
   /** Digests of what was executed, in order; index 0 is order 1. */
   history: Digest[] = [];
+  /** What was executed up to here is final; more only while the protocol speculates. */
+  confirmed: SequenceNumber = 0;
   stable: CheckpointState = { sequence: 0, stateDigest: ZERO_DIGEST };
   bodies = new Map<Digest, Extract<Input<never>, { kind: 'body' }>['batch']>();
   timers = new Map<string, number>();
@@ -74,6 +87,8 @@ export class TestCluster<C extends Content> {
   passes: (from: ReplicaId, to: ReplicaId, message: AttestedMessage<C>) => boolean = () => true;
   /** Everything that was sent: for counts of kinds. */
   readonly sent: { readonly from: ReplicaId; readonly to: ReplicaId; readonly kind: string }[] = [];
+  /** Answers that protocols gave out by themselves, in order. */
+  readonly answers: TestAnswer[] = [];
   #queue: Timed[] = [];
   #order = 0;
   #executedBundles = new Set<string>();
@@ -122,11 +137,13 @@ export class TestCluster<C extends Content> {
       machine.stored.clear();
       machine.drafts = [];
       machine.history = [];
+      machine.confirmed = 0;
       machine.bodies.clear();
       machine.stable = { sequence: 0, stateDigest: ZERO_DIGEST };
       for (const name of [...this.#executedBundles])
         if (name.startsWith(`${id}/`)) this.#executedBundles.delete(name);
     }
+    this.#undo(id, machine, machine.confirmed);
     machine.timers = new Map([...machine.timers].map(([name, version]) => [name, version + 1]));
     machine.halted = undefined;
     machine.starts += 1;
@@ -228,6 +245,17 @@ export class TestCluster<C extends Content> {
       }
       case 'execute':
         return this.#execute(id, machine, effect);
+      case 'confirm':
+        machine.confirmed = Math.max(machine.confirmed, effect.through);
+        return;
+      case 'rollback':
+        return this.#undo(id, machine, effect.to);
+      case 'answer': {
+        const { sequence, standing, proof } = effect;
+        const batch = machine.history[sequence - 1];
+        if (batch !== undefined) this.answers.push({ replica: id, sequence, standing, proof, batch });
+        return;
+      }
       case 'stable':
         machine.stable = effect.checkpoint;
         return;
@@ -286,8 +314,18 @@ export class TestCluster<C extends Content> {
     machine.bodies.set(batch.digest, batch);
     machine.history.push(batch.digest);
     for (const bundle of batch.bundles) this.#executedBundles.add(`${id}/${bundle.digest}`);
+    if (effect.mode !== 'speculative') machine.confirmed = sequence;
     const checkpoint = this.#checkpointAt(machine, sequence);
     this.input(id, { kind: 'executed', sequence, ...(checkpoint === undefined ? {} : { checkpoint }) });
+  }
+
+  /** Takes back what was executed above a sequence number. */
+  #undo(id: ReplicaId, machine: Machine<C>, to: SequenceNumber): void {
+    assert.ok(to >= machine.confirmed, 'what is confirmed is never rolled back');
+    for (const digest of machine.history.slice(to))
+      for (const bundle of machine.bodies.get(digest)?.bundles ?? [])
+        this.#executedBundles.delete(`${id}/${bundle.digest}`);
+    machine.history = machine.history.slice(0, to);
   }
 
   #checkpointAt(machine: Machine<C>, sequence: SequenceNumber): CheckpointState | undefined {
@@ -304,6 +342,7 @@ export class TestCluster<C extends Content> {
       if (source === undefined) return this.input(id, { kind: 'transferFailed', sequence });
       machine.history = source.history.slice(0, sequence);
       machine.stable = checkpoint;
+      machine.confirmed = sequence;
       this.input(id, { kind: 'installed', checkpoint, protocolState: new Uint8Array(0) });
     });
   }
