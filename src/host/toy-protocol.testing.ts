@@ -4,7 +4,7 @@
  */
 import { TestLedger, sha256, testSettings } from '../../test/support/ledger-fixture.ts';
 import type { AttestedDraft, Attestor } from '../core/attestation.ts';
-import { asciiBytes, bytesToDigest } from '../core/bytes.ts';
+import { asciiBytes, bytesToDigest, concatBytes } from '../core/bytes.ts';
 import { decodeReplicaFrame } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import { noComponent } from '../core/config.ts';
@@ -103,7 +103,8 @@ export class ToyMachine {
       verifyObject: check,
       verifyEvidence: () => undefined,
     });
-    const sign = (digest: Digest): Uint8Array => sha256(asciiBytes(`signed ${digest}`));
+    const half = (digest: Digest): Uint8Array => sha256(asciiBytes(`signed ${digest}`));
+    const sign = (digest: Digest): Uint8Array => concatBytes(half(digest), half(digest));
     this.host = new ReplicaHost<ToyMessage>({
       self: SELF,
       settings,
