@@ -1,6 +1,7 @@
 /**
  * Every protocol from outside: real processes, the primary killed, a broken fast path. By default two of them, one that
- * speculates and one that does not; MOIETY_FAMILY=all runs all, MOIETY_FAMILY=pbft,ebawa these.
+ * speculates and one that does not; MOIETY_FAMILY=all runs all, MOIETY_FAMILY=pbft,ebawa these, and more is done to them.
+ * MOIETY_FAMILY_ROWS: size of the table.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -8,7 +9,8 @@ import { PROTOCOLS } from '../../src/protocols/catalogue.ts';
 import type { AnyProtocol } from '../../src/protocols/catalogue.ts';
 import { ProtocolCluster } from './protocol-cluster.ts';
 
-const ROWS = 300;
+const ROWS = Number(process.env['MOIETY_FAMILY_ROWS'] ?? 300);
+const isThorough = process.env['MOIETY_FAMILY'] !== undefined;
 const FIRST_PORT = 22_400;
 const PORTS_EACH = 40;
 
@@ -62,5 +64,25 @@ for (const protocol of chosen())
       await cluster.write('thawed', 5);
       await cluster.settled();
       await cluster.checkValues();
+    });
+
+    it('takes a replica in again whose store was lost', { skip: !isThorough }, async () => {
+      const { id: primary } = await cluster.primary();
+      const wiped = (primary + 1) % protocol.replicasFor(1);
+      cluster.fault('wipe', wiped);
+      await cluster.write('wiped', 10);
+      cluster.fault('restart', wiped);
+      await cluster.write('filled', 20);
+      await cluster.settled();
+      await cluster.checkValues();
+    });
+
+    it('finds everything again after all processes were killed at once', { skip: !isThorough }, async () => {
+      const [written] = await cluster.write('before', 1);
+      await cluster.killAndStart();
+      await cluster.checkValues();
+      await cluster.checkReceipt(written!);
+      await cluster.write('after', 5);
+      await cluster.settled();
     });
   });

@@ -34,6 +34,12 @@ export class ProtocolCluster {
     return this.#cluster.start('--protocol', this.#protocol);
   }
 
+  /** Kills every process at once and starts the cluster again. */
+  async killAndStart(): Promise<void> {
+    await this.#cluster.killEverything();
+    await this.#cluster.start();
+  }
+
   dispose(): Promise<void> {
     return this.#cluster.dispose();
   }
