@@ -1,5 +1,6 @@
 /** What protocols say must hold between their correct replicas at any moment: checked by the simulator, not by the product. */
 import type { Replica } from '../core/protocol.ts';
+import { checkThreePhase } from '../smr/three-phase/invariants.ts';
 import { checkFlexi } from './flexi-bft/invariants.ts';
 import { checkMinzyzzyva } from './minzyzzyva/invariants.ts';
 
@@ -10,8 +11,11 @@ export interface ProtocolInvariants {
 
 /** By name of the protocol. */
 const INVARIANTS: Readonly<Record<string, ProtocolInvariants>> = {
+  'a2m-pbft-e': { check: checkThreePhase },
   'flexi-bft': { check: checkFlexi },
   minzyzzyva: { check: checkMinzyzzyva },
+  pbft: { check: checkThreePhase },
+  'pbft-mac': { check: checkThreePhase },
 };
 
 /** The invariants of a protocol; undefined if it states none. */

@@ -1,0 +1,50 @@
+/** What holds between correct replicas of three-phase agreement at any moment (invariants 1, 2 and 7 of the PBFT sheet). */
+import type { Replica } from '../../core/protocol.ts';
+import type { Digest } from '../../core/types.ts';
+import type { Content } from '../attested/sealed.ts';
+import { ThreePhaseAgreement } from './agreement.ts';
+import type { PrePrepare } from './messages.ts';
+
+/** A sentence if something is wrong among these replicas. */
+export function checkThreePhase(replicas: readonly Replica<object>[]): string | undefined {
+  const found = replicas.filter((replica) => replica instanceof ThreePhaseAgreement);
+  return checkPrepared(found) ?? checkDecided(found) ?? checkWindow(found);
+}
+
+type Agreement = ThreePhaseAgreement<Content>;
+
+/** 1: one batch is committed to for an order of a view. */
+function checkPrepared(replicas: readonly Agreement[]): string | undefined {
+  const prepared = new Map<string, Digest>();
+  for (const { slots, self, view } of replicas)
+    for (const sequence of slots.sequences()) {
+      const slot = slots.find(sequence)!;
+      const proposal = slot.prePrepare?.content as PrePrepare | undefined;
+      if (!slot.saidCommit || proposal === undefined) continue;
+      const key = `${view}/${sequence}`;
+      if ((prepared.get(key) ?? proposal.digest) !== proposal.digest)
+        return `replica ${self} prepared another batch for order ${sequence} of view ${view}`;
+      prepared.set(key, proposal.digest);
+    }
+  return undefined;
+}
+
+/** 2: what is decided is decided alike, and what a view is obliged to is never another batch. */
+function checkDecided(replicas: readonly Agreement[]): string | undefined {
+  const decided = new Map<number, Digest>();
+  for (const { decisions, self } of replicas)
+    for (const [sequence, { digest }] of decisions) {
+      if ((decided.get(sequence) ?? digest) !== digest)
+        return `replica ${self} decided another batch for order ${sequence}`;
+      decided.set(sequence, digest);
+    }
+  return undefined;
+}
+
+/** 7: nobody executes beyond its window. */
+function checkWindow(replicas: readonly Agreement[]): string | undefined {
+  for (const { executed, stableSequence, window, self } of replicas)
+    if (executed < stableSequence || executed > stableSequence + window)
+      return `replica ${self} has executed ${executed} with ${stableSequence} stable`;
+  return undefined;
+}
