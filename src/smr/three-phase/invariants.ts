@@ -16,14 +16,15 @@ type Agreement = ThreePhaseAgreement<Content>;
 /** 1: one batch is committed to for an order of a view. */
 function checkPrepared(replicas: readonly Agreement[]): string | undefined {
   const prepared = new Map<string, Digest>();
-  for (const { slots, self, view } of replicas)
+  for (const { slots, self } of replicas)
     for (const sequence of slots.sequences()) {
       const slot = slots.find(sequence)!;
       const proposal = slot.prePrepare?.content as PrePrepare | undefined;
       if (!slot.saidCommit || proposal === undefined) continue;
-      const key = `${view}/${sequence}`;
+      // While it changes a replica still holds what it knew of the view before.
+      const key = `${proposal.view}/${sequence}`;
       if ((prepared.get(key) ?? proposal.digest) !== proposal.digest)
-        return `replica ${self} prepared another batch for order ${sequence} of view ${view}`;
+        return `replica ${self} prepared another batch for order ${sequence} of view ${proposal.view}`;
       prepared.set(key, proposal.digest);
     }
   return undefined;
