@@ -6,12 +6,21 @@ import { minbft } from './minbft/definition.ts';
 import { minzyzzyva } from './minzyzzyva/definition.ts';
 import { pbft } from './pbft/definition.ts';
 import { pbftMac } from './pbft-mac/definition.ts';
+import { zyzzyva } from './zyzzyva/definition.ts';
 
 /** A protocol whose messages only it can read: whoever runs it passes them on as they are. */
 export type AnyProtocol = ProtocolDefinition<unknown>;
 
 /** See the top of this file. */
-export const PROTOCOLS: readonly AnyProtocol[] = [minbft, minzyzzyva, pbft, pbftMac, a2mPbftE, flexiBft];
+export const PROTOCOLS: readonly AnyProtocol[] = [
+  minbft,
+  zyzzyva,
+  minzyzzyva,
+  pbft,
+  pbftMac,
+  a2mPbftE,
+  flexiBft,
+];
 
 /** What a protocol asks of a cluster that tolerates f faults; undefined if this version has none of that name. */
 export function protocolNeeds(
