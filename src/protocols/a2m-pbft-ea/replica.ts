@@ -11,7 +11,8 @@ import type { EaRule } from './rules.ts';
 /** Prefix of keys of the durable map: PRE-PREPARE and PREPAREs that show that a batch was prepared, by order. */
 const PREPARED_KEY = 'prepared/';
 
-class EaReplica extends ChainReplica<EaOrder> {
+/** See the top of this file. */
+export class EaReplica extends ChainReplica<EaOrder> {
   /** PREPAREs of the present view, by order and author. */
   readonly #prepares = new Map<SequenceNumber, Map<ReplicaId, Sealed<EaContent>>>();
   /** pc: what shows that a batch was prepared here, in the view in which it was last. */
@@ -118,8 +119,13 @@ class EaReplica extends ChainReplica<EaOrder> {
     return proof.length >= this.quorum ? proof : undefined;
   }
 
-  protected override proofOf({ content }: Sealed<EaContent>): readonly Sealed<EaContent>[] {
+  /** What shows that an own COMMIT was due. */
+  preparedBy({ content }: Sealed<EaContent>): readonly Sealed<EaContent>[] {
     return content.kind === 'COMMIT' ? (this.#prepared.get(content.sequence) ?? []) : [];
+  }
+
+  protected override proofOf(own: Sealed<EaContent>): readonly Sealed<EaContent>[] {
+    return this.preparedBy(own);
   }
 
   protected override decisionOf(votes: ReadonlyMap<ReplicaId, Sealed<EaContent>>): Decision<EaContent> {

@@ -15,8 +15,8 @@ import type { ReRule } from './rules.ts';
 /** Key of the durable map: the latest view that came to normal-case mode, and since when. */
 const MODE_KEY = 'mode';
 
-class ReMinbftReplica extends ChainReplica<ReOrder> {
-  /** Since when the present view is in normal-case mode; undefined: it is in fault-handling mode. */
+/** See the top of this file. */
+export class ReMinbftReplica extends ChainReplica<ReOrder> {
   #since: SequenceNumber | undefined = 0;
   readonly #updates: Updates;
   readonly #patience = new Patience();
@@ -49,18 +49,23 @@ class ReMinbftReplica extends ChainReplica<ReOrder> {
   // ---- modes -------------------------------------------------------------------------------------------------------
 
   /** A of the present view. */
-  get #active(): readonly ReplicaId[] {
+  get active(): readonly ReplicaId[] {
     return activeSet(this.newView, this.f);
   }
 
   /** Whether this replica is left out of an order of the present view. */
   #isPassive(sequence: SequenceNumber): boolean {
-    return isNormal(this.#since, sequence) && !this.#active.includes(this.self);
+    return isNormal(this.#since, sequence) && !this.active.includes(this.self);
+  }
+
+  /** Since when the present view is in normal-case mode; undefined: it is in fault-handling mode. */
+  get since(): SequenceNumber | undefined {
+    return this.#since;
   }
 
   override get role(): string {
     if (this.mode !== 'active' || this.#since === undefined) return 'fault handling';
-    return this.#active.includes(this.self) ? 'normal case, active' : 'normal case, passive';
+    return this.active.includes(this.self) ? 'normal case, active' : 'normal case, passive';
   }
 
   /** The present view came to normal-case mode. */
@@ -76,17 +81,17 @@ class ReMinbftReplica extends ChainReplica<ReOrder> {
     if (content.kind === 'UPDATE') return this.#others;
     if (content.kind !== 'PREPARE' && content.kind !== 'COMMIT') return super.audience(content);
     if (content.view !== this.terms.view || !isNormal(sinceOf(content), content.sequence)) return undefined;
-    return this.#active;
+    return this.active;
   }
 
   /** Passive replicas of the present view. */
   get #others(): readonly ReplicaId[] {
-    const active = this.#active;
+    const active = this.active;
     return [...this.peers.keys()].filter((replica) => !active.includes(replica));
   }
 
   protected override bodyAudience(sequence: SequenceNumber): readonly ReplicaId[] | undefined {
-    return isNormal(this.#since, sequence) ? this.#active : undefined;
+    return isNormal(this.#since, sequence) ? this.active : undefined;
   }
 
   // ---- messages ----------------------------------------------------------------------------------------------------
@@ -149,7 +154,7 @@ class ReMinbftReplica extends ChainReplica<ReOrder> {
     if (!this.rule('ReMinBFT.M.early', mayReturn(this.terms, sequence), 'PREPARE')) return false;
     const signers = this.checkpoints.voters(this.stableSequence);
     const signed =
-      this.stableSequence > topOf(this.terms) && this.#active.every((replica) => signers.includes(replica));
+      this.stableSequence > topOf(this.terms) && this.active.every((replica) => signers.includes(replica));
     return this.rule('ReMinBFT.M.signed', signed, 'PREPARE');
   }
 
@@ -216,7 +221,7 @@ class ReMinbftReplica extends ChainReplica<ReOrder> {
   #watchUpdates(): void {
     const next = this.executed + 1;
     if (!this.#isPassive(next)) return;
-    const reported = this.#active.map((replica) => this.peers[replica]!.status?.executed);
+    const reported = this.active.map((replica) => this.peers[replica]!.status?.executed);
     const since = this.#patience.behindSince(this.executed, reported, this.desk.now);
     if (since === undefined) return;
     const due = since + this.requestDelay;

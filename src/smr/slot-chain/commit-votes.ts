@@ -29,6 +29,15 @@ export class CommitVotes<V> {
     return undefined;
   }
 
+  /** A vote of every quorum that is known; for judges. */
+  quorums(quorum: number): V[] {
+    const found: V[] = [];
+    for (const candidates of this.#votes.values())
+      for (const votes of candidates.values())
+        if (votes.size >= quorum) found.push(...[...votes.values()].slice(0, 1));
+    return found;
+  }
+
   /** Sequence numbers at or below a stable checkpoint are past. */
   dropThrough(sequence: SequenceNumber): void {
     for (const known of [...this.#votes.keys()]) if (known <= sequence) this.#votes.delete(known);

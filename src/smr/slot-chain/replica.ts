@@ -26,7 +26,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   #proposed: SequenceNumber = 0;
   readonly commits = new CommitVotes<Sealed<ChainContent<P>>>();
   /** Votes of so many replicas, each with the word of its own, decide. */
-  readonly #commitQuorum: number;
+  readonly commitQuorum: number;
 
   constructor(
     context: ReplicaContext,
@@ -35,7 +35,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     commitQuorum: number,
   ) {
     super(context, options, scheme);
-    this.#commitQuorum = commitQuorum;
+    this.commitQuorum = commitQuorum;
   }
 
   /** What the primary says to propose a batch. */
@@ -107,7 +107,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     for (const sequence of [...changed].sort((a, b) => a - b)) {
       changed.delete(sequence);
       if (this.decisions.has(sequence)) continue;
-      const votes = this.commits.decided(sequence, this.#commitQuorum);
+      const votes = this.commits.decided(sequence, this.commitQuorum);
       if (!this.rule('Chain.CM', votes !== undefined)) continue;
       this.decide(sequence, this.decisionOf(votes!));
       moved = true;

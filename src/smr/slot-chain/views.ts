@@ -62,7 +62,7 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
   readonly chainRules: ChainRules<P>;
   /** What the view that this replica takes part in, or left last, started with; its view is ell. */
   terms: Terms;
-  /** Own slots that a VIEW-CHANGE has to show, ascending. */
+  /** Own slots, ascending; `chain` are those that still matter. */
   #chain: Sealed<ChainContent<P>>[] = [];
   /** NEW-VIEW and NV-ACKs of ell; empty for view 0. */
   #entered: readonly Sealed<ChainContent<P>>[] = [];
@@ -116,6 +116,12 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
   /** Says a content, vouched for by whoever has to. */
   protected speak(content: ChainContent<P>, entries: readonly StoreEntry[] = []): void {
     this.say(content, this.chainRules.attestorOf(content), entries);
+  }
+
+  /** Own slots that a VIEW-CHANGE has to show, ascending. */
+  get chain(): readonly Sealed<ChainContent<P>>[] {
+    const from = slotOf(this.terms.view, Math.max(this.stableSequence, this.terms.base));
+    return this.#chain.filter((message) => slotIn(message) > from);
   }
 
   /** An own slot has looped back. */
@@ -285,10 +291,7 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     if (!this.rule('Chain.VC.barrier', barrier?.kind === 'BARRIER' && barrier.view === view)) return;
     this.#said.viewChange = view;
     const checkpoints = this.#checkpointProof();
-    const from = slotOf(this.terms.view, this.#boundaryOf(checkpoints[0]));
-    const chain: ChainEntry<P>[] = this.#chain
-      .filter((message) => slotIn(message) > from)
-      .map((message) => ({ message, proof: this.proofOf(message) }));
+    const chain = this.chain.map((message): ChainEntry<P> => ({ message, proof: this.proofOf(message) }));
     const [, ...acks] = this.#entered;
     const entered = this.terms.view === 0 ? undefined : { terms: this.terms, acks };
     this.speak({ kind: 'VIEW-CHANGE', view, checkpoints, entered, chain });
@@ -367,9 +370,7 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
   }
 
   #trimChain(): void {
-    const from = slotOf(this.terms.view, this.stableSequence);
-    if (this.stableSequence >= this.terms.base)
-      this.#chain = this.#chain.filter((message) => slotIn(message) > from);
+    this.#chain = [...this.chain];
   }
 
   protected override onStable(_sequence: SequenceNumber): void {
