@@ -1,0 +1,295 @@
+/** PBFT with authenticators: what follows from claims that nobody signed, and the attacks of the sheet on it. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Digest, ReplicaId, View } from '../../core/types.ts';
+import { ZERO_DIGEST } from '../../core/types.ts';
+import { sha256, TestCluster } from '../../smr/attested/cluster.testing.ts';
+import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
+import { isSealed, SealedCodec } from '../../smr/attested/sealed.ts';
+import { pbftMac } from './definition.ts';
+import type { CheckpointClaim, MacContent, OrderClaim, ViewChange } from './messages.ts';
+import { MAC_MESSAGES } from './messages.ts';
+import type { Claimed, SelectionSizes } from './selection.ts';
+import { isFree, isGenuine, isLatest, isWellFormed, select, selectCheckpoint } from './selection.ts';
+
+const A = 'a'.repeat(64) as Digest;
+const B = 'b'.repeat(64) as Digest;
+const GENESIS: CheckpointClaim = { sequence: 0, digest: ZERO_DIGEST };
+const SIZES: SelectionSizes = { quorum: 3, weak: 2, window: 8, nothing: ZERO_DIGEST };
+
+const claim = (sequence: number, digest: Digest, view: View): OrderClaim => ({ sequence, digest, view });
+
+function change(parts: Partial<ViewChange> = {}): ViewChange {
+  return {
+    kind: 'VIEW-CHANGE',
+    view: 3,
+    low: 0,
+    checkpoints: [GENESIS],
+    prepared: [],
+    proposed: [],
+    ...parts,
+  };
+}
+
+const claimed = (...changes: readonly ViewChange[]): Claimed[] =>
+  changes.map((content, author) => ({ author, content }));
+
+class Stage extends TestCluster<MacContent> {
+  readonly refused: string[];
+  readonly codec: SealedCodec<MacContent>;
+  #numbers = 1_000;
+
+  constructor() {
+    const refused: string[] = [];
+    super(pbftMac, {
+      trace: ({ rule, passed }) => {
+        if (!passed) refused.push(rule);
+      },
+    });
+    this.refused = refused;
+    this.codec = new SealedCodec({ hash: sha256, domain: this.contexts[0]!.domain }, MAC_MESSAGES);
+  }
+
+  /** What its author says over its own link. */
+  say(author: ReplicaId, content: MacContent): Sealed<MacContent> {
+    this.#numbers += 1;
+    const encoded = this.codec.encodeContent(author, content);
+    return this.codec.complete(this.#numbers, author, content, encoded, { kind: 'link', replica: author });
+  }
+
+  tell(author: ReplicaId, to: ReplicaId, content: MacContent): Sealed<MacContent> {
+    const message = this.say(author, content);
+    this.deliver(author, to, message);
+    return message;
+  }
+
+  executed(count: number): number {
+    return this.histories().filter((history) => history.length >= count).length;
+  }
+
+  view(id: ReplicaId): View {
+    return this.machines[id]!.replica.inspect(this.now).view;
+  }
+
+  isActive(id: ReplicaId): boolean {
+    return this.machines[id]!.replica.inspect(this.now).mode === 'active';
+  }
+}
+
+describe('PBFT-MAC, what a new view starts with', () => {
+  it('starts from the highest checkpoint that f+1 hold and 2f+1 have not left behind', () => {
+    const at = (sequence: number, digest: Digest): CheckpointClaim => ({ sequence, digest });
+    const one = change({ checkpoints: [GENESIS, at(4, A)] });
+    assert.deepEqual(selectCheckpoint(SIZES, claimed(one, one, change())), at(4, A));
+    assert.deepEqual(selectCheckpoint(SIZES, claimed(one, change(), change())), GENESIS, 'one alone may lie');
+    const ahead = change({ low: 8, checkpoints: [at(8, B)] });
+    assert.equal(selectCheckpoint(SIZES, claimed(ahead, one, change())), undefined);
+    assert.deepEqual(selectCheckpoint(SIZES, claimed(ahead, one, one, change())), at(4, A));
+  });
+
+  it('A1: nothing that was prepared later is passed over', () => {
+    const early = change({ prepared: [claim(1, A, 0)], proposed: [claim(1, A, 0)] });
+    const late = change({ prepared: [claim(1, B, 1)], proposed: [claim(1, B, 1)] });
+    const all = claimed(early, early, late, late);
+    assert.equal(isLatest(SIZES, all, 1, A, 0), false);
+    assert.equal(isLatest(SIZES, all, 1, B, 1), true);
+    assert.deepEqual(select(SIZES, all)?.proposals, [{ sequence: 1, digest: B }]);
+  });
+
+  it('A2: a batch that no correct replica said anything about is not chosen', () => {
+    const invented = change({ prepared: [claim(1, B, 2)], proposed: [claim(1, B, 2)] });
+    const honest = change();
+    const all = claimed(invented, honest, honest, honest);
+    assert.equal(isGenuine(SIZES, all, 1, B, 2), false);
+    assert.deepEqual(select(SIZES, all)?.proposals, [{ sequence: 1, digest: ZERO_DIGEST }]);
+    assert.equal(select(SIZES, claimed(invented, honest, honest)), undefined, 'three leave it open');
+  });
+
+  it('B: an order is free only if 2f+1 prepared nothing for it', () => {
+    const prepared = change({ prepared: [claim(1, A, 0)], proposed: [claim(1, A, 0)] });
+    const seen = change({ proposed: [claim(1, A, 0)] });
+    assert.equal(isFree(SIZES, claimed(prepared, seen, change()), 1), false);
+    assert.equal(isFree(SIZES, claimed(prepared, seen, change(), change()), 1), true);
+    // Whatever was committed is in the P of f+1 correct replicas of any 2f+1.
+    assert.deepEqual(select(SIZES, claimed(prepared, prepared, seen))?.proposals, [
+      { sequence: 1, digest: A },
+    ]);
+  });
+
+  it('PBFT-MAC.VC2: claims lie in the window, below the view, in order', () => {
+    const good = change({
+      prepared: [claim(1, A, 0), claim(2, A, 2)],
+      proposed: [claim(1, A, 0), claim(1, B, 1)],
+    });
+    assert.equal(isWellFormed(SIZES, good), true);
+    const bad: Partial<ViewChange>[] = [
+      { prepared: [claim(1, A, 3)] },
+      { prepared: [claim(9, A, 0)] },
+      { prepared: [claim(2, A, 0), claim(1, A, 0)] },
+      { prepared: [claim(1, A, 0), claim(1, B, 1)] },
+      { proposed: [0, 1, 2].flatMap((view) => [claim(1, A, view), claim(1, B, view)]) },
+      { checkpoints: [] },
+      { low: 4, checkpoints: [GENESIS] },
+      { view: 0 },
+    ];
+    for (const parts of bad) assert.equal(isWellFormed(SIZES, change(parts)), false, JSON.stringify(parts));
+    const stage = new Stage();
+    stage.tell(2, 1, change({ view: 1, prepared: [claim(1, A, 3)] }));
+    assert.ok(stage.refused.includes('PBFT-MAC.VC2'));
+  });
+});
+
+describe('PBFT-MAC, replicas', () => {
+  it('orders requests and changes the view without a signature anywhere', () => {
+    const stage = new Stage();
+    stage.submit('one');
+    stage.run(50);
+    assert.equal(stage.executed(1), 4);
+    stage.passes = (from, to) => from !== 0 && to !== 0;
+    stage.submit('two', [1, 2, 3]);
+    stage.run(6_000);
+    assert.equal(stage.executed(2), 3);
+    assert.ok([1, 2, 3].every((id) => stage.view(id) >= 1));
+    stage.passes = () => true;
+    stage.run(6_000);
+    assert.equal(stage.executed(2), 4);
+  });
+
+  it('takes a message on the link of its author only', () => {
+    const stage = new Stage();
+    const message = stage.say(0, { kind: 'PRE-PREPARE', view: 0, sequence: 1, digest: A });
+    stage.deliver(2, 1, message);
+    stage.run(5);
+    assert.equal(stage.machines[1]!.replica.inspect(stage.now).peers[0]!.counter, 0);
+    stage.deliver(2, 1, { kind: 'PROOF', messages: [message] });
+    stage.tell(0, 1, { kind: 'PRE-PREPARE', view: 0, sequence: 1, digest: B });
+    assert.equal(stage.refused.includes('PBFT.N2.once'), false, 'the copies counted for nothing');
+  });
+
+  it('PBFT-MAC.VC1: five batches for one order are one too many', () => {
+    const stage = new Stage();
+    for (const [view, letter] of ['1', '2', '3', '4', '5'].entries()) {
+      // A NEW-VIEW that obliges to nothing, over and over, and another batch each time.
+      if (view > 0) enter(stage, 3, view);
+      const digest = letter.repeat(64) as Digest;
+      stage.input(3, { kind: 'body', batch: emptyBatch(digest) });
+      if (view % 4 === 3) continue;
+      stage.tell(view % 4, 3, { kind: 'PRE-PREPARE', view, sequence: 1, digest });
+    }
+    enter(stage, 3, 5);
+    stage.input(3, { kind: 'body', batch: emptyBatch(A) });
+    stage.tell(1, 3, { kind: 'PRE-PREPARE', view: 5, sequence: 1, digest: A });
+    assert.ok(stage.refused.includes('PBFT-MAC.VC1'));
+  });
+
+  it('PBFT-MAC.VC3, PBFT-MAC.VC4: a new primary waits for acknowledgements, and until nothing is open', () => {
+    const stage = new Stage();
+    stage.passes = () => false;
+    const changes = [0, 2, 3].map((author) => stage.tell(author, 1, change({ view: 1 })));
+    stage.run(5);
+    assert.equal(stage.view(1), 1);
+    assert.ok(stage.refused.includes('PBFT-MAC.VC3') && stage.refused.includes('PBFT-MAC.VC4'));
+    assert.equal(stage.count('NEW-VIEW'), 0);
+    for (const { author: of, digest } of changes)
+      for (const from of [0, 2, 3].filter((replica) => replica !== of))
+        stage.tell(from, 1, { kind: 'VIEW-CHANGE-ACK', view: 1, of, digest });
+    stage.run(5);
+    assert.equal(stage.count('NEW-VIEW'), 3);
+  });
+
+  it('PBFT-MAC.VC5.primary, PBFT-MAC.VC5.same: an invented NEW-VIEW moves nobody but on', () => {
+    const stage = new Stage();
+    stage.passes = () => false;
+    const from = [0, 1, 2].map((author) => ({
+      replica: author,
+      digest: stage.tell(author, 3, change({ view: 1 })).digest,
+    }));
+    const base = { kind: 'NEW-VIEW', view: 1, from, checkpoint: GENESIS } as const;
+    stage.tell(2, 3, { ...base, proposals: [] });
+    assert.ok(stage.refused.includes('PBFT-MAC.VC5.primary'));
+    stage.tell(1, 3, { ...base, proposals: [{ sequence: 1, digest: A }] });
+    assert.ok(stage.refused.includes('PBFT-MAC.VC5.same'));
+    assert.equal(stage.view(3), 2, 'it asks for the next view');
+  });
+
+  it('PBFT-MAC.VC5.copy: a VIEW-CHANGE from another hand needs f+1 that had it from its author', () => {
+    const stage = new Stage();
+    stage.passes = () => false;
+    const direct = [0, 1].map((author) => stage.tell(author, 3, change({ view: 1 })));
+    const hidden = stage.say(2, change({ view: 1, proposed: [claim(1, A, 0)] }));
+    const from = [...direct, hidden].map(({ author: replica, digest }) => ({ replica, digest }));
+    stage.tell(1, 3, { kind: 'NEW-VIEW', view: 1, from, checkpoint: GENESIS, proposals: [] });
+    assert.equal(stage.isActive(3), false);
+    stage.tell(1, 3, { kind: 'VIEW-CHANGE-COPY', of: 2, copy: hidden.content as ViewChange });
+    stage.tell(1, 3, { kind: 'VIEW-CHANGE-ACK', view: 1, of: 2, digest: hidden.digest });
+    assert.equal(stage.isActive(3), false);
+    assert.ok(stage.refused.includes('PBFT-MAC.VC5.copy'));
+    stage.tell(0, 3, { kind: 'VIEW-CHANGE-ACK', view: 1, of: 2, digest: hidden.digest });
+    assert.deepEqual([stage.view(3), stage.isActive(3)], [1, true]);
+  });
+
+  it('PBFT-MAC.DECIDED: f+1 that say so are believed, one is not', () => {
+    const stage = new Stage();
+    stage.passes = () => false;
+    stage.input(3, { kind: 'body', batch: emptyBatch(A) });
+    stage.tell(1, 3, { kind: 'DECIDED', sequence: 1, digest: A });
+    stage.tell(1, 3, { kind: 'DECIDED', sequence: 1, digest: A });
+    assert.ok(stage.refused.includes('PBFT-MAC.DECIDED'));
+    assert.equal(stage.executed(1), 0);
+    stage.tell(2, 3, { kind: 'DECIDED', sequence: 1, digest: A });
+    assert.equal(stage.executed(1), 1);
+  });
+
+  it('PBFT-MAC.CKPT: a replica that lags takes the state that f+1 name', () => {
+    const stage = new Stage();
+    stage.passes = (from, to) => from !== 3 && to !== 3;
+    for (let count = 0; count < 4; count += 1) {
+      stage.submit(`r${count}`, [0, 1, 2]);
+      stage.run(20);
+    }
+    assert.equal(stage.executed(4), 3);
+    assert.ok(stage.refused.includes('PBFT-MAC.CKPT'));
+    // Replica 2 goes silent: what it said once is lost for replica 3, and a quorum with it.
+    stage.passes = (from, to) => from !== 2 && to !== 2;
+    stage.run(6_000);
+    assert.equal(stage.executed(4), 4);
+  });
+
+  it('comes back from its bytes, every kind', () => {
+    const stage = new Stage();
+    const { settings, domain, hash } = stage.contexts[0]!;
+    const contents: MacContent[] = [
+      change({ prepared: [claim(1, A, 0)], proposed: [claim(1, B, 1)] }),
+      { kind: 'VIEW-CHANGE-ACK', view: 1, of: 2, digest: A },
+      { kind: 'NEW-VIEW', view: 1, from: [{ replica: 1, digest: A }], checkpoint: GENESIS, proposals: [] },
+      { kind: 'FETCH-VIEW-CHANGE', of: 1, digest: A },
+      { kind: 'VIEW-CHANGE-COPY', of: 1, copy: change() },
+      { kind: 'DECIDED', sequence: 1, digest: A },
+      { kind: 'CHECKPOINT', sequence: 4, stateDigest: A },
+    ];
+    for (const content of contents) {
+      const bytes = pbftMac.encode(stage.say(1, content));
+      const decoded: AttestedMessage<MacContent> = pbftMac.decode(bytes, { settings, domain, hash })!;
+      assert.ok(isSealed(decoded));
+      assert.deepEqual(decoded.content, content);
+      assert.deepEqual(pbftMac.seals(decoded), []);
+    }
+  });
+});
+
+/** A batch without requests under any digest. */
+function emptyBatch(digest: Digest) {
+  const nothing = { bundles: [], recovers: [], bundleAuthentic: [], recoverAuthentic: [] };
+  return { digest, bytes: new Uint8Array(0), proposedInView: 0, time: 0, ...nothing };
+}
+
+/** Brings a replica into a view that obliges to nothing. */
+function enter(stage: Stage, to: ReplicaId, view: View): void {
+  const others = [0, 1, 2, 3].filter((replica) => replica !== to);
+  const from = others.map((author) => ({
+    replica: author,
+    digest: stage.tell(author, to, change({ view })).digest,
+  }));
+  const content: MacContent = { kind: 'NEW-VIEW', view, from, checkpoint: GENESIS, proposals: [] };
+  if (view % 4 !== to) stage.tell(view % 4, to, content);
+}
