@@ -131,6 +131,22 @@ describe('Flexi-BFT, normal case', () => {
     for (const history of scene.histories()) assert.equal(history.length, 13);
   });
 
+  it('remembers what a primary said that fell silent: an answered batch is executed again after a power cut', () => {
+    const scene = new Scene();
+    scene.passes = (_from, to) => to !== 2;
+    scene.submit('answered', [0]);
+    scene.settle(20);
+    // The executions were not durable yet, the words were.
+    for (const id of [1, 3]) {
+      assert.equal(scene.machines[id]!.history.length, 1);
+      scene.machines[id]!.history = [];
+    }
+    scene.passes = (from) => from !== 0;
+    for (const id of [1, 2, 3]) scene.restart(id);
+    scene.settle(2_000);
+    for (const id of [1, 3]) assert.equal(scene.machines[id]!.history.length, 1);
+  });
+
   it('lets no counter run out and no value come twice, over any number of views', () => {
     const values = new Set<string>();
     const objects = new Set<string>();

@@ -204,6 +204,16 @@ class FlexiReplica extends FlexiViews {
     return true;
   }
 
+  /** What was vouched for is what its primary said: it counts again, also if that primary is silent by now. */
+  protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
+    super.restore(stored);
+    for (const [sequence, message] of this.vouched) {
+      this.#ballots.add(message, message.content as PrePrepare);
+      this.#proposals.set(sequence, message);
+      this.#changed.add(sequence);
+    }
+  }
+
   protected override onEntered(): void {
     this.#proposals.clear();
     this.#said.clear();
