@@ -1,11 +1,13 @@
 /** All protocols, in the order in which they are shown. The only file that knows each of them. */
 import type { ProtocolDefinition } from '../core/protocol.ts';
 import { a2mPbftE } from './a2m-pbft-e/definition.ts';
+import { a2mPbftEa } from './a2m-pbft-ea/definition.ts';
 import { flexiBft } from './flexi-bft/definition.ts';
 import { minbft } from './minbft/definition.ts';
 import { minzyzzyva } from './minzyzzyva/definition.ts';
 import { pbft } from './pbft/definition.ts';
 import { pbftMac } from './pbft-mac/definition.ts';
+import { reminbft } from './reminbft/definition.ts';
 import { zyzzyva } from './zyzzyva/definition.ts';
 
 /** A protocol whose messages only it can read: whoever runs it passes them on as they are. */
@@ -19,6 +21,8 @@ export const PROTOCOLS: readonly AnyProtocol[] = [
   pbft,
   pbftMac,
   a2mPbftE,
+  a2mPbftEa,
+  reminbft,
   flexiBft,
 ];
 
