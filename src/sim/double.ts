@@ -22,6 +22,8 @@ export interface Doubling {
   readonly disk: 'copied' | 'empty';
   /** `shared`: both ask one component. `cloned`: it has a copy under the same key. `other`: one with a key of its own. */
   readonly component: 'shared' | 'cloned' | 'other';
+  /** Clients with an even number stand before the first machine, the others before the second. Absent: all before both. */
+  readonly dividesClients?: boolean;
 }
 
 /** See the top of this file. Does nothing for a replica that is not doubled. */
@@ -45,6 +47,14 @@ export class Double<T extends Machine<never>> {
   /** Whether this peer stands before the second machine. */
   faces(peer: ReplicaId): boolean {
     return this.#second !== undefined && this.doubling!.others.includes(peer);
+  }
+
+  /** Which machines a client stands before. */
+  forClient(client: number, first: T): readonly T[] {
+    const second = this.#second;
+    if (second === undefined) return [first];
+    if (this.doubling?.dividesClients !== true) return [first, second];
+    return [client % 2 === 0 ? first : second];
   }
 
   /** How this replica is doubled; undefined if it is not. */

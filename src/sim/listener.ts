@@ -20,8 +20,8 @@ export interface WorldListener<F = Uint8Array> {
   readonly onReply?: (from: ReplicaId, client: number) => void;
   /** A replica executed a batch, live or when it replayed its journal. */
   readonly onExecuted?: (replica: ReplicaId, sequence: SequenceNumber, digest: string) => void;
-  /** A client is about to send a request. */
-  readonly onIssued?: (client: number, txId: string) => void;
+  /** A client is about to send a request; with its operation in the core fidelity. */
+  readonly onIssued?: (client: number, txId: string, operation?: Uint8Array) => void;
   /** A client believes a result. */
   readonly onBelieved?: (believed: Believed) => void;
   /** A replica told something: notes of the protocol, `evidence`, `ignored`, `fatal`. */

@@ -95,8 +95,8 @@ export class CoreClientSide<M extends object> {
         if (message !== undefined) this.#send(index, to, { kind: 'protocol', message, isGenuine: false });
       },
       sign: (bundle: Bundle): void => seals.signAsClient(bundle.digest),
-      onIssued: (txId: Digest): void => {
-        listener.onIssued?.(index, txId);
+      onIssued: (txId: Digest, operation: Uint8Array): void => {
+        listener.onIssued?.(index, txId, operation);
         judge.onIssued(txId, { client: index });
       },
     };

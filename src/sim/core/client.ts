@@ -45,7 +45,7 @@ export interface CoreClientOptions {
   /** Signs a bundle: from now on it is authentic. */
   readonly sign: (bundle: Bundle) => void;
   /** Called before a request leaves: from now on it may be executed. */
-  readonly onIssued: (txId: Digest) => void;
+  readonly onIssued: (txId: Digest, operation: Uint8Array) => void;
   readonly onBelieved: (believed: Believed) => void;
 }
 
@@ -116,9 +116,9 @@ export class CoreClient implements WatchedClient {
     this.#nextNumber += plan.requestsPerBundle;
     sign(bundle);
     const open = new Map<Digest, Ballot>();
-    for (const { number } of bundle.requests) {
+    for (const { number, operation } of bundle.requests) {
       const txId = transactionName(bundle.digest, number);
-      onIssued(txId);
+      onIssued(txId, operation);
       open.set(txId, new Ballot(rules, n, f));
     }
     const flight = { bundle, open, attempts: 0 };

@@ -31,7 +31,7 @@ export interface CoreLiarClientOptions {
   readonly send: (to: ReplicaId, bundle: Bundle) => void;
   readonly sendMessage: (to: ReplicaId, bytes: Uint8Array) => void;
   readonly sign: (bundle: Bundle) => void;
-  readonly onIssued: (txId: Digest) => void;
+  readonly onIssued: (txId: Digest, operation: Uint8Array) => void;
 }
 
 /** See the top of this file. */
@@ -90,7 +90,7 @@ export class CoreLiarClient {
     const requests: Request[] = [{ number, operation }];
     const bundle = sealedBundle(index, requests);
     sign(bundle);
-    onIssued(transactionName(bundle.digest, number));
+    onIssued(transactionName(bundle.digest, number), operation);
     return bundle;
   }
 

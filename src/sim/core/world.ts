@@ -88,6 +88,8 @@ export interface CoreWorldOptions<M extends object> {
   readonly listener?: WorldListener<CoreFrame<M>>;
   /** Looks at the insides of the correct replicas that run; a sentence if something is wrong. */
   readonly invariants?: (replicas: readonly Replica<M>[]) => string | undefined;
+  /** What else is to be judged at the end: a sentence if clients believe what no order of operations explains. */
+  readonly clientProblem?: () => string | undefined;
   readonly onFired?: (fired: Fired) => void;
   /** How much is judged. `inside`: the streams and views inside of correct replicas as well, which costs far more than the run. */
   readonly judging?: Pick<JudgeOptions, 'muted' | 'viewChanges'> & { readonly inside?: boolean };
@@ -248,6 +250,8 @@ export class CoreWorld<M extends object> {
         for (const { sequence, batch, outcome } of speculations)
           this.judge.onExecuted(id, sequence, batch, outcome);
     this.judge.finish();
+    const problem = this.#options.clientProblem?.();
+    if (problem !== undefined) this.judge.report('linearizability', problem);
   }
 
   #makeJudge({ inside = false, ...rest }: CoreWorldOptions<M>['judging'] = {}): Judge {
@@ -403,12 +407,13 @@ export class CoreWorld<M extends object> {
   }
 
   #onClientFrame(client: number, to: ReplicaId, frame: CoreFrame<M>): void {
-    this.nodes[to]!.onClientFrame(client, NO_KEY, frame);
-    const second = this.#doubles[to]!;
-    // Twins are of use only if they do not always see the same.
-    const laterMs = this.#twins.has(to) ? this.#chance.range(SITE.client, 1280 + to, 0, TWIN_LATER_MS) : 0;
-    if (laterMs === 0) second.second?.onClientFrame(client, NO_KEY, frame);
-    else this.queue.after(laterMs, () => second.second?.onClientFrame(client, NO_KEY, frame));
+    const first = this.nodes[to]!;
+    for (const machine of this.#doubles[to]!.forClient(client, first)) {
+      const hears = (): void => machine.onClientFrame(client, NO_KEY, frame);
+      // Twins are of use only if they do not always see the same.
+      if (machine === first || !this.#twins.has(to)) hears();
+      else this.queue.after(this.#chance.range(SITE.client, 1280 + to, 0, TWIN_LATER_MS), hears);
+    }
   }
 
   #askState(self: ReplicaId, source: ReplicaId, checkpoint: CheckpointState): TransferAnswer {

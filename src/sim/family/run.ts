@@ -4,10 +4,11 @@ import type { AnyProtocol } from '../../protocols/catalogue.ts';
 import { invariantsOf } from '../../protocols/invariants.ts';
 import type { CoreFrame } from '../core/frame.ts';
 import { CoreWorld } from '../core/world.ts';
-import type { Violation } from '../judge.ts';
+import type { JudgeName, Violation } from '../judge.ts';
 import type { WorldListener } from '../listener.ts';
 import type { Scenario } from '../scenario.ts';
 import { corruptFamily } from './lies.ts';
+import { ClientHistory } from './client-history.ts';
 import { drawFamilyScenario } from './plan.ts';
 import type { FamilyOverrides } from './plan.ts';
 
@@ -52,6 +53,27 @@ export function runFamilySeed(
   return runFamilyScenario(protocol, drawFamilyScenario(protocol, seed, overrides), listeners);
 }
 
+/** Judges of what correct replicas do beside what clients believe. */
+const OF_REPLICAS: readonly JudgeName[] = [
+  'agreement',
+  'checkpoint',
+  'reply',
+  'durability',
+  'exactly-once',
+  'real-time',
+  'progress',
+  'start',
+  'inside',
+  'accusation',
+  'chain',
+];
+
+/** With more faults than a protocol is live with its replicas may differ, as long as its clients do not see it. */
+function mutedFor({ facts }: AnyProtocol, { n, family }: Scenario): readonly JudgeName[] {
+  const liars = (family?.liars.length ?? 0) + (family?.twins.length ?? 0);
+  return liars > facts.faultsLive(n) && liars <= facts.faultsSafe(n) ? OF_REPLICAS : [];
+}
+
 /** Makes the world of a scenario for a protocol, not yet run. */
 export function familyWorld(
   protocol: AnyProtocol,
@@ -60,10 +82,24 @@ export function familyWorld(
 ): CoreWorld<object> {
   const definition = protocol as ProtocolDefinition<object>;
   const invariants = invariantsOf(protocol.name);
-  const { narrate, watch, trace, listener } = listeners;
-  return new CoreWorld<object>({
+  const { narrate, watch, trace, listener = {} } = listeners;
+  const history = new ClientHistory(() => world.queue.now);
+  const world: CoreWorld<object> = new CoreWorld<object>({
     scenario,
     definition,
+    judging: { muted: mutedFor(protocol, scenario) },
+    clientProblem: () => history.problem(),
+    listener: {
+      ...listener,
+      onIssued: (client, txId, operation) => {
+        listener.onIssued?.(client, txId, operation);
+        if (operation !== undefined) history.onIssued(client, txId, operation);
+      },
+      onBelieved: (believed) => {
+        listener.onBelieved?.(believed);
+        history.onBelieved(believed);
+      },
+    },
     corrupt: (context) => corruptFamily(definition, context),
     ...(invariants === undefined
       ? {}
@@ -71,8 +107,8 @@ export function familyWorld(
     ...(narrate === undefined ? {} : { narrate }),
     ...(watch === undefined ? {} : { watch }),
     ...(trace === undefined ? {} : { trace }),
-    ...(listener === undefined ? {} : { listener }),
   });
+  return world;
 }
 
 /** Runs a scenario for a protocol. */
