@@ -37,7 +37,7 @@ import { isSealed } from './sealed.ts';
 import { StateFetcher } from './state-fetcher.ts';
 
 /** Rounds of `settle`; each moves a message, an order or a view, so this many mean a bug of ours. */
-const SETTLE_ROUNDS_MAX = 100_000;
+const SETTLE_ROUNDS_MAX = 10_000;
 
 /** What the protocol says about itself once. */
 export interface AttestedOptions<C extends Content> {
@@ -412,7 +412,8 @@ export abstract class AttestedReplica<C extends Content>
   }
 
   #settle(): void {
-    for (let round = 0; round < SETTLE_ROUNDS_MAX && !this.halted; round += 1) {
+    for (let round = 0; !this.halted; round += 1) {
+      assert(round < SETTLE_ROUNDS_MAX, 'a step comes to an end');
       const held = this.#offerHeld();
       const stable = this.#fetcher.considerStable();
       const moved = this.consider();
