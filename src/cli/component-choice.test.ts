@@ -68,7 +68,7 @@ test('the number of replicas follows from the protocol and f, or says which f it
   assert.equal(faultsOf(requireProtocol('pbft'), 7), 2);
   assert.match(
     refusal(() => replicasOf(requireProtocol('pbft'), { replicas: 5 })),
-    /can not have 5 replicas: it has 4, 7, 10, …/,
+    /can not have 5 replicas, but 4, 7, 10, …/,
   );
   assert.match(
     refusal(() => replicasOf(requireProtocol('minbft'), { replicas: 5, f: 1 })),
@@ -76,7 +76,7 @@ test('the number of replicas follows from the protocol and f, or says which f it
   );
   assert.match(
     refusal(() => requireProtocol('paxos')),
-    /no protocol "paxos"; there are minbft, pbft/,
+    /no protocol "paxos"; there are minbft, .*pbft, /,
   );
 });
 

@@ -72,7 +72,7 @@ export function replicasOf(protocol: AnyProtocol, { replicas, f }: Size): number
   const chosen = replicas ?? protocol.replicasFor(f ?? 1);
   const faults = faultsOf(protocol, chosen);
   if (faults === undefined)
-    throw usageFailure(`${name} can not have ${chosen} replicas: it has ${possibleSizes(protocol)}`);
+    throw usageFailure(`${name} can not have ${chosen} replicas, but ${possibleSizes(protocol)}`);
   if (f !== undefined && faults !== f)
     throw usageFailure(
       `${name} needs ${protocol.replicasFor(f)} replicas for f = ${f}, not ${chosen}: leave --replicas or --f out.`,

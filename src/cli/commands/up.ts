@@ -162,17 +162,27 @@ function requireSameCluster(
   settings: ClusterSettings,
   options: UpOptions,
 ): void {
-  const { replicas, f, protocol } = options;
-  const differs =
-    (replicas !== undefined && replicas !== marker.replicas) ||
-    (f !== undefined && f !== settings.f) ||
-    (protocol !== undefined && protocol !== settings.protocol);
-  if (differs)
-    throw new CommandFailure(
-      `${folder.path} holds a cluster of ${marker.replicas} replicas that runs ${settings.protocol} and tolerates f = ${settings.f}, ` +
-        'not what was asked for. Leave --protocol, --replicas and --f out to go on with it, use another --data folder, ' +
-        'or add --fresh to delete it and begin anew.',
-    );
+  const checks = [
+    {
+      option: '--replicas',
+      has: `of ${marker.replicas} replicas`,
+      is: marker.replicas,
+      asked: options.replicas,
+    },
+    { option: '--f', has: `that tolerates f = ${settings.f}`, is: settings.f, asked: options.f },
+    {
+      option: '--protocol',
+      has: `that runs ${settings.protocol}`,
+      is: settings.protocol,
+      asked: options.protocol,
+    },
+  ];
+  for (const { option, has, is, asked } of checks)
+    if (asked !== undefined && asked !== is)
+      throw new CommandFailure(
+        `${folder.path} holds a cluster ${has}, not ${asked}. Leave ${option} out to go on with it, ` +
+          'use another --data folder, or add --fresh to delete it and begin anew.',
+      );
 }
 
 /** What is in the folder after this: a cluster that fits the options. */
