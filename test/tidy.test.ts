@@ -260,7 +260,8 @@ describe('tidy', () => {
         listed.add(match[1]!);
     }
     assert.ok(listed.size > 20, 'protocols list their rules in rules.ts');
-    const pattern = /\b((?:MinBFT|ROTE)\.[A-Z][A-Z0-9-]*(?:\.[A-Z0-9-]+)*)\b/g;
+    const families = [...new Set([...listed].map((id) => id.split('.')[0]!))].join('|');
+    const pattern = new RegExp(`\\b((?:${families})\\.[A-Z0-9][A-Za-z0-9-]*(?:\\.[A-Za-z0-9-]+)*)\\b`, 'g');
     const citedInCode = new Set<string>();
     const citedInTests = new Set<string>();
     for (const file of sources) {

@@ -189,7 +189,7 @@ test('MinZyzzyva.CC.2: a certificate brings up the streams, and the final answer
   assert.equal(answersOf(cluster, 0, waiting.bundle).length, 3, 'asked again, answered again');
 });
 
-test('a certificate with a forged seal is as good a hint as any: its streams are brought up (scenario 9)', () => {
+test('a certificate with a forged seal does no harm: the streams are brought up (scenario 9)', () => {
   const cluster = scene({ timers: PATIENT });
   lose(cluster, ({ kind }, from, to) => LAZY.includes(kind) || from === 2 || to === 2);
   const waiting = cluster.ask(cluster.bundle(1), { retries: false });

@@ -1,7 +1,8 @@
 /**
  * How MinZyzzyva orders, executes and answers: an order is executed as soon as this replica's own PREPARE or SPEC for it
  * is sealed, answered with that message as proof, and final when MinBFT would have executed it. `ReplicaState.executed`
- * is what is final ("durable" in the sheet); what is above it can be undone.
+ * is what is final ("durable" in the sheet); what is above it can be undone. Views change as in MinBFT
+ * (MinZyzzyva.VC.1): certificates of clients play no part in that (MinZyzzyva.VC.4).
  */
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { Bundle } from '../../core/request.ts';
@@ -234,7 +235,7 @@ export class Speculation implements ProtocolPart {
     return true;
   }
 
-  /** Executes what the own stream stands for, in order, as far as it can be undone. */
+  /** Executes what the own stream stands for, in order, as far as it can be undone (MinZyzzyva.CKPT.2). */
   #speculate(): boolean {
     const s = this.#s;
     const n = this.#reached + 1;

@@ -49,8 +49,15 @@ export function considerViewChange(s: ReplicaState): void {
 function isLost(s: ReplicaState, primary: ReplicaId): boolean {
   const { mode, newView, lastPrimaryCounter } = s.own.state;
   const shown = s.slots[primary]!.state;
+  // Executed on the votes of others: no own message quotes what is lacking, but those who are behind need it all the same.
+  const executedMore =
+    s.groups.executing.reference.digest === newView.digest &&
+    shown.newView.digest === newView.digest &&
+    shown.lastSequence < s.executed;
   const lacks =
-    mode === 'active' && shown.incarnation === newView.incarnation && shown.counter < lastPrimaryCounter;
+    mode === 'active' &&
+    shown.incarnation === newView.incarnation &&
+    (shown.counter < lastPrimaryCounter || executedMore);
   if (!lacks) {
     s.lostSince = undefined;
     return false;
