@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { WireResult } from '../core/client-wire.ts';
 import type { Standing } from '../core/protocol.ts';
 import type { Digest } from '../core/types.ts';
+import { errorResult } from '../ledger/operation.ts';
 import { plainCounting } from './answer-rules.ts';
 import { BundleTracker, PrimaryHint, RETRANSMIT_CAP_MS, RETRANSMIT_MS } from './bundle-tracker.ts';
 import type { TrackerEffect } from './bundle-tracker.ts';
@@ -250,4 +251,12 @@ test('enough speculative answers give out proofs for a certificate, with equal r
   );
   tracker.forget(digest(15));
   assert.equal(tracker.certificateDueMs, undefined);
+});
+
+test('"forgotten" is believed of f+1, but takes back no result that a replica gave before', () => {
+  const forgotten = { result: errorResult('resultForgotten') };
+  const lost: Word = [0, 'final', '', forgotten];
+  assert.deepEqual(outcomes([final(0), lost, final(1)]), ['', '', 'final']);
+  assert.deepEqual(outcomes([lost, [1, 'final', '', forgotten]]), ['', 'final']);
+  assert.deepEqual(outcomes([spec(0), spec(1), spec(2), lost, spec(3)]).at(-1), 'speculative');
 });

@@ -8,7 +8,7 @@ import type { WireResult } from '../core/client-wire.ts';
 import type { Standing } from '../core/protocol.ts';
 import type { Bundle } from '../core/request.ts';
 import type { Digest, Milliseconds, ReplicaId, RequestNumber, SessionId } from '../core/types.ts';
-import { sameWireResult } from '../ledger/reply-evidence.ts';
+import { isStatement, sameWireResult } from '../ledger/reply-evidence.ts';
 import type { AnswerRules, SignedProof } from './answer-rules.ts';
 import { Certificates } from './certificates.ts';
 import type { KeptReply, Vote } from './reply-watch.ts';
@@ -80,6 +80,8 @@ interface Entry {
   readonly owner: Tracked;
   /** Latest vote of each replica: a liar can change its own vote, never add a second one. */
   readonly votes: Map<ReplicaId, Vote>;
+  /** Who says that it does not keep the result any more: that takes back nothing that it has said before. */
+  readonly forgotten: Map<ReplicaId, Vote>;
 }
 
 interface Tracked {
@@ -155,7 +157,7 @@ export class BundleTracker {
       };
       this.#bundles.set(digest, tracked);
       for (const request of requests) {
-        const entry = { request, owner: tracked, votes: new Map() };
+        const entry = { request, owner: tracked, votes: new Map(), forgotten: new Map() };
         entries.set(request.number, entry);
         this.#byTransaction.set(request.txId, entry);
         if (request.mayBeOther) this.#byNumber.set(`${session}/${request.number}`, entry);
@@ -199,8 +201,9 @@ export class BundleTracker {
       // A copy: the frame's buffer must not be kept alive by one small result.
       const result = { ...received, result: received.result.slice() };
       const vote: Vote = { result, standing, key, proof, reply: kept };
-      entry.votes.set(replica, vote);
-      const equal = proofsEqualTo(vote, entry.votes);
+      const votes = isStatement(result) ? entry.votes : entry.forgotten;
+      votes.set(replica, vote);
+      const equal = proofsEqualTo(vote, votes);
       if (needed !== undefined && equal.length >= needed) this.#complete(entry, vote, now, effects);
       else if (isSpeculative) this.#certificates?.offer(entry, key, equal, now, entry.owner.sentMs);
     }

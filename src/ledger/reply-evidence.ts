@@ -101,7 +101,7 @@ export function sameWireResult(a: WireResult, b: WireResult): boolean {
 }
 
 /** Whether a result states what came of the request; "forgotten" does not. */
-function isStatement({ result }: WireResult): boolean {
+export function isStatement({ result }: WireResult): boolean {
   const decoded = decodeResult(result);
   if (decoded === undefined || decoded.ok) return true;
   return decoded.error !== 'resultForgotten' && decoded.error !== 'requestForgotten';

@@ -387,8 +387,8 @@ export class ReplicaProcess {
   }
 
   #onClientFrame(link: ClientLink, clientKey: Uint8Array, bytes: Uint8Array): void {
-    // Hello (1) was taken by the transport; bundles (2) and reads (3) are the host's.
-    if (bytes[0] === 2 || bytes[0] === 3) {
+    // Hello (1) was taken by the transport; bundles (2), reads (3) and certificates (5) are the host's.
+    if (bytes[0] === 2 || bytes[0] === 3 || bytes[0] === 5) {
       this.#host.onClientFrame(link, clientKey, bytes, Date.now());
       return;
     }
