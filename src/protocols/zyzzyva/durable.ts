@@ -15,7 +15,7 @@ const KEY = {
   order: 'order/',
 } as const;
 const DIGESTS_MAX = 65_536;
-const CONFIRMS_MAX = 1_024;
+const QUOTED_MAX = 1_024;
 
 /** How the present view was entered. */
 export interface Entered {
@@ -31,6 +31,8 @@ export interface Entered {
 /** What was found after a restart. */
 export interface Durable {
   readonly view: View;
+  /** Why the view before that was left. */
+  readonly reason: readonly Sealed<ZyzzyvaContent>[];
   /** Highest view with a VIEW-CONFIRM of this replica. */
   readonly confirmed: View;
   readonly entered: Entered | undefined;
@@ -40,18 +42,18 @@ export interface Durable {
   readonly orders: readonly Message<OrderReq>[];
 }
 
-/** The view that this replica takes part in or has asked for. */
-export function viewEntry(view: View): StoreEntry {
-  return { key: KEY.view, value: new Writer(8).u64(view).finish() };
+/** The view that this replica takes part in or has asked for, and why it left the one before. */
+export function viewEntry(
+  codec: SealedCodec<ZyzzyvaContent>,
+  view: View,
+  reason: readonly Sealed<ZyzzyvaContent>[] = [],
+): StoreEntry {
+  return { key: KEY.view, value: new Writer(256).u64(view).list(reason, codec.writeSealed).finish() };
 }
 
 /** The view for which this replica is about to give its one VIEW-CONFIRM. */
 export function confirmEntry(view: View): StoreEntry {
   return { key: KEY.confirmed, value: new Writer(8).u64(view).finish() };
-}
-
-function readView(bytes: Uint8Array | undefined): View {
-  return bytes === undefined ? 0 : new Reader(bytes).u64();
 }
 
 export function enteredEntry(codec: SealedCodec<ZyzzyvaContent>, entered: Entered): StoreEntry {
@@ -87,7 +89,7 @@ function readEntered(codec: SealedCodec<ZyzzyvaContent>, bytes: Uint8Array): Ent
   const start = { length: reader.u64(), history: reader.digest() };
   const digests = reader.list(DIGESTS_MAX, (r) => r.digest());
   const newView = codec.readSealed(reader);
-  const confirms = reader.list(CONFIRMS_MAX, codec.readSealed);
+  const confirms = reader.list(QUOTED_MAX, codec.readSealed);
   return reader.done() && isOf(newView, 'NEW-VIEW') ? { view, start, digests, newView, confirms } : undefined;
 }
 
@@ -96,6 +98,12 @@ export function readDurable(
   codec: SealedCodec<ZyzzyvaContent>,
   stored: ReadonlyMap<string, Uint8Array>,
 ): Durable {
+  const reader = (key: string): Reader | undefined => {
+    const bytes = stored.get(key);
+    return bytes && new Reader(bytes);
+  };
+  const view = reader(KEY.view);
+  const confirmed = reader(KEY.confirmed);
   const entered = stored.get(KEY.entered);
   const certificate = stored.get(KEY.certificate);
   const orders: Message<OrderReq>[] = [];
@@ -105,8 +113,9 @@ export function readDurable(
     if (isOf(order, 'ORDER-REQ')) orders.push(order);
   }
   return {
-    view: readView(stored.get(KEY.view)),
-    confirmed: readView(stored.get(KEY.confirmed)),
+    view: view?.u64() ?? 0,
+    reason: view?.list(QUOTED_MAX, codec.readSealed) ?? [],
+    confirmed: confirmed?.u64() ?? 0,
     entered: entered && readEntered(codec, entered),
     certificate: (certificate && codec.decodeList(certificate)) ?? [],
     orders: orders.sort((a, b) => a.content.sequence - b.content.sequence),

@@ -103,7 +103,7 @@ export abstract class ZyzzyvaHistories extends AttestedReplica<ZyzzyvaContent> {
     this.#entered = { ...entered, start: next.upTo(next.start).end, digests: next.digests };
     this.#takeLabel(this.#entered);
     this.desk.store([
-      viewEntry(this.label),
+      viewEntry(this.codec, this.label),
       enteredEntry(this.codec, this.#entered),
       certificateEntry(this.codec, undefined),
       ...dropOrders(start, length),

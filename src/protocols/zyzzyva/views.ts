@@ -155,7 +155,7 @@ export abstract class ZyzzyvaViews extends ZyzzyvaHistories {
     if (!this.rule('Zyzzyva.NV.2.ONCE', isOpen && view > this.#saidConfirm, 'NEW-VIEW')) return;
     this.#saidConfirm = view;
     if (view > this.view) this.leaveFor(view);
-    this.say({ kind: 'VIEW-CONFIRM', view, base }, HOST, [viewEntry(view), confirmEntry(view)]);
+    this.say({ kind: 'VIEW-CONFIRM', view, base }, HOST, [viewEntry(this.codec, view), confirmEntry(view)]);
   }
 
   #onConfirm(message: Message<ViewConfirm>): Intake {
@@ -199,7 +199,7 @@ export abstract class ZyzzyvaViews extends ZyzzyvaHistories {
   #leave(view: View, reason: readonly Sealed<ZyzzyvaContent>[]): void {
     this.#reason = reason;
     this.leaveFor(view);
-    this.desk.store([viewEntry(view)]);
+    this.desk.store([viewEntry(this.codec, view, reason)]);
   }
 
   /** What follows from what was said about views; true if this replica moved. */
@@ -324,7 +324,8 @@ export abstract class ZyzzyvaViews extends ZyzzyvaHistories {
 
   // ---- restart -----------------------------------------------------------------------------------------------------
 
-  protected override onRestored({ confirmed }: Durable): void {
+  protected override onRestored({ confirmed, reason }: Durable): void {
+    this.#reason = reason;
     this.#saidConfirm = confirmed;
   }
 }

@@ -2,6 +2,7 @@
  * Retransmission on lossy links (common-smr): STATUS tells what a replica has, and whoever sees what it lacks sends it:
  * own messages, the stable certificate, what shows a decision, what leads into the view.
  */
+import { Reader, Writer } from '../../core/codec.ts';
 import type { ReplicaId } from '../../core/types.ts';
 import type { Peer } from './peers.ts';
 import type { AttestedReplica } from './replica.ts';
@@ -14,11 +15,23 @@ const DECISIONS_PER_STATUS = 16;
 /** See the top of this file. */
 export class Gossip<C extends Content> {
   readonly #replica: AttestedReplica<C>;
+  /** Of the store; see `Status.life`. */
+  #life = 0;
   /** Too few replicas were reachable for a while. */
   #quorumLost = false;
 
   constructor(replica: AttestedReplica<C>) {
     this.#replica = replica;
+  }
+
+  /** After a start: the life of this store, a new one if there is none yet. */
+  restore(stored: ReadonlyMap<string, Uint8Array>): void {
+    const { desk, prng } = this.#replica;
+    const known = stored.get('life');
+    this.#life = known === undefined ? 0 : new Reader(known).u64();
+    if (known !== undefined) return;
+    this.#life = prng.u32() * 2 ** 20 + (Math.floor(desk.wallMs) % 2 ** 20);
+    desk.store([{ key: 'life', value: new Writer(8).u64(this.#life).finish() }]);
   }
 
   /** First words after a start. */
@@ -38,6 +51,7 @@ export class Gossip<C extends Content> {
     const { view, mode, executed, own, peers, self, stableSequence } = this.#replica;
     return {
       kind: 'STATUS',
+      life: this.#life,
       view,
       changing: mode === 'changing',
       executed,
@@ -78,7 +92,7 @@ export class Gossip<C extends Content> {
     const { desk, timers, n, f, peers, requests } = replica;
     const peer = peers[from]!;
     if (status.received.length !== n) return;
-    peer.note(status, from, desk.now, timers.statusMs);
+    peer.note(status, desk.now, timers.statusMs);
     if (this.#quorumLost && this.#reachable() >= n - f) {
       this.#quorumLost = false;
       if (replica.backoff.onQuorumBack()) requests.pending.restartDeadlines(desk.now, replica.requestDelay);

@@ -65,10 +65,9 @@ export class Peer<C extends Content> {
     return held;
   }
 
-  /** Its report. One that has spoken less than was taken in has lost its store and counts its messages anew. */
-  note(status: Status, self: ReplicaId, now: Milliseconds, periodMs: Milliseconds): void {
-    const last = status.received[self] ?? 0;
-    if (last < this.received && this.status !== undefined && last < (this.status.received[self] ?? 0)) {
+  /** Its report. One that has lost its store counts its messages anew. */
+  note(status: Status, now: Milliseconds, periodMs: Milliseconds): void {
+    if (this.status !== undefined && this.status.life !== status.life) {
       this.received = 0;
       this.#beyond.clear();
     }

@@ -320,6 +320,7 @@ export abstract class AttestedReplica<C extends Content>
     if (reading !== undefined) this.stable = { checkpoint: reading.state, messages: messages! };
     if (recovery.checkpoint.sequence > this.stableSequence)
       this.boundaries.set(recovery.checkpoint.sequence, recovery.checkpoint);
+    this.#gossip.restore(recovery.stored);
     this.bodies.restore(recovery.stored, this.stableSequence + this.window);
     this.#fetcher.restore(recovery.stored);
     this.restore(recovery.stored);

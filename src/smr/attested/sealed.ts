@@ -33,6 +33,8 @@ export interface Sealed<C extends Content> {
 /** What a replica has, for its peers; authentic by the link. */
 export interface Status {
   readonly kind: 'STATUS';
+  /** Of the author's store: another one after it was lost, and own messages are counted anew then. */
+  readonly life: number;
   readonly view: View;
   readonly changing: boolean;
   readonly executed: SequenceNumber;
@@ -184,8 +186,14 @@ export class SealedCodec<C extends Content> {
         .u8(TOP.proof)
         .list((message as Proof<C>).messages, this.writeSealed)
         .finish();
-    const { view, changing, executed, stable, first, received, skipped } = message as Status;
-    const writer = new Writer(128).u8(TOP.status).u64(view).bool(changing).u64(executed).u64(stable);
+    const { life, view, changing, executed, stable, first, received, skipped } = message as Status;
+    const writer = new Writer(128)
+      .u8(TOP.status)
+      .u64(life)
+      .u64(view)
+      .bool(changing)
+      .u64(executed)
+      .u64(stable);
     return writer
       .u64(first)
       .list(received, (w, number) => w.u64(number))
@@ -242,6 +250,7 @@ export class SealedCodec<C extends Content> {
 function readStatus(reader: Reader): Status {
   return {
     kind: 'STATUS',
+    life: reader.u64(),
     view: reader.u64(),
     changing: reader.bool(),
     executed: reader.u64(),
