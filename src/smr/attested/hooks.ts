@@ -2,7 +2,14 @@
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { Batch, Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
-import type { AttestedMessage, Content, Sealed } from './sealed.ts';
+import type { AttestedMessage, Content, Sealed, SealedCodec } from './sealed.ts';
+
+/** What the protocol says about itself once. */
+export interface AttestedOptions<C extends Content> {
+  readonly codec: SealedCodec<C>;
+  /** Equal CHECKPOINTs that make one stable. */
+  readonly checkpointQuorum: number;
+}
 
 /** `taken`: it need not come again. `later`: it comes too early and is offered again when this replica has moved. */
 export type Intake = 'taken' | 'later';
@@ -60,6 +67,12 @@ export abstract class ProtocolHooks<C extends Content> {
 
   /** The service has executed `sequence`. */
   protected onExecuted(_sequence: SequenceNumber, _update: Uint8Array | undefined): void {}
+
+  /** The service refused the update that it was to apply as `sequence`. */
+  protected onRefused(_sequence: SequenceNumber): void {}
+
+  /** After a start, before anything is restored, and when a state was fetched: what `protocolState` was at that point. */
+  protected takeProtocolState(_state: Uint8Array): void {}
 
   /** A checkpoint became stable: everything below may go. */
   protected onStable(_sequence: SequenceNumber): void {}

@@ -26,7 +26,7 @@ import type { CheckpointCertificate } from './checkpoint-votes.ts';
 import { CheckpointVotes } from './checkpoint-votes.ts';
 import { Desk } from './desk.ts';
 import { Gossip } from './gossip.ts';
-import type { Decision, Execution, Intake } from './hooks.ts';
+import type { AttestedOptions, Decision, Execution, Intake } from './hooks.ts';
 import { ProtocolHooks } from './hooks.ts';
 import { inspectAttested } from './inspection.ts';
 import { OwnMessages } from './own-messages.ts';
@@ -38,13 +38,6 @@ import { StateFetcher } from './state-fetcher.ts';
 
 /** Rounds of `settle`; each moves a message, an order or a view, so this many mean a bug of ours. */
 const SETTLE_ROUNDS_MAX = 10_000;
-
-/** What the protocol says about itself once. */
-export interface AttestedOptions<C extends Content> {
-  readonly codec: SealedCodec<C>;
-  /** Equal CHECKPOINTs that make one stable. */
-  readonly checkpointQuorum: number;
-}
 
 /** See the top of this file. */
 export abstract class AttestedReplica<C extends Content>
@@ -296,6 +289,7 @@ export abstract class AttestedReplica<C extends Content>
       case 'executed':
         return this.#onExecuted(input);
       case 'installed':
+        this.takeProtocolState(input.protocolState);
         return this.#fetcher.onInstalled(input.checkpoint);
       case 'transferFailed':
         return this.#fetcher.onFailed();
@@ -323,6 +317,7 @@ export abstract class AttestedReplica<C extends Content>
     this.#gossip.restore(recovery.stored);
     this.bodies.restore(recovery.stored, this.stableSequence + this.window);
     this.#fetcher.restore(recovery.stored);
+    this.takeProtocolState(recovery.protocolState);
     this.restore(recovery.stored);
     for (const message of this.own.restore(recovery.attested ?? [])) this.#loopBack(message);
     this.#sayLostCheckpoint(recovery.checkpoint);
@@ -451,7 +446,8 @@ export abstract class AttestedReplica<C extends Content>
   #onExecuted(input: Extract<Input<never>, { kind: 'executed' }>): void {
     const done = this.#executing;
     this.#executing = undefined;
-    if (done === undefined || done.sequence !== input.sequence || input.refused === true) return;
+    if (done === undefined || done.sequence !== input.sequence) return;
+    if (input.refused === true) return this.onRefused(input.sequence);
     this.executed = input.sequence;
     if (done.batch === undefined) this.requests.pending.isOverdue(this.desk.now, this.context.isExecuted);
     else this.requests.settle(done.batch.bundles);

@@ -7,8 +7,7 @@ import type { CheckpointState, ReplicaContext, StoreEntry } from '../../core/pro
 import type { Batch } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import { inFlightMaxOf } from '../batcher.ts';
-import type { CheckpointReading, Intake } from '../attested/hooks.ts';
-import type { AttestedOptions } from '../attested/replica.ts';
+import type { AttestedOptions, CheckpointReading, Intake } from '../attested/hooks.ts';
 import { AttestedReplica } from '../attested/replica.ts';
 import type { Content, Sealed } from '../attested/sealed.ts';
 import { ViewVotes } from '../attested/view-votes.ts';
@@ -160,6 +159,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
       const slot = this.slots.find(sequence);
       // PBFT.VC.left: whoever asked for another view takes no part in this one any more.
       if (slot === undefined || !this.rule('PBFT.VC.left', this.mode === 'active')) continue;
+      if (!this.takesPartIn(sequence)) continue;
       this.#prepare(sequence, slot);
       this.#commit(slot);
     }
@@ -171,7 +171,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     const proposal = slot.prePrepare?.content as PrePrepare | undefined;
     if (proposal === undefined || slot.chosen !== undefined || this.isPrimary) return;
     if (!this.mayVoteFor(proposal)) return;
-    const batch = this.bodies.need(proposal.digest, this.#sourcesOf(proposal.digest));
+    const batch = this.bodyOf(proposal.digest, this.#sourcesOf(proposal.digest));
     const verdict = batch === undefined ? 'early' : this.judgeBatch(batch, sequence);
     if (verdict === 'early') this.#lookAgain.add(sequence);
     else this.rule('PBFT.N2.authentic', verdict === 'good', 'PRE-PREPARE');
@@ -184,6 +184,21 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   /** Whether anything but the batch itself speaks against a vote. */
   protected mayVoteFor(_order: PrePrepare): boolean {
     return true;
+  }
+
+  /** The body of what is ordered, or undefined: then it is asked for. */
+  protected bodyOf(digest: Digest, first: readonly ReplicaId[]): Batch | undefined {
+    return this.bodies.need(digest, first);
+  }
+
+  /** Whether this replica takes part in an order at all. */
+  protected takesPartIn(_sequence: SequenceNumber): boolean {
+    return true;
+  }
+
+  /** What the primary orders next beside what clients wait for: a digest, or nothing at all for now (`wait`). */
+  protected ownOrder(_sequence: SequenceNumber): Digest | 'wait' | undefined {
+    return undefined;
   }
 
   /** Whether this replica may vote for a batch; a re-proposal of what was prepared was judged then. */
@@ -231,16 +246,27 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     const inFlight = Math.max(0, sequence - 1 - this.executed);
     if (!this.rule('PBFT.N1', inFlight < inFlightMaxOf(this.limits))) return false;
     if (sequence <= this.executed) return this.#proposePast(sequence);
+    const own = this.ownOrder(sequence);
+    if (own !== undefined) return own !== 'wait' && this.#proposeKnown(sequence, own, []);
     const batch = this.requests.nextBatch(this.view, inFlight);
     if (batch === undefined) return false;
-    this.bodies.share(batch);
-    return this.#sayProposal(sequence, batch);
+    this.bodies.share(batch, this.bodyAudience(sequence));
+    return this.#sayProposal(sequence, batch.digest, batch);
+  }
+
+  /** Who is sent the bodies of new batches; undefined: all others. */
+  protected bodyAudience(_sequence: SequenceNumber): readonly ReplicaId[] | undefined {
+    return undefined;
   }
 
   #proposeAgain(sequence: SequenceNumber): boolean {
     const digest = this.obligation(sequence);
-    const batch = this.bodies.need(digest, this.#sourcesOf(digest));
-    return batch !== undefined && this.#sayProposal(sequence, batch);
+    return this.#proposeKnown(sequence, digest, this.#sourcesOf(digest));
+  }
+
+  #proposeKnown(sequence: SequenceNumber, digest: Digest, sources: readonly ReplicaId[]): boolean {
+    const batch = this.bodyOf(digest, sources);
+    return batch !== undefined && this.#sayProposal(sequence, digest, batch);
   }
 
   /** Nothing of an executed order is known in this view: it was decided before, so its batch is proposed again. */
@@ -250,16 +276,15 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
       this.proposed = sequence;
       return true;
     }
-    const batch = this.bodies.need(decision.digest, decision.sources);
-    return batch !== undefined && this.#sayProposal(sequence, batch);
+    return this.#proposeKnown(sequence, decision.digest, decision.sources);
   }
 
-  #sayProposal(sequence: SequenceNumber, batch: Batch): boolean {
+  #sayProposal(sequence: SequenceNumber, digest: Digest, batch: Batch): boolean {
     this.proposed = sequence;
     this.bodies.makeDurable(batch, sequence);
     const { view } = this;
-    this.slots.of(sequence).chosen = batch.digest;
-    const proposal = { kind: 'PRE-PREPARE', view, sequence, digest: batch.digest } as const;
+    this.slots.of(sequence).chosen = digest;
+    const proposal = { kind: 'PRE-PREPARE', view, sequence, digest } as const;
     this.sayOrder(proposal, this.beforePrepare(proposal));
     return true;
   }

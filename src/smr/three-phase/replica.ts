@@ -4,8 +4,7 @@
  */
 import type { ReplicaContext, StoreEntry } from '../../core/protocol.ts';
 import type { SequenceNumber, View } from '../../core/types.ts';
-import type { Intake } from '../attested/hooks.ts';
-import type { AttestedOptions } from '../attested/replica.ts';
+import type { AttestedOptions, Intake } from '../attested/hooks.ts';
 import type { Content, Sealed } from '../attested/sealed.ts';
 import type { Prepared } from './agreement.ts';
 import { ThreePhaseAgreement } from './agreement.ts';
