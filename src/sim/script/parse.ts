@@ -1,6 +1,6 @@
 /** Reads a scenario script. */
 import { behaviourOf, BEHAVIOURS } from '../../adversary/behaviours.ts';
-import { GENERIC_LIES } from '../../adversary/generic/lies.ts';
+import { putFamily } from './family-lies.ts';
 import { PROTOCOLS, protocolNamed } from '../../protocols/catalogue.ts';
 import { minbft } from '../../protocols/minbft/definition.ts';
 import type { JudgeName } from '../judge.ts';
@@ -214,32 +214,11 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
     case 'puppet':
       into.puppets.push(...words.replicas());
       return;
-    case 'byzantine': {
-      const replica = words.replica();
-      const name = words.peek;
-      const behaviour = behaviourOf(name);
-      if (behaviour === undefined)
-        words.fail(`a behaviour (${BEHAVIOURS.map((one) => one.name).join(', ')})`);
-      words.take('');
-      return append('byzantine', { replica, behaviour, ...readRest(words) });
-    }
-    case 'lies': {
-      const replica = words.replica();
-      const lies = words.take('lies with commas between them').split(',');
-      for (const lie of lies)
-        if (!GENERIC_LIES.some(({ name }) => name === lie))
-          words.fail(`lies (${GENERIC_LIES.map(({ name }) => name).join(', ')})`);
-      return putFamily(scenario, 'liars', { replica, lies });
-    }
-    case 'twins': {
-      const replica = words.replica();
-      words.must('shows');
-      const others = words.replicas();
-      const atMs = words.skip('at') ? words.number('milliseconds') : 0;
-      const disk = words.skip('empty') ? 'empty' : 'copied';
-      const component = words.skip('cloned') ? 'cloned' : 'shared';
-      return putFamily(scenario, 'twins', { replica, others, atMs, disk, component });
-    }
+    case 'byzantine':
+      return append('byzantine', readByzantine(words));
+    case 'lies':
+    case 'twins':
+      return putFamily(scenario, verb, words);
     case 'forker':
       scenario['forker'] = readForker(words);
       return;
@@ -266,13 +245,12 @@ function readHead(verb: keyof typeof HEAD_USAGE, words: Words, into: Reading): v
   }
 }
 
-/** Adds to the lies that need no knowledge of the protocol. */
-function putFamily(scenario: JsonObject, list: 'liars' | 'twins', value: Json): void {
-  const family = (scenario['family'] ?? { liars: [], twins: [], clients: [] }) as Record<
-    string,
-    readonly Json[]
-  >;
-  scenario['family'] = { ...family, [list]: [...(family[list] ?? []), value] };
+function readByzantine(words: Words): Json {
+  const replica = words.replica();
+  const behaviour = behaviourOf(words.peek);
+  if (behaviour === undefined) words.fail(`a behaviour (${BEHAVIOURS.map((one) => one.name).join(', ')})`);
+  words.take('');
+  return { replica, behaviour, ...readRest(words) };
 }
 
 const RULES = PROTOCOLS.flatMap(({ rules }) => rules.map(({ id }) => id));

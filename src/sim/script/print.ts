@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.ts';
 import { baseScenario } from '../base-scenario.ts';
 import { parseScript } from './parse.ts';
+import { printFamily } from './family-lies.ts';
 import { printClients, printFault, printFires, printForker, restText } from './plan.ts';
 import { conditionText, stepText } from './print-steps.ts';
 import type { Expectation, Script } from './script.ts';
@@ -30,6 +31,7 @@ export function printScript(script: Script): string {
   const plan = [
     ...printSettings(asJson(scenario), asJson(baseScenario(scenario.f, scenario.n))),
     ...printLies(scenario),
+    ...(scenario.family === undefined ? [] : printFamily(scenario.family)),
     ...(scenario.forker === undefined ? [] : [printForker(scenario.forker)]),
     ...(puppets.length === 0 ? [] : [`puppet ${puppets.join(',')}`]),
     ...printClients(scenario.clients),

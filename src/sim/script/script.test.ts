@@ -78,7 +78,10 @@ describe('scripts', () => {
     assert.match(complaint(`${HEAD}at 5 crash 1`), /expected "for", found the end of the line; use: at MS/);
     assert.match(complaint(`${HEAD}byzantine 0 lazy`), /expected a behaviour \(equivocate/);
     assert.match(complaint(`${HEAD}network delay fast`), /expected milliseconds as LOW..HIGH, found "fast"/);
-    assert.match(complaint('scenario x\nreplicas 4\nexpect clean'), /line 2: 4 replicas are not what minbft needs/);
+    assert.match(
+      complaint('scenario x\nreplicas 4\nexpect clean'),
+      /line 2: 4 replicas are not what minbft needs/,
+    );
     assert.match(complaint(`${HEAD}puppet 7`), /no replica 7 among 3/);
     assert.match(complaint(`${HEAD}set limits {`), /line 5: expected a JSON value/);
   });
