@@ -8,6 +8,7 @@ import { minzyzzyva } from './minzyzzyva/definition.ts';
 import { pbft } from './pbft/definition.ts';
 import { pbftMac } from './pbft-mac/definition.ts';
 import { reminbft } from './reminbft/definition.ts';
+import { repbft } from './repbft/definition.ts';
 import { zyzzyva } from './zyzzyva/definition.ts';
 
 /** A protocol whose messages only it can read: whoever runs it passes them on as they are. */
@@ -22,6 +23,7 @@ export const PROTOCOLS: readonly AnyProtocol[] = [
   pbftMac,
   a2mPbftE,
   a2mPbftEa,
+  repbft,
   reminbft,
   flexiBft,
 ];

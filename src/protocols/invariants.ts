@@ -5,6 +5,7 @@ import { checkA2mPbftEa } from './a2m-pbft-ea/invariants.ts';
 import { checkFlexi } from './flexi-bft/invariants.ts';
 import { checkMinzyzzyva } from './minzyzzyva/invariants.ts';
 import { checkReminbft } from './reminbft/invariants.ts';
+import { checkRepbft } from './repbft/invariants.ts';
 import { checkZyzzyva } from './zyzzyva/invariants.ts';
 
 /** Looks into the correct replicas of one protocol that run; a sentence if something is wrong. */
@@ -21,6 +22,7 @@ const INVARIANTS: Readonly<Record<string, ProtocolInvariants>> = {
   pbft: { check: checkThreePhase },
   'pbft-mac': { check: checkThreePhase },
   reminbft: { check: checkReminbft },
+  repbft: { check: checkRepbft },
   zyzzyva: { check: checkZyzzyva },
 };
 

@@ -74,7 +74,6 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   }
 
   protected override onExecuted(): void {
-    super.onExecuted();
     this.#extendHistory(this.executed);
     this.#log();
   }

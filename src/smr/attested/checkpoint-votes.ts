@@ -56,6 +56,11 @@ export class CheckpointVotes<C extends Content> {
     );
   }
 
+  /** Who has sent a CHECKPOINT with this key. */
+  signers(key: string): ReplicaId[] {
+    return this.#agreeing(key).map(({ author }) => author);
+  }
+
   /** Who has sent a CHECKPOINT for this sequence number. */
   voters(sequence: SequenceNumber): ReplicaId[] {
     return [...this.#votes.keys()].filter((replica) =>

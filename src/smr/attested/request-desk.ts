@@ -48,13 +48,21 @@ export class RequestDesk<M> {
     }
     const { toPrimary, toAll } = this.pending.dueForwards(desk.now, FORWARDS_MAX);
     for (const bundle of toPrimary)
-      if (primary !== desk.self) desk.emit({ kind: 'forward', bundle, to: primary });
-    for (const bundle of toAll) desk.emit({ kind: 'forward', bundle });
+      if (primary !== desk.self && this.#stillWaits(bundle))
+        desk.emit({ kind: 'forward', bundle, to: primary });
+    for (const bundle of toAll) if (this.#stillWaits(bundle)) desk.emit({ kind: 'forward', bundle });
     const overdue = this.pending.isOverdue(desk.now, this.#context.isExecuted);
     if (overdue) this.pending.restartDeadlines(desk.now, delayMs);
     const next = this.pending.nextWake();
     if (next !== undefined) desk.wakeAt('request', Math.max(next, desk.now + 1));
     return overdue;
+  }
+
+  /** What an update brought, or a fetched state, was executed without being seen here: it is forgotten now. */
+  #stillWaits(bundle: Bundle): boolean {
+    if (!this.#context.isExecuted(bundle)) return true;
+    this.pending.remove(bundle.digest);
+    return false;
   }
 
   /** The next batch to propose in `view`, if it is time for one. */

@@ -289,11 +289,6 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     return true;
   }
 
-  protected override onExecuted(): void {
-    for (const sequence of this.#lookAgain) this.slots.changed.add(sequence);
-    this.#lookAgain.clear();
-  }
-
   override noteProgress(): void {
     super.noteProgress();
     for (const sequence of this.#lookAgain) this.slots.changed.add(sequence);
