@@ -113,6 +113,24 @@ describe('tidy', () => {
     assert.deepEqual(offences, [], 'what two protocols share lives in smr/');
   });
 
+  it('lets no two protocols share a run of twelve lines', () => {
+    const places = new Map<string, { readonly protocol: string; readonly place: string }>();
+    const offences: string[] = [];
+    for (const file of product.filter((one) => /^src\/protocols\/[^/]+\//.test(one))) {
+      const protocol = file.split('/')[2]!;
+      const lines = linesOfCode(read(file));
+      for (let at = 0; at + SHARED_LINES_MAX < lines.length; at += 1) {
+        const run = lines.slice(at, at + SHARED_LINES_MAX + 1);
+        const key = run.map(({ text }) => text).join('\n');
+        const place = `${file}:${run[0]!.number}`;
+        const known = places.get(key);
+        if (known === undefined) places.set(key, { protocol, place });
+        else if (known.protocol !== protocol) offences.push(`${place} = ${known.place}`);
+      }
+    }
+    assert.deepEqual(offences, [], 'what two protocols share lives in smr/');
+  });
+
   it('has no import cycles between files', () => {
     const graph = new Map(
       product.map((file) => [
@@ -255,7 +273,7 @@ describe('tidy', () => {
     const listed = new Set<string>();
     for (const file of product.filter((candidate) => candidate.endsWith('/rules.ts'))) {
       for (const match of read(file).matchAll(
-        /(?:id:|guard\(|defence\()\s*'([A-Za-z0-9]+(?:\.[A-Z0-9a-z-]+)+)'/g,
+        /(?:id:|guard\(|defence\()\s*'([A-Za-z0-9-]+(?:\.[A-Z0-9a-z-]+)+)'/g,
       ))
         listed.add(match[1]!);
     }
@@ -289,6 +307,26 @@ describe('tidy', () => {
     assert.ok(Number(process.versions.node.split('.')[0]) >= 24, `this is Node ${process.versions.node}`);
   });
 });
+
+/** Lines of code that two protocols may have in common in one run, at most. */
+const SHARED_LINES_MAX = 11;
+
+/** Lines that say what is done: without imports, type declarations, comments and blank lines. */
+function linesOfCode(source: string): { readonly text: string; readonly number: number }[] {
+  const found: { text: string; number: number }[] = [];
+  let skipping: RegExp | undefined;
+  for (const [index, line] of stripComments(source).split('\n').entries()) {
+    if (skipping !== undefined) {
+      if (skipping.test(line)) skipping = undefined;
+      continue;
+    }
+    if (/^import\b/.test(line)) skipping = /;$/.test(line) ? undefined : /;$/;
+    else if (/^(export )?(interface|type) /.test(line))
+      skipping = /[;}]$/.test(line) ? undefined : /^}|^\S.*;$|^  .*;$/;
+    else if (line.trim() !== '') found.push({ text: line.trim(), number: index + 1 });
+  }
+  return found;
+}
 
 function stripComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\/\/.*$/gm, '');
