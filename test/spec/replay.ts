@@ -221,6 +221,8 @@ function describeDraft(draft: NonNullable<UsigReplica['state']['sealing']>['draf
     case 'COMMIT':
     case 'SPEC':
       return `${draft.kind} ${draft.prepare.view}/${draft.prepare.sequence} @${draft.prepare.ui.counter}`;
+    case 'COMMIT-VECTOR':
+      return draft.kind;
     case 'CHECKPOINT':
       return `CHECKPOINT ${draft.sequence}`;
     case 'VIEW-CHANGE':

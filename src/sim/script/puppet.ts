@@ -167,6 +167,8 @@ function stepOf(sealed: Sealed, { view, newView }: StreamState): Partial<StreamS
     case 'COMMIT':
     case 'SPEC':
       return { lastSequence: sealed.prepare.sequence, lastPrimaryCounter: sealed.prepare.ui.counter };
+    case 'COMMIT-VECTOR':
+      return {};
     case 'CHECKPOINT':
       return { checkpointSequence: sealed.sequence };
     case 'NEW-VIEW-HEADER':

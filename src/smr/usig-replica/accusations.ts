@@ -2,7 +2,7 @@
 import type { ReplicaId } from '../../core/types.ts';
 import type { Checkpoint, CheckpointCertificate } from '../usig-stream/messages.ts';
 import { agreeOnState, stableSequence } from '../checkpoint-keeper.ts';
-import { encodeEvidence } from './evidence.ts';
+import { encodeEvidence, isActive } from './evidence.ts';
 import type { Evidence, SealTrace } from './evidence.ts';
 import type { ReplicaState, StreamItem, StreamSlot } from './state.ts';
 
@@ -30,7 +30,7 @@ export function accuseOfStreamFault(s: ReplicaState, slot: StreamSlot, item: Str
     }
   }
   const last = slot.log.get(slot.log.last)?.item;
-  const after = item.kind === 'PREPARE' || 'prepare' in item || item.kind === 'CHECKPOINT' ? item : undefined;
+  const after = isActive(item) ? item : undefined;
   if (last?.kind !== 'VIEW-CHANGE' || after === undefined) return;
   if (after.ui.counter !== last.ui.counter + 1 || after.ui.tcEpoch !== last.ui.tcEpoch) return;
   accuse(s, after.ui.replica, {

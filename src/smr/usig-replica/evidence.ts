@@ -18,6 +18,7 @@ import type {
   Prepare,
   Vote,
 } from '../usig-stream/messages.ts';
+import { proposalsIn } from '../usig-stream/slots.ts';
 import { sealsOf } from '../usig-stream/seals.ts';
 import { readUi, viewChangeDigest, writeUi } from '../usig-stream/wire.ts';
 
@@ -48,6 +49,11 @@ export type Evidence =
       readonly message: Prepare | Vote | Checkpoint;
     }
   | { readonly kind: 'doubleSeal'; readonly first: SealTrace; readonly second: SealTrace };
+
+/** Whether a message is one that only an active replica makes. */
+export function isActive(item: { readonly kind: string }): item is Prepare | Vote | Checkpoint {
+  return item.kind === 'CHECKPOINT' || proposalsIn(item).length > 0;
+}
 
 /** Rule that evidence speaks of. */
 export type EvidenceRule = Evidence['kind'];
@@ -118,11 +124,7 @@ function readEvidence(context: StreamContext, reader: Reader): Evidence | undefi
       const bodyDigest = reader.digest();
       const ui = readUi(context, reader);
       const after = message();
-      if (
-        after === undefined ||
-        (after.kind !== 'PREPARE' && !('prepare' in after) && after.kind !== 'CHECKPOINT')
-      )
-        return undefined;
+      if (after === undefined || !isActive(after)) return undefined;
       return { kind: 'activeAfterViewChange', viewChange: { view, bodyDigest, ui }, message: after };
     }
     case CODE.doubleSeal: {

@@ -8,7 +8,7 @@ import type { IncarnationEntry, Registry } from '../registry.ts';
 import { currentEntry, entryOf, trustedKeyOf } from '../registry.ts';
 import type { StreamContext } from '../usig-stream/context.ts';
 import { validRegistryLink } from '../usig-stream/links.ts';
-import type { UsigStreamRule } from '../usig-stream/rules.ts';
+import type { OwnRule, UsigStreamRule } from '../usig-stream/rules.ts';
 import { registryDigest } from '../usig-stream/context.ts';
 import { makeFullNewView } from '../usig-stream/nested.ts';
 import type { Checkpoint, NewViewHeader, NewViewProof, RegistryLink } from '../usig-stream/messages.ts';
@@ -91,7 +91,10 @@ export class IncarnationBook {
    * before (LINK.2). Undefined if it does not fit; otherwise the keys that are new. `onRefused` is told by which rule it
    * does not.
    */
-  addLink(link: RegistryLink, onRefused?: (rule: UsigStreamRule) => void): TrustedKey[] | undefined {
+  addLink(
+    link: RegistryLink,
+    onRefused?: (rule: UsigStreamRule | OwnRule) => void,
+  ): TrustedKey[] | undefined {
     const sequence = link.certificate.checkpoints[0]?.sequence ?? 0;
     if (this.#links.some((other) => other.sequence >= sequence)) return undefined;
     const judged = validRegistryLink(this.#context, this.linked, link);

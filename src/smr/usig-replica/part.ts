@@ -9,9 +9,6 @@ import type { VoteKind } from '../usig-stream/context.ts';
 import type { Draft, StreamMessage } from '../usig-stream/messages.ts';
 import type { ReplicaState, StreamItem } from './state.ts';
 
-/** Id of a rule that one protocol alone has. */
-export type OwnRule = `MinZyzzyva.${string}` | `EBAWA.${string}`;
-
 /** One replica's own part of its protocol, made with the replica's state. Absent methods: nothing is to be done. */
 export interface ProtocolPart {
   /** The proposal or vote to seal next, if one is due; the own stream is active. */

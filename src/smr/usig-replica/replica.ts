@@ -138,6 +138,7 @@ function onMessage(s: ReplicaState, from: ReplicaId, message: UsigMessage): void
       break;
     case 'COMMIT':
     case 'SPEC':
+    case 'COMMIT-VECTOR':
       intakeVote(s, message);
       break;
     case 'STREAM-BATCH':

@@ -19,6 +19,7 @@ import type {
   Vote,
 } from '../usig-stream/messages.ts';
 import { anchorStream, incarnationStream, killStream, stepStream, streamUi } from '../usig-stream/stream.ts';
+import { proposalsIn, slotsOf } from '../usig-stream/slots.ts';
 import { proofFits } from '../usig-stream/view-change.ts';
 import { currentEntry } from '../registry.ts';
 import { accuseOfDoubleSeal, accuseOfStreamFault, accuseOfWrongCheckpoint } from './accusations.ts';
@@ -108,7 +109,7 @@ export function intakePrepare(s: ReplicaState, message: Prepare): void {
 
 /** A vote; the PREPARE in it goes to the primary's stream. */
 export function intakeVote(s: ReplicaState, message: Vote): void {
-  offerItem(s, message.prepare);
+  for (const prepare of proposalsIn(message)) offerItem(s, prepare);
   offerItem(s, message);
 }
 
@@ -195,7 +196,7 @@ function feedLog(s: ReplicaState, slot: StreamSlot, message: ViewChange): void {
   if (message.anchor !== undefined) syncStream(s, message.anchor, message.vouchers);
   for (const entry of message.log) {
     if (streamUi(entry).counter <= slot.state.counter) continue;
-    if ('prepare' in entry) offerItem(s, entry.prepare);
+    if (entry.kind !== 'PREPARE') for (const prepare of proposalsIn(entry)) offerItem(s, prepare);
     if (entry.kind === 'CHECKPOINT') noteCheckpoint(s, entry);
     offerItem(s, entry as StreamItem);
   }
@@ -347,7 +348,7 @@ function settleLack(s: ReplicaState, slot: StreamSlot): void {
 function isTooFar(s: ReplicaState, item: StreamItem): boolean {
   const limit = s.executed + 4 * s.window;
   if (item.kind === 'PREPARE') return item.sequence > limit;
-  return 'prepare' in item && item.prepare.sequence > limit;
+  return proposalsIn(item).some(({ sequence }) => sequence > limit);
 }
 
 /** A message took its place: count what it says. Used for own messages when they loop back, too. */
@@ -357,12 +358,16 @@ export function acceptItem(s: ReplicaState, author: ReplicaId, slot: StreamSlot,
   const voter = { replica: author, incarnation };
   switch (item.kind) {
     case 'PREPARE':
-      s.groups.of(slot.state.newView).proposals.add(item);
+      for (const n of slotsOf(slot.state.newView, item))
+        s.groups.of(slot.state.newView).proposals.add(item, n);
       addVote(s, slot, item, voter);
       break;
     case 'COMMIT':
     case 'SPEC':
       addVote(s, slot, item.prepare, voter);
+      break;
+    case 'COMMIT-VECTOR':
+      for (const prepare of item.prepares) addVote(s, slot, prepare, voter);
       break;
     case 'CHECKPOINT':
       s.checkpointsChanged = true;
@@ -391,9 +396,9 @@ function addVote(
   voter: { readonly replica: ReplicaId; readonly incarnation: number },
 ): void {
   noteVote(s, voter.replica, prepare);
-  if (prepare.sequence <= s.executed) return;
   const group = s.groups.of(slot.state.newView);
-  group.votes.add(prepare.sequence, `${prepare.ui.counter}/${prepare.digest}`, prepare, voter);
+  for (const n of slotsOf(slot.state.newView, prepare))
+    if (n > s.executed) group.votes.add(n, `${prepare.ui.counter}/${prepare.digest}`, prepare, voter);
 }
 
 /** Messages of others are kept to relay them, down to the newest anchor that R1 to R3 allow. */

@@ -18,10 +18,11 @@ export class Proposals {
     return this.#all.get(sequence);
   }
 
-  add(prepare: Prepare): void {
-    this.#all.set(prepare.sequence, prepare);
-    if (prepare.recovers.length > 0) this.#withRecovers.set(prepare.sequence, prepare);
-    else this.#withRecovers.delete(prepare.sequence);
+  /** `sequence`: the slot, where a proposal fills several. */
+  add(prepare: Prepare, sequence: SequenceNumber = prepare.sequence): void {
+    this.#all.set(sequence, prepare);
+    if (prepare.recovers.length > 0) this.#withRecovers.set(sequence, prepare);
+    else this.#withRecovers.delete(sequence);
   }
 
   /** Forgets what is at or below an order. */

@@ -3,7 +3,8 @@ import { Writer } from '../../core/codec.ts';
 import type { Digest, ReplicaId, SequenceNumber, TcEpoch } from '../../core/types.ts';
 import { digestOf } from './context.ts';
 import type { StreamContext } from './context.ts';
-import type { LogEntry, NewViewReference, Prepare, ViewChange } from './messages.ts';
+import type { NewViewReference, Prepare, ViewChange } from './messages.ts';
+import { proposalsIn, slotsOf } from './slots.ts';
 import type { ComputedBase, ValidNewView, ValidViewChange } from './validation.ts';
 import { writeUiName } from './wire.ts';
 
@@ -56,13 +57,6 @@ function lowOf(
   return { low: sequence, lowDigest: stateDigest, lowRegistryDigest: registryDigest, certificate };
 }
 
-/** The proposal that an entry stands for, if it stands for one. */
-export function proposalIn(entry: { readonly kind: string }): Prepare | undefined {
-  const item = entry as LogEntry;
-  if (item.kind === 'PREPARE') return item;
-  return item.kind === 'COMMIT' || item.kind === 'SPEC' ? item.prepare : undefined;
-}
-
 /** The proposals of NV* above `floor` in the logs; of two for one sequence number the earlier one (MinBFT.BASE.5). */
 function candidatesAbove(
   context: StreamContext,
@@ -74,17 +68,20 @@ function candidatesAbove(
   const candidates = new Map<SequenceNumber, Prepare>();
   if (newView.view < 0) return candidates;
   const primary = context.primaryOf(newView.view);
-  for (const { message } of viewChanges) {
-    for (const entry of message.log) {
-      const prepare = proposalIn(entry);
-      if (prepare === undefined || prepare.sequence <= floor) continue;
-      if (prepare.view !== newView.view || prepare.newViewCounter !== newView.counter) continue;
-      if (prepare.ui.replica !== primary || !isMadeBy(primary, prepare.ui.tcEpoch)) continue;
-      const other = candidates.get(prepare.sequence);
-      if (other === undefined || prepare.ui.counter < other.ui.counter)
-        candidates.set(prepare.sequence, prepare);
-    }
-  }
+  for (const { message } of viewChanges)
+    for (const entry of message.log)
+      for (const prepare of proposalsIn(entry)) {
+        if (prepare.view !== newView.view || prepare.newViewCounter !== newView.counter) continue;
+        const made =
+          context.slots !== undefined ||
+          (prepare.ui.replica === primary && isMadeBy(primary, prepare.ui.tcEpoch));
+        if (!made) continue;
+        for (const slot of slotsOf(newView, prepare)) {
+          if (slot <= floor) continue;
+          const other = candidates.get(slot);
+          if (other === undefined || prepare.ui.counter < other.ui.counter) candidates.set(slot, prepare);
+        }
+      }
   return candidates;
 }
 
@@ -115,8 +112,7 @@ export function foldBase(
   // Rule V4 with R3: an end above the checkpoint means that the log shows the NEW-VIEW with its base.
   const base = parent === undefined ? [] : parent.base!.slice(Math.max(0, start.low - parent.header.low));
   // MinBFT.BASE.6: what lies beyond a hole was not decided and is left out.
-  for (let next = candidates.get(kept + 1); next !== undefined; next = candidates.get(next.sequence + 1))
-    base.push(next);
+  for (let n = kept + 1; candidates.has(n); n += 1) base.push(candidates.get(n)!);
   return {
     ...start,
     end: start.low + base.length,

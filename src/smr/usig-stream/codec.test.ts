@@ -80,8 +80,8 @@ describe('messages', () => {
     const kinds = new Set(messages.map(({ kind }) => kind));
     assert.equal(
       kinds.size,
-      Object.keys(KIND).length - 3,
-      'all but stub and header, which are entries of logs, and the vote of another protocol',
+      Object.keys(KIND).length - 4,
+      'all but stub and header, which are entries of logs, and the votes of other protocols',
     );
     for (const message of messages) {
       const bytes = encodeMessage(message);

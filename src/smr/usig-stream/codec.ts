@@ -86,6 +86,7 @@ function draftBytes(draft: Draft): Uint8Array {
       break;
     case 'COMMIT':
     case 'SPEC':
+    case 'COMMIT-VECTOR':
       writeVoteContent(writer, draft);
       break;
     case 'CHECKPOINT':
@@ -113,6 +114,7 @@ function draftDigest(context: StreamContext, draft: Draft, bytes: Uint8Array): D
       return digestOf(context, 'NEW-VIEW', bytes);
     case 'COMMIT':
     case 'SPEC':
+    case 'COMMIT-VECTOR':
       return voteDigest(context, draft);
     case 'COMMIT-NEW-VIEW':
       return commitNewViewDigest(context, draft);
@@ -224,6 +226,7 @@ function withSeal(
       return { ...draft, ui, digest, bytes, recoverDigests: recoverDigestsOf(context, draft) };
     case 'COMMIT':
     case 'SPEC':
+    case 'COMMIT-VECTOR':
       return { ...draft, ui, digest, bytes };
     case 'CHECKPOINT':
       return { ...draft, ui, digest, bytes };

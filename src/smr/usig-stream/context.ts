@@ -10,6 +10,7 @@ import type { DecodeContext } from '../../core/protocol.ts';
 import type { Digest, Hash, ReplicaId, View } from '../../core/types.ts';
 import { encodeRegistry, genesisRegistry } from '../registry.ts';
 import type { Registry } from '../registry.ts';
+import type { SlotRules } from './slots.ts';
 
 /** Everything that is hashed here; each has its own tag, so that no digest can be taken for another (decision B6). */
 export const DIGEST_KINDS = [
@@ -26,13 +27,14 @@ export const DIGEST_KINDS = [
   'GENESIS-NEW-VIEW',
   'SPEC',
   'HISTORY',
+  'COMMIT-VECTOR',
 ] as const;
 
 /** Kind of a digest. */
 export type DigestKind = (typeof DIGEST_KINDS)[number];
 
 /** Kind of message by which a replica stands for a proposal that is not its own. */
-export type VoteKind = 'COMMIT' | 'SPEC';
+export type VoteKind = 'COMMIT' | 'SPEC' | 'COMMIT-VECTOR';
 
 /** Static configuration of the streams of one cluster. */
 export interface StreamContext {
@@ -40,6 +42,8 @@ export interface StreamContext {
   readonly protocol: string;
   /** The only kind of vote that its messages may hold. */
   readonly vote: VoteKind;
+  /** Rules of views with several owners; undefined: each view has one primary, who proposes everything. */
+  readonly slots: SlotRules | undefined;
   readonly hash: Hash;
   readonly domain: Domain;
   /** What every digest of a kind starts with: tag, cluster, membership. */
@@ -79,16 +83,18 @@ export function createStreamContext(
   domain: Domain,
   protocol: string,
   vote: VoteKind = 'COMMIT',
+  slots: SlotRules | undefined = undefined,
 ): StreamContext {
   const known = CONTEXTS.get(settings);
   const fits =
     known?.hash === hash &&
     known.protocol === protocol &&
     known.vote === vote &&
+    known.slots === slots &&
     known.domain.clusterId === domain.clusterId &&
     known.domain.configurationVersion === domain.configurationVersion;
   if (fits) return known;
-  const made = makeStreamContext(settings, hash, domain, protocol, vote);
+  const made = makeStreamContext(settings, hash, domain, protocol, vote, slots);
   CONTEXTS.set(settings, made);
   return made;
 }
@@ -97,13 +103,14 @@ export function createStreamContext(
 export function streamContextsOf(
   protocol: string,
   vote: VoteKind,
+  slots?: SlotRules,
 ): (context: DecodeContext) => StreamContext {
   const known = new WeakMap<DecodeContext, StreamContext>();
   return (context) => {
     const held = known.get(context);
     if (held !== undefined) return held;
     const { settings, hash, domain } = context;
-    const made = createStreamContext(settings, hash, domain, protocol, vote);
+    const made = createStreamContext(settings, hash, domain, protocol, vote, slots);
     known.set(context, made);
     return made;
   };
@@ -115,6 +122,7 @@ function makeStreamContext(
   domain: Domain,
   protocol: string,
   vote: VoteKind,
+  slots: SlotRules | undefined,
 ): StreamContext {
   const { limits, f, suite } = settings;
   const n = settings.members.length;
@@ -127,6 +135,7 @@ function makeStreamContext(
     ...base,
     protocol,
     vote,
+    slots,
     domain,
     n,
     f,

@@ -35,6 +35,8 @@ export interface PrepareContent {
   readonly batchDigest: Digest;
   /** RECOVER requests of the batch, in clear. */
   readonly recovers: readonly RecoverRequest[];
+  /** Where a view has several owners: how many of its own slots the owner fills with this batch. Absent: one. */
+  readonly run?: number;
 }
 export type Prepare = PrepareContent &
   SealedParts & {
@@ -58,9 +60,28 @@ export interface SpecContent {
 }
 export type Spec = SpecContent & SealedParts;
 
+/** COMMIT-VEC: one vote for proposals of several owners, each quoted whole. */
+export interface CommitVectorContent {
+  readonly kind: 'COMMIT-VECTOR';
+  readonly prepares: readonly Prepare[];
+}
+export type CommitVector = CommitVectorContent & SealedParts;
+
 /** What a replica other than the proposer says for a proposal: each protocol has one of these kinds. */
-export type VoteContent = CommitContent | SpecContent;
-export type Vote = Commit | Spec;
+export type VoteContent = CommitContent | SpecContent | CommitVectorContent;
+export type Vote = Commit | Spec | CommitVector;
+
+/** An owner of slots: a replica under an incarnation. */
+export interface Owner {
+  readonly replica: ReplicaId;
+  readonly incarnation: Incarnation;
+}
+
+/** How far a stream stands for the slots of one owner: the last of them, and the owner's counter there. */
+export interface OwnerProgress {
+  readonly sequence: SequenceNumber;
+  readonly counter: CounterValue;
+}
 
 /** The NEW-VIEW that a stream has committed to. `view` -1: none yet (new incarnation). */
 export interface NewViewReference {
@@ -72,6 +93,8 @@ export interface NewViewReference {
   readonly digest: Digest;
   /** nEnd: last order of its base. */
   readonly end: SequenceNumber;
+  /** Where a view has several owners: who they are, in the order of their slots after `end`. */
+  readonly owners?: readonly Owner[];
 }
 
 /** Summary of the sender's own stream just before a CHECKPOINT (`self`); the mode is always ACTIVE. */
@@ -81,6 +104,8 @@ export interface StreamSummary {
   readonly lastPrimaryCounter: CounterValue;
   /** Sequence number of the previous own CHECKPOINT. */
   readonly checkpointSequence: SequenceNumber;
+  /** One for each of `newView.owners`. */
+  readonly last?: readonly OwnerProgress[];
 }
 
 /** How far the sender has processed a stream without finding a violation (`seen[j]`). */
@@ -142,6 +167,8 @@ export interface NewViewHeaderContent {
   /** nEnd. */
   readonly end: SequenceNumber;
   readonly baseDigest: Digest;
+  /** Where a view has several owners: those of this one. */
+  readonly owners?: readonly Owner[];
 }
 /** NEW-VIEW without its attachments. */
 export type NewViewHeader = NewViewHeaderContent & SealedParts;
@@ -195,7 +222,9 @@ export interface ViewChangeContent {
   readonly vouchers: readonly Checkpoint[];
   /** Everything sealed after the anchor. */
   readonly log: readonly LogEntry[];
-  /** Digest of stable, anchor, vouchers, log: what the UI binds. */
+  /** Where a view has several owners: replicas that should own nothing in the next one, ascending. */
+  readonly suspects?: readonly ReplicaId[];
+  /** Digest of stable, anchor, vouchers, log, suspects: what the UI binds. */
   readonly bodyDigest: Digest;
 }
 /** VIEW-CHANGE. Attachments are outside the UI; they authenticate themselves. */

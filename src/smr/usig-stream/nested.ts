@@ -49,14 +49,15 @@ const SIGNATURE_BYTES = 64;
 
 // ---- the body of a VIEW-CHANGE
 
-type ViewChangeBody = Pick<ViewChangeContent, 'stable' | 'anchor' | 'vouchers' | 'log'>;
+type ViewChangeBody = Pick<ViewChangeContent, 'stable' | 'anchor' | 'vouchers' | 'log' | 'suspects'>;
 
 function writeBody(writer: Writer, body: ViewChangeBody): Writer {
-  return writer
+  writer
     .option(body.stable, writeCertificate)
     .option(body.anchor, (w, anchor) => w.raw(anchor.bytes))
     .list(body.vouchers, (w, voucher) => w.raw(voucher.bytes))
     .list(body.log, writeLogEntry);
+  return body.suspects === undefined ? writer : writer.list(body.suspects, (w, replica) => w.u32(replica));
 }
 
 /** Digest of what a VIEW-CHANGE shows: certificate, anchor, vouchers, log. */
@@ -78,8 +79,10 @@ export function readViewChangeContent(context: StreamContext, reader: Reader): V
   const anchor = reader.option((r) => readCheckpoint(context, r));
   const vouchers = readCheckpoints(context, reader);
   const log = reader.list(context.logEntriesMax, (r) => readLogEntry(context, r));
+  const suspects =
+    context.slots === undefined ? {} : { suspects: reader.list(context.n, (r) => readReplica(context, r)) };
   const bodyDigest = digestOf(context, 'VIEW-CHANGE-BODY', reader.since(start));
-  return { kind: 'VIEW-CHANGE', view, stable, anchor, vouchers, log, bodyDigest };
+  return { kind: 'VIEW-CHANGE', view, stable, anchor, vouchers, log, ...suspects, bodyDigest };
 }
 
 // ---- REQ-VIEW-CHANGE

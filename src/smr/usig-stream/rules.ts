@@ -215,5 +215,8 @@ export const USIG_STREAM_RULES = [
   { id: 'MinBFT.LINK.2', kind: 'guard', text: 'a link only adds incarnations' },
 ] as const satisfies readonly RuleDescription[];
 
+/** Id of a rule that one protocol on USIG streams alone has. */
+export type OwnRule = `MinZyzzyva.${string}` | `EBAWA.${string}`;
+
 /** Id of a rule of this folder. */
 export type UsigStreamRule = (typeof USIG_STREAM_RULES)[number]['id'];

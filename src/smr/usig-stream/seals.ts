@@ -61,6 +61,7 @@ class SealCollector {
     if (message.kind === 'PREPARE') return this.prepare(message);
     this.counter(message);
     if ('prepare' in message) this.prepare(message.prepare);
+    else if (message.kind === 'COMMIT-VECTOR') for (const one of message.prepares) this.prepare(one);
     else if (message.kind === 'COMMIT-NEW-VIEW' && message.header !== undefined) this.counter(message.header);
   }
 
@@ -90,6 +91,7 @@ class SealCollector {
       case 'PREPARE':
       case 'COMMIT':
       case 'SPEC':
+      case 'COMMIT-VECTOR':
       case 'CHECKPOINT':
       case 'COMMIT-NEW-VIEW':
         return this.entry(message);

@@ -8,19 +8,21 @@ import type { IncarnationEntry } from '../registry.ts';
 import type { StreamContext } from './context.ts';
 import type {
   Checkpoint,
+  Commit,
   CommitNewView,
   FullNewView,
   LogEntry,
   NewViewHeader,
   NewViewReference,
   Prepare,
+  OwnerProgress,
+  Spec,
   StreamMessage,
   StreamSummary,
   ViewChange,
   ViewChangeStub,
-  Vote,
 } from './messages.ts';
-import type { UsigStreamRule } from './rules.ts';
+import type { OwnRule, UsigStreamRule } from './rules.ts';
 import { invalid, need } from './validity.ts';
 import type { Invalid, Need, Verdict } from './validity.ts';
 
@@ -42,6 +44,8 @@ export interface StreamState {
   readonly checkpointSequence: SequenceNumber;
   /** It broke a rule: it accepts nothing any more. */
   readonly dead: boolean;
+  /** Where a view has several owners: one for each of `newView.owners`. */
+  readonly last?: readonly OwnerProgress[];
 }
 
 /** Content that the rules ask for. */
@@ -61,7 +65,8 @@ export type StepRule =
   | 'MinBFT.STEP.CHECKPOINT'
   | 'MinBFT.STEP.VIEW-CHANGE'
   | 'MinBFT.STEP.NEW-VIEW'
-  | 'MinBFT.STEP.COMMIT-NEW-VIEW';
+  | 'MinBFT.STEP.COMMIT-NEW-VIEW'
+  | OwnRule;
 
 /** Outcome of `stepStream`. */
 export type StepResult =
@@ -75,22 +80,32 @@ export type StepResult =
 
 /** Where every stream starts at genesis. */
 export function genesisStream(context: StreamContext): StreamState {
+  const newView = genesisNewViewReference(context);
   return {
     incarnation: 0,
     counter: 0,
     mode: 'active',
     view: 0,
-    newView: genesisNewViewReference(context),
+    newView,
     lastSequence: 0,
     lastPrimaryCounter: 0,
     checkpointSequence: 0,
     dead: false,
+    ...lastAtStart(newView),
   };
+}
+
+/** Nobody stands for any slot of a view that just began but its coordinator, whose NEW-VIEW is where it stands. */
+function lastAtStart({ owners, end, counter }: NewViewReference): Pick<StreamState, 'last'> {
+  if (owners === undefined) return {};
+  return { last: owners.map((_, index) => ({ sequence: end, counter: index === 0 ? counter : 0 })) };
 }
 
 /** The NEW-VIEW of view 0. */
 export function genesisNewViewReference(context: StreamContext): NewViewReference {
-  return { view: 0, incarnation: 0, counter: 0, digest: context.genesisNewView, end: 0 };
+  const reference = { view: 0, incarnation: 0, counter: 0, digest: context.genesisNewView, end: 0 };
+  if (context.slots === undefined) return reference;
+  return { ...reference, owners: context.genesis.members.map((_, replica) => ({ replica, incarnation: 0 })) };
 }
 
 /** Where the stream of an incarnation starts: `genesisStream` for incarnation 0, else with the floor fromView-1. */
@@ -108,13 +123,14 @@ export function incarnationStream(context: StreamContext, entry: IncarnationEntr
 
 /** What an own CHECKPOINT made in this state says about the stream (`self`). */
 export function summaryOf(state: StreamState): StreamSummary {
-  const { newView, lastSequence, lastPrimaryCounter, checkpointSequence } = state;
-  return { newView, lastSequence, lastPrimaryCounter, checkpointSequence };
+  const { newView, lastSequence, lastPrimaryCounter, checkpointSequence, last } = state;
+  const summary = { newView, lastSequence, lastPrimaryCounter, checkpointSequence };
+  return last === undefined ? summary : { ...summary, last };
 }
 
 /** State of a stream just after its vouched anchor, as in stream sync. */
 export function anchorStream(anchor: Checkpoint, incarnation: Incarnation): StreamState {
-  const { newView, lastSequence, lastPrimaryCounter } = anchor.self;
+  const { newView, lastSequence, lastPrimaryCounter, last } = anchor.self;
   return {
     incarnation,
     counter: anchor.ui.counter,
@@ -125,6 +141,7 @@ export function anchorStream(anchor: Checkpoint, incarnation: Incarnation): Stre
     lastPrimaryCounter,
     checkpointSequence: anchor.sequence,
     dead: false,
+    ...(last === undefined ? {} : { last }),
   };
 }
 
@@ -154,10 +171,14 @@ export function stepStream(
   if (refused !== undefined) return refused;
   switch (message.kind) {
     case 'PREPARE':
-      return stepPrepare(context, state, author, message);
+      return context.slots === undefined
+        ? stepPrepare(context, state, author, message)
+        : context.slots.stepPrepare(context, state, author, message);
     case 'COMMIT':
     case 'SPEC':
       return stepVote(context, state, author, message, lookup);
+    case 'COMMIT-VECTOR':
+      return context.slots!.stepVector(context, state, author, message, lookup);
     case 'CHECKPOINT':
       return stepCheckpoint(context, state, message);
     case 'VIEW-CHANGE':
@@ -231,7 +252,7 @@ function stepVote(
   context: StreamContext,
   state: StreamState,
   author: ReplicaId,
-  message: Vote,
+  message: Commit | Spec,
   lookup: StreamLookup,
 ): StepResult {
   const { prepare } = message;
@@ -305,8 +326,17 @@ function equalSummary(a: StreamSummary, b: StreamSummary): boolean {
     a.lastSequence === b.lastSequence &&
     a.lastPrimaryCounter === b.lastPrimaryCounter &&
     a.checkpointSequence === b.checkpointSequence &&
-    equalReference(a.newView, b.newView)
+    equalReference(a.newView, b.newView) &&
+    equalLists(a.last, b.last, (x, y) => x.sequence === y.sequence && x.counter === y.counter)
   );
+}
+
+function equalLists<T>(
+  a: readonly T[] | undefined,
+  b: readonly T[] | undefined,
+  equal: (x: T, y: T) => boolean,
+): boolean {
+  return a === b || (a?.length === b?.length && a!.every((item, index) => equal(item, b![index]!)));
 }
 
 function equalReference(a: NewViewReference, b: NewViewReference): boolean {
@@ -315,7 +345,8 @@ function equalReference(a: NewViewReference, b: NewViewReference): boolean {
     a.incarnation === b.incarnation &&
     a.counter === b.counter &&
     a.digest === b.digest &&
-    a.end === b.end
+    a.end === b.end &&
+    equalLists(a.owners, b.owners, (x, y) => x.replica === y.replica && x.incarnation === y.incarnation)
   );
 }
 
@@ -362,8 +393,9 @@ function stepNewView(
 
 /** How a stream refers to a NEW-VIEW that it commits to; `incarnation` is that of the NEW-VIEW's author. */
 export function newViewReference(header: NewViewHeader, incarnation: Incarnation): NewViewReference {
-  const { view, ui, digest, end } = header;
-  return { view, incarnation, counter: ui.counter, digest, end };
+  const { view, ui, digest, end, owners } = header;
+  const reference = { view, incarnation, counter: ui.counter, digest, end };
+  return owners === undefined ? reference : { ...reference, owners };
 }
 
 function enterView(state: StreamState, counter: CounterValue, newView: NewViewReference): StreamState {
@@ -377,6 +409,7 @@ function enterView(state: StreamState, counter: CounterValue, newView: NewViewRe
     lastPrimaryCounter: newView.counter,
     checkpointSequence: state.checkpointSequence,
     dead: false,
+    ...lastAtStart(newView),
   };
 }
 

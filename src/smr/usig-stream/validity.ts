@@ -3,7 +3,7 @@
  * the author, for everybody and for ever.
  */
 import type { Digest, ReplicaId, TcEpoch, View } from '../../core/types.ts';
-import type { UsigStreamRule } from './rules.ts';
+import type { OwnRule, UsigStreamRule } from './rules.ts';
 
 /** What is lacking before a verdict is possible. */
 export type Needed =
@@ -17,7 +17,7 @@ export type Needed =
 /** A rule is violated: no correct replica makes such a message. */
 export interface Invalid {
   readonly kind: 'invalid';
-  readonly rule: UsigStreamRule;
+  readonly rule: UsigStreamRule | OwnRule;
   readonly reason: string;
 }
 
@@ -33,7 +33,7 @@ export type Validity<T> = { readonly kind: 'valid'; readonly value: T } | Invali
 export type Verdict = Validity<unknown>;
 
 /** Makes an `Invalid`. */
-export function invalid(rule: UsigStreamRule, reason: string): Invalid {
+export function invalid(rule: UsigStreamRule | OwnRule, reason: string): Invalid {
   return { kind: 'invalid', rule, reason };
 }
 

@@ -16,6 +16,7 @@ import type {
   NewViewHeader,
   NewViewHeaderContent,
   NewViewProof,
+  Owner,
   Prepare,
   ViewChange,
 } from './messages.ts';
@@ -194,6 +195,11 @@ function replayLog(context: StreamContext, replay: Replay, known: ValidationKnow
       if (sequence > state.lastSequence + 1 && stable.sequence < sequence - 1)
         return invalid('MinBFT.V6', `${sequence} after ${state.lastSequence}, stable ${stable.sequence}`);
     }
+    if (item.kind === 'COMMIT-VECTOR') {
+      const skipped = context.slots!.skippedBy(state, item);
+      if (stable.sequence < skipped)
+        return invalid('MinBFT.V6', `slot ${skipped} is skipped, stable ${stable.sequence}`);
+    }
     state = result.state;
   }
   return { kind: 'valid', value: { state, newView } };
@@ -371,6 +377,13 @@ function checkNewView(
     return invalid('MinBFT.N3', `counter ${header.ui.counter} after VIEW-CHANGE ${own.ui.counter}`);
   const incarnation = checkIncarnations(context, header.view, viewChanges, computed, known);
   if (incarnation.kind !== 'valid') return incarnation;
+  const owners = ownersOf(context, header.view, viewChanges, computed, known);
+  const sameOwners = (header.owners ?? []).every(
+    (owner, index) =>
+      owner.replica === owners[index]?.replica && owner.incarnation === owners[index].incarnation,
+  );
+  if (!sameOwners || (header.owners ?? []).length !== owners.length)
+    return invalid('EBAWA.VC.4', 'the owners are others');
   return { kind: 'valid', value: { header, incarnation: incarnation.value, base: computed.base } };
 }
 
@@ -385,6 +398,19 @@ function checkQuoted(
   if (stranger !== undefined) return invalid('MinBFT.N1', `a VIEW-CHANGE is for view ${stranger.view}`);
   const all = checkAll(context, viewChanges, known);
   return all.kind === 'invalid' ? invalid('MinBFT.N1', `${all.rule}: ${all.reason}`) : all;
+}
+
+/** Who owns the slots of the view that begins; the registry at its low end is known when N4 was checked. */
+function ownersOf(
+  context: StreamContext,
+  view: number,
+  viewChanges: readonly ViewChange[],
+  computed: ComputedBase,
+  known: ValidationKnowledge,
+): readonly Owner[] {
+  const certified = registryByDigest(context, computed.lowRegistryDigest, known);
+  if (context.slots === undefined || certified.kind !== 'valid') return [];
+  return context.slots.ownersOf(context, view, viewChanges, computed.base, certified.value);
 }
 
 /** N4, and the part of N3 about fromView. The primary's incarnation. */
@@ -478,7 +504,9 @@ export function newViewContent(
   if (fault !== undefined) return invalid('MinBFT.N1', fault);
   const incarnation = checkIncarnations(context, first.view, ordered, computed, known);
   if (incarnation.kind !== 'valid') return incarnation;
-  return { kind: 'valid', value: { content, computed } };
+  if (context.slots === undefined) return { kind: 'valid', value: { content, computed } };
+  const owners = ownersOf(context, first.view, ordered, computed, known);
+  return { kind: 'valid', value: { content: { ...content, owners }, computed } };
 }
 
 /** Lookup of `stepStream` for live messages: VIEW-CHANGEs and NEW-VIEWs are judged in full. */

@@ -20,6 +20,7 @@ import type {
   NewViewHeader,
   NewViewHeaderContent,
   NewViewReference,
+  Owner,
   Prepare,
   PrepareContent,
   StreamPosition,
@@ -51,6 +52,7 @@ export const KIND = {
   'FETCH-NEW-VIEW': 17,
   SPEC: 18,
   'STREAM-BATCH': 19,
+  'COMMIT-VECTOR': 20,
 } as const;
 
 const NO_AUTHENTICATOR = new Uint8Array(0);
@@ -96,6 +98,7 @@ export function readUi(context: StreamContext, reader: Reader): UniqueIdentifier
 export function writePrepareContent(writer: Writer, content: PrepareContent): void {
   writer.u8(KIND.PREPARE).u64(content.view).u64(content.configurationVersion).u64(content.newViewCounter);
   writer.u64(content.sequence).digest(content.batchDigest).list(content.recovers, writeRecover);
+  if (content.run !== undefined) writer.u32(content.run);
 }
 
 /** Reads what `writePrepareContent` wrote. */
@@ -111,7 +114,11 @@ export function readPrepareContent(context: StreamContext, reader: Reader): Prep
     if (request.replica >= context.n) r.fail();
     return request;
   });
-  return { kind: 'PREPARE', view, configurationVersion, newViewCounter, sequence, batchDigest, recovers };
+  const content = { kind: 'PREPARE', view, configurationVersion, newViewCounter, sequence } as const;
+  if (context.slots === undefined) return { ...content, batchDigest, recovers };
+  const run = reader.u32();
+  if (run < 1 || run > context.slots.runMax) reader.fail();
+  return { ...content, batchDigest, recovers, run };
 }
 
 const NO_DIGESTS: readonly Digest[] = [];
@@ -134,15 +141,25 @@ export function readPrepare(context: StreamContext, reader: Reader): Prepare {
 
 // ---- votes
 
+/** Proposals in one COMMIT-VEC, at most. */
+export const VECTOR_MAX = 256;
+
 /** Draft bytes of a vote: the whole PREPARE header, seal included, and what this kind of vote says besides. */
 export function writeVoteContent(writer: Writer, content: VoteContent): void {
-  writer.u8(KIND[content.kind]).raw(content.prepare.bytes);
+  writer.u8(KIND[content.kind]);
+  if (content.kind === 'COMMIT-VECTOR') {
+    writer.list(content.prepares, (w, prepare) => w.raw(prepare.bytes));
+    return;
+  }
+  writer.raw(content.prepare.bytes);
   if (content.kind === 'SPEC') writer.digest(content.history);
 }
 
 /** Reads what `writeVoteContent` wrote; a vote of another protocol fails. */
 export function readVoteContent(context: StreamContext, reader: Reader): VoteContent {
   readKind(reader, KIND[context.vote]);
+  if (context.vote === 'COMMIT-VECTOR')
+    return { kind: 'COMMIT-VECTOR', prepares: reader.list(VECTOR_MAX, (r) => readPrepare(context, r)) };
   const prepare = readPrepare(context, reader);
   if (context.vote === 'COMMIT') return { kind: 'COMMIT', prepare };
   return { kind: 'SPEC', prepare, history: reader.digest() };
@@ -150,6 +167,12 @@ export function readVoteContent(context: StreamContext, reader: Reader): VoteCon
 
 /** What the UI of a vote covers: the PREPARE and its place in the primary's stream, and the history of a SPEC. */
 export function voteDigest(context: StreamContext, content: VoteContent): Digest {
+  if (content.kind === 'COMMIT-VECTOR') {
+    const vector = digestWriter(context, content.kind).list(content.prepares, (w, { digest, ui }) =>
+      writeUiName(w.digest(digest), ui),
+    );
+    return finishDigest(context.hash, vector);
+  }
   const writer = digestWriter(context, content.kind).digest(content.prepare.digest);
   writeUiName(writer, content.prepare.ui);
   return finishDigest(context.hash, content.kind === 'SPEC' ? writer.digest(content.history) : writer);
@@ -169,20 +192,37 @@ export function readVote(context: StreamContext, reader: Reader): Vote {
 function writeNewViewReference(writer: Writer, reference: NewViewReference): void {
   writer.u64(reference.view).u32(reference.incarnation).u64(reference.counter);
   writer.digest(reference.digest).u64(reference.end);
+  if (reference.owners !== undefined) writer.list(reference.owners, writeOwner);
 }
 
-function readNewViewReference(reader: Reader): NewViewReference {
+function readNewViewReference(context: StreamContext, reader: Reader): NewViewReference {
   const view = reader.u64();
   const incarnation = reader.u32();
   const counter = reader.u64();
-  return { view, incarnation, counter, digest: reader.digest(), end: reader.u64() };
+  const reference = { view, incarnation, counter, digest: reader.digest(), end: reader.u64() };
+  return context.slots === undefined ? reference : { ...reference, owners: readOwners(context, reader) };
 }
 
-function readSummary(reader: Reader): StreamSummary {
-  const newView = readNewViewReference(reader);
+function writeOwner(writer: Writer, owner: Owner): void {
+  writer.u32(owner.replica).u32(owner.incarnation);
+}
+
+/** Reads owners; a view has at least one. */
+function readOwners(context: StreamContext, reader: Reader): Owner[] {
+  const owners = reader.list(context.n, (r) => ({ replica: readReplica(context, r), incarnation: r.u32() }));
+  if (owners.length === 0) reader.fail();
+  return owners;
+}
+
+function readSummary(context: StreamContext, reader: Reader): StreamSummary {
+  const newView = readNewViewReference(context, reader);
   const lastSequence = reader.u64();
   const lastPrimaryCounter = reader.u64();
-  return { newView, lastSequence, lastPrimaryCounter, checkpointSequence: reader.u64() };
+  const summary = { newView, lastSequence, lastPrimaryCounter, checkpointSequence: reader.u64() };
+  if (context.slots === undefined) return summary;
+  const last = reader.list(context.n, (r) => ({ sequence: r.u64(), counter: r.u64() }));
+  if (last.length !== newView.owners?.length) reader.fail();
+  return { ...summary, last };
 }
 
 /** Writes a position in a stream. */
@@ -205,6 +245,8 @@ export function writeCheckpointContent(writer: Writer, content: CheckpointConten
   writer.u64(content.configurationVersion).digest(content.registryDigest);
   writeNewViewReference(writer, self.newView);
   writer.u64(self.lastSequence).u64(self.lastPrimaryCounter).u64(self.checkpointSequence);
+  if (self.last !== undefined)
+    writer.list(self.last, (w, { sequence, counter }) => w.u64(sequence).u64(counter));
   writer.list(content.seen, writePosition);
 }
 
@@ -216,7 +258,7 @@ export function readCheckpointContent(context: StreamContext, reader: Reader): C
   const last = { view: reader.u64(), primaryCounter: reader.u64() };
   const configurationVersion = reader.u64();
   const registryDigest = reader.digest();
-  const self = readSummary(reader);
+  const self = readSummary(context, reader);
   const seen = readPositions(context, reader);
   return {
     kind: 'CHECKPOINT',
@@ -262,6 +304,7 @@ export function writeNewViewContent(writer: Writer, content: NewViewHeaderConten
   writer.list(content.references, (w, reference) => writeUiName(w, reference.ui).digest(reference.digest));
   writer.u64(content.low).digest(content.lowDigest).digest(content.lowRegistryDigest);
   writer.u64(content.end).digest(content.baseDigest);
+  if (content.owners !== undefined) writer.list(content.owners, writeOwner);
 }
 
 function readViewChangeReference(context: StreamContext, reader: Reader): ViewChangeReference {
@@ -291,6 +334,7 @@ export function readNewViewContent(context: StreamContext, reader: Reader): NewV
     lowRegistryDigest,
     end,
     baseDigest,
+    ...(context.slots === undefined ? {} : { owners: readOwners(context, reader) }),
   };
 }
 

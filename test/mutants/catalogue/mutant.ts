@@ -72,10 +72,11 @@ export const WITHOUT_V6: readonly Patch[] = inFile(FILE.viewChange, [
 
 /** A COMMIT counts for every proposal up to its own. */
 export const INFERRED_VOTES: readonly Patch[] = inFile(FILE.streams, [
-  `  group.votes.add(prepare.sequence, \`\${prepare.ui.counter}/\${prepare.digest}\`, prepare, voter);`,
-  `  for (const other of [...group.proposals.values(), prepare])
-    if (other.sequence > s.executed && other.sequence <= prepare.sequence)
-      group.votes.add(other.sequence, \`\${other.ui.counter}/\${other.digest}\`, other, voter);`,
+  `    if (n > s.executed) group.votes.add(n, \`\${prepare.ui.counter}/\${prepare.digest}\`, prepare, voter);`,
+  `    if (n > s.executed)
+      for (const other of [...group.proposals.values(), prepare])
+        if (other.sequence > s.executed && other.sequence <= prepare.sequence)
+          group.votes.add(other.sequence, \`\${other.ui.counter}/\${other.digest}\`, other, voter);`,
 ]);
 
 /** COMMIT.1: no COMMIT after the own VIEW-CHANGE. */
