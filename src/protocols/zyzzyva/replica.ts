@@ -147,7 +147,7 @@ export class ZyzzyvaReplica extends ZyzzyvaViews {
       if (!this.rule('Zyzzyva.ACC.1.CHAIN', isChained, 'ORDER-REQ')) {
         const previous = this.#orders.get(sequence - 1);
         this.accusePrimary(previous === undefined ? [] : [previous, order]);
-        return true;
+        return moved || !this.isIn;
       }
       const batch = this.bodies.need(digest, [this.primary]);
       const verdict = batch === undefined ? 'early' : this.bodies.judge(batch);
