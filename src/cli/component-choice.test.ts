@@ -97,15 +97,20 @@ test('a component for one replica wins over the one for all, whatever comes firs
 test('volatile components are told of, more than f of them as a warning', async () => {
   const cluster = (...footprints: readonly string[]): Components =>
     footprints.map((footprint) => ({ program: 'usig', footprint }));
-  assert.equal(await volatileWarning(cluster('process', 'process', 'process'), 1), undefined);
+  assert.equal(await volatileWarning(cluster('process', 'process', 'process'), 1, minbft), undefined);
   assert.match(
-    (await volatileWarning(cluster('process', 'wasm', 'process'), 1)) ?? '',
+    (await volatileWarning(cluster('process', 'wasm', 'process'), 1, minbft)) ?? '',
     /^Replica 1 \(usig@wasm\) has/,
   );
   assert.match(
-    (await volatileWarning(cluster('process', 'tpm', 'vm'), 1)) ?? '',
+    (await volatileWarning(cluster('process', 'tpm', 'vm'), 1, minbft)) ?? '',
     /1 \(usig@tpm\), 2.*so a power cut/,
   );
-  const words = (await volatileWarning(cluster('worker', 'wasm', 'process'), 1)) ?? '';
+  const lost = await volatileWarning(cluster('process', 'vm', 'process'), 1, {
+    name: 'cheapbft',
+    trustedProgram: 'cash',
+  });
+  assert.match(lost ?? '', /a new one, which cheapbft can not re-admit: its replica is lost then/);
+  const words = (await volatileWarning(cluster('worker', 'wasm', 'process'), 1, minbft)) ?? '';
   assert.match(words, /^WARNING.*0 \(usig@worker\), 1 \(usig@wasm\).*more than f = 1, so stopping the whole/);
 });

@@ -127,20 +127,31 @@ export function componentNames(components: Components, ids: readonly number[]): 
   return ids.map((id) => `${id} (${shortSpec(components[id]!)})`).join(', ');
 }
 
+/** What becomes of a replica whose component ended and is another one now, as the end of a sentence. */
+export function afterLoss({ name, trustedProgram }: ProtocolOfChoice): string {
+  return trustedProgram === DEFAULT_COMPONENT.program
+    ? 'which the others must re-admit (RECOVER)'
+    : `which ${name} can not re-admit: its replica is lost then`;
+}
+
 /** What volatile components mean for a cluster (decision A5); undefined if it has none. */
-export async function volatileWarning(components: Components, f: number): Promise<string | undefined> {
+export async function volatileWarning(
+  components: Components,
+  f: number,
+  protocol: ProtocolOfChoice,
+): Promise<string | undefined> {
   const crash = await volatileReplicas(components, 'crash');
   if (crash.length === 0) return undefined;
   const stop = await volatileReplicas(components, 'orderly');
   const one = crash.length === 1;
   const words =
     `Replica${one ? '' : 's'} ${componentNames(components, crash)} ${one ? 'has a volatile trusted component' : 'have volatile trusted components'}: ` +
-    'one that ended is a new one, which the others must re-admit (RECOVER).';
+    `one that ended is a new one, ${afterLoss(protocol)}.`;
   if (crash.length <= f) return words;
   const how = stop.length > f ? 'stopping the whole cluster' : 'a power cut';
   return (
     `WARNING: ${words} That are more than f = ${f}, so ${how}, or the end of more than ${f} of them at once, ends ` +
-    'the cluster for good. Give more replicas a footprint that continues, for example usig@process, if it is to last.'
+    'the cluster for good. Give more replicas a footprint that continues, for example process, if it is to last.'
   );
 }
 

@@ -441,8 +441,8 @@ export class ReplicaHost<M> {
       stored,
     );
     if (restored.kind === 'damaged') {
-      const advice =
-        "Wipe this replica's store (never its keys) and start it again: it re-joins by state transfer and RECOVER.";
+      const way = this.#seals === undefined ? 'state transfer' : 'state transfer and RECOVER';
+      const advice = `Wipe this replica's store (never its keys) and start it again: it re-joins by ${way}.`;
       this.#halt(`the store of replica ${self} is damaged: ${restored.what}. ${advice}`);
       return false;
     }

@@ -256,7 +256,7 @@ export class ReplicaProcess {
         onReplaced: (before, now) =>
           this.#startAgain(
             `The trusted component ended and is another one now (tcEpoch ${now} instead of ${before}): ` +
-              'the replica ends and, started again, is re-admitted by RECOVER.',
+              'the replica ends; its next start says whether it can be re-admitted.',
           ),
       },
     });

@@ -13,6 +13,7 @@ import type { ComponentSpec } from '../../footprints/contract.ts';
 import { composeCluster, readClusterFile, writeClusterFiles } from '../cluster-file.ts';
 import {
   afterEndOf,
+  afterLoss,
   defaultComponent,
   readComponentSpec,
   requireProgram,
@@ -84,7 +85,7 @@ async function keygenMember(options: KeygenOptions, folder: string): Promise<voi
   writePublicFile(path, { format: MEMBER_FORMAT, name, organisation, address, hostKey, linkKey, trusted });
   if ((await afterEndOf(spec.footprint)) === 'new component')
     printNote(
-      `${formatComponentSpec(spec)} is volatile: once it has ended, the others must re-admit it as a new one (RECOVER). If more ` +
+      `${formatComponentSpec(spec)} is volatile: once it has ended it is a new one, ${afterLoss(protocol)}. If more ` +
         'members than f have such components and end at once, the cluster ends for good.',
     );
   const made = trusted.program === NO_PROGRAM ? 'Keys' : 'Keys and trusted component';

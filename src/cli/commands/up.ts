@@ -334,12 +334,13 @@ async function up(options: UpOptions): Promise<void> {
   const { replicas, port } = await prepareFolder(folder, options);
   const settings = readClusterFile(folder.cluster);
   const components = presentComponents(folder, settings);
+  const protocol = requireProtocol(settings.protocol);
   const volatile = options.dev === true ? [] : await volatileReplicas(components, 'orderly');
-  const warning = options.dev === true ? undefined : await volatileWarning(components, settings.f);
+  const warning = options.dev === true ? undefined : await volatileWarning(components, settings.f, protocol);
   if (options.dev === true) printDevelopmentWarning(settings.f);
   else if (warning !== undefined) printNote(warning);
   const byzantine = options.byzantine ?? new Map<number, string>();
-  const behaviours = processBehaviours(requireProtocol(settings.protocol));
+  const behaviours = processBehaviours(protocol);
   for (const [id, behaviour] of byzantine) {
     if (id >= replicas)
       throw usageFailure(`There is no replica ${id}; this cluster has replicas 0 to ${replicas - 1}.`);
