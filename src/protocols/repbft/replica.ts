@@ -215,9 +215,10 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   }
 
   /** While an update is kept here, passive replicas are not made to execute. */
-  override decisionProof(sequence: SequenceNumber): readonly Sealed<RepbftContent>[] {
-    const isTold = this.activeAt(sequence) !== undefined && this.updates.store.get(sequence) !== undefined;
-    return isTold ? [] : super.decisionProof(sequence);
+  override decisionProof(sequence: SequenceNumber, to: ReplicaId): readonly Sealed<RepbftContent>[] {
+    const isTold = this.activeAt(sequence)?.includes(to) === false;
+    const isKept = this.updates.store.get(sequence) !== undefined;
+    return isTold && isKept ? [] : super.decisionProof(sequence, to);
   }
 
   protected override consider(): boolean {

@@ -145,7 +145,7 @@ export class Gossip<C extends Content> {
     if (status.executed < stableSequence) return;
     const last = Math.min(executed, status.executed + DECISIONS_PER_STATUS);
     for (let sequence = status.executed + 1; sequence <= last; sequence += 1) {
-      if (!this.#sendProof(to, peer, this.#replica.decisionProof(sequence))) return;
+      if (!this.#sendProof(to, peer, this.#replica.decisionProof(sequence, to))) return;
     }
   }
 }

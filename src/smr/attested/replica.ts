@@ -165,7 +165,7 @@ export abstract class AttestedReplica<C extends Content>
   }
 
   /** What shows a decision to a replica that lacks it; empty if nothing here can. */
-  decisionProof(sequence: SequenceNumber): readonly Sealed<C>[] {
+  decisionProof(sequence: SequenceNumber, _to: ReplicaId): readonly Sealed<C>[] {
     return this.decisions.get(sequence)?.proof ?? [];
   }
 
