@@ -4,7 +4,7 @@
  */
 import type { Attestor } from '../../core/attestation.ts';
 import type { CounterValue } from '../../core/types.ts';
-import type { ChainContent, OrderCodec, OrderContent } from '../../smr/slot-chain/messages.ts';
+import type { ChainContent, OrderCodec } from '../../smr/slot-chain/messages.ts';
 import { chainCodec } from '../../smr/slot-chain/messages.ts';
 import { slotOf } from '../../smr/slot-chain/slots.ts';
 import type { ChainEntry } from '../../smr/slot-chain/messages.ts';
@@ -15,7 +15,7 @@ import { fitsAttestor } from '../../smr/slot-chain/view-change.ts';
 export const PROTOCOL_NAME = 'a2m-pbft-ea';
 
 /** What one replica says about one order: PRE-PREPARE proposes it, PREPARE and COMMIT agree. */
-export interface EaOrder extends OrderContent {
+export interface EaOrder extends Vote {
   readonly kind: 'PRE-PREPARE' | 'PREPARE' | 'COMMIT';
 }
 

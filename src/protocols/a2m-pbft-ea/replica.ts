@@ -3,6 +3,7 @@ import type { Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { Decision, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
+import type { Proposal } from '../../smr/slot-chain/replica.ts';
 import { ChainReplica } from '../../smr/slot-chain/replica.ts';
 import type { EaContent, EaOrder } from './messages.ts';
 import { attestorOf, EA_MESSAGES, voteOf } from './messages.ts';
@@ -84,8 +85,8 @@ export class EaReplica extends ChainReplica<EaOrder> {
   }
 
   /** Step 2. */
-  protected override onAccepted(_sequence: SequenceNumber, { content }: Sealed<EaContent>): void {
-    this.speak({ ...(content as EaOrder), kind: 'PREPARE' });
+  protected override onAccepted({ order }: Proposal<EaOrder>): void {
+    this.speak({ ...order, kind: 'PREPARE' });
   }
 
   /** Step 4: what is prepared is committed to, one order after the other. */
@@ -111,11 +112,11 @@ export class EaReplica extends ChainReplica<EaOrder> {
   #proofOf(sequence: SequenceNumber): readonly Sealed<EaContent>[] | undefined {
     const proposal = this.proposals.get(sequence);
     if (proposal === undefined) return undefined;
-    const { digest } = proposal.content as EaOrder;
+    const { digest } = proposal.order;
     const prepares = [...(this.#prepares.get(sequence)?.values() ?? [])].filter(
       ({ content }) => (content as EaOrder).digest === digest,
     );
-    const proof = [proposal, ...prepares.slice(0, this.quorum - 1)];
+    const proof = [proposal.message, ...prepares.slice(0, this.quorum - 1)];
     return proof.length >= this.quorum ? proof : undefined;
   }
 

@@ -7,6 +7,13 @@ import type { Reader, Writer } from '../../core/codec.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
 import type { CounterValue, Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Sealed, SealedCodec } from '../../smr/attested/sealed.ts';
+import type { UpdateContent } from '../../smr/passive/messages.ts';
+import {
+  isUpdateContent,
+  readUpdateContent,
+  UPDATE_KINDS,
+  writeUpdateContent,
+} from '../../smr/passive/messages.ts';
 import type { ChainContent, ChainEntry, OrderCodec } from '../../smr/slot-chain/messages.ts';
 import { chainCodec } from '../../smr/slot-chain/messages.ts';
 import { slotOf } from '../../smr/slot-chain/slots.ts';
@@ -39,28 +46,14 @@ export interface Commit {
   readonly prepare: Sealed<ReContent>;
 }
 
-/** What a batch changed, for passive replicas. */
-export interface Update {
-  readonly kind: 'UPDATE';
-  readonly view: View;
-  readonly sequence: SequenceNumber;
-  readonly digest: Digest;
-  readonly since: SequenceNumber;
-  /** u: changes of the service and of the client table, with the replies. */
-  readonly update: Uint8Array;
-}
-
-/** What a replica says about an order. */
-export type ReOrder = Prepare | Commit | Update;
+/** What a replica says about an order, and what it tells passive ones of its execution. */
+export type ReOrder = Prepare | Commit | UpdateContent;
 
 /** Everything that a replica says. */
 export type ReContent = ChainContent<ReOrder>;
 
 /** The two counters (8 bytes, hexadecimal; class 1: counter). */
 export const COUNTER = { order: '0101000000000001', newView: '0101000000000002' } as const;
-
-/** Bytes of one update, at most. */
-const UPDATE_BYTES_MAX = 16 * 1024 * 1024;
 
 function value(object: string, counter: CounterValue): Attestor {
   return { kind: 'object', object, form: 'counter', mode: 'jump', value: counter };
@@ -77,6 +70,8 @@ export function attestorOf(content: ReContent): Attestor {
     case 'NEW-VIEW':
       return value(COUNTER.newView, content.view);
     case 'UPDATE':
+    case 'UPDATE-PART':
+    case 'UPDATE-FETCH':
       return { kind: 'link' };
     case 'CHECKPOINT':
     case 'REQ-VIEW-CHANGE':
@@ -120,20 +115,18 @@ function readSince(reader: Reader): SequenceNumber | undefined {
 
 const ORDERS: OrderCodec<ReOrder> = {
   protocol: PROTOCOL_NAME,
-  kinds: ['PREPARE', 'COMMIT', 'UPDATE'],
+  kinds: ['PREPARE', 'COMMIT', ...UPDATE_KINDS],
   write: (writer, content, codec) => {
+    if (isUpdateContent(content)) return writeUpdateContent(writer, content);
     if (content.kind === 'COMMIT') return codec.writeSealed(writer, content.prepare);
     writer.u64(content.view).u64(content.sequence).digest(content.digest);
     writeSince(writer, content.since);
-    if (content.kind === 'UPDATE') writer.bytes(content.update);
   },
   read: (kind, reader, codec) => {
     if (kind === 'COMMIT') return readCommit(reader, codec);
+    if (kind !== 'PREPARE') return readUpdateContent(kind, reader);
     const order = { view: reader.u64(), sequence: reader.u64(), digest: reader.digest() };
-    const since = readSince(reader);
-    if (kind === 'PREPARE') return { kind, ...order, since };
-    if (since === undefined) reader.fail();
-    return { kind, ...order, since: since ?? 0, update: reader.bytes(UPDATE_BYTES_MAX) };
+    return { kind, ...order, since: readSince(reader) };
   },
   quoted: (content) => (content.kind === 'COMMIT' ? [content.prepare] : []),
 };

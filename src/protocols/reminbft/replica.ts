@@ -4,12 +4,13 @@ import type { Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Decision, Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
+import { UpdateExchange } from '../../smr/passive/exchange.ts';
+import type { Proposal } from '../../smr/slot-chain/replica.ts';
 import { ChainReplica } from '../../smr/slot-chain/replica.ts';
 import { topOf } from '../../smr/slot-chain/view-change.ts';
-import type { Commit, Prepare, ReContent, ReOrder, Update } from './messages.ts';
+import type { Commit, Prepare, ReContent, ReOrder } from './messages.ts';
 import { attestorOf, prepareOf, RE_MESSAGES, voteOf } from './messages.ts';
 import { activeSet, isNormal, mayReturn, nextPatience } from './modes.ts';
-import { Patience, Updates } from './passive.ts';
 import type { ReRule } from './rules.ts';
 
 /** Key of the durable map: the latest view that came to normal-case mode, and since when. */
@@ -18,13 +19,10 @@ const MODE_KEY = 'mode';
 /** See the top of this file. */
 export class ReMinbftReplica extends ChainReplica<ReOrder> {
   #since: SequenceNumber | undefined = 0;
-  readonly #updates: Updates;
-  readonly #patience = new Patience();
-  /** Update that was handed to the service last. */
-  #applied: SequenceNumber = 0;
+  readonly updates: UpdateExchange<ReContent>;
 
   constructor(context: ReplicaContext) {
-    const { settings, hash } = context;
+    const { settings } = context;
     const first = settings.limits.checkpointInterval;
     const primaryOf = (view: View): ReplicaId => view % settings.members.length;
     super(
@@ -39,7 +37,7 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
       // With the primary, whose PREPARE every COMMIT shows, these are f+1: in both modes.
       settings.f,
     );
-    this.#updates = new Updates(hash, this.quorum);
+    this.updates = new UpdateExchange<ReContent>(this, this.quorum);
   }
 
   override rule(rule: ReRule, passed: boolean, about?: string): boolean {
@@ -76,18 +74,11 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
     this.desk.note('normalCase', { view: this.terms.view, since });
   }
 
-  /** Who gets what: in normal-case mode votes go to active replicas, updates to passive ones. */
+  /** In normal-case mode votes go to active replicas. */
   protected override audience(content: ReContent): readonly ReplicaId[] | undefined {
-    if (content.kind === 'UPDATE') return this.#others;
     if (content.kind !== 'PREPARE' && content.kind !== 'COMMIT') return super.audience(content);
     if (content.view !== this.terms.view || !isNormal(sinceOf(content), content.sequence)) return undefined;
     return this.active;
-  }
-
-  /** Passive replicas of the present view. */
-  get #others(): readonly ReplicaId[] {
-    const active = this.active;
-    return [...this.peers.keys()].filter((replica) => !active.includes(replica));
   }
 
   protected override bodyAudience(sequence: SequenceNumber): readonly ReplicaId[] | undefined {
@@ -97,14 +88,10 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
   // ---- messages ----------------------------------------------------------------------------------------------------
 
   protected override onOrder(message: Sealed<ReContent>, content: ReOrder, from: ReplicaId): Intake {
-    switch (content.kind) {
-      case 'PREPARE':
-        return this.#onPrepare(message, content, from);
-      case 'COMMIT':
-        return this.#onCommit(message, content, from);
-      case 'UPDATE':
-        return this.#onUpdate(message, content, from);
-    }
+    if (content.kind === 'PREPARE') return this.#onPrepare(message, content, from);
+    if (content.kind === 'COMMIT') return this.#onCommit(message, content, from);
+    this.updates.take(from, content);
+    return 'taken';
   }
 
   #onPrepare(message: Sealed<ReContent>, content: Prepare, from: ReplicaId): Intake {
@@ -125,14 +112,6 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
     if (!this.rule('ReMinBFT.N3.prepare', proposal !== undefined, 'COMMIT')) return 'taken';
     if (!this.rule('ReMinBFT.N3.backup', author !== this.primaryOf(view), 'COMMIT')) return 'taken';
     this.commits.add(sequence, prepare.digest, author, message);
-    return 'taken';
-  }
-
-  /** What was executed elsewhere is final, whatever the view. */
-  #onUpdate(message: Sealed<ReContent>, content: Update, from: ReplicaId): Intake {
-    if (from === this.self || content.sequence <= this.executed) return 'taken';
-    if (!this.inWindow(content.sequence)) return 'later';
-    this.#updates.add(message, content);
     return 'taken';
   }
 
@@ -159,8 +138,8 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
   }
 
   /** The mode of a proposal is the one that all proposals before it led to, or it is a MODE that may be ordered now. */
-  protected override mayTake({ content }: Sealed<ReContent>): boolean {
-    const { sequence, since } = content as Prepare;
+  protected override mayTake({ message }: Proposal<ReOrder>): boolean {
+    const { sequence, since } = message.content as Prepare;
     if (!this.rule('ReMinBFT.M.active', !this.#isPassive(sequence), 'PREPARE')) return false;
     if (since === this.#since) return true;
     // What came before a fetched state was not seen here.
@@ -170,68 +149,73 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
     return this.rule('ReMinBFT.M.early', mayReturn(this.terms, since!), 'PREPARE');
   }
 
-  protected override onAccepted(sequence: SequenceNumber, proposal: Sealed<ReContent>): void {
-    const { view, digest, since } = proposal.content as Prepare;
+  protected override onAccepted({ message }: Proposal<ReOrder>): void {
+    const { view, sequence, digest, since } = message.content as Prepare;
     if (since !== undefined && since !== this.#since) this.#switch(since);
     // A member of the group that a fetched state left behind may learn only here that it is not in it.
     if (this.#isPassive(sequence)) return;
-    this.speak({ kind: 'COMMIT', view, sequence, digest, prepare: proposal });
+    this.speak({ kind: 'COMMIT', view, sequence, digest, prepare: message });
   }
 
   /** A backup's one vote is said when it takes the proposal. */
   protected override considerVotes(): boolean {
-    this.#watchUpdates();
     return false;
+  }
+
+  protected override consider(): boolean {
+    const moved = super.consider();
+    this.#watchUpdates();
+    return moved;
   }
 
   protected override decisionOf(votes: ReadonlyMap<ReplicaId, Sealed<ReContent>>): Decision<ReContent> {
     const commits = [...votes.values()];
-    const { view, sequence, digest, prepare } = commits[0]!.content as Commit;
+    const { view, digest, prepare } = commits[0]!.content as Commit;
     const { since } = prepare.content as Prepare;
     if (view === this.terms.view && since !== undefined && this.#since === undefined) this.#switch(since);
-    const sources = [prepare.author, ...votes.keys()];
-    // Passive replicas are told of changes, not of votes.
-    return { digest, proof: isNormal(since, sequence) ? [] : commits.slice(0, this.f), sources };
+    return { digest, proof: commits.slice(0, this.f), sources: [prepare.author, ...votes.keys()] };
   }
 
   // ---- updates -----------------------------------------------------------------------------------------------------
 
+  /** What f+1 replicas tell was executed by a correct one, whatever view and mode this replica is in. */
   protected override nextExecution(sequence: SequenceNumber): Execution | undefined {
-    const execution = super.nextExecution(sequence);
-    if (execution !== undefined) return execution;
-    const update = this.#updates.agreed(sequence);
-    if (!this.rule('ReMinBFT.U.equal', update !== undefined)) return undefined;
-    if (!this.rule('ReMinBFT.U.once', this.#applied < sequence)) return undefined;
-    this.#applied = sequence;
-    const { view, since } = update!;
-    if (view === this.terms.view && this.#since === undefined) this.#switch(since);
-    return { kind: 'apply', update: update!.update };
+    const update = this.inWindow(sequence) ? this.updates.next(sequence) : undefined;
+    if (!this.rule('ReMinBFT.U.equal', update !== undefined)) return super.nextExecution(sequence);
+    return { kind: 'apply', update: update! };
   }
 
   protected override onExecuted(sequence: SequenceNumber, update: Uint8Array | undefined): void {
-    this.#updates.dropThrough(sequence);
+    this.updates.onMoved();
     const digest = this.decisions.get(sequence)?.digest;
-    const tells = this.mode === 'active' && isNormal(this.#since, sequence) && !this.#isPassive(sequence);
+    const tells = isNormal(this.#since, sequence) && !this.#isPassive(sequence);
     if (!tells || update === undefined || digest === undefined) return;
-    const { view } = this;
-    this.speak({ kind: 'UPDATE', view, sequence, digest, since: this.#since!, update });
+    this.updates.publish(sequence, { digest, bytes: update }, this.active);
   }
 
-  /** Passive replicas complain when updates stop: clients would see nothing wrong. */
+  protected override onRefused(sequence: SequenceNumber): void {
+    this.desk.note('updateRefused', { sequence });
+    this.updates.onRefused(sequence);
+  }
+
+  /** While an update is kept here, passive replicas are not made to execute. */
+  override decisionProof(sequence: SequenceNumber, to: ReplicaId): readonly Sealed<ReContent>[] {
+    const isTold = !this.active.includes(to) && this.updates.store.get(sequence) !== undefined;
+    return isTold ? [] : super.decisionProof(sequence, to);
+  }
+
+  /** Passive replicas ask for what they lack, and complain when updates stop: clients would see nothing wrong. */
   #watchUpdates(): void {
-    const next = this.executed + 1;
-    if (!this.#isPassive(next)) return;
-    const reported = this.active.map((replica) => this.peers[replica]!.status?.executed);
-    const since = this.#patience.behindSince(this.executed, reported, this.desk.now);
-    if (since === undefined) return;
-    const due = since + this.requestDelay;
-    if (this.rule('ReMinBFT.P.silent', due <= this.desk.now)) this.askFor(this.view + 1);
-    else this.desk.wakeAt('updates', due);
+    // Whoever a fetched state left behind does not know that its view came to normal-case mode; asking does no harm.
+    this.updates.consider(this.active);
+    if (this.mode !== 'active' || !this.#isPassive(this.executed + 1)) return;
+    if (!this.rule('ReMinBFT.P.silent', this.updates.isStalled(this.requestDelay))) return;
+    this.desk.note('updatesStopped', { executed: this.executed });
+    this.askFor(this.view + 1);
   }
 
-  protected override onInstalled(sequence: SequenceNumber): void {
-    this.#updates.dropThrough(sequence);
-    this.#applied = Math.max(this.#applied, sequence);
+  protected override onInstalled(): void {
+    this.updates.onMoved();
   }
 
   // ---- what passes -------------------------------------------------------------------------------------------------

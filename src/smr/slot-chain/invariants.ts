@@ -5,10 +5,9 @@
 import type { Replica } from '../../core/protocol.ts';
 import type { Digest, View } from '../../core/types.ts';
 import type { OrderContent, Terms } from './messages.ts';
-import { isShared } from './messages.ts';
 import { ChainReplica } from './replica.ts';
 import { slotOf } from './slots.ts';
-import { areEqualTerms, obligation, topOf } from './view-change.ts';
+import { areEqualTerms, obligation, orderIn, topOf } from './view-change.ts';
 
 type Inside = ChainReplica<OrderContent>;
 
@@ -38,11 +37,10 @@ function checkTerms(replicas: readonly Inside[]): string | undefined {
 function checkProposals(replicas: readonly Inside[]): string | undefined {
   const known = new Map<string, Digest>();
   for (const { proposals } of replicas)
-    for (const { content } of proposals.values()) {
-      if (isShared(content)) continue;
-      const key = `${content.view}/${content.sequence}`;
-      if ((known.get(key) ?? content.digest) !== content.digest) return `two proposals for ${key}`;
-      known.set(key, content.digest);
+    for (const { order } of proposals.values()) {
+      const key = `${order.view}/${order.sequence}`;
+      if ((known.get(key) ?? order.digest) !== order.digest) return `two proposals for ${key}`;
+      known.set(key, order.digest);
     }
   return undefined;
 }
@@ -68,8 +66,9 @@ function checkOwnChains(replicas: readonly Inside[]): string | undefined {
 function checkDecisions(replicas: readonly Inside[]): string | undefined {
   for (const { commits, commitQuorum } of replicas)
     for (const { content } of commits.quorums(commitQuorum)) {
-      if (isShared(content)) continue;
-      const { view, sequence, digest } = content;
+      const order = orderIn(content);
+      if (order === undefined) continue;
+      const { view, sequence, digest } = order;
       for (const { terms, self } of replicas) {
         if (terms.view <= view || sequence <= terms.base) continue;
         if (sequence > topOf(terms) || obligation(terms, sequence) !== digest)

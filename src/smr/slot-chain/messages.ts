@@ -6,15 +6,13 @@
 import type { Reader, Writer } from '../../core/codec.ts';
 import type { Digest, SequenceNumber, View } from '../../core/types.ts';
 import type { Sealed, SealedCodec, SealedCodecOptions } from '../attested/sealed.ts';
+import type { UpdateContent } from '../passive/messages.ts';
 import { hasSlot, VIEW_END } from './slots.ts';
 
-/** What a protocol may say about orders. */
+/** What a protocol may say about orders: what it attests of them, and what it tells of their execution. */
 export interface OrderContent {
-  readonly kind: 'PRE-PREPARE' | 'PREPARE' | 'COMMIT' | 'UPDATE';
-  readonly view: View;
+  readonly kind: 'PRE-PREPARE' | 'PREPARE' | 'COMMIT' | UpdateContent['kind'];
   readonly sequence: SequenceNumber;
-  /** Digest of the batch body. */
-  readonly digest: Digest;
 }
 
 /** A boundary was executed with this state. */

@@ -12,14 +12,20 @@ import { CommitVotes } from './commit-votes.ts';
 import type { ChainContent, OrderContent } from './messages.ts';
 import { isShared } from './messages.ts';
 import type { Vote } from './view-change.ts';
-import { obligation } from './view-change.ts';
+import { obligation, orderIn } from './view-change.ts';
 import type { ChainScheme } from './views.ts';
 import { ChainViews } from './views.ts';
+
+/** A proposal that was taken or waits for its turn. */
+export interface Proposal<P extends OrderContent> {
+  readonly message: Sealed<ChainContent<P>>;
+  readonly order: Vote;
+}
 
 /** See the top of this file. */
 export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P> {
   /** Proposals of the present view above the stable checkpoint. */
-  readonly proposals = new Map<SequenceNumber, Sealed<ChainContent<P>>>();
+  readonly proposals = new Map<SequenceNumber, Proposal<P>>();
   /** lastPrep: up to here proposals of this view were taken. */
   accepted: SequenceNumber = 0;
   /** Highest sequence number that this replica has proposed in this view. */
@@ -41,7 +47,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   /** What the primary says to propose a batch. */
   protected abstract proposalOf(sequence: SequenceNumber, digest: Digest): P;
   /** A proposal of another replica was taken; its body is durable. */
-  protected abstract onAccepted(sequence: SequenceNumber, proposal: Sealed<ChainContent<P>>): void;
+  protected abstract onAccepted(proposal: Proposal<P>): void;
   /** Votes as far as this protocol can; true if anything moved. */
   protected abstract considerVotes(): boolean;
   /** What votes of a quorum decide. */
@@ -76,7 +82,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     if (place !== 'now') return place === 'past' ? 'taken' : 'later';
     const obliged = obligation(this.terms, sequence) ?? digest;
     if (!this.rule('Chain.N2.obliged', obliged === digest, kind)) return 'taken';
-    this.proposals.set(sequence, message);
+    this.proposals.set(sequence, { message, order });
     if (from === this.self) {
       this.accepted = Math.max(this.accepted, sequence);
       this.#proposed = Math.max(this.#proposed, sequence);
@@ -85,7 +91,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   }
 
   /** What a protocol asks of a proposal beside that, when its turn has come. */
-  protected mayTake(_proposal: Sealed<ChainContent<P>>): boolean {
+  protected mayTake(_proposal: Proposal<P>): boolean {
     return true;
   }
 
@@ -122,27 +128,27 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
       const next = this.frontier + 1;
       const proposal = this.proposals.get(next);
       if (!this.rule('Chain.N2.order', proposal !== undefined)) break;
-      if (!this.mayTake(proposal!) || !this.#hasBody(next, proposal!)) break;
+      if (!this.mayTake(proposal!) || !this.#hasBody(proposal!)) break;
       this.accepted = next;
-      this.onAccepted(next, proposal!);
+      this.onAccepted(proposal!);
       moved = true;
     }
     return moved;
   }
 
   /** What a NEW-VIEW obliges to was judged before; of everything else the batch must be here and good. */
-  #hasBody(sequence: SequenceNumber, proposal: Sealed<ChainContent<P>>): boolean {
-    const { digest } = proposal.content as OrderContent;
+  #hasBody({ message, order }: Proposal<P>): boolean {
+    const { sequence, digest } = order;
     if (obligation(this.terms, sequence) !== undefined) {
-      if (!this.holds(digest, [proposal.author])) return false;
+      if (!this.holds(digest, [message.author])) return false;
       const known = this.bodies.get(digest);
       if (known !== undefined) this.bodies.makeDurable(known, sequence);
       return true;
     }
-    const batch = this.bodies.need(digest, [proposal.author]);
+    const batch = this.bodies.need(digest, [message.author]);
     if (batch === undefined) return false;
     const verdict = this.bodies.judge(batch);
-    if (verdict === 'early' || !this.rule('Chain.N2.authentic', verdict === 'good', proposal.kind))
+    if (verdict === 'early' || !this.rule('Chain.N2.authentic', verdict === 'good', message.kind))
       return false;
     this.bodies.makeDurable(batch, sequence);
     return true;
@@ -217,7 +223,10 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   }
 
   protected override isObsolete({ content }: Sealed<ChainContent<P>>): boolean {
-    if (!isShared(content)) return content.sequence <= this.stableSequence || content.view < this.terms.view;
+    if (!isShared(content)) {
+      const order = orderIn(content);
+      return content.sequence <= this.stableSequence || (order?.view ?? 0) < this.terms.view;
+    }
     if (content.kind === 'CHECKPOINT') return content.sequence <= this.stableSequence;
     return this.isPastView(content);
   }

@@ -24,6 +24,11 @@ export interface Vote {
   readonly digest: Digest;
 }
 
+/** The order that a content is about; undefined if it is about none of a view. */
+export function orderIn(content: object): Vote | undefined {
+  return 'view' in content && 'sequence' in content && 'digest' in content ? (content as Vote) : undefined;
+}
+
 /** What the judgement depends on beside the bytes. */
 export interface ChainRules<P extends OrderContent> {
   readonly protocol: string;
