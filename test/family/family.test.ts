@@ -43,12 +43,13 @@ for (const protocol of chosen())
     it('goes on when the primary is killed; receipts of before and after verify', async () => {
       const [early] = await cluster.write('early', 1);
       const { id } = await cluster.primary();
-      cluster.fault('kill', id);
-      const later = await cluster.write('later', 20);
-      await cluster.checkValues();
+      const later = await cluster.during('kill', id, 'restart', async () => {
+        const written = await cluster.write('later', 20);
+        await cluster.checkValues();
+        return written;
+      });
       await cluster.checkReceipt(early!);
       await cluster.checkReceipt(later.at(-1)!);
-      cluster.fault('restart', id);
       await cluster.write('back', 5);
       await cluster.settled();
     });
@@ -56,10 +57,11 @@ for (const protocol of chosen())
     it('goes on while one backup is frozen, and takes it in again', async () => {
       const { id: primary } = await cluster.primary();
       const frozen = (primary + 1) % protocol.replicasFor(1);
-      cluster.fault('pause', frozen);
-      const written = await cluster.write('frozen', 30);
-      await cluster.checkValues();
-      cluster.fault('resume', frozen);
+      const written = await cluster.during('pause', frozen, 'resume', async () => {
+        const all = await cluster.write('frozen', 30);
+        await cluster.checkValues();
+        return all;
+      });
       await cluster.checkReceipt(written.at(-1)!);
       await cluster.write('thawed', 5);
       await cluster.settled();
@@ -69,9 +71,7 @@ for (const protocol of chosen())
     it('takes a replica in again whose store was lost', { skip: !isThorough }, async () => {
       const { id: primary } = await cluster.primary();
       const wiped = (primary + 1) % protocol.replicasFor(1);
-      cluster.fault('wipe', wiped);
-      await cluster.write('wiped', 10);
-      cluster.fault('restart', wiped);
+      await cluster.during('wipe', wiped, 'restart', () => cluster.write('wiped', 10));
       await cluster.write('filled', 20);
       await cluster.settled();
       await cluster.checkValues();

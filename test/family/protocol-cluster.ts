@@ -65,6 +65,16 @@ export class ProtocolCluster {
     assert.equal(code, 0, err);
   }
 
+  /** What is done while a replica has this fault; it is mended whatever comes of it. */
+  async during<T>(fault: string, replica: number, mend: string, work: () => Promise<T>): Promise<T> {
+    this.fault(fault, replica);
+    try {
+      return await work();
+    } finally {
+      this.fault(mend, replica);
+    }
+  }
+
   /** Loads a table of so many rows. */
   load(rows: number): void {
     const path = join(this.#cluster.root, 'rows.csv');
@@ -118,12 +128,17 @@ export class ProtocolCluster {
     assert.deepEqual(found, new Map([...this.acknowledged].toSorted(([a], [b]) => (a < b ? -1 : 1))));
   }
 
-  /** The receipt of a write comes, where the protocol speculates once its block is final, and verifies offline. */
+  /**
+   * The receipt of a write verifies offline. Where the protocol speculates it comes with the next stable checkpoint, so
+   * there are more writes until it is there.
+   */
   async checkReceipt({ txId }: Written): Promise<void> {
     const path = join(this.#cluster.root, 'receipt.json');
-    await eventually(`receipt of ${txId}`, SETTLE_MS, () =>
-      this.#cluster.run('receipt', txId, '-o', path).code === 0 ? true : undefined,
-    );
+    await eventually(`receipt of ${txId}`, SETTLE_MS, async () => {
+      if (this.#cluster.run('receipt', txId, '-o', path).code === 0) return true;
+      await this.write(`more-${this.acknowledged.size}`, 16);
+      return undefined;
+    });
     const trust = join(this.#cluster.data, 'trust.json');
     const verified = moiety('verify', path, '--trust', trust);
     assert.equal(verified.code, 0, verified.out);
