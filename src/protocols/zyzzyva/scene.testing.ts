@@ -18,7 +18,7 @@ import { zyzzyva } from './definition.ts';
 import type { Link, Position } from './history.ts';
 import { GENESIS, History, linkOf } from './history.ts';
 import type { Message, ZyzzyvaContent } from './messages.ts';
-import { encodeSpecProof, isOf, ZYZZYVA_MESSAGES } from './messages.ts';
+import { coreKey, encodeSpecProof, isOf, ZYZZYVA_MESSAGES } from './messages.ts';
 import { ZyzzyvaReplica } from './replica.ts';
 import type { ZyzzyvaSwitches } from './views.ts';
 
@@ -199,23 +199,22 @@ export class Scene {
   ): Map<string, Map<ReplicaId, TestAnswer>> {
     const counted = new Map<string, Map<ReplicaId, TestAnswer>>();
     const { settings, domain, hash } = this.cluster.contexts[0]!;
+    const keyOf = ({ proof, replica, standing: of }: TestAnswer): string | undefined =>
+      ZYZZYVA_CLIENT.readProof!(proof, replica, { settings, domain, hash }, of)?.key;
+    // A liar gives the result that correct replicas with the same core give.
     const told = lies.flatMap((core): TestAnswer[] => {
       if (!isOf(core, 'SPEC-RESPONSE')) return [];
-      const { sequence } = core.content;
-      const { author: replica } = core;
-      const batch = this.answers(sequence, 'speculative')[0]!.batch;
-      return [{ replica, sequence, standing: 'speculative', proof: encodeSpecProof(core), batch }];
+      const { author: replica, content } = core;
+      const like = this.answers(content.sequence, 'speculative').find(
+        (one) => keyOf(one) === coreKey(content),
+      );
+      return like === undefined ? [] : [{ ...like, replica, proof: encodeSpecProof(core) }];
     });
     for (const answer of [...this.cluster.answers, ...told]) {
       if (answer.standing !== standing || !this.#isAbout(answer, bundle)) continue;
-      const read = ZYZZYVA_CLIENT.readProof!(
-        answer.proof,
-        answer.replica,
-        { settings, domain, hash },
-        standing,
-      );
+      const read = keyOf(answer);
       if (read === undefined) continue;
-      const key = `${answer.sequence}/${answer.batch}/${read.key}`;
+      const key = `${answer.sequence}/${answer.batch}/${read}`;
       const same = counted.get(key) ?? new Map<ReplicaId, TestAnswer>();
       counted.set(key, same.set(answer.replica, answer));
     }
