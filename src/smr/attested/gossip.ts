@@ -93,6 +93,7 @@ export class Gossip<C extends Content> {
     const peer = peers[from]!;
     if (status.received.length !== n) return;
     peer.note(status, desk.now, timers.statusMs);
+    replica.onPeerView(from, status.view);
     if (this.#quorumLost && this.#reachable() >= n - f) {
       this.#quorumLost = false;
       if (replica.backoff.onQuorumBack()) requests.pending.restartDeadlines(desk.now, replica.requestDelay);

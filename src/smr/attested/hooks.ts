@@ -1,7 +1,7 @@
 /** What a protocol with attested messages says about itself; what it leaves unsaid stands here. */
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { Batch, Bundle } from '../../core/request.ts';
-import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { AttestedMessage, Content, Sealed, SealedCodec } from './sealed.ts';
 
 /** What the protocol says about itself once. */
@@ -59,6 +59,9 @@ export abstract class ProtocolHooks<C extends Content> {
   protected abstract restore(stored: ReadonlyMap<string, Uint8Array>): void;
   /** Messages that bring a replica of an older view into this one; empty if nothing can. */
   abstract newViewProof(): readonly Sealed<C>[];
+
+  /** A peer says in which view it takes part, or for which one it has left all before. */
+  onPeerView(_peer: ReplicaId, _view: View): void {}
 
   /** Who gets an own message; undefined: all others. */
   protected audience(_content: C): readonly ReplicaId[] | undefined {

@@ -11,16 +11,19 @@ export function checkThreePhase(replicas: readonly Replica<object>[]): string | 
   return checkPrepared(found) ?? checkDecided(found) ?? checkWindow(found);
 }
 
+const NOTHING = '' as Digest;
+
 type Agreement = ThreePhaseAgreement<Content>;
 
-/** 1: one batch is committed to for an order of a view. */
+/** 1: one batch is prepared for an order of a view. */
 function checkPrepared(replicas: readonly Agreement[]): string | undefined {
   const prepared = new Map<string, Digest>();
-  for (const { slots, self } of replicas)
+  for (const { slots, self, quorum } of replicas)
     for (const sequence of slots.sequences()) {
       const slot = slots.find(sequence)!;
       const proposal = slot.prePrepare?.content as PrePrepare | undefined;
-      if (!slot.saidCommit || proposal === undefined) continue;
+      const prepares = slot.prepares.get(proposal?.digest ?? NOTHING)?.size ?? 0;
+      if (proposal === undefined || prepares < quorum - 1) continue;
       // While it changes a replica still holds what it knew of the view before.
       const key = `${proposal.view}/${sequence}`;
       if ((prepared.get(key) ?? proposal.digest) !== proposal.digest)
