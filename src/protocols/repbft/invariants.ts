@@ -37,7 +37,8 @@ function checkPassive(replicas: readonly RepbftReplica[]): string | undefined {
     for (const sequence of slots.sequences()) {
       const active = replica.activeAt(sequence);
       if (active === undefined || active.includes(self)) continue;
-      if (slots.find(sequence)!.saidCommit) return `replica ${self} is passive and committed to ${sequence}`;
+      if (slots.find(sequence)!.saidCommit !== undefined)
+        return `replica ${self} is passive and committed to ${sequence}`;
     }
   }
   return undefined;

@@ -5,8 +5,8 @@
 import { assert } from '../../core/assert.ts';
 import type { Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Batch } from '../../core/request.ts';
-import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
-import type { Execution, Intake } from '../../smr/attested/hooks.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Decision, Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
 import { SealedCodec } from '../../smr/attested/sealed.ts';
 import { UpdateExchange } from '../../smr/passive/exchange.ts';
@@ -24,6 +24,11 @@ import type { RepbftRule } from './rules.ts';
 /** X_min in checkpoint intervals: a checkpoint of the view must become stable meanwhile. */
 const PATIENCE_INTERVALS = 2;
 
+/** Key of the durable map: what shows each decision above the stable checkpoint. */
+const DECIDED_KEY = 'decided/';
+/** Name of the timer for orders that are not decided; what it is for is judged anew when it fires. */
+const ORDERS_TIMER = 'orders';
+
 /** See the top of this file. */
 export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   readonly schedule: ModeSchedule;
@@ -37,6 +42,10 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   /** What the service does now: what was decided, or undefined for an update. */
   #doing: Digest | undefined;
   #state: Uint8Array = new Uint8Array(0);
+  /** Decisions that are stored. */
+  readonly #kept = new Set<SequenceNumber>();
+  /** The next order, which this replica voted for, and since when it waits for its decision. */
+  #undecided: { readonly sequence: SequenceNumber; readonly since: Milliseconds } | undefined;
 
   constructor(context: ReplicaContext) {
     super(context, new SealedCodec(context, REPBFT_MESSAGES));
@@ -175,7 +184,9 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
     const told = this.rule('RePBFT.U.equal', update !== undefined);
     const next: Execution | undefined = told ? { kind: 'apply', update: update! } : this.#decided(sequence);
     if (next === undefined) return undefined;
-    this.#doing = told ? undefined : this.decisions.get(sequence)?.digest;
+    const decision = told ? undefined : this.decisions.get(sequence);
+    this.#doing = decision?.digest;
+    if (decision !== undefined) this.#keepDecision(sequence, decision);
     this.#state = this.schedule.stateAfter(sequence, this.#doing);
     return next;
   }
@@ -185,6 +196,13 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
     if (decision === undefined) return undefined;
     const batch = this.bodyOf(decision.digest, decision.sources);
     return batch === undefined ? undefined : { kind: 'execute', batch };
+  }
+
+  /** Few know what was decided: whoever does shows it after a restart, too. */
+  #keepDecision(sequence: SequenceNumber, { proof }: Decision<RepbftContent>): void {
+    if (this.#kept.has(sequence)) return;
+    this.#kept.add(sequence);
+    this.desk.store([{ key: DECIDED_KEY + String(sequence), value: this.codec.encodeList(proof) }]);
   }
 
   override get protocolState(): Uint8Array {
@@ -214,9 +232,9 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
     this.updates.onRefused(sequence);
   }
 
-  /** While an update is kept here, passive replicas are not made to execute. */
+  /** While an update is kept here, passive replicas are not made to execute, unless they complain. */
   override decisionProof(sequence: SequenceNumber, to: ReplicaId): readonly Sealed<RepbftContent>[] {
-    const isTold = this.activeAt(sequence)?.includes(to) === false;
+    const isTold = this.activeAt(sequence)?.includes(to) === false && !this.peers[to]!.status?.changing;
     const isKept = this.updates.store.get(sequence) !== undefined;
     return isTold && isKept ? [] : super.decisionProof(sequence, to);
   }
@@ -224,8 +242,23 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   protected override consider(): boolean {
     this.#lookAtModes();
     const moved = super.consider();
+    this.#watchOrders();
     this.#watchUpdates();
     return moved;
+  }
+
+  /** Every active replica is needed: one that is silent is noticed even if no request waits here any more. */
+  #watchOrders(): void {
+    const sequence = this.executed + 1;
+    const voted = this.slots.find(sequence)?.chosen !== undefined && !this.decisions.has(sequence);
+    if (!voted || this.mode !== 'active') {
+      this.#undecided = undefined;
+      return;
+    }
+    if (this.#undecided?.sequence !== sequence) this.#undecided = { sequence, since: this.desk.now };
+    const due = this.#undecided.since + this.requestDelay;
+    if (this.rule('RePBFT.T.stuck', due <= this.desk.now)) this.onOverdue();
+    else this.desk.wakeAt(ORDERS_TIMER, due);
   }
 
   /** Clients see nothing wrong when updates stop: passive replicas must complain. */
@@ -245,6 +278,26 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
     this.#entered = view;
     this.#known = 0;
     this.#waiting.clear();
+  }
+
+  protected override onStable(sequence: SequenceNumber): void {
+    const past = [...this.#kept].filter((known) => known <= sequence);
+    for (const known of past) this.#kept.delete(known);
+    this.desk.store(past.map((known) => ({ key: DECIDED_KEY + String(known), value: undefined })));
+    super.onStable(sequence);
+  }
+
+  protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
+    super.restore(stored);
+    for (const [key, value] of stored) {
+      if (!key.startsWith(DECIDED_KEY)) continue;
+      const sequence = Number(key.slice(DECIDED_KEY.length));
+      this.#kept.add(sequence);
+      const proof = this.codec.decodeList(value) ?? [];
+      const commit = proof[0]?.content;
+      if (commit?.kind !== 'COMMIT') continue;
+      this.decide(sequence, { digest: commit.digest, proof, sources: proof.map(({ author }) => author) });
+    }
   }
 
   protected override takeProtocolState(state: Uint8Array): void {

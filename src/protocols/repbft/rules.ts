@@ -25,7 +25,7 @@ const OWN_RULES = [
   },
   {
     id: 'RePBFT.M.fit',
-    kind: 'guard',
+    kind: 'defence',
     text: 'MODE names its view, the X that it waited for, and 2f+1 replicas with the primary among them',
   },
   {
@@ -37,6 +37,11 @@ const OWN_RULES = [
     id: 'RePBFT.U.equal',
     kind: 'guard',
     text: 'an update is applied when f+1 replicas told the same, next in order and inside the window',
+  },
+  {
+    id: 'RePBFT.T.stuck',
+    kind: 'guard',
+    text: 'a replica leaves the view when what it voted for is not decided in time',
   },
   {
     id: 'RePBFT.U.silent',

@@ -135,10 +135,10 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   }
 
   #onCommit(message: Sealed<OrderContent>, content: Commit): Intake {
-    const { view, sequence } = content;
+    const { view, sequence, digest } = content;
     if (sequence <= this.stableSequence) return 'taken';
     if (!this.inWindow(sequence)) return 'later';
-    if (message.author === this.self && view === this.view) this.slots.of(sequence).saidCommit = true;
+    if (message.author === this.self && view === this.view) this.slots.of(sequence).saidCommit = digest;
     this.slots.addCommit(message, content);
     return 'taken';
   }
@@ -213,14 +213,14 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   /** Step 3: prepared, and known to be; the proof is durable before the COMMIT leaves. */
   #commit(slot: Slot): void {
     const { prePrepare } = slot;
-    if (prePrepare === undefined || slot.saidCommit) return;
+    if (prePrepare === undefined || slot.saidCommit !== undefined) return;
     const proposal = prePrepare.content as PrePrepare;
     // Own votes count when they have looped back: an own PREPARE is among these, or this is the primary.
     const prepares = [...(slot.prepares.get(proposal.digest)?.values() ?? [])];
     if (slot.chosen !== proposal.digest) return;
     const enough = prepares.length >= this.quorum - 1;
     if (!this.rule('PBFT.N3', enough)) return;
-    slot.saidCommit = true;
+    slot.saidCommit = proposal.digest;
     const proof = { prePrepare, prepares: prepares.slice(0, this.quorum - 1) };
     this.sayOrder({ ...proposal, kind: 'COMMIT' }, this.beforeCommit(proposal, proof));
   }
@@ -339,6 +339,11 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
 
   protected override onNewViewTimeout(): void {
     this.startViewChange(this.view + 1);
+  }
+
+  /** Whoever is in a view has left those before, also where its VIEW-CHANGE is not kept any more. */
+  override onPeerView(peer: ReplicaId, view: View): void {
+    this.votes.note(peer, view);
   }
 
   /** Joins f+1 others; true while enough replicas ask for the view that this one waits for. */

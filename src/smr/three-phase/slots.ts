@@ -13,7 +13,8 @@ export interface Slot {
   readonly prepares: Map<Digest, Map<ReplicaId, Sealed<OrderContent>>>;
   /** What this replica itself has said PREPARE (or PRE-PREPARE) for in this view: nothing else may follow. */
   chosen: Digest | undefined;
-  saidCommit: boolean;
+  /** What it has said COMMIT for in this view. */
+  saidCommit: Digest | undefined;
 }
 
 type CommitVotes = Map<string, Map<ReplicaId, Sealed<OrderContent>>>;
@@ -33,7 +34,7 @@ export class Slots {
         prePrepare: undefined,
         prepares: new Map(),
         chosen: undefined,
-        saidCommit: false,
+        saidCommit: undefined,
       };
       this.#slots.set(sequence, slot);
     }
