@@ -130,6 +130,11 @@ export class Judge {
     this.#replies.onExecuted(replica, outcome);
   }
 
+  /** A correct replica executed a batch that may yet be undone. */
+  onTentative(outcome: Pick<JudgedOutcome, 'replies'>): void {
+    this.#replies.onTentative(outcome);
+  }
+
   /** A correct replica applied what a batch changed elsewhere; `history` names what was executed up to there. */
   onApplied(
     replica: ReplicaId,
@@ -199,10 +204,10 @@ export class Judge {
     this.#viewChanges?.sample();
   }
 
-  /** At the end. `chains`: what correct replicas store. */
-  finish(chains: readonly StoredChain[] = []): void {
+  /** At the end. `chains`: what correct replicas store. `isCut`: nobody waited until all was final. */
+  finish(chains: readonly StoredChain[] = [], isCut = false): void {
     this.#viewChanges?.check();
-    this.#replies.finish();
+    this.#replies.finish(isCut);
     this.#chain.checkStored(chains);
     this.#chain.checkReceipts();
     this.#history.finish();

@@ -100,6 +100,9 @@ function asksService<M>(effects: readonly Effect<M>[]): boolean {
   return effects.some(({ kind }) => kind === 'execute' || kind === 'apply');
 }
 
+/** Between two timers that run out too early: more would be a flood, which is not what this lie is about. */
+const RUSH_EVERY_MS = 2;
+
 function impatient<M>(random: Prng, inner: Replica<M>): Replica<M> {
   const timers = new Set<string>();
   const share = random.pick([0.02, 0.1, 0.3]);
@@ -110,8 +113,10 @@ function impatient<M>(random: Prng, inner: Replica<M>): Replica<M> {
     }
     return effects;
   };
+  let nextMs = 0;
   const rush = (effects: readonly Effect<M>[], now: Milliseconds): readonly Effect<M>[] => {
-    if (asksService(effects) || timers.size === 0 || !random.chance(share)) return effects;
+    if (asksService(effects) || timers.size === 0 || now < nextMs || !random.chance(share)) return effects;
+    nextMs = now + RUSH_EVERY_MS;
     const timer = random.pick([...timers]);
     // Far in the future everything is overdue.
     const late = now + random.pick([0, 1_000, 100_000]);

@@ -161,8 +161,10 @@ export class CoreStateDesk {
     const { lanes } = service;
     const outcome = service.execute(sequence, batch, protocolState, isSpeculative);
     this.#options.onExecuted?.(this.#options.id, sequence, batch.digest);
-    if (isSpeculative) this.#speculations.push({ sequence, batch, protocolState, outcome });
-    else {
+    if (isSpeculative) {
+      this.#speculations.push({ sequence, batch, protocolState, outcome });
+      if (this.#options.isCorrect) this.#options.judge.onTentative(outcome);
+    } else {
       this.#judgeExecuted(sequence, batch, outcome);
       this.#record(sequence, batch, protocolState);
     }

@@ -243,13 +243,14 @@ export class CoreWorld<M extends object> {
     if (broken !== undefined) this.judge.report('inside', broken);
   }
 
-  /** All agree by now, so what may be undone in principle counts as final. */
+  /** All agree by now, so what may be undone in principle counts as final; unless the run was cut off. */
   #finish(): void {
-    if (this.scenario.endless !== true)
+    const isCut = this.scenario.endless === true;
+    if (!isCut)
       for (const { id, speculations } of this.correct)
         for (const { sequence, batch, outcome } of speculations)
           this.judge.onExecuted(id, sequence, batch, outcome);
-    this.judge.finish();
+    this.judge.finish([], isCut);
     const problem = this.#options.clientProblem?.();
     if (problem !== undefined) this.judge.report('linearizability', problem);
   }

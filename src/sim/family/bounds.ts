@@ -42,7 +42,7 @@ const SAFETY: ReadonlySet<JudgeName> = new Set([
 ]);
 /** What a seed is mixed with for this draw. */
 const DRAW = 0xb0d;
-const LENGTH_MS = 300;
+const LENGTH_MS = 800;
 const CLIENT: ClientPlan = {
   bundles: 3,
   requestsPerBundle: 1,

@@ -20,6 +20,8 @@ export class ReplyJudge {
   /** What correct replicas signed about a request of a session. */
   readonly #signed = new Map<string, WireResult[]>();
   readonly #unconfirmed = new Map<Digest, Believed>();
+  /** Results of batches that may yet be undone, by request. */
+  readonly #tentative = new Map<Digest, WireResult[]>();
   readonly #believed: WireResult[] = [];
   /** Highest sequence number of a result that a client believes. */
   believedThrough: SequenceNumber = 0;
@@ -53,6 +55,20 @@ export class ReplyJudge {
   onExecuted(replica: ReplicaId, outcome: JudgedOutcome): void {
     for (const group of outcome.replies)
       for (const result of group.results) this.#checkResult(replica, group.session, result);
+  }
+
+  /** A correct replica executed a batch that may be undone: its results may be believed before it is final. */
+  onTentative({ replies }: Pick<JudgedOutcome, 'replies'>): void {
+    for (const { results } of replies)
+      for (const result of results) {
+        const known = this.#tentative.get(result.txId);
+        if (known === undefined) this.#tentative.set(result.txId, [result]);
+        else if (!known.some((one) => sameResult(one, result))) known.push(result);
+      }
+  }
+
+  #isTentative(result: WireResult): boolean {
+    return this.#tentative.get(result.txId)?.some((one) => sameResult(one, result)) === true;
   }
 
   #checkResult(replica: ReplicaId, session: SessionId | undefined, result: WireResult): void {
@@ -93,16 +109,22 @@ export class ReplyJudge {
       );
   }
 
-  /** At the end: everything that a client believes was executed by somebody correct, and stands in the one ledger. */
-  finish(): void {
+  /**
+   * At the end: everything that a client believes was executed by somebody correct, and stands in the one ledger.
+   * `isCut`: the run ended at any moment, so that what is not final yet may count.
+   */
+  finish(isCut = false): void {
     for (const believed of this.#unconfirmed.values())
-      this.#bench.report(
-        'reply',
-        `client ${believed.client} believes ${show(believed.result)}, which no correct replica computed`,
-      );
+      if (!isCut || !this.#isTentative(believed.result))
+        this.#bench.report(
+          'reply',
+          `client ${believed.client} believes ${show(believed.result)}, which no correct replica computed`,
+        );
     for (const result of this.#believed) {
+      const stands = this.#order.sequenceOf(result.txId);
+      if (isCut && stands === undefined && this.#isTentative(result)) continue;
       // What has no height left no trace in the ledger: reads, no-ops, sessions.
-      if (result.height > 0 && this.#order.sequenceOf(result.txId) !== result.sequence)
+      if (result.height > 0 && stands !== result.sequence)
         this.#bench.report(
           'durability',
           `${show(result)} is acknowledged, but not at its place in the ledger`,
