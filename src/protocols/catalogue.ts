@@ -2,6 +2,7 @@
 import type { ProtocolDefinition } from '../core/protocol.ts';
 import { a2mPbftE } from './a2m-pbft-e/definition.ts';
 import { a2mPbftEa } from './a2m-pbft-ea/definition.ts';
+import { cheapbftOver } from './cheapbft/definition.ts';
 import { flexiBft } from './flexi-bft/definition.ts';
 import { minbft } from './minbft/definition.ts';
 import { minzyzzyva } from './minzyzzyva/definition.ts';
@@ -14,6 +15,9 @@ import { zyzzyva } from './zyzzyva/definition.ts';
 /** A protocol whose messages only it can read: whoever runs it passes them on as they are. */
 export type AnyProtocol = ProtocolDefinition<unknown>;
 
+/** CheapBFT falls back to MinBFT (decision E5: no protocol names another). */
+const cheapbft = cheapbftOver(minbft as AnyProtocol as ProtocolDefinition<object>);
+
 /** See the top of this file. */
 export const PROTOCOLS: readonly AnyProtocol[] = [
   minbft,
@@ -25,6 +29,7 @@ export const PROTOCOLS: readonly AnyProtocol[] = [
   a2mPbftEa,
   repbft,
   reminbft,
+  cheapbft,
   flexiBft,
 ];
 

@@ -102,6 +102,11 @@ export class PendingRequests {
     return this.#all.get(digest)?.since;
   }
 
+  /** Everything that waits here, oldest first. */
+  bundles(): Bundle[] {
+    return [...this.#all.values()].map(({ bundle }) => bundle);
+  }
+
   /** The bundle, if it waits here. */
   get(digest: Digest): Bundle | undefined {
     return this.#all.get(digest)?.bundle;
@@ -158,6 +163,21 @@ export class PendingRequests {
     pending.proposedIn = view;
     this.#dequeue(this.#clients.get(pending.client)!, pending);
     this.#unforwarded.delete(digest);
+  }
+
+  /** A bundle that was noted as proposed may be proposed after all. */
+  reopen(digest: Digest): void {
+    const pending = this.#all.get(digest);
+    if (pending === undefined || pending.proposedIn === undefined) return;
+    pending.proposedIn = undefined;
+    this.#enqueue(this.#clients.get(pending.client)!, pending);
+  }
+
+  /** Bundles that wait and are in no proposal, as far as noted. */
+  unproposed(): Bundle[] {
+    return [...this.#ready.values()].flatMap((queue) =>
+      [...queue.unproposed.values()].map(({ bundle }) => bundle),
+    );
   }
 
   /** On entering a view: everything is unproposed again (rule 7 of "Accepting a NEW-VIEW"). */
