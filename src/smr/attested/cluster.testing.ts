@@ -60,6 +60,10 @@ class Machine<C extends Content> {
   readonly objects = new Map<string, Map<number, Digest>>();
   /** Digests of what was executed, in order; index 0 is order 1. */
   history: Digest[] = [];
+  /** What the protocol had covered by checkpoints, after each order; index 0 is genesis. */
+  states: Uint8Array[] = [new Uint8Array(0)];
+  /** Sequence numbers that were applied as updates. */
+  readonly applied: SequenceNumber[] = [];
   /** What was executed up to here is final; more only while the protocol speculates. */
   confirmed: SequenceNumber = 0;
   stable: CheckpointState = { sequence: 0, stateDigest: ZERO_DIGEST };
@@ -114,7 +118,7 @@ export class TestCluster<C extends Content> {
   }
 
   #start(id: ReplicaId): void {
-    const { history, stable, stored, drafts } = this.machines[id]!;
+    const { history, stable, stored, drafts, states } = this.machines[id]!;
     this.input(id, {
       kind: 'start',
       recovery: {
@@ -125,7 +129,7 @@ export class TestCluster<C extends Content> {
         attested: [...drafts],
         executed: history.length,
         checkpoint: stable,
-        protocolState: new Uint8Array(0),
+        protocolState: states[history.length]!,
       },
     });
   }
@@ -137,6 +141,7 @@ export class TestCluster<C extends Content> {
       machine.stored.clear();
       machine.drafts = [];
       machine.history = [];
+      machine.states.length = 1;
       machine.confirmed = 0;
       machine.bodies.clear();
       machine.stable = { sequence: 0, stateDigest: ZERO_DIGEST };
@@ -245,6 +250,8 @@ export class TestCluster<C extends Content> {
       }
       case 'execute':
         return this.#execute(id, machine, effect);
+      case 'apply':
+        return this.#apply(id, machine, effect);
       case 'confirm':
         machine.confirmed = Math.max(machine.confirmed, effect.through);
         return;
@@ -313,10 +320,39 @@ export class TestCluster<C extends Content> {
     assert.equal(sequence, machine.history.length + 1, 'orders are executed one after the other');
     machine.bodies.set(batch.digest, batch);
     machine.history.push(batch.digest);
+    machine.states[sequence] = effect.protocolState;
     for (const bundle of batch.bundles) this.#executedBundles.add(`${id}/${bundle.digest}`);
     if (effect.mode !== 'speculative') machine.confirmed = sequence;
     const checkpoint = this.#checkpointAt(machine, sequence);
+    const update = this.definition.makesUpdates ? writeUpdate(machine.history) : undefined;
+    this.input(id, {
+      kind: 'executed',
+      sequence,
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(update === undefined ? {} : { update }),
+    });
+  }
+
+  /** An update names the batch before and its own: it fits no other history. */
+  #apply(id: ReplicaId, machine: Machine<C>, effect: Extract<Effect<never>, { kind: 'apply' }>): void {
+    const { sequence, update } = effect;
+    assert.equal(sequence, machine.history.length + 1, 'updates are applied one after the other');
+    const [before, digest] = new TextDecoder().decode(update).split('/');
+    if (before !== (machine.history.at(-1) ?? ZERO_DIGEST))
+      return this.input(id, { kind: 'executed', sequence, refused: true });
+    machine.history.push(digest as Digest);
+    machine.states[sequence] = effect.protocolState;
+    machine.applied.push(sequence);
+    machine.confirmed = sequence;
+    this.#noteExecuted(id, digest as Digest);
+    const checkpoint = this.#checkpointAt(machine, sequence);
     this.input(id, { kind: 'executed', sequence, ...(checkpoint === undefined ? {} : { checkpoint }) });
+  }
+
+  /** The requests of a batch were executed by somebody else, whose state a replica has now. */
+  #noteExecuted(id: ReplicaId, digest: Digest): void {
+    const batch = this.machines.find(({ bodies }) => bodies.has(digest))?.bodies.get(digest);
+    for (const bundle of batch?.bundles ?? []) this.#executedBundles.add(`${id}/${bundle.digest}`);
   }
 
   /** Takes back what was executed above a sequence number. */
@@ -341,9 +377,11 @@ export class TestCluster<C extends Content> {
     this.#later(2 * DELAY_MS, () => {
       if (source === undefined) return this.input(id, { kind: 'transferFailed', sequence });
       machine.history = source.history.slice(0, sequence);
+      for (const digest of machine.history) this.#noteExecuted(id, digest);
+      machine.states = source.states.slice(0, sequence + 1);
       machine.stable = checkpoint;
       machine.confirmed = sequence;
-      this.input(id, { kind: 'installed', checkpoint, protocolState: new Uint8Array(0) });
+      this.input(id, { kind: 'installed', checkpoint, protocolState: machine.states[sequence]! });
     });
   }
 
@@ -374,6 +412,11 @@ export class TestCluster<C extends Content> {
   count(kind: string): number {
     return this.sent.filter((one) => one.kind === kind).length;
   }
+}
+
+/** What the latest batch changed. */
+function writeUpdate(history: readonly Digest[]): Uint8Array {
+  return new TextEncoder().encode(`${history.at(-2) ?? ZERO_DIGEST}/${history.at(-1)!}`);
 }
 
 /** tcEpoch of a replica's component. */
