@@ -134,7 +134,8 @@ export abstract class ZyzzyvaHistories extends AttestedReplica<ZyzzyvaContent> {
   }
 
   #proofOf({ messages }: CheckpointCertificate<ZyzzyvaContent>): StableProof {
-    return stableProofOf(this.judging.checkpointQuorum, messages) ?? GENESIS_STABLE;
+    const proof = stableProofOf(this.judging.checkpointQuorum, messages);
+    return this.rule('Zyzzyva.CKPT.3', proof !== undefined, 'CHECKPOINT') ? proof! : GENESIS_STABLE;
   }
 
   override reaches(certificate: CheckpointCertificate<ZyzzyvaContent>): boolean {

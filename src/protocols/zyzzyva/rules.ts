@@ -82,7 +82,7 @@ export const ZYZZYVA_RULES = [
   },
   {
     id: 'Zyzzyva.CKPT.3',
-    kind: 'guard',
+    kind: 'defence',
     text: 'stable: 2f+1 CHECKPOINTs equal in view, number, history and state',
   },
   {
