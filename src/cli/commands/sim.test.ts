@@ -34,6 +34,22 @@ describe('moiety sim', () => {
     assert.match(refuted.out, /NOT AS EXPECTED[\s\S]*expected a violation of agreement, found none/);
   });
 
+  it('run plays a schedule of any protocol, and refuses one that is not there', () => {
+    const played = moiety('run', '--protocol', 'pbft', '--seed', '58', '--verbose', '--chart');
+    assert.equal(played.code, 0, played.err);
+    assert.match(played.out, /pbft seed 58 {2}ok {2}4 replicas/);
+    assert.match(played.out, /PRE-PREPARE n1/);
+    const json = JSON.parse(moiety('run', '--protocol', 'pbft', '--seed', '58', '--json').out) as {
+      readonly protocol: string;
+      readonly violations: readonly unknown[];
+    };
+    assert.deepEqual([json.protocol, json.violations], ['pbft', []]);
+    const unknown = moiety('run', '--protocol', 'paxos');
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.err, /There is no protocol paxos; there are minbft/);
+    assert.match(moiety('run').err, /Name a script, or a protocol/);
+  });
+
   it('run names the line of a script that cannot be read', () => {
     const file = join(folder, 'typo.txt');
     writeFileSync(file, 'scenario typo\nreplicas 3\nexpect clean\ndrop commit\n');
