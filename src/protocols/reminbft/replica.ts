@@ -131,7 +131,9 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
   /** Whether the primary orders MODE with this order. */
   #returnsAt(sequence: SequenceNumber): boolean {
     if (!this.rule('ReMinBFT.M.early', mayReturn(this.terms, sequence), 'PREPARE')) return false;
-    const signers = this.checkpoints.voters(this.stableSequence);
+    const checkpoint = this.stable?.messages[0]?.content;
+    const reading = checkpoint && this.readCheckpoint(checkpoint);
+    const signers = reading === undefined ? [] : this.checkpoints.signers(reading.key);
     const signed =
       this.stableSequence > topOf(this.terms) && this.active.every((replica) => signers.includes(replica));
     return this.rule('ReMinBFT.M.signed', signed, 'PREPARE');
@@ -209,7 +211,7 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
     // Whoever a fetched state left behind does not know that its view came to normal-case mode; asking does no harm.
     this.updates.consider(this.active);
     if (this.mode !== 'active' || !this.#isPassive(this.executed + 1)) return;
-    if (!this.rule('ReMinBFT.P.silent', this.updates.isStalled(this.requestDelay))) return;
+    if (!this.rule('ReMinBFT.P.silent', this.updates.isStalled(this.requestDelay, 1))) return;
     this.desk.note('updatesStopped', { executed: this.executed });
     this.askFor(this.view + 1);
   }

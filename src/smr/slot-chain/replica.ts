@@ -193,6 +193,10 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     this.proposals.clear();
     this.accepted = this.terms.base;
     this.#proposed = this.terms.base;
+    // What the view is obliged to anyway need not be proposed a second time.
+    for (const digest of this.terms.orders)
+      for (const bundle of this.bodies.get(digest)?.bundles ?? [])
+        this.requests.pending.markProposed(bundle.digest, this.view);
   }
 
   protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
