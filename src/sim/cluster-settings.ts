@@ -9,6 +9,7 @@ import { clusterIdOf } from '../ledger/genesis.ts';
 import type { SettingsWithoutId } from '../ledger/genesis.ts';
 import type { Scenario } from './scenario.ts';
 import { SimTrusted } from './trusted.ts';
+import type { SimProgram } from './trusted.ts';
 
 /** Everything that exists before the first event. */
 export interface SimGenesis {
@@ -20,8 +21,8 @@ export interface SimGenesis {
   readonly trusted: readonly SimTrusted[];
 }
 
-/** Makes the cluster of a scenario. */
-export function createSimGenesis(scenario: Scenario, protocol: string): SimGenesis {
+/** Makes the cluster of a scenario. `program`: what its trusted components run, if that is not USIG. */
+export function createSimGenesis(scenario: Scenario, protocol: string, program?: SimProgram): SimGenesis {
   const keys = createModelKeys();
   const random = new Prng(scenario.seed + 1);
   const ids = Array.from({ length: scenario.n }, (_, id) => id);
@@ -34,7 +35,7 @@ export function createSimGenesis(scenario: Scenario, protocol: string): SimGenes
     ),
   ] as const;
   const clientSigners = roles.map((_, index) => keys.signer(`client/${index}`));
-  const trusted = ids.map((id) => new SimTrusted(keys, modelHash, id, random.fork()));
+  const trusted = ids.map((id) => new SimTrusted(keys, modelHash, id, random.fork(), 0, program));
   assertLimits(scenario.limits);
   const content: SettingsWithoutId = {
     configurationVersion: 0,

@@ -3,7 +3,7 @@
  * for a while, be wiped, and start again; what it finds then is what its disk kept.
  */
 import type { ClusterSettings } from '../core/config.ts';
-import type { ProtocolDefinition, Replica, RuleTrace } from '../core/protocol.ts';
+import type { ProtocolDefinition, Replica, RuleTrace, TrustedKey } from '../core/protocol.ts';
 import type { Prng } from '../core/prng.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import { AssertionFailure } from '../core/assert.ts';
@@ -15,6 +15,7 @@ import { createSealVerifier } from '../crypto/seal-verifier.ts';
 import { hexToBytes } from '../core/bytes.ts';
 import { genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
 import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
+import { createObjectCheck } from '../trusted/object-check.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import type { HostPorts } from '../host/ports.ts';
 import { ReplicaHost } from '../host/replica-host.ts';
@@ -331,20 +332,17 @@ export class SimNode<M> implements Machine {
 
   #crypto(): CryptoPort {
     const { settings, keys, signer } = this.#options;
+    const verify = (key: TrustedKey, statement: Uint8Array, authenticator: Uint8Array): boolean =>
+      keys.verify(hexToBytes(key.publicKey)!, statement, authenticator);
     const verifier = createSealVerifier({
       hostKeys: settings.members.map((member) => hexToBytes(member.hostKey)!),
       verifySignature: (key, message, signature) => keys.verify(key, message, signature),
       verifyCounter: (key, ui, digest) => {
-        const { tcId, publicKey } = key;
-        const statement = statementForUi({
-          tcId,
-          suite: 'ed25519',
-          tcEpoch: ui.tcEpoch,
-          counter: ui.counter,
-          digest,
-        });
-        return keys.verify(hexToBytes(publicKey)!, statement, ui.authenticator);
+        const { tcEpoch, counter } = ui;
+        const statement = statementForUi({ tcId: key.tcId, suite: 'ed25519', tcEpoch, counter, digest });
+        return verify(key, statement, ui.authenticator);
       },
+      verifyObject: createObjectCheck('ed25519', verify),
       verifyEvidence: recoverEvidenceCheck(settings, {
         hash: modelHash,
         verifyEd25519: (key, message, signature) => keys.verify(key, message, signature),
@@ -365,6 +363,11 @@ export class SimNode<M> implements Machine {
       application: createKvApplication({ hash: modelHash, buckets: 16 }),
     });
     if (!isCorrect) return inner;
+    // What may still be undone is judged once it is final.
+    const open: { readonly sequence: number; readonly tell: () => void }[] = [];
+    const settle = (): void => {
+      while (open[0] !== undefined && open[0].sequence <= inner.confirmed) open.shift()!.tell();
+    };
     return {
       chunkCount: inner.chunkCount,
       get executed() {
@@ -395,17 +398,29 @@ export class SimNode<M> implements Machine {
       isClient: (key) => inner.isClient(key),
       execute: (sequence, batch, protocolState, options) => {
         const outcome = inner.execute(sequence, batch, protocolState, options);
-        this.#options.onExecuted?.(id, sequence, batch.digest);
-        judge.onExecuted(id, sequence, batch, outcome);
+        const tell = (): void => {
+          this.#options.onExecuted?.(id, sequence, batch.digest);
+          judge.onExecuted(id, sequence, batch, outcome);
+        };
+        if (options?.speculative === true) judge.onTentative(outcome);
+        open.push({ sequence, tell });
+        settle();
         return outcome;
       },
-      confirm: (through) => inner.confirm(through),
-      rollback: (to) => inner.rollback(to),
+      confirm: (through) => {
+        inner.confirm(through);
+        settle();
+      },
+      rollback: (to) => {
+        inner.rollback(to);
+        while ((open.at(-1)?.sequence ?? 0) > to) open.pop();
+      },
       applyUpdate: (sequence, update, protocolState) => inner.applyUpdate(sequence, update, protocolState),
       query: (operation) => inner.query(operation),
       frozen: (sequence) => inner.frozen(sequence),
       releaseBelow: (sequence) => inner.releaseBelow(sequence),
       install: (checkpoint, chunk) => {
+        open.length = 0;
         const installed = inner.install(checkpoint, chunk);
         if (installed) judge.onInstalled(id, checkpoint);
         return installed;

@@ -1,7 +1,7 @@
 /**
- * The trusted component of a simulated replica: the real program (`trusted/programs/usig`) on a modelled footprint. It
- * outlives its replica, answers after a delay, and can be lost as a whole (then a new one, with a new tcEpoch and key,
- * takes its place).
+ * The trusted component of a simulated replica: a real program (`trusted/programs/usig`, or a module that is given) on a
+ * modelled footprint. It outlives its replica, answers after a delay, and can be lost as a whole (then a new one, with a
+ * new tcEpoch and key, takes its place).
  */
 import { assert } from '../core/assert.ts';
 import { bytesToHex } from '../core/bytes.ts';
@@ -21,6 +21,14 @@ export interface TrustedMoment {
   readonly key: ProgramKey;
   readonly records: readonly Uint8Array[];
 }
+
+/** A trusted program that a simulated component runs. */
+export interface SimProgram {
+  readonly name: string;
+  readonly start: (environment: ProgramEnvironment) => TrustedProgram;
+}
+
+const USIG: SimProgram = { name: 'usig', start: createUsig };
 
 /** Answers that no working component gives. */
 export const GARBAGE = ['noise', 'cut', 'counter', 'digest', 'epoch', 'seal', 'error', 'other'] as const;
@@ -42,6 +50,7 @@ export class SimTrusted {
   readonly #hash: Hash;
   readonly #owner: ReplicaId;
   readonly #random: Prng;
+  readonly #what: SimProgram;
   #generation = 0;
   #records: Uint8Array[] = [];
   #key: ProgramKey;
@@ -53,7 +62,15 @@ export class SimTrusted {
   isSuspect = false;
 
   /** `generation`: number of its first key among those of this replica. */
-  constructor(keys: ModelKeys, hash: Hash, owner: ReplicaId, random: Prng, generation = 0) {
+  constructor(
+    keys: ModelKeys,
+    hash: Hash,
+    owner: ReplicaId,
+    random: Prng,
+    generation = 0,
+    what: SimProgram = USIG,
+  ) {
+    this.#what = what;
     this.#generation = generation;
     this.#keys = keys;
     this.#hash = hash;
@@ -67,7 +84,7 @@ export class SimTrusted {
   registration(): TrustedRegistration {
     const { tcId, tcEpoch, publicKey } = this.#key;
     return {
-      program: 'usig',
+      program: this.#what.name,
       footprint: 'process',
       measurement: measurementOf(this.#hash),
       suite: 'ed25519',
@@ -95,7 +112,10 @@ export class SimTrusted {
   /** Answers a TCS1 request. What it must keep is durable when it answers. */
   handle(request: Uint8Array): Uint8Array {
     this.calls += 1;
-    return this.#program.handle(request);
+    const response = this.#program.handle(request);
+    const image = this.#records.length > 4 * RECENT_DEPTH ? this.#program.image?.() : undefined;
+    if (image !== undefined) this.#records = [image];
+    return response;
   }
 
   /** By how much its answers take longer than they should. */
@@ -154,7 +174,14 @@ export class SimTrusted {
    * Otherwise, and always if the copy is one of its memory, nobody can tell the two apart.
    */
   clone(fenced: boolean): SimTrusted {
-    const second = new SimTrusted(this.#keys, this.#hash, this.#owner, this.#random.fork(), this.#generation);
+    const second = new SimTrusted(
+      this.#keys,
+      this.#hash,
+      this.#owner,
+      this.#random.fork(),
+      this.#generation,
+      this.#what,
+    );
     this.#generation += 1000;
     if (!fenced) second.putBack(this.moment(), false);
     return second;
@@ -176,6 +203,8 @@ export class SimTrusted {
       records: this.#records,
       persist: (record) => {
         this.#records.push(record);
+        // Whoever can say what the records amount to is asked for it once the record counts.
+        if (this.#what !== USIG) return true;
         if (this.#records.length > 4 * RECENT_DEPTH) this.#records = this.#records.slice(-2 * RECENT_DEPTH);
         return true;
       },
@@ -185,7 +214,7 @@ export class SimTrusted {
         return this.#key;
       },
     };
-    return createUsig(environment);
+    return this.#what.start(environment);
   }
 
   #newKey(): ProgramKey {

@@ -14,6 +14,7 @@ import { createSimGenesis } from './cluster-settings.ts';
 import type { SimGenesis } from './cluster-settings.ts';
 import { SimClock } from './clock.ts';
 import { Course } from './course.ts';
+import type { SimProgram } from './trusted.ts';
 import { SimClient } from './client.ts';
 import { LiarClient } from './liar-client.ts';
 import type { LiarClientPlan } from './liar-client.ts';
@@ -61,6 +62,8 @@ export type Narrator = (atMs: number, text: string) => void;
 export interface WorldOptions<M> {
   readonly scenario: Scenario;
   readonly definition: ProtocolDefinition<M>;
+  /** What the trusted components run, if that is not USIG. */
+  readonly program?: SimProgram;
   readonly corrupt: (world: CorruptionContext) => Corruption<M>;
   readonly narrate?: Narrator;
   /** Told every frame that is delivered, in words. */
@@ -127,7 +130,7 @@ export class World<M> {
       ...(scenario.fires === undefined ? {} : { fires: scenario.fires }),
       ...(options.onFired === undefined ? {} : { onFired: options.onFired }),
     });
-    const genesis = createSimGenesis(scenario, options.definition.name);
+    const genesis = createSimGenesis(scenario, options.definition.name, options.program);
     this.judge = this.#makeJudge(genesis, options.judging);
     const { watch } = options;
     if (watch !== undefined) {

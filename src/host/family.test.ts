@@ -1,0 +1,63 @@
+/**
+ * Protocols of the family on the whole host in a simulated world: disks that tear and fail, power cuts between any two
+ * steps, lost stores, components that answer late. Trusted components run their real modules. MOIETY_WHOLE=name:from:count
+ * runs other seeds, of any protocol whose replicas all execute and never undo.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { PROTOCOLS } from '../protocols/catalogue.ts';
+import type { AnyProtocol } from '../protocols/catalogue.ts';
+import { drawScenario } from '../sim/scenario.ts';
+import { World } from '../sim/world.ts';
+import { startWasm } from '../trusted/conformance/environment.testing.ts';
+
+interface Plan {
+  readonly name: string;
+  readonly from: number;
+  readonly count: number;
+}
+
+const [name, from, count] = (process.env['MOIETY_WHOLE'] ?? '').split(':');
+const PLANS: readonly Plan[] =
+  name === undefined || name === ''
+    ? [
+        { name: 'pbft', from: 1, count: 10 },
+        { name: 'a2m-pbft-ea', from: 1, count: 10 },
+      ]
+    : [{ name, from: Number(from), count: Number(count) }];
+
+/** What MinBFT alone has an answer to (a component that is another one), and liars, which know its messages. */
+const WITHOUT = ['volatile', 'component', 'fork', 'stale', 'byzantine', 'client', 'bitrot'] as const;
+
+function runSeed(definition: AnyProtocol, seed: number): World<unknown> {
+  const { trustedProgram } = definition;
+  const cluster = { n: definition.replicasFor(1), f: 1 };
+  const drawn = drawScenario(seed, { cluster, without: WITHOUT, byzantine: [] });
+  const scenario = { ...drawn, trusted: { ...drawn.trusted, outlivesDisk: true } };
+  const world = new World<unknown>({
+    scenario,
+    definition,
+    ...(trustedProgram === undefined
+      ? {}
+      : { program: { name: trustedProgram, start: startWasm(trustedProgram) } }),
+    corrupt: () => ({ wrapReplica: (replica) => replica, wrapPorts: (ports) => ports }),
+    judging: { inside: false },
+  });
+  world.run();
+  return world;
+}
+
+describe('the whole host under other protocols', () => {
+  for (const plan of PLANS)
+    it(`${plan.name}: ${plan.count} seeds from ${plan.from}`, { timeout: 300_000 }, () => {
+      const definition = PROTOCOLS.find((protocol) => protocol.name === plan.name)!;
+      let restarts = 0;
+      for (let seed = plan.from; seed < plan.from + plan.count; seed += 1) {
+        const world = runSeed(definition, seed);
+        assert.deepEqual(world.judge.violations, [], `${plan.name}, seed ${seed}`);
+        assert.ok(world.judge.believed > 0, `${plan.name}, seed ${seed}: clients got answers`);
+        for (const node of world.correct) restarts += node.restarts;
+      }
+      if (plan.count >= 10) assert.ok(restarts > 0, 'some of them lost power');
+    });
+});
