@@ -8,7 +8,7 @@ const OWN_RULES = [
     kind: 'guard',
     text: 'prepared: the PRE-PREPARE and equal PREPAREs, f+1 replicas together',
   },
-  { id: 'A2M-PBFT-EA.N3.backup', kind: 'guard', text: 'a PREPARE of the primary does not count' },
+  { id: 'A2M-PBFT-EA.N3.backup', kind: 'defence', text: 'a PREPARE of the primary does not count' },
   { id: 'A2M-PBFT-EA.N4.order', kind: 'guard', text: 'COMMITs are logged in the order of sequence numbers' },
 ] as const satisfies readonly RuleDescription[];
 

@@ -3,9 +3,9 @@ import type { RuleDescription } from '../../core/protocol.ts';
 import { CHAIN_RULES } from '../../smr/slot-chain/rules.ts';
 
 const OWN_RULES = [
-  { id: 'ReMinBFT.N3.prepare', kind: 'guard', text: "a COMMIT agrees to a PREPARE of its view's primary" },
-  { id: 'ReMinBFT.N3.backup', kind: 'guard', text: 'a COMMIT of the primary does not count' },
-  { id: 'ReMinBFT.M.agreed', kind: 'guard', text: 'a proposal names the mode that its view is in' },
+  { id: 'ReMinBFT.N3.prepare', kind: 'defence', text: "a COMMIT agrees to a PREPARE of its view's primary" },
+  { id: 'ReMinBFT.N3.backup', kind: 'defence', text: 'a COMMIT of the primary does not count' },
+  { id: 'ReMinBFT.M.agreed', kind: 'defence', text: 'a proposal names the mode that its view is in' },
   { id: 'ReMinBFT.M.early', kind: 'guard', text: 'MODE is ordered after X orders in fault-handling mode' },
   {
     id: 'ReMinBFT.M.signed',
