@@ -52,6 +52,8 @@ export class Watch {
         lowest = 0;
         continue;
       }
+      // It lost what alone could speak for it, said so, and is out for good.
+      if (look.phase === 'halted' && machine.amnesic) continue;
       this.highestView = Math.max(this.highestView, look.view);
       lowest = Math.min(lowest, look.sequence);
       highest = Math.max(highest, look.sequence);

@@ -150,8 +150,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     if (sealsStreams(definition))
       this.#follow(triageMachine(id, genesis, trusted, image, service), this.#running);
     else if (!lacksItsComponent(definition, trusted, image)) this.#begin('keeper');
-    else
-      this.#halt(`the trusted component of replica ${id} is lost, and only it could speak for the replica`);
+    else this.#halt(`the component of replica ${id} is lost, and it alone could speak for it`, this.amnesic);
   }
 
   #makeState(image: CoreImage): CoreStateDesk {
@@ -247,13 +246,13 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
     else this.#gate.open();
   }
 
-  #halt(reason: string): void {
+  #halt(reason: string, isExpected = false): void {
     const { id, judge, isCorrect, note } = this.#options;
     this.#phase = 'halted';
     this.#fatal = reason;
     this.#inputs = [];
     this.#answer = undefined;
-    if (isCorrect) judge.report('start', `replica ${id} halted: ${reason}`);
+    if (isCorrect && !isExpected) judge.report('start', `replica ${id} halted: ${reason}`);
     note(id, 'fatal', { reason });
   }
 

@@ -71,7 +71,8 @@ export function measureCosts(protocol: AnyProtocol, f: number): MeasuredCosts {
   });
   world.run();
   const { violations, highest, believed } = world.judge;
-  if (violations.length > 0 || highest !== BATCHES || believed !== BATCHES)
+  // Slots that somebody skips are orders, too.
+  if (violations.length > 0 || highest < BATCHES || believed !== BATCHES)
     throw new Error(`${protocol.name} does not run calmly: ${JSON.stringify(violations)}`);
   const messages: Record<string, number> = {};
   const kinds = new Set([...Object.keys(protocol.facts.messages(n, f)), ...Object.keys(counted)]);

@@ -9,7 +9,7 @@ import type { ProtocolDefinition } from '../../core/protocol.ts';
 import type { ReplicaId } from '../../core/types.ts';
 import type { Doubling } from '../double.ts';
 import { drawScenario } from '../scenario.ts';
-import type { FaultKind, Scenario, ScenarioOverrides } from '../scenario.ts';
+import type { FaultKind, PlannedFault, Scenario, ScenarioOverrides } from '../scenario.ts';
 
 /** What a Byzantine client of the core fidelity does. */
 export const CORE_CLIENT_LIES = ['partial', 'double', 'bad-seal', 'bad-certificate'] as const;
@@ -87,13 +87,24 @@ export function drawFamilyScenario(
   const beyondLive = faultsSafe(n) > faultsLive(n) && random.chance(0.3);
   const count = beyondLive ? faultsSafe(n) : f;
   const drawn = drawLies(random, { n, count, definition, durationMs: base.calmMs });
+  const losses = definition.trustedProgram === undefined || isStream ? [] : drawLosses(seed, n, base.calmMs);
   const family = overrides.family ?? (faults === undefined ? drawn : { liars: [], twins: [], clients: [] });
   return {
     ...base,
     family,
+    faults: faults === undefined ? [...base.faults, ...losses].sort((a, b) => a.atMs - b.atMs) : base.faults,
     trusted: isStream ? base.trusted : { ...base.trusted, outlivesDisk: true },
     ...(beyondLive && family.liars.length + family.twins.length > faultsLive(n) ? { endless: true } : {}),
   };
+}
+
+/** A component that is lost with all its counters and logs: its replica stops for good. */
+function drawLosses(seed: number, n: number, durationMs: number): PlannedFault[] {
+  const random = new Prng(seed + 2 * DRAW);
+  if (!random.chance(0.08)) return [];
+  const target = { kind: 'replica', id: random.between(0, n - 1) } as const;
+  const atMs = durationMs * 0.8 * random.unit();
+  return [{ kind: 'component', atMs, forMs: durationMs * 0.1, target, trouble: { kind: 'lost' } }];
 }
 
 interface LieDraw {
