@@ -157,6 +157,20 @@ describe('A2M-PBFT-E', () => {
     assert.equal(stage.machines[3]!.objects.get(EXECUTION_LOG)?.size ?? 0, 0, 'nothing uncertain is logged');
   });
 
+  it('A2M-PBFT-E.CKPT: equal states after different histories certify nothing', () => {
+    const stage = new Stage();
+    stage.passes = () => false;
+    const say = (author: ReplicaId, history: Digest): void => {
+      const content = { kind: 'CHECKPOINT', sequence: 4, stateDigest: A, history } as const;
+      const encoded = stage.codec.encodeContent(author, content);
+      const word = { kind: 'host', replica: author, signature: new Uint8Array(64) } as const;
+      stage.deliver(author, 3, stage.codec.complete(900 + author, author, content, encoded, word));
+    };
+    for (const [author, history] of [A, A, ZERO_DIGEST].entries()) say(author, history);
+    stage.run(3_000);
+    assert.equal(stage.machines[3]!.notes.includes('transfer'), false);
+  });
+
   it('A2M-PBFT-E.HIST: a log that lags is filled with what a quorum certified, never with what one says', () => {
     const stage = new Stage();
     stage.passes = (from, to) => from !== 3 && to !== 3;
