@@ -68,6 +68,11 @@ export class CheapReplica extends CheapTurns {
     return this.#ordered && this.#histories.get(this.#ordered);
   }
 
+  /** Where this instance ends, once that is known. */
+  get end(): SequenceNumber | undefined {
+    return this.endOfTurn();
+  }
+
   override primaryOf(view: View): ReplicaId {
     return isTiny(this.instance) ? this.active[0]! : view % this.n;
   }
@@ -172,12 +177,12 @@ export class CheapReplica extends CheapTurns {
     if (!this.#resumed) this.#resume();
     if (!isTiny(this.instance)) return false;
     const moved = this.#considerWords();
-    if (this.mode === 'active') {
-      this.#agree();
-      return this.#propose() || moved;
+    if (!this.rule('CheapBFT.T2.running', this.mode === 'active')) {
+      this.#considerSwitch();
+      return moved;
     }
-    this.#considerSwitch();
-    return moved;
+    this.#agree();
+    return this.#propose() || moved;
   }
 
   /** First look after a start: the fallback goes on where it was. */

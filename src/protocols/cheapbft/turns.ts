@@ -86,11 +86,12 @@ export abstract class CheapTurns extends AttestedReplica<CheapContent> {
     const { order } = this.#runs;
     if (input.kind === 'bundle') order?.take(input);
     // Components are those of genesis: a batch with RECOVERs is as good as one with forged requests.
-    if (input.kind === 'body')
-      order?.take({
-        kind: 'body',
-        batch: { ...input.batch, recoverAuthentic: input.batch.recovers.map(() => false) },
-      });
+    if (input.kind === 'body' && order !== undefined) {
+      const { batch } = input;
+      const recoverAuthentic = batch.recovers.map(() => false);
+      this.rule('CheapBFT.F2', recoverAuthentic.length === 0, 'body');
+      order.take({ kind: 'body', batch: { ...batch, recoverAuthentic } });
+    }
     if (input.kind === 'linkUp') for (const run of [order, this.#runs.switch]) run?.take(input);
   }
 
