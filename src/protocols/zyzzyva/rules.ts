@@ -1,6 +1,6 @@
 /**
- * The numbered rules of Zyzzyva with the corrected view change. A defence refuses only what other rules let nobody do, or
- * what no faulty replica can bring about alone.
+ * The numbered rules of Zyzzyva with the corrected view change. A defence refuses only what no correct replica says and
+ * what an altered message hardly ever is, or what other rules let nobody do: constructed tests show it.
  */
 import type { RuleDescription } from '../../core/protocol.ts';
 
@@ -13,7 +13,7 @@ export const ZYZZYVA_RULES = [
   },
   {
     id: 'Zyzzyva.ACC.1.PRIMARY',
-    kind: 'guard',
+    kind: 'defence',
     text: 'an ORDER-REQ is signed by the primary of its view',
   },
   {
@@ -27,7 +27,7 @@ export const ZYZZYVA_RULES = [
     kind: 'guard',
     text: 'an ORDER-REQ continues the own history: n = maxN+1 and h_n = H(h_maxN, d)',
   },
-  { id: 'Zyzzyva.ACC.1.AUTHENTIC', kind: 'guard', text: 'every request of the batch is authentic' },
+  { id: 'Zyzzyva.ACC.1.AUTHENTIC', kind: 'defence', text: 'every request of the batch is authentic' },
   {
     id: 'Zyzzyva.ACC.2',
     kind: 'guard',
@@ -69,7 +69,7 @@ export const ZYZZYVA_RULES = [
     text: 'LOCAL-COMMIT only in the view of the certificate, not left, with the certificate durable',
   },
   { id: 'Zyzzyva.RSP.1', kind: 'guard', text: 'answers are repeated while the view of their cores lasts' },
-  { id: 'Zyzzyva.RSP.2', kind: 'guard', text: 'what is stable is answered as final' },
+  { id: 'Zyzzyva.RSP.2', kind: 'defence', text: 'what is stable is answered as final' },
   {
     id: 'Zyzzyva.CKPT.1',
     kind: 'guard',
@@ -108,40 +108,40 @@ export const ZYZZYVA_RULES = [
   },
   {
     id: 'Zyzzyva.VC.3',
-    kind: 'guard',
+    kind: 'defence',
     text: 'one VIEW-CHANGE for each view, by a replica whose stable checkpoint is not newer than its label',
   },
   {
     id: 'Zyzzyva.VC.4.STABLE',
-    kind: 'guard',
+    kind: 'defence',
     text: 'VIEW-CHANGE: a certified stable checkpoint of a view not above its label, and a label below its view',
   },
   {
     id: 'Zyzzyva.VC.4.LABEL',
-    kind: 'guard',
+    kind: 'defence',
     text: 'VIEW-CHANGE: its certificate is of the view of its label',
   },
   {
     id: 'Zyzzyva.VC.4.CHAIN',
-    kind: 'guard',
+    kind: 'defence',
     text: 'VIEW-CHANGE: its history chains from the stable checkpoint and keeps the window',
   },
   {
     id: 'Zyzzyva.VC.4.REACH',
-    kind: 'guard',
+    kind: 'defence',
     text: 'VIEW-CHANGE: its history contains what its certificate proves',
   },
   {
     id: 'Zyzzyva.VC.4.REASON',
-    kind: 'guard',
+    kind: 'defence',
     text: 'VIEW-CHANGE: f+1 I-HATE-THE-PRIMARY of the view before, or a proof against its primary',
   },
   {
     id: 'Zyzzyva.NV.1',
-    kind: 'guard',
+    kind: 'defence',
     text: 'NEW-VIEW: by its primary, with exactly 2f+1 valid VIEW-CHANGEs of different replicas',
   },
-  { id: 'Zyzzyva.NV.2.BASE', kind: 'guard', text: 'NEW-VIEW: its base is newHistory of its VIEW-CHANGEs' },
+  { id: 'Zyzzyva.NV.2.BASE', kind: 'defence', text: 'NEW-VIEW: its base is newHistory of its VIEW-CHANGEs' },
   { id: 'Zyzzyva.NV.2.ONCE', kind: 'guard', text: 'at most one VIEW-CONFIRM for each view' },
   {
     id: 'Zyzzyva.ENTER.1.QUORUM',
