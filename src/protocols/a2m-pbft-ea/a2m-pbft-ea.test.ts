@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Digest, ReplicaId } from '../../core/types.ts';
+import { markVerified } from '../../core/types.ts';
 import type { NewView } from '../../smr/slot-chain/messages.ts';
 import { computeTerms, digestOfTerms, judgeViewChange } from '../../smr/slot-chain/view-change.ts';
 import { a2mPbftEa } from './definition.ts';
@@ -166,6 +167,31 @@ describe('A2M-PBFT-EA, normal case', () => {
 });
 
 describe('A2M-PBFT-EA, faulty replicas', () => {
+  it('a word for another slot, of another log, or for a view is no word for this order', () => {
+    const stage = new EaStage();
+    stage.takeOver(0, 1);
+    const digest = givenBody(stage);
+    const commits = [0, 1].map((id) => stage.by(id, order('COMMIT', 0, 1, digest)));
+    const words = [
+      { value: 2 },
+      { object: LOG.prepare },
+      { form: 'counter' },
+      { kind: 'host', signature: new Uint8Array(64) },
+      { replica: 2 },
+    ];
+    for (const [index, other] of words.entries()) {
+      const attestation = { ...commits[0]!.attestation, ...other } as (typeof commits)[0]['attestation'];
+      const message = { ...commits[0]!, id: 50 + index, attestation };
+      stage.input(2, { kind: 'message', from: 0, message: markVerified(message) });
+    }
+    stage.deliver(1, 2, commits[1]!);
+    stage.run(20);
+    assert.equal(stage.executed[2], 0);
+    stage.deliver(0, 2, commits[0]!);
+    stage.run(20);
+    assert.equal(stage.executed[2], 1);
+  });
+
   it('a primary that would propose two batches for one order gets one slot (scenario 2)', () => {
     const stage = new EaStage();
     const digest = givenBody(stage);
@@ -250,6 +276,7 @@ describe('A2M-PBFT-EA, faulty replicas', () => {
     leader.passes = all;
     leader.settle(2_000);
     assert.deepEqual(leader.executed, [0, 1, 1], 'with the VIEW-CHANGE of another one it goes on');
+    assert.deepEqual(leader.views.slice(1), [1, 1]);
   });
 });
 
