@@ -56,5 +56,7 @@ describe('what is wrong, in words', () => {
   it('tells replicas that differ at one place', () => {
     const words = diagnose([well(0), well(1), { ...well(2), headerHash: 'bb'.repeat(32) }]);
     assert.match(words[0]!, /differ/);
+    const early = { ...well(2), headerHash: 'bb'.repeat(32), confirmed: 0 };
+    assert.deepEqual(diagnose([well(0), well(1), early]), [], 'what may still be undone may differ');
   });
 });

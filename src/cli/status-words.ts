@@ -12,6 +12,8 @@ export interface StatusOfReplica {
   /** What it does in a protocol of several modes. */
   readonly duty?: string | null;
   readonly sequence?: number;
+  /** What can never be undone; what comes after may differ between replicas for a while. */
+  readonly confirmed?: number;
   readonly height?: number;
   readonly headerHash?: string;
   readonly stateDigest?: string;
@@ -108,8 +110,8 @@ function aboutOthers(all: readonly StatusOfReplica[]): string[] {
 function aboutEquality(all: readonly StatusOfReplica[]): string[] {
   // Replicas are equal when sequence number, height and header hash are (decision D2).
   const bySequence = new Map<number, Map<string, number[]>>();
-  for (const { id, sequence, height, headerHash } of all) {
-    if (headerHash === undefined || sequence === undefined) continue;
+  for (const { id, sequence, confirmed, height, headerHash } of all) {
+    if (headerHash === undefined || sequence === undefined || (confirmed ?? sequence) < sequence) continue;
     const hashes = bySequence.get(sequence) ?? new Map<string, number[]>();
     const tip = `${height}/${headerHash}`;
     hashes.set(tip, [...(hashes.get(tip) ?? []), id]);

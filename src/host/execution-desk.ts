@@ -64,6 +64,7 @@ export class ExecutionDesk {
   #snapshotPending: SequenceNumber = 0;
   #snapshotWanted: CheckpointState | undefined;
   #installing: CheckpointState | undefined;
+  #undone = 0;
 
   constructor(options: ExecutionDeskOptions) {
     this.#options = options;
@@ -72,6 +73,11 @@ export class ExecutionDesk {
   /** Height of the newest block that can not be undone. */
   get finalHeight(): Height {
     return this.#speculations[0]?.below ?? this.#options.executor.height;
+  }
+
+  /** Executions that were undone since the start. */
+  get undone(): number {
+    return this.#undone;
   }
 
   // ---- executing --------------------------------------------------------------------------------------------------
@@ -144,6 +150,7 @@ export class ExecutionDesk {
   rollback(to: SequenceNumber): void {
     const { executor } = this.#options;
     if (to >= executor.executed) return;
+    this.#undone += executor.executed - to;
     executor.rollback(to);
     this.#speculations = this.#speculations.filter(({ sequence }) => sequence <= to);
     for (const sequence of this.#held.keys()) if (sequence > to) this.#held.delete(sequence);

@@ -69,6 +69,7 @@ function statusWith(faults: FaultBook, over: Partial<PeerInspection> = {}): Host
     faults,
     waitingBundles: 0,
     stateTransfers: 0,
+    rolledBack: 0,
     transferring: false,
     now: NOW,
   });

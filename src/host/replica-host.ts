@@ -308,6 +308,7 @@ export class ReplicaHost<M> {
       faults: this.#faults,
       waitingBundles: this.#desk.waiting,
       stateTransfers: this.#transferCount,
+      rolledBack: this.#execution.undone,
       transferring: this.#transfer.active,
       now,
     });

@@ -41,6 +41,8 @@ export interface HostStatus {
   readonly pendingBundles: number;
   readonly ownLogEntries: number;
   readonly stateTransfers: number;
+  /** Speculative executions that were undone since the start. */
+  readonly rolledBack: number;
   readonly transferring: boolean;
   readonly waitsFor: string | null;
   readonly tc: {
@@ -88,6 +90,7 @@ export interface StatusParts {
   readonly faults: Pick<FaultBook, 'accusations' | 'ignored' | 'stopped'>;
   readonly waitingBundles: number;
   readonly stateTransfers: number;
+  readonly rolledBack: number;
   readonly transferring: boolean;
   readonly now: Milliseconds;
 }
@@ -156,6 +159,7 @@ export function hostStatus(parts: StatusParts): HostStatus {
     pendingBundles: Math.max(parts.waitingBundles, inspection?.pendingBundles ?? 0),
     ownLogEntries: inspection?.ownLogEntries ?? 0,
     stateTransfers: parts.stateTransfers,
+    rolledBack: parts.rolledBack,
     transferring: parts.transferring,
     waitsFor: inspection?.waitsFor ?? null,
     tc: {

@@ -24,6 +24,7 @@ const STATUS_GAUGES: readonly (readonly [string, string, (status: HostStatus) =>
   ['pending_bundles', 'Bundles that wait to be ordered', (status) => status.pendingBundles],
   ['own_log_entries', 'Own sealed messages that are kept', (status) => status.ownLogEntries],
   ['state_transfers', 'State transfers begun since the start', (status) => status.stateTransfers],
+  ['rolled_back', 'Speculative executions undone since the start', (status) => status.rolledBack],
   ['trusted_counter', 'Last value of the trusted counter', (status) => status.tc.counter],
   ['trusted_answers', '1 if the trusted component answers', (status) => (status.tc.answers ? 1 : 0)],
   [
