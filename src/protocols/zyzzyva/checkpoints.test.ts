@@ -316,6 +316,37 @@ describe('Zyzzyva, restarts', () => {
     for (const id of [1, 2, 3]) assert.deepEqual(digests(id), digests(0));
   });
 
+  it('a state that was installed just before a crash is taken over with its certificate', () => {
+    for (const view of [0, 1]) {
+      const scene = new Scene({ limits: { checkpointInterval: 2 } });
+      scene.cut.add(3);
+      if (view === 1) scene.tell(3, [0, 1, 2], ...scene.hates([0, 3], 0));
+      scene.run(50);
+      for (const name of 'xy') scene.cluster.submit(name);
+      scene.run(50);
+      const machine = scene.cluster.machines[3]!;
+      const messages = [0, 1, 2].map((id) => scene.said(id, 'CHECKPOINT')[0]!);
+      const { sequence, stateDigest } = messages[0]!.content;
+      machine.stored.set('fetched', scene.codec.encodeList(messages));
+      machine.history = [...scene.executed(1)];
+      machine.confirmed = sequence;
+      machine.stable = { sequence, stateDigest };
+      scene.cluster.restart(3);
+      // A state of view 1 is of no use in view 0.
+      const { stableProof, history, mode } = scene.replica(3);
+      assert.deepEqual([stableProof.length, stableProof.view, history.start], [2, view, 2]);
+      assert.equal(mode, view === 0 ? 'active' : 'changing');
+      scene.cluster.restart(3);
+      assert.equal(scene.replica(3).mode, mode, 'also the second time');
+      scene.cut.clear();
+      scene.run(2_000);
+      const bundle = scene.cluster.submit('z');
+      scene.run();
+      assert.deepEqual([scene.replica(3).label, scene.replica(3).executed], [view, 3]);
+      assert.equal(scene.believes(bundle, 'speculative'), true);
+    }
+  });
+
   it('a replica that lost its store comes back by what the others show it', () => {
     const scene = new Scene({ limits: { checkpointInterval: 2 } });
     for (const name of 'abc') {

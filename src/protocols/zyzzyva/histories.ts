@@ -197,8 +197,27 @@ export abstract class ZyzzyvaHistories extends AttestedReplica<ZyzzyvaContent> {
       this.history = History.after(this.link, this.stableProof);
       for (const order of orders) this.#append(order);
     }
+    this.#takeFetched(stored.get('fetched'));
+    // CKPT.7: a state of a later view is of no use before that view is entered.
+    if (this.stableProof.view > this.label) {
+      this.view = Math.max(this.view, this.stableProof.view);
+      this.setMode('changing');
+    }
     this.#rebuildDecisions();
     this.onRestored(durable);
+  }
+
+  /** A crash may have come between the installation of a state and its becoming the stable checkpoint. */
+  #takeFetched(bytes: Uint8Array | undefined): void {
+    const messages = (bytes && this.codec.decodeList(bytes)) ?? [];
+    const reading = messages[0] && this.readCheckpoint(messages[0].content);
+    const proof = stableProofOf(this.judging.checkpointQuorum, messages);
+    if (reading === undefined || proof === undefined || this.history.has(proof)) return;
+    if (proof.length !== this.executed || proof.length <= this.stableProof.length) return;
+    this.stable = { checkpoint: reading.state, messages };
+    this.stableProof = proof;
+    this.history = History.after(this.link, proof);
+    this.desk.store([{ key: 'stable', value: bytes }]);
   }
 
   #append({ content }: Message<OrderReq>): void {
