@@ -3,6 +3,7 @@ import type { ProtocolDefinition } from '../core/protocol.ts';
 import { a2mPbftE } from './a2m-pbft-e/definition.ts';
 import { a2mPbftEa } from './a2m-pbft-ea/definition.ts';
 import { cheapbftOver } from './cheapbft/definition.ts';
+import { ebawa } from './ebawa/definition.ts';
 import { flexiBft } from './flexi-bft/definition.ts';
 import { minbft } from './minbft/definition.ts';
 import { minzyzzyva } from './minzyzzyva/definition.ts';
@@ -30,6 +31,7 @@ export const PROTOCOLS: readonly AnyProtocol[] = [
   repbft,
   reminbft,
   cheapbft,
+  ebawa,
   flexiBft,
 ];
 

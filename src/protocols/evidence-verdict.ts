@@ -10,7 +10,8 @@ import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
 import { createObjectCheck } from '../trusted/object-check.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import { verifyEvidence } from '../smr/usig-replica/evidence.ts';
-import type { VoteKind } from '../smr/usig-stream/context.ts';
+import type { UsigForm } from '../smr/usig-replica/part.ts';
+import { EBAWA_SLOTS } from './ebawa/slots.ts';
 
 /** A judgement. It stands if all `seals` hold under keys that the cluster registered. */
 export interface ProtocolVerdict {
@@ -21,8 +22,12 @@ export interface ProtocolVerdict {
   readonly seals: readonly Seal[];
 }
 
-/** Kinds of votes of the protocols on USIG streams, whose evidence is of one format. */
-const VOTES: Readonly<Record<string, VoteKind>> = { minbft: 'COMMIT', minzyzzyva: 'SPEC' };
+/** What the messages of the protocols on USIG streams look like: their evidence is of one format. */
+const FORMS: Readonly<Record<string, UsigForm>> = {
+  minbft: { vote: 'COMMIT' },
+  minzyzzyva: { vote: 'SPEC' },
+  ebawa: { vote: 'COMMIT-VECTOR', slots: EBAWA_SLOTS },
+};
 
 /** What the bytes prove under the cluster's protocol, if their seals hold; undefined: nothing. Never throws. */
 export function judgeProtocolEvidence(
@@ -30,10 +35,10 @@ export function judgeProtocolEvidence(
   hash: Hash,
   bytes: Uint8Array,
 ): ProtocolVerdict | undefined {
-  const vote = VOTES[settings.protocol];
-  if (vote === undefined) return undefined;
+  const form = FORMS[settings.protocol];
+  if (form === undefined) return undefined;
   const { clusterId, configurationVersion } = settings;
-  return verifyEvidence({ settings, hash, domain: { clusterId, configurationVersion } }, bytes, vote);
+  return verifyEvidence({ settings, hash, domain: { clusterId, configurationVersion } }, bytes, form);
 }
 
 /** Judges the evidence of RECOVERs as replicas do, with any implementation of the signatures. */

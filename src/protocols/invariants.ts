@@ -3,6 +3,7 @@ import type { Replica } from '../core/protocol.ts';
 import { checkThreePhase } from '../smr/three-phase/invariants.ts';
 import { checkA2mPbftEa } from './a2m-pbft-ea/invariants.ts';
 import { checkCheapbft } from './cheapbft/invariants.ts';
+import { checkEbawa } from './ebawa/invariants.ts';
 import { checkFlexi } from './flexi-bft/invariants.ts';
 import { checkMinzyzzyva } from './minzyzzyva/invariants.ts';
 import { checkReminbft } from './reminbft/invariants.ts';
@@ -19,6 +20,7 @@ const INVARIANTS: Readonly<Record<string, ProtocolInvariants>> = {
   'a2m-pbft-e': { check: checkThreePhase },
   'a2m-pbft-ea': { check: checkA2mPbftEa },
   cheapbft: { check: checkCheapbft },
+  ebawa: { check: checkEbawa },
   'flexi-bft': { check: checkFlexi },
   minzyzzyva: { check: checkMinzyzzyva },
   pbft: { check: checkThreePhase },

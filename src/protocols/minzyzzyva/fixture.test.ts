@@ -34,7 +34,7 @@ export class Cluster extends UsigCluster<MinzyzzyvaMessage> {
   readonly #context: Parameters<NonNullable<typeof rules.readProof>>[2];
 
   constructor(options: HarnessOptions = {}) {
-    super(minzyzzyva, options, MINZYZZYVA.vote);
+    super(minzyzzyva, options, MINZYZZYVA);
     this.#context = { settings: this.settings, domain: this.domain, hash: sha256 };
     this.onAnswer = (replica, bundle, answer) =>
       this.at(this.prng.between(1, 3), () => this.#take(replica, bundle, answer));

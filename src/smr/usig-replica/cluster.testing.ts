@@ -34,7 +34,7 @@ import type { Digest, Hash, ReplicaId, TcEpoch } from '../../core/types.ts';
 import { markVerified, ZERO_DIGEST } from '../../core/types.ts';
 import { decodeRegistry } from '../registry.ts';
 import type { UsigMessage } from '../usig-stream/messages.ts';
-import type { VoteKind } from '../usig-stream/context.ts';
+import type { UsigForm } from './part.ts';
 import { verifyEvidence } from './evidence.ts';
 
 export const sha256: Hash = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
@@ -118,7 +118,7 @@ export class UsigCluster<M extends { readonly kind: string } = UsigMessage> {
   readonly f: number;
   readonly members: Member<M>[];
   readonly definition: ProtocolDefinition<M>;
-  readonly vote: VoteKind;
+  readonly form: UsigForm;
   onAnswer: (replica: ReplicaId, bundle: Bundle, answer: Answer) => void = () => undefined;
   readonly prng: Prng;
   readonly accusations: { by: ReplicaId; replica: ReplicaId; rule: string; evidence: Uint8Array }[] = [];
@@ -136,9 +136,13 @@ export class UsigCluster<M extends { readonly kind: string } = UsigMessage> {
   #partition: (a: ReplicaId, b: ReplicaId) => boolean = () => false;
   readonly #decodeContext: { settings: ClusterSettings; domain: Domain; hash: Hash };
 
-  constructor(definition: ProtocolDefinition<M>, options: HarnessOptions = {}, vote: VoteKind = 'COMMIT') {
+  constructor(
+    definition: ProtocolDefinition<M>,
+    options: HarnessOptions = {},
+    form: UsigForm = { vote: 'COMMIT' },
+  ) {
     this.definition = definition;
-    this.vote = vote;
+    this.form = form;
     this.f = options.f ?? 1;
     this.n = 2 * this.f + 1;
     this.prng = new Prng(options.seed ?? 1);
@@ -458,13 +462,13 @@ export class UsigCluster<M extends { readonly kind: string } = UsigMessage> {
       this.members[replica]!.byzantine,
       `correct replica ${replica} accused of ${rule} by ${member.id}`,
     );
-    const verdict = verifyEvidence(this.#decodeContext, evidence, this.vote);
+    const verdict = verifyEvidence(this.#decodeContext, evidence, this.form);
     assert.ok(verdict !== undefined && verdict.replica === replica && verdict.rule === rule);
     for (const seal of verdict.seals) assert.equal(this.#verdict(seal), true);
     for (let index = 0; index < evidence.length; index += 37) {
       const flipped = evidence.slice();
       flipped[index]! ^= 1;
-      const judged = verifyEvidence(this.#decodeContext, flipped, this.vote);
+      const judged = verifyEvidence(this.#decodeContext, flipped, this.form);
       assert.ok(judged === undefined || !judged.seals.every((seal) => this.#verdict(seal)));
     }
     this.accusations.push({ by: member.id, replica, rule, evidence });

@@ -10,7 +10,7 @@ import type { Digest, ReplicaId } from '../../core/types.ts';
 import { agreeOnState } from '../checkpoint-keeper.ts';
 import { decodeMessage, encodeMessage } from '../usig-stream/codec.ts';
 import { createStreamContext } from '../usig-stream/context.ts';
-import type { StreamContext, VoteKind } from '../usig-stream/context.ts';
+import type { StreamContext } from '../usig-stream/context.ts';
 import type {
   Checkpoint,
   CheckpointCertificate,
@@ -18,6 +18,7 @@ import type {
   Prepare,
   Vote,
 } from '../usig-stream/messages.ts';
+import type { UsigForm } from './part.ts';
 import { proposalsIn } from '../usig-stream/slots.ts';
 import { sealsOf } from '../usig-stream/seals.ts';
 import { readUi, viewChangeDigest, writeUi } from '../usig-stream/wire.ts';
@@ -138,15 +139,15 @@ function readEvidence(context: StreamContext, reader: Reader): Evidence | undefi
 
 /**
  * Judges a record offline: who did what, and which seals must hold for it. Undefined unless the bytes are one canonical
- * record whose contents prove a fault. The caller checks `seals`. `vote`: the kind of vote of the cluster's protocol.
+ * record whose contents prove a fault. The caller checks `seals`. `form`: that of the cluster's protocol.
  */
 export function verifyEvidence(
   context: DecodeContext,
   bytes: Uint8Array,
-  vote: VoteKind = 'COMMIT',
+  form: UsigForm = { vote: 'COMMIT' },
 ): EvidenceVerdict | undefined {
   const { settings, hash, domain } = context;
-  const streams = createStreamContext(settings, hash, domain, settings.protocol, vote);
+  const streams = createStreamContext(settings, hash, domain, settings.protocol, form.vote, form.slots);
   const reader = new Reader(bytes);
   const evidence = readEvidence(streams, reader);
   if (evidence === undefined || !reader.done()) return undefined;

@@ -82,6 +82,7 @@ function decidedEntry(s: ReplicaState, n: SequenceNumber): Prepare | undefined {
 /** Who counts is judged now: neither a retired incarnation nor one that this very proposal would retire. */
 function decidedByVotes(s: ReplicaState, group: ViewGroup, n: SequenceNumber): Prepare | undefined {
   return group.votes.decided(n, s.quorum, (voter, proposal) => {
+    if (s.part.isVoid?.(proposal) === true) return false;
     const current = currentEntry(s.registry, voter.replica).incarnation === voter.incarnation;
     if (!s.rule('MinBFT.EXEC.3', current)) return false;
     const retired = proposal.recovers.some(
@@ -114,6 +115,11 @@ export function nextDecided(s: ReplicaState): Prepare | undefined {
   return undefined;
 }
 
+/** The body of an entry, if it is here or need not be sent. */
+export function bodyOf(s: ReplicaState, entry: Prepare): Batch | undefined {
+  return s.bodies.get(entry.batchDigest) ?? s.part.impliedBody?.(entry);
+}
+
 /** What the execution of an entry needs, if its body is here; durable from now on. Otherwise the body is asked for. */
 export function readyToExecute(
   s: ReplicaState,
@@ -121,7 +127,7 @@ export function readyToExecute(
   entry: Prepare,
   before: Registry,
 ): Executing | undefined {
-  const batch = s.bodies.get(entry.batchDigest);
+  const batch = bodyOf(s, entry);
   if (batch === undefined) {
     wantBody(s, entry, n);
     return undefined;

@@ -1,5 +1,4 @@
 /** What holds between correct replicas on USIG streams at any moment, whatever they order (invariants 2, 8 and 9). */
-import type { Digest } from '../../core/types.ts';
 import { agreeOnState } from '../checkpoint-keeper.ts';
 import type { StreamState } from '../usig-stream/stream.ts';
 import type { ReplicaState } from './state.ts';
@@ -57,15 +56,15 @@ function checkCertificates(states: readonly ReplicaState[]): string | undefined 
   return undefined;
 }
 
-/** One entry for each order and NEW-VIEW, however many replicas stand for it. */
+/** What replicas have at places where all must have the same, as far as they have anything. */
 export class EntryBook {
-  readonly #entries = new Map<string, { readonly digest: Digest; readonly by: number }>();
+  readonly #entries = new Map<string, { readonly value: string; readonly by: number }>();
 
   /** Notes what a replica has at a place; a sentence if another one has something else there. */
-  note(place: string, digest: Digest, by: number): string | undefined {
+  note(place: string, value: string, by: number): string | undefined {
     const other = this.#entries.get(place);
-    if (other === undefined) this.#entries.set(place, { digest, by });
-    else if (other.digest !== digest) return `${place} is another at ${by} than at ${other.by}`;
+    if (other === undefined) this.#entries.set(place, { value, by });
+    else if (other.value !== value) return `${place} is another at ${by} than at ${other.by}`;
     return undefined;
   }
 }

@@ -25,7 +25,7 @@ export function logHasRoom(s: ReplicaState, windowsLeft = 2): boolean {
 // ---- Primary
 
 /** RECOVERs that would be effective at `n` and are in no proposal yet; those that come too early are held. */
-function readyRecovers(s: ReplicaState, n: SequenceNumber): RecoverRequest[] {
+export function readyRecovers(s: ReplicaState, n: SequenceNumber): RecoverRequest[] {
   const ready: RecoverRequest[] = [];
   let bytes = BATCH_FRAME_BYTES;
   for (const request of s.recovers) {
@@ -97,7 +97,17 @@ export function nextPrepare(s: ReplicaState): PrepareContent | undefined {
   if (!s.rule('MinBFT.LEADER.3', logHasRoom(s))) return undefined;
   const inFlight = Math.max(0, n - 1 - s.reached);
   if (!s.rule('MinBFT.LEADER.2', inFlight < inFlightMaxOf(s.limits))) return undefined;
-  const recovers = readyRecovers(s, n);
+  return propose(s, n, inFlight, readyRecovers(s, n));
+}
+
+/** PREPARE for an order, if it is time for one. */
+export function propose(
+  s: ReplicaState,
+  n: SequenceNumber,
+  inFlight: number,
+  recovers: readonly RecoverRequest[],
+): PrepareContent | undefined {
+  const { state } = s.own;
   if (recovers.length === 0 && !mayProposeNow(s, inFlight, n)) return undefined;
   const batch = takeBatch(s, recovers);
   makeBodyDurable(s, batch, n);
@@ -177,7 +187,7 @@ export function nextVote(s: ReplicaState): Prepare | undefined {
 }
 
 /** Conditions on the body (rule 3 of "Backup"). Stores it if they hold. */
-function bodyAllows(s: ReplicaState, prepare: Prepare): boolean {
+export function bodyAllows(s: ReplicaState, prepare: Prepare): boolean {
   const batch = s.bodies.get(prepare.batchDigest);
   if (batch === undefined) {
     wantBody(s, prepare, prepare.sequence);
@@ -190,6 +200,7 @@ function bodyAllows(s: ReplicaState, prepare: Prepare): boolean {
     s.rule('MinBFT.VC.3', false, `order ${prepare.sequence}`);
     if (s.requested <= s.view)
       s.note('badBatch', { primary: prepare.ui.replica, sequence: prepare.sequence });
+    s.part.onBadBatch?.(prepare);
     requestViewChangeTo(s, s.view + 1);
     return false;
   }

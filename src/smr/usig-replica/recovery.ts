@@ -81,6 +81,7 @@ function restoreState(s: ReplicaState, recovery: Recovery): void {
   if (registry !== undefined) setRegistry(s, registry);
   s.executed = recovery.executed;
   s.part.onState?.(recovery.protocolState);
+  s.part.onRestore?.(recovery.stored);
   for (const [replica, entries] of s.registry.members.entries()) {
     const state = incarnationStream(s.streamContext, entries.at(-1)!);
     s.slots[replica] = s.freshSlot(state);
@@ -150,7 +151,7 @@ function restoreStable(s: ReplicaState, recovery: Recovery): StableRecord | unde
   // The own log was cut by this certificate, so VIEW-CHANGEs must show it even if the state was found at an older order.
   s.stable = record.certificate;
   s.stableBefore = s.stableSequence;
-  s.executionFloor = record.certificate.checkpoints[0]!.last.view;
+  s.executionFloor = Math.max(s.executionFloor, record.certificate.checkpoints[0]!.last.view);
   const first = record.certificate.checkpoints[0]!;
   if (s.boundary === undefined && first.sequence === recovery.checkpoint.sequence) {
     s.boundary = {

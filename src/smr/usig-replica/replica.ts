@@ -124,7 +124,7 @@ function takeIn(s: ReplicaState, input: Input<UsigMessage>): void {
 
 function onBundle(s: ReplicaState, bundle: Bundle): void {
   if (s.pending.has(bundle.digest) || s.isDone(bundle)) return;
-  s.pending.add(bundle, s.now, requestDelay(s));
+  if (s.pending.add(bundle, s.now, requestDelay(s))) s.part.onBundle?.(bundle);
 }
 
 function onMessage(s: ReplicaState, from: ReplicaId, message: UsigMessage): void {

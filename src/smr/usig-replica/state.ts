@@ -229,13 +229,8 @@ export class ReplicaState {
   constructor(context: ReplicaContext, protocol: UsigProtocol) {
     const { settings, self } = context;
     this.context = context;
-    this.streamContext = createStreamContext(
-      settings,
-      context.hash,
-      context.domain,
-      protocol.name,
-      protocol.vote,
-    );
+    const { name, vote, slots } = protocol;
+    this.streamContext = createStreamContext(settings, context.hash, context.domain, name, vote, slots);
     this.self = self;
     this.n = settings.members.length;
     this.f = settings.f;

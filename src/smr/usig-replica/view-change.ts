@@ -19,7 +19,7 @@ import type {
 import { newViewContent } from '../usig-stream/view-change.ts';
 import type { ValidNewView } from '../usig-stream/view-change.ts';
 import { encodeWhy, STORE_KEY } from './durable.ts';
-import { makeBodyDurable, requestDelay, wantBody } from './execution.ts';
+import { bodyOf, makeBodyDurable, requestDelay, wantBody } from './execution.ts';
 import type { ReplicaState } from './state.ts';
 import { requestViewChangeTo } from './suspicion.ts';
 import type { ViewGroup } from './view-groups.ts';
@@ -58,7 +58,7 @@ function isLost(s: ReplicaState, primary: ReplicaId): boolean {
     mode === 'active' &&
     shown.incarnation === newView.incarnation &&
     (shown.counter < lastPrimaryCounter || executedMore);
-  if (!lacks) {
+  if (!(s.part.lacksStreams?.() ?? lacks)) {
     s.lostSince = undefined;
     return false;
   }
@@ -176,6 +176,7 @@ export function nextViewChange(s: ReplicaState): ViewChangeWish | undefined {
     anchor: log.anchor,
     vouchers: log.anchor === undefined ? [] : vouchers,
     log: log.entries(),
+    ...(s.part.suspects === undefined ? {} : { suspects: s.part.suspects() }),
   });
   const justification = justify(s, target);
   const newViews = attachedNewViews(s, content.log);
@@ -311,7 +312,7 @@ function choicesOf<T>(items: readonly T[], size: number): T[][] {
 function hasBodies(s: ReplicaState, base: readonly Prepare[]): boolean {
   let complete = true;
   for (const entry of base) {
-    if (entry.sequence <= s.executed || s.bodies.get(entry.batchDigest) !== undefined) continue;
+    if (entry.sequence <= s.executed || bodyOf(s, entry) !== undefined) continue;
     wantBody(s, entry, entry.sequence);
     complete = false;
   }
@@ -321,7 +322,7 @@ function hasBodies(s: ReplicaState, base: readonly Prepare[]): boolean {
 /** W1: bodies of a base above execution are durable before it is committed to. */
 export function storeBase(s: ReplicaState, base: readonly Prepare[]): void {
   for (const entry of base) {
-    const batch = entry.sequence > s.executed ? s.bodies.get(entry.batchDigest) : undefined;
+    const batch = entry.sequence > s.executed ? bodyOf(s, entry) : undefined;
     if (batch !== undefined) makeBodyDurable(s, batch, entry.sequence);
   }
 }

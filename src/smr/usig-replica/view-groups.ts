@@ -34,6 +34,11 @@ export class Proposals {
     }
   }
 
+  /** With their orders (or slots), in order of arrival. */
+  entries(): IterableIterator<[SequenceNumber, Prepare]> {
+    return this.#all.entries();
+  }
+
   /** In order of arrival. */
   values(): IterableIterator<Prepare> {
     return this.#all.values();

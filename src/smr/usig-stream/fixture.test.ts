@@ -16,6 +16,7 @@ import { fullNewView, newViewCertificate, stubOf, viewChangeContent } from './bu
 import { completeDraft } from './codec.ts';
 import { createStreamContext, registryDigest } from './context.ts';
 import type { StreamContext, VoteKind } from './context.ts';
+import type { SlotRules } from './slots.ts';
 import type {
   Checkpoint,
   CheckpointContent,
@@ -60,6 +61,7 @@ export interface ClusterOptions {
   readonly logEntriesMax?: number;
   readonly protocol?: string;
   readonly vote?: VoteKind;
+  readonly slots?: SlotRules;
   readonly clusterName?: string;
 }
 
@@ -112,6 +114,7 @@ export class TestCluster {
       { clusterId, configurationVersion },
       options.protocol ?? 'minbft',
       options.vote,
+      options.slots,
     );
     this.#registries = [this.context.genesis];
     this.authors = settings.members.map(

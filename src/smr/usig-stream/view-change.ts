@@ -16,11 +16,11 @@ import type {
   NewViewHeader,
   NewViewHeaderContent,
   NewViewProof,
-  Owner,
   Prepare,
   ViewChange,
 } from './messages.ts';
 import { makeFullNewView } from './nested.ts';
+import { ownersFault, ownersOf } from './owners.ts';
 import { anchorStream, incarnationStream, stepStream } from './stream.ts';
 import type { StreamLookup, StreamState } from './stream.ts';
 import { genesisCheckpoint, registryByDigest, sameUi } from './validation.ts';
@@ -377,13 +377,8 @@ function checkNewView(
     return invalid('MinBFT.N3', `counter ${header.ui.counter} after VIEW-CHANGE ${own.ui.counter}`);
   const incarnation = checkIncarnations(context, header.view, viewChanges, computed, known);
   if (incarnation.kind !== 'valid') return incarnation;
-  const owners = ownersOf(context, header.view, viewChanges, computed, known);
-  const sameOwners = (header.owners ?? []).every(
-    (owner, index) =>
-      owner.replica === owners[index]?.replica && owner.incarnation === owners[index].incarnation,
-  );
-  if (!sameOwners || (header.owners ?? []).length !== owners.length)
-    return invalid('EBAWA.VC.4', 'the owners are others');
+  const others = ownersFault(context, header, viewChanges, computed, known);
+  if (others !== undefined) return others;
   return { kind: 'valid', value: { header, incarnation: incarnation.value, base: computed.base } };
 }
 
@@ -398,19 +393,6 @@ function checkQuoted(
   if (stranger !== undefined) return invalid('MinBFT.N1', `a VIEW-CHANGE is for view ${stranger.view}`);
   const all = checkAll(context, viewChanges, known);
   return all.kind === 'invalid' ? invalid('MinBFT.N1', `${all.rule}: ${all.reason}`) : all;
-}
-
-/** Who owns the slots of the view that begins; the registry at its low end is known when N4 was checked. */
-function ownersOf(
-  context: StreamContext,
-  view: number,
-  viewChanges: readonly ViewChange[],
-  computed: ComputedBase,
-  known: ValidationKnowledge,
-): readonly Owner[] {
-  const certified = registryByDigest(context, computed.lowRegistryDigest, known);
-  if (context.slots === undefined || certified.kind !== 'valid') return [];
-  return context.slots.ownersOf(context, view, viewChanges, computed.base, certified.value);
 }
 
 /** N4, and the part of N3 about fromView. The primary's incarnation. */
