@@ -37,9 +37,9 @@ import type {
 } from './messages.ts';
 import type { UsigStreamRule } from './rules.ts';
 import { incarnationStream, stepStream, streamUi, summaryOf } from './stream.ts';
-import type { StepResult, StreamState } from './stream.ts';
+import type { StreamLookup, StepResult, StreamState } from './stream.ts';
 import type { Validity } from './validity.ts';
-import { liveLookup, newViewContent, ValidationCache } from './view-change.ts';
+import { newViewContent, resolveNewView, validViewChange, ValidationCache } from './view-change.ts';
 import type { ValidationKnowledge } from './view-change.ts';
 
 export const sha256: Hash = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
@@ -95,6 +95,19 @@ export function settingsFor(options: ClusterOptions): ClusterSettings {
     policy: [],
     limits: { ...DEFAULT_LIMITS, checkpointInterval, pipelineFactor, logEntriesMax },
     timers: DEFAULT_TIMERS,
+  };
+}
+
+/** Lookup of `stepStream` for live messages: VIEW-CHANGEs and NEW-VIEWs are judged in full. */
+function liveLookup(context: StreamContext, known: ValidationKnowledge): StreamLookup {
+  return {
+    incarnationOf: known.incarnationOf,
+    viewChange: (message) => validViewChange(context, message, known),
+    newView: (header, attached) =>
+      resolveNewView(context, header, known, {
+        attached: attached === undefined ? [] : [attached],
+        withBase: false,
+      }),
   };
 }
 

@@ -490,16 +490,3 @@ export function newViewContent(
   const owners = ownersOf(context, first.view, ordered, computed, known);
   return { kind: 'valid', value: { content: { ...content, owners }, computed } };
 }
-
-/** Lookup of `stepStream` for live messages: VIEW-CHANGEs and NEW-VIEWs are judged in full. */
-export function liveLookup(context: StreamContext, known: ValidationKnowledge): StreamLookup {
-  return {
-    incarnationOf: known.incarnationOf,
-    viewChange: (message) => validViewChange(context, message, known),
-    newView: (header, attached) =>
-      resolveNewView(context, header, known, {
-        attached: attached === undefined ? [] : [attached],
-        withBase: false,
-      }),
-  };
-}
