@@ -3,7 +3,7 @@
  * `core/protocol.ts` ask, and starts by the same triage as the real host; there are no bytes on links and no journal
  * encoding, so a schedule costs little more than the protocol itself.
  */
-import { AssertionFailure } from '../../core/assert.ts';
+import { assert, AssertionFailure } from '../../core/assert.ts';
 import type { CheckpointState, Effect, Input, Recovery, Replica } from '../../core/protocol.ts';
 import { markVerified } from '../../core/types.ts';
 import type { Digest, Milliseconds, ReplicaId } from '../../core/types.ts';
@@ -23,6 +23,9 @@ import type { CoreMachineOptions, Detail } from './machine-options.ts';
 import { CoreOutbox } from './outbox.ts';
 import { Timers } from './timers.ts';
 import { CoreTransfer } from './transfer.ts';
+
+/** Inputs at one moment; more mean that execution and rollback chase each other. */
+const TURNS_MAX = 5_000;
 
 /** Everything that a crash takes. */
 interface Running<M> {
@@ -381,7 +384,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
 
   #drain(first: Input<M>): void {
     let input: Input<M> | undefined = first;
-    while (input !== undefined) {
+    for (let turn = 0; input !== undefined; turn += 1) {
+      assert(turn < TURNS_MAX, 'a replica comes to rest');
       const running = this.#running;
       if (running === undefined || this.#phase !== 'running') return;
       this.steps += 1;

@@ -5,6 +5,7 @@ import type { Prng } from '../../core/prng.ts';
 import type { ProtocolDefinition, Standing } from '../../core/protocol.ts';
 import type { CoreReply } from '../core/frame.ts';
 import { nameOfFrame } from '../core/frame.ts';
+import { corruptCore } from '../core/run.ts';
 import type { CoreLinks, LinkLiarOptions } from '../core/link-lies.ts';
 import { wrapLinks } from '../core/link-lies.ts';
 import type { CoreCorruption, CoreCorruptionContext } from '../core/world.ts';
@@ -18,6 +19,8 @@ export function corruptFamily<M extends object>(
   definition: ProtocolDefinition<M>,
   context: CoreCorruptionContext,
 ): CoreCorruption<M> {
+  // Lies in streams of a USIG: whoever draws them has seen to it that the protocol is on such streams.
+  if (context.behaviour !== undefined) return corruptCore(context) as unknown as CoreCorruption<M>;
   const { replica: self, scenario, genesis, random, after, signAsHost: sign } = context;
   const { n, timers, family } = scenario;
   const lies = family?.liars.find(({ replica }) => replica === self)?.lies ?? [];

@@ -2,6 +2,7 @@
  * Schedules for every protocol of the family: the swarm of short schedules, on a cluster of the protocol's own size, with
  * lies that need no knowledge of it. The seed, the protocol and f are the whole of a schedule.
  */
+import { DRAWN_BEHAVIOURS } from '../../adversary/behaviours.ts';
 import { GENERIC_LIES } from '../../adversary/generic/lies.ts';
 import type { GenericLie } from '../../adversary/generic/lies.ts';
 import { Prng } from '../../core/prng.ts';
@@ -88,14 +89,25 @@ export function drawFamilyScenario(
   const count = beyondLive ? faultsSafe(n) : f;
   const drawn = drawLies(random, { n, count, definition, durationMs: base.calmMs });
   const losses = definition.trustedProgram === undefined || isStream ? [] : drawLosses(seed, n, base.calmMs);
-  const family = overrides.family ?? (faults === undefined ? drawn : { liars: [], twins: [], clients: [] });
+  const chosen = overrides.family ?? (faults === undefined ? drawn : { liars: [], twins: [], clients: [] });
+  const inStream = isStream && overrides.family === undefined ? drawStreamLies(random, chosen) : [];
+  const isInStream = (id: ReplicaId): boolean => inStream.some(({ replica }) => replica === id);
+  const family = { ...chosen, liars: chosen.liars.filter(({ replica }) => !isInStream(replica)) };
   return {
     ...base,
     family,
+    byzantine: inStream,
     faults: faults === undefined ? [...base.faults, ...losses].sort((a, b) => a.atMs - b.atMs) : base.faults,
     trusted: isStream ? base.trusted : { ...base.trusted, outlivesDisk: true },
     ...(beyondLive && family.liars.length + family.twins.length > faultsLive(n) ? { endless: true } : {}),
   };
+}
+
+/** About half of the liars of a protocol on USIG streams lie in their streams. */
+function drawStreamLies(random: Prng, { liars }: FamilyPlan): Scenario['byzantine'] {
+  return liars
+    .filter(() => random.chance(0.5))
+    .map(({ replica }) => ({ replica, behaviour: random.pick(DRAWN_BEHAVIOURS) }));
 }
 
 /** A component that is lost with all its counters and logs: its replica stops for good. */

@@ -2,6 +2,7 @@
 import type { ProtocolDefinition, Replica, RuleTrace } from '../../core/protocol.ts';
 import type { AnyProtocol } from '../../protocols/catalogue.ts';
 import { invariantsOf } from '../../protocols/invariants.ts';
+import { liarsOf } from '../budget.ts';
 import type { CoreFrame } from '../core/frame.ts';
 import { CoreWorld } from '../core/world.ts';
 import type { JudgeName, Violation } from '../judge.ts';
@@ -69,9 +70,10 @@ const OF_REPLICAS: readonly JudgeName[] = [
 ];
 
 /** With more faults than a protocol is live with its replicas may differ, as long as its clients do not see it. */
-function mutedFor({ facts }: AnyProtocol, { n, family }: Scenario): readonly JudgeName[] {
-  const liars = (family?.liars.length ?? 0) + (family?.twins.length ?? 0);
-  return liars > facts.faultsLive(n) && liars <= facts.faultsSafe(n) ? OF_REPLICAS : [];
+function mutedFor({ facts }: AnyProtocol, scenario: Scenario): readonly JudgeName[] {
+  const { length } = liarsOf(scenario);
+  const { n } = scenario;
+  return length > facts.faultsLive(n) && length <= facts.faultsSafe(n) ? OF_REPLICAS : [];
 }
 
 /** Makes the world of a scenario for a protocol, not yet run. */
@@ -119,7 +121,6 @@ export function runFamilyScenario(
 ): FamilyResult {
   const world = familyWorld(protocol, scenario, listeners);
   world.run();
-  const { family } = scenario;
   const sum = (of: (node: (typeof world.correct)[number]) => number): number =>
     world.correct.reduce((total, node) => total + of(node), 0);
   return {
@@ -134,7 +135,7 @@ export function runFamilyScenario(
     rolledBack: sum((node) => node.undone.count),
     restarts: sum((node) => node.restarts),
     stateTransfers: sum((node) => node.stateTransfers),
-    byzantine: (family?.liars.length ?? 0) + (family?.twins.length ?? 0),
+    byzantine: liarsOf(scenario).length,
     committed: world.judge.highest,
     believed: world.judge.believed,
     traceHash: world.traceHash,
