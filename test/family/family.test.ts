@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { PROTOCOLS } from '../../src/protocols/catalogue.ts';
 import type { AnyProtocol } from '../../src/protocols/catalogue.ts';
+import { eventually } from '../support/local-cluster.ts';
 import { ProtocolCluster } from './protocol-cluster.ts';
 
 const ROWS = Number(process.env['MOIETY_FAMILY_ROWS'] ?? 300);
@@ -67,6 +68,32 @@ for (const protocol of chosen())
       await cluster.settled();
       await cluster.checkValues();
     });
+
+    it(
+      'rolls back what a primary executed and nobody else had',
+      { skip: !speculates(protocol) },
+      async () => {
+        const { id } = await cluster.primary();
+        const others = Array.from({ length: protocol.replicasFor(1) }, (_, other) => other).filter(
+          (other) => other !== id,
+        );
+        for (const other of others) cluster.fault('kill', other);
+        const before = cluster.replica(id);
+        // It is acknowledged once the others are back, which may take them a while.
+        const write = cluster.write('undone', 1, 300_000);
+        await eventually('the primary executes alone', 30_000, () =>
+          cluster.replica(id).sequence > before.sequence ? true : undefined,
+        );
+        await cluster.during('pause', id, 'resume', async () => {
+          for (const other of others) cluster.fault('restart', other);
+          await Promise.all([write, cluster.write('instead', 5, 200_000)]);
+        });
+        await cluster.settled();
+        const { rolledBack, confirmed, sequence } = cluster.replica(id);
+        assert.ok(rolledBack > before.rolledBack, `${rolledBack} undone, ${confirmed} of ${sequence} final`);
+        await cluster.checkValues();
+      },
+    );
 
     it('takes a replica in again whose store was lost', { skip: !isThorough }, async () => {
       const { id: primary } = await cluster.primary();

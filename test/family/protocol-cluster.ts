@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { eventually, LocalCluster, moiety } from '../support/local-cluster.ts';
 import type { SeenReplica } from '../support/local-cluster.ts';
 
+/** How long the gateway is waited for; it gives up before. */
+const PUT_MS = 30_000;
 /** How long a write may take while a primary is being replaced. */
 const WRITE_MS = 60_000;
 /** How long replicas may take to become equal, and blocks to become final. */
@@ -49,6 +51,11 @@ export class ProtocolCluster {
     return JSON.parse(this.#cluster.run('status', '--json').out) as ReturnType<ProtocolCluster['status']>;
   }
 
+  /** One replica's row of the status. */
+  replica(id: number): SeenReplica & { readonly confirmed: number; readonly rolledBack: number } {
+    return this.status().replicas[id] as ReturnType<ProtocolCluster['replica']>;
+  }
+
   /** Who says that it leads, of those that answer. */
   primary(): Promise<SeenReplica> {
     return eventually('a primary', SETTLE_MS, () =>
@@ -90,12 +97,12 @@ export class ProtocolCluster {
   }
 
   /** Writes one after the other; each is repeated until it is acknowledged, under one idempotency key. */
-  async write(prefix: string, count: number): Promise<Written[]> {
+  async write(prefix: string, count: number, patienceMs = WRITE_MS): Promise<Written[]> {
     const written: Written[] = [];
     for (let index = 0; index < count; index += 1) {
       const key = `${prefix}-${index}`;
       const value = `value of ${key}`;
-      const txId = await eventually(`write ${key}`, WRITE_MS, () => this.#put(key, value));
+      const txId = await eventually(`write ${key}`, patienceMs, () => this.#put(key, value));
       this.acknowledged.set(key, value);
       written.push({ key, value, txId });
     }
@@ -107,8 +114,9 @@ export class ProtocolCluster {
       method: 'PUT',
       body: value,
       headers: { 'idempotency-key': key },
-      signal: AbortSignal.timeout(WRITE_MS),
-    });
+      signal: AbortSignal.timeout(PUT_MS),
+    }).catch(() => undefined);
+    if (response === undefined) return undefined;
     const answer = (await response.json()) as { txId?: string };
     return response.status === 200 ? answer.txId : undefined;
   }
