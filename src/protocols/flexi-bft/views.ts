@@ -8,7 +8,15 @@ import type { CheckpointReading, Intake } from '../../smr/attested/hooks.ts';
 import { AttestedReplica } from '../../smr/attested/replica.ts';
 import { SealedCodec } from '../../smr/attested/sealed.ts';
 import { ViewVotes } from '../../smr/attested/view-votes.ts';
-import type { Enter, FlexiContent, FlexiSealed, PrePrepare, ViewBase, ViewChange } from './messages.ts';
+import type {
+  Enter,
+  FlexiContent,
+  FlexiSealed,
+  PrePrepare,
+  ViewBase,
+  ViewChange,
+  ViewStart,
+} from './messages.ts';
 import { endOf, FLEXI_MESSAGES, GENESIS_BASE, startDigest } from './messages.ts';
 import type { FlexiRule } from './rules.ts';
 import type { FlexiJudge, JudgedNewView } from './view-change.ts';
@@ -165,13 +173,20 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
     const ready = this.#changes.filter((message): message is FlexiSealed => {
       const content = message?.content as ViewChange | undefined;
       if (content?.view !== view) return false;
-      const batches = content.proposals.map((one) => (one.content as PrePrepare).batch);
-      const sources = [message!.author, this.primaryOf(content.base.start.view)];
-      return this.#hasAll([...content.base.start.batches, ...batches], sources);
+      const { start } = content.base;
+      const proposals = content.proposals.map((one) => one.content as PrePrepare);
+      const batches = proposals.filter(({ sequence }) => sequence > this.stableSequence);
+      const sources = [message!.author, this.primaryOf(start.view)];
+      return this.#hasAll([...this.#openBatches(start), ...batches.map(({ batch }) => batch)], sources);
     });
     if (!this.rule('FlexiBFT.NV.bodies', ready.length >= this.quorum, 'VIEW-CHANGE')) return;
     this.#newViewSaid = view;
     this.say({ kind: 'NEW-VIEW', view, changes: ready.slice(0, this.quorum) }, HOST);
+  }
+
+  /** What a view starts with, above the stable checkpoint: the bodies below it are gone everywhere. */
+  #openBatches({ low, batches }: ViewStart): readonly Digest[] {
+    return batches.filter((_, index) => low + index + 1 > this.stableSequence);
   }
 
   /** Whether all these batches are here and may be vouched for; those that are lacking are asked for. */
@@ -236,7 +251,7 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
     }
     if (!this.rule('FlexiBFT.NV.once', !entering.said, 'ENTER')) return false;
     const { start, digest, message } = entering;
-    const isReady = this.#hasAll(start.batches, [message.author]);
+    const isReady = this.#hasAll(this.#openBatches(start), [message.author]);
     if (!this.rule('FlexiBFT.NV.bodies', isReady, 'NEW-VIEW')) return false;
     for (const [index, batch] of start.batches.entries()) {
       const body = this.bodies.get(batch);
