@@ -7,7 +7,7 @@ import { breachesOf, searchBreach } from './bounds.ts';
 /** Seeds in which a fork has to be found. */
 const SEEDS_MAX = 100;
 /** Seeds in which none may be, within the bound. */
-const SEEDS_CLEAN = 60;
+const SEEDS_CLEAN = 30;
 const ONLY = process.env['MOIETY_PROTOCOL'];
 
 describe('the bound is real', () => {
