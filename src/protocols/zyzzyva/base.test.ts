@@ -44,20 +44,20 @@ describe('history', () => {
 });
 
 describe('newHistory', () => {
-  it('BASE.2: a certificate of an older view says nothing any more (scenario Z1)', () => {
+  it('Zyzzyva.BASE.2: a certificate of an older view says nothing any more (scenario Z1)', () => {
     // View 0: R2 holds CC(a); view 1 began with b and certified it. R0 hides everything.
     const reports = [report(0, 0, ''), report(2, 0, 'a', 1), report(3, 1, 'b', 1)];
     assert.equal(corrected(...reports), 'b');
     assert.equal(published(...reports), 'a', 'the published rule loses b, which a client has seen complete');
   });
 
-  it('BASE.2: nor if the older view has certified more (scenario Z1 with two orders)', () => {
+  it('Zyzzyva.BASE.2: nor if the older view has certified more (scenario Z1 with two orders)', () => {
     const reports = [report(0, 0, ''), report(2, 0, 'ac', 2), report(3, 1, 'b', 1)];
     assert.equal(corrected(...reports), 'b');
     assert.equal(published(...reports), 'ac', 'the published rule must take the longer one');
   });
 
-  it('BASE.2: f+1 reports of a newer view win against an older certificate (scenario Z2)', () => {
+  it('Zyzzyva.BASE.2: f+1 reports of a newer view win against an older certificate (scenario Z2)', () => {
     // All four answered b in view 1, whose base was empty, and no client made a certificate; R2 shows its old CC(a).
     const reports = [report(0, 0, ''), report(1, 1, 'b'), report(2, 1, 'b')];
     assert.equal(corrected(...reports), 'b');
@@ -66,18 +66,18 @@ describe('newHistory', () => {
     assert.equal(published(...shown), 'a');
   });
 
-  it('BASE.3: the longest certificate of the highest label is taken whole, ties by the smallest author', () => {
+  it('Zyzzyva.BASE.3: the longest certificate of the highest label is taken whole, ties by the smallest author', () => {
     assert.equal(corrected(report(0, 0, ''), report(1, 0, 'abc', 2), report(2, 0, 'ab', 1)), 'ab');
     assert.equal(corrected(report(0, 2, 'ab', 2), report(1, 2, 'abx', 2), report(2, 1, 'q', 1)), 'ab');
   });
 
-  it('BASE.4: f+1 equal reports of the highest label extend it, f do not, other labels do not count', () => {
+  it('Zyzzyva.BASE.4: f+1 equal reports of the highest label extend it, f do not, other labels do not count', () => {
     assert.equal(corrected(report(0, 0, 'ab'), report(1, 0, 'ab'), report(2, 0, 'ax')), 'ab');
     assert.equal(corrected(report(0, 0, 'ab'), report(1, 0, 'xb'), report(2, 0, 'a')), 'a');
     assert.equal(corrected(report(0, 1, 'ab', 1), report(1, 0, 'ab'), report(2, 0, 'ab')), 'a');
   });
 
-  it('BASE.1: begins at the highest stable checkpoint; a certificate below it adds nothing', () => {
+  it('Zyzzyva.BASE.1: begins at the highest stable checkpoint; a certificate below it adds nothing', () => {
     const reports = [report(0, 1, 'abcd', 1), report(1, 1, 'abcd', 1)];
     const stable: Report = { author: 2, label: 1, proven: 1, history: written('abc').from(3) };
     const base = newHistory(1, [...reports, stable])!;

@@ -27,14 +27,14 @@ function supports({ history }: Report, end: Position): boolean {
  * checkpoint, which they cannot while at most f replicas are faulty.
  */
 export function newHistory(f: number, reports: readonly Report[]): History | undefined {
-  // BASE.1: the highest stable checkpoint.
+  // Zyzzyva.BASE.1: the highest stable checkpoint.
   const stable = reports.reduce((best, report) =>
     report.history.start > best.history.start ? report : best,
   ).history;
-  // BASE.2: the highest view wins, whatever others have certified in older ones.
+  // Zyzzyva.BASE.2: the highest view wins, whatever others have certified in older ones.
   const label = Math.max(...reports.map((report) => report.label));
   const latest = reports.filter((report) => report.label === label);
-  // BASE.3: the longest certificate of that view. Two of them are comparable, so ties mean the same.
+  // Zyzzyva.BASE.3: the longest certificate of that view. Two of them are comparable, so ties mean the same.
   const best = latest.reduce((one, other) => {
     if (other.proven !== one.proven) return other.proven > one.proven ? other : one;
     return other.author < one.author ? other : one;
@@ -44,7 +44,7 @@ export function newHistory(f: number, reports: readonly Report[]): History | und
     if (!best.history.has(base.end)) return undefined;
     base = best.history.from(stable.start).upTo(best.proven);
   }
-  // BASE.4: what f+1 of them, so a correct one, have executed on top of it.
+  // Zyzzyva.BASE.4: what f+1 of them, so a correct one, have executed on top of it.
   for (let next = extension(f, latest, base.end); next !== undefined; next = extension(f, latest, base.end))
     base = base.join(next.from(base.length).upTo(base.length + 1));
   return base;

@@ -30,7 +30,7 @@ const proofOf = (message: Message): Uint8Array => {
 const read = ZYZZYVA_CLIENT.readProof!;
 
 describe('Zyzzyva, clients', () => {
-  it('need 3f+1 speculative, 2f+1 committed, f+1 final answers; 2f+1 make a certificate', () => {
+  it('Zyzzyva.CLI.2, Zyzzyva.CLI.3, Zyzzyva.CLI.6: need 3f+1 speculative, 2f+1 committed, f+1 final answers; 2f+1 make a certificate', () => {
     for (const f of [1, 2, 3]) {
       const n = zyzzyva.replicasFor(f);
       assert.equal(n, 3 * f + 1);

@@ -1,6 +1,6 @@
 /**
- * When clients of Zyzzyva believe an answer: 3f+1 equal speculative ones of one history (CLI.2); with 2f+1 of them they
- * make a commit certificate and need 2f+1 acknowledgements of it (CLI.3); f+1 final ones (CLI.6).
+ * When clients of Zyzzyva believe an answer: 3f+1 equal speculative ones of one history (Zyzzyva.CLI.2); with 2f+1 of them
+ * they make a commit certificate and need 2f+1 acknowledgements of it (Zyzzyva.CLI.3); f+1 final ones (Zyzzyva.CLI.6).
  */
 import type { ClientRules, DecodeContext } from '../../core/protocol.ts';
 import { SealedCodec } from '../../smr/attested/sealed.ts';

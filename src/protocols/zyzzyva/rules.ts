@@ -163,6 +163,37 @@ export const ZYZZYVA_RULES = [
     kind: 'guard',
     text: 'on entering a view all executed orders of its base are answered anew',
   },
+  {
+    id: 'Zyzzyva.BASE.1',
+    kind: 'defence',
+    text: 'a new view begins at the highest stable checkpoint that its VIEW-CHANGEs certify',
+  },
+  {
+    id: 'Zyzzyva.BASE.2',
+    kind: 'defence',
+    text: 'only what VIEW-CHANGEs of the highest label say counts: the newest view takes precedence',
+  },
+  {
+    id: 'Zyzzyva.BASE.3',
+    kind: 'defence',
+    text: 'the base reaches as far as the longest certificate of that view',
+  },
+  {
+    id: 'Zyzzyva.BASE.4',
+    kind: 'defence',
+    text: 'it goes on as long as f+1 of those histories do so alike',
+  },
+  {
+    id: 'Zyzzyva.CLI.2',
+    kind: 'defence',
+    text: 'clients count equal cores of one view and base; 3f+1 complete a request',
+  },
+  {
+    id: 'Zyzzyva.CLI.3',
+    kind: 'defence',
+    text: 'clients make a commit certificate of 2f+1 and need 2f+1 acknowledgements of it',
+  },
+  { id: 'Zyzzyva.CLI.6', kind: 'defence', text: 'f+1 equal final answers complete a request' },
 ] as const satisfies readonly RuleDescription[];
 
 /** Id of a rule of this folder. */
