@@ -16,8 +16,13 @@ export class CommitVotes<V> {
     if (candidates === undefined) this.#votes.set(sequence, (candidates = new Map()));
     let equal = candidates.get(key);
     if (equal?.has(replica) === true) return;
-    const others = [...candidates.values()].filter((votes) => votes.has(replica)).length;
-    if (others >= KEPT_PER_REPLICA) return;
+    // The oldest of its own gives way: views may change many times before one of them decides.
+    const others = [...candidates].filter(([, votes]) => votes.has(replica));
+    if (others.length >= KEPT_PER_REPLICA) {
+      const [oldest, votes] = others[0]!;
+      votes.delete(replica);
+      if (votes.size === 0) candidates.delete(oldest);
+    }
     if (equal === undefined) candidates.set(key, (equal = new Map()));
     equal.set(replica, vote);
     this.changed.add(sequence);

@@ -3,7 +3,7 @@ import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.t
 import type { Sealed } from '../attested/sealed.ts';
 import type { OrderContent } from './messages.ts';
 
-/** Different (view, digest) that COMMITs of one replica for one order are kept for. */
+/** Different (view, digest) that COMMITs of one replica for one order are kept for, at most: the last ones that came. */
 const COMMITS_PER_REPLICA = 4;
 
 /** One order of the current view. */
@@ -66,9 +66,13 @@ export class Slots {
     let votes = this.#commits.get(sequence);
     if (votes === undefined) this.#commits.set(sequence, (votes = new Map()));
     const key = `${view}/${digest}`;
-    let known = 0;
-    for (const [other, of] of votes) if (other !== key && of.has(message.author)) known += 1;
-    if (known >= COMMITS_PER_REPLICA) return;
+    // The oldest of its own gives way: views may change many times before one of them decides.
+    const others = [...votes].filter(([other, of]) => other !== key && of.has(message.author));
+    if (others.length >= COMMITS_PER_REPLICA) {
+      const [oldest, of] = others[0]!;
+      of.delete(message.author);
+      if (of.size === 0) votes.delete(oldest);
+    }
     let equal = votes.get(key);
     if (equal === undefined) votes.set(key, (equal = new Map()));
     equal.set(message.author, message);
