@@ -9,7 +9,7 @@ import type { Batch, RecoverRequest } from '../core/request.ts';
 import type { Digest, Hash, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
-import { decodeRegistry, genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
+import { genesisRegistry, registryOfState, trustedKeyOf } from '../smr/registry.ts';
 import { encodeBundleOfEvidence } from '../trusted/attestation/bundle.ts';
 import type { Endorsement } from '../trusted/attestation/bundle.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
@@ -87,7 +87,7 @@ function trustKeys(parts: RestoreParts): boolean {
     for (const { id: replica, trusted } of settings.members) crypto.verifier.trust({ replica, ...trusted });
     return true;
   }
-  const executed = decodeRegistry(executor.protocolState, settings.members.length);
+  const executed = registryOfState(executor.protocolState, settings.members.length);
   for (const registry of executed === undefined
     ? [genesisRegistry(settings)]
     : [genesisRegistry(settings), executed]) {
@@ -116,7 +116,7 @@ export function otherOwnerOf(
 ): OtherOwner | undefined {
   // Before anything was executed the registry is that of genesis: folders mixed up at the first start are found, too.
   const { members } =
-    decodeRegistry(executor.protocolState, settings.members.length) ?? genesisRegistry(settings);
+    registryOfState(executor.protocolState, settings.members.length) ?? genesisRegistry(settings);
   // By its id, which follows from its key, or with the HMAC suite from its replica; a tcEpoch anybody may claim.
   const names = ({ tcId }: { readonly tcId: string }): boolean => tcId === identity.tcId;
   const replica = members.findIndex((entries, id) => id !== self && entries.some(names));

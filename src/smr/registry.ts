@@ -131,6 +131,19 @@ export const INCARNATIONS_MAX = 1 << 16;
 /** Reads a registry of `n` members; undefined unless canonical. */
 export function decodeRegistry(bytes: Uint8Array, n: number): Registry | undefined {
   const reader = new Reader(bytes);
+  const registry = readRegistry(reader, n);
+  return reader.done() ? registry : undefined;
+}
+
+/**
+ * The registry in a protocol state: what a protocol wants covered by checkpoints starts with it, and may go on. Undefined
+ * if there is none.
+ */
+export function registryOfState(protocolState: Uint8Array, n: number): Registry | undefined {
+  return readRegistry(new Reader(protocolState), n);
+}
+
+function readRegistry(reader: Reader, n: number): Registry | undefined {
   const members = reader.list(n, (r) =>
     r.list(INCARNATIONS_MAX, (entry): IncarnationEntry => ({
       incarnation: entry.u32(),
@@ -144,7 +157,7 @@ export function decodeRegistry(bytes: Uint8Array, n: number): Registry | undefin
     })),
   );
   const wellFormed =
-    reader.done() &&
+    !reader.failed &&
     members.length === n &&
     members.every(
       (entries) => entries.length > 0 && entries.every((entry, index) => entry.incarnation === index),

@@ -440,7 +440,7 @@ export class Speculation implements ProtocolPart {
 
   onState(protocolState: Uint8Array): void {
     const n = this.#s.executed;
-    const held = protocolState.length >= DIGEST_BYTES ? protocolState.subarray(0, DIGEST_BYTES) : undefined;
+    const held = protocolState.length >= DIGEST_BYTES ? protocolState.subarray(-DIGEST_BYTES) : undefined;
     this.#tentative.clear();
     this.#histories.clear();
     this.#final.clear();
@@ -448,10 +448,6 @@ export class Speculation implements ProtocolPart {
     this.#answered.clear();
     this.#histories.set(n, held === undefined ? ZERO_DIGEST : bytesToDigest(held));
     this.#reached = n;
-  }
-
-  registryIn(protocolState: Uint8Array): Uint8Array {
-    return protocolState.subarray(DIGEST_BYTES);
   }
 
   onWaiting(): void {
@@ -465,7 +461,7 @@ export class Speculation implements ProtocolPart {
 
 const NO_PROOF = new Uint8Array(0);
 
-/** What checkpoints cover beside the service: h_n and the registry. */
+/** What checkpoints cover beside the service: the registry and h_n. */
 function protocolStateOf(history: Digest, { registry }: Executing): Uint8Array {
-  return new Writer(1024).digest(history).raw(encodeRegistry(registry)).finish();
+  return new Writer(1024).raw(encodeRegistry(registry)).digest(history).finish();
 }

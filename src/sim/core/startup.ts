@@ -7,7 +7,7 @@ import { readRecover } from '../../core/request.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
 import { encodeRecover, otherOwnerOf, recoverChallengeFor, recoverRequestFor } from '../../host/restore.ts';
 import { triageStart } from '../../host/triage.ts';
-import { decodeRegistry, trustedKeyOf } from '../../smr/registry.ts';
+import { registryOfState, trustedKeyOf } from '../../smr/registry.ts';
 import type { RecentCertificate } from '../../trusted/contract.ts';
 import type { CoreImage, ReplayStep } from './core-image.ts';
 import type { CoreGenesis } from './genesis.ts';
@@ -36,7 +36,7 @@ export function restoreMachine(parts: RestoreParts, replay: Replay): boolean {
   for (const step of image.stepsAbove(service.executed))
     if (step.sequence !== service.executed + 1 || !replay(step)) return false;
   image.coverThrough(snapshot?.sequence ?? 0);
-  const registry = decodeRegistry(service.protocolState, genesis.settings.members.length);
+  const registry = registryOfState(service.protocolState, genesis.settings.members.length);
   registry?.members.forEach((entries, replica) => {
     for (const entry of entries) ring.trust(trustedKeyOf(replica, entry));
   });

@@ -7,8 +7,7 @@ import type { CheckpointState } from '../../core/protocol.ts';
 import type { RecoverRequest } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { stableSequence } from '../checkpoint-keeper.ts';
-import type { Registry } from '../registry.ts';
-import { currentEntry, decodeRegistry, encodeRegistry, isEffectiveRecover } from '../registry.ts';
+import { currentEntry, encodeRegistry, isEffectiveRecover, registryOfState } from '../registry.ts';
 import { mayAnchor } from '../usig-stream/anchors.ts';
 import { registryDigest } from '../usig-stream/context.ts';
 import type {
@@ -213,7 +212,7 @@ export function onInstalled(s: ReplicaState, checkpoint: CheckpointState, protoc
   s.lagSince = undefined;
   const first = certificate?.checkpoints[0];
   if (first === undefined || first.sequence !== checkpoint.sequence) return;
-  const registry = registryIn(s, protocolState) ?? s.registry;
+  const registry = registryOfState(protocolState, s.n) ?? s.registry;
   s.executed = checkpoint.sequence;
   s.part.onState?.(protocolState);
   setRegistry(s, registry);
@@ -230,11 +229,6 @@ export function onInstalled(s: ReplicaState, checkpoint: CheckpointState, protoc
   renewStreams(s);
   dropKnownRecovers(s);
   if (first.sequence > s.stableSequence) makeStable(s, certificate!);
-}
-
-/** The registry in a protocol state; undefined if damaged. */
-export function registryIn(s: ReplicaState, protocolState: Uint8Array): Registry | undefined {
-  return decodeRegistry(s.part.registryIn?.(protocolState) ?? protocolState, s.n);
 }
 
 /** Takes over a registry: its keys are known from now on. */

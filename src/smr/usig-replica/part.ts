@@ -29,9 +29,7 @@ export interface ProtocolPart {
   /** A client asks again for what was executed and is not final. */
   onAsked?(sequence: SequenceNumber, bundle: Bundle): void;
 
-  // ---- Protocol state, where it is more than the registry
-  /** The part of a protocol state that is the registry. */
-  registryIn?(protocolState: Uint8Array): Uint8Array;
+  // ---- Protocol state, where more follows on the registry
   /** The state of the service is that of order `executed`: found at the start or installed. */
   onState?(protocolState: Uint8Array): void;
 

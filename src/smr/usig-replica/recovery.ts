@@ -9,14 +9,14 @@ import { decodeBatch, readRecover, recoverDigest } from '../../core/request.ts';
 import type { Batch } from '../../core/request.ts';
 import type { Digest } from '../../core/types.ts';
 import { stableSequence } from '../checkpoint-keeper.ts';
-import { currentEntry, entryOf, trustedKeyOf } from '../registry.ts';
+import { currentEntry, entryOf, registryOfState, trustedKeyOf } from '../registry.ts';
 import { makeFullNewView } from '../usig-stream/nested.ts';
 import type { Attachments, Sealed } from '../usig-stream/codec.ts';
 import { completeDraft, decodeDraft } from '../usig-stream/codec.ts';
 import { recoverMessage } from '../usig-stream/builders.ts';
 import type { Recover } from '../usig-stream/messages.ts';
 import { anchorStream, incarnationStream, killStream, stepStream } from '../usig-stream/stream.ts';
-import { mayBecomeEffective, registryIn, setRegistry } from './checkpoints.ts';
+import { mayBecomeEffective, setRegistry } from './checkpoints.ts';
 import type { StableRecord } from './durable.ts';
 import {
   decodeFlags,
@@ -77,7 +77,8 @@ function restoreLinks(s: ReplicaState, recovery: Recovery): void {
 }
 
 function restoreState(s: ReplicaState, recovery: Recovery): void {
-  const registry = recovery.protocolState.length === 0 ? undefined : registryIn(s, recovery.protocolState);
+  const registry =
+    recovery.protocolState.length === 0 ? undefined : registryOfState(recovery.protocolState, s.n);
   if (registry !== undefined) setRegistry(s, registry);
   s.executed = recovery.executed;
   s.part.onState?.(recovery.protocolState);

@@ -72,8 +72,10 @@ export const NORMAL_CASE: readonly Mutant[] = [
     removes: 'the certificate of a sealed message is verified',
     rules: ['B4', 'MinBFT.STEP.PRE.2'],
     patches: inFile('src/crypto/seal-verifier.ts', [
-      `return verifyCounter(trusted, seal.ui, seal.digest) ? 'valid' : 'invalid';`,
-      `return 'valid';`,
+      `: verifyCounter(trusted, seal.ui, seal.digest);
+    return holds ? 'valid' : 'invalid';`,
+      `: verifyCounter(trusted, seal.ui, seal.digest) || true;
+    return holds ? 'valid' : 'invalid';`,
     ]),
     judges: ['agreement', 'validity', 'start', 'accusation', 'liveness'],
     drawn: 'whole',
