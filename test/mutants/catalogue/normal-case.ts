@@ -167,10 +167,7 @@ export const NORMAL_CASE: readonly Mutant[] = [
     patches: inFile(
       'src/smr/usig-stream/seals.ts',
       [`return [counterSeal(message), counterSeal(message.prepare)];`, `return [counterSeal(message)];`],
-      [
-        `if ('prepare' in message) this.prepare(message.prepare);`,
-        `if ('prepare' in message) return;`,
-      ],
+      [`if ('prepare' in message) this.prepare(message.prepare);`, `if ('prepare' in message) return;`],
     ),
     judges: ['agreement', 'accusation', 'liveness'],
     drawn: 'whole',
