@@ -29,10 +29,14 @@ const PLANS: readonly Plan[] =
 /** What MinBFT alone has an answer to (a component that is another one), and liars, which know its messages. */
 const WITHOUT = ['volatile', 'component', 'fork', 'stale', 'byzantine', 'client', 'bitrot'] as const;
 
+/** After it the component knows more than the store: the host stops and asks for a wipe (decision 0015). */
+const LYING_DISK = ['fsync'] as const;
+
 function runSeed(definition: AnyProtocol, seed: number): World<unknown> {
   const { trustedProgram } = definition;
   const cluster = { n: definition.replicasFor(1), f: 1 };
-  const drawn = drawScenario(seed, { cluster, without: WITHOUT, byzantine: [] });
+  const without = trustedProgram === undefined ? WITHOUT : [...WITHOUT, ...LYING_DISK];
+  const drawn = drawScenario(seed, { cluster, without, byzantine: [] });
   const scenario = { ...drawn, trusted: { ...drawn.trusted, outlivesDisk: true } };
   const world = new World<unknown>({
     scenario,
