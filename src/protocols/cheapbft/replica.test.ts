@@ -49,8 +49,11 @@ describe('CheapTiny', () => {
     const prepare = { kind: 'PREPARE', instance: 0, offset: 1, batch: EVIL } as const;
     const first = scene.by(0, prepare, 1);
     // Another batch for the same offset can only have the next value.
-    const second = scene.by(0, { ...prepare, batch: 'c'.repeat(64) as Digest }, 2);
+    const nothing = scene.at(1).bodies.nullBatch.digest;
+    const second = scene.by(0, { ...prepare, batch: nothing }, 2);
     scene.deliver(0, 1, second);
+    scene.run(1);
+    assert.equal(scene.count('COMMIT'), 0);
     assert.equal(scene.outcomes('CheapBFT.T2.counter', false), 1);
     scene.deliver(2, 1, scene.by(2, prepare, 1));
     scene.deliver(1, 0, scene.by(1, { ...prepare, offset: 1 }, 1));

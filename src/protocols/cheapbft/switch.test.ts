@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Digest } from '../../core/types.ts';
+import { markVerified } from '../../core/types.ts';
 import { judgeHistory } from './history.ts';
 import { FIRST_INSTANCE } from './instances.ts';
 import type { CheapSealed, History } from './messages.ts';
@@ -127,6 +128,21 @@ describe('CheapSwitch', () => {
     assert.equal(judged({ ...closing, content: history([two], { checkpoints: proven }) })?.low, 1);
     scene.deliver(2, 1, scene.by(2, history([]), 2));
     assert.ok(scene.outcomes('CheapBFT.S3', false) > 0);
+  });
+
+  it('tells in its history of what its counter was asked for before the panic (CheapBFT.S2)', () => {
+    const scene = new Scene();
+    const told: CheapSealed[] = [];
+    scene.passes = (from, _to, message) => {
+      if (from === 0 && message.kind === 'HISTORY') told.push(message as CheapSealed);
+      return true;
+    };
+    // The leader has asked its counter, and hears of a panic before the answer.
+    scene.input(0, { kind: 'bundle', bundle: markVerified(scene.submit('on its way', [])) });
+    scene.deliver(2, 0, scene.by(2, { kind: 'PANIC', instance: 0 }));
+    assert.ok(scene.outcomes('CheapBFT.S2', false) > 0);
+    scene.settle(1_500);
+    assert.equal((told[0]!.content as History).entries.length, 1);
   });
 
   it('agrees to no history whose batches are not here (CheapBFT.S4)', () => {
