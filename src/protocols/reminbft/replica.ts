@@ -1,7 +1,7 @@
 /** A ReMinBFT replica: two phases on the counter `ord`, among f+1 active replicas while nothing is wrong. */
 import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { Replica, ReplicaContext } from '../../core/protocol.ts';
-import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Decision, Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
 import { UpdateExchange } from '../../smr/passive/exchange.ts';
@@ -20,6 +20,8 @@ const MODE_KEY = 'mode';
 export class ReMinbftReplica extends ChainReplica<ReOrder> {
   #since: SequenceNumber | undefined = 0;
   readonly updates: UpdateExchange<ReContent>;
+  /** Where this replica stands although there is more to execute, and since when. */
+  #stuck: { readonly at: SequenceNumber; readonly from: Milliseconds } | undefined;
 
   constructor(context: ReplicaContext) {
     const { settings } = context;
@@ -166,7 +168,7 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
 
   protected override consider(): boolean {
     const moved = super.consider();
-    this.#watchUpdates();
+    this.#watchProgress();
     return moved;
   }
 
@@ -206,14 +208,24 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
     return isTold ? [] : super.decisionProof(sequence, to);
   }
 
-  /** Passive replicas ask for what they lack, and complain when updates stop: clients would see nothing wrong. */
-  #watchUpdates(): void {
+  /**
+   * Passive replicas ask for what they lack. In normal-case mode everybody is needed, so whoever does not get on although
+   * there is something to do complains: clients may see nothing wrong.
+   */
+  #watchProgress(): void {
     // Whoever a fetched state left behind does not know that its view came to normal-case mode; asking does no harm.
     this.updates.consider(this.active);
-    if (this.mode !== 'active' || !this.#isPassive(this.executed + 1)) return;
-    if (!this.rule('ReMinBFT.P.silent', this.updates.isStalled(this.requestDelay, 1))) return;
-    this.desk.note('updatesStopped', { executed: this.executed });
-    this.askFor(this.view + 1);
+    const { executed, desk } = this;
+    const isBehind = this.peers.some(({ status }) => (status?.executed ?? 0) > executed);
+    const lacks = this.frontier > executed || isBehind;
+    if (!lacks || this.mode !== 'active' || this.#since === undefined) {
+      this.#stuck = undefined;
+      return;
+    }
+    if (this.#stuck?.at !== executed) this.#stuck = { at: executed, from: desk.now };
+    const due = this.#stuck.from + this.requestDelay;
+    if (!this.rule('ReMinBFT.P.silent', due <= desk.now)) return desk.wakeAt('stuck', due);
+    if (this.askFor(this.view + 1)) desk.note('stuck', { executed });
   }
 
   protected override onInstalled(): void {

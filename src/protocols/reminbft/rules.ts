@@ -14,7 +14,11 @@ const OWN_RULES = [
   },
   { id: 'ReMinBFT.M.active', kind: 'guard', text: 'in normal-case mode active replicas vote, and no others' },
   { id: 'ReMinBFT.U.equal', kind: 'guard', text: 'an update is applied when f+1 replicas told the same' },
-  { id: 'ReMinBFT.P.silent', kind: 'guard', text: 'a passive replica complains when updates stop' },
+  {
+    id: 'ReMinBFT.P.silent',
+    kind: 'guard',
+    text: 'in normal-case mode whoever does not get on complains, a passive replica too',
+  },
   { id: 'ReMinBFT.P.join', kind: 'guard', text: 'in normal-case mode a complaint of anybody is joined' },
 ] as const satisfies readonly RuleDescription[];
 

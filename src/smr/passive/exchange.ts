@@ -173,13 +173,13 @@ export class UpdateExchange<C extends Content> {
 
   /**
    * Whether this replica has not moved for so long although others have executed more: enough of them that one is
-   * correct, unless each is needed and so the word of one is enough.
+   * correct.
    */
-  isStalled(delayMs: Milliseconds, enough: number = this.#needed): boolean {
+  isStalled(delayMs: Milliseconds): boolean {
     const { executed, peers, desk } = this.#replica;
     if (this.#behind === undefined) return false;
     const ahead = peers.filter(({ status }) => (status?.executed ?? 0) > executed).length;
-    if (ahead < enough) return false;
+    if (ahead < this.#needed) return false;
     const due = this.#behind.since + delayMs;
     if (due <= desk.now) return true;
     desk.wakeAt(UPDATE_TIMER, due);

@@ -228,11 +228,12 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
 
   // ---- conclusions -------------------------------------------------------------------------------------------------
 
-  /** Asks for a view, once; goes on working. */
-  protected askFor(view: View): void {
-    if (view <= this.#said.request || view >= VIEW_END) return;
+  /** Asks for a view, once; goes on working. True if it was not asked for before. */
+  protected askFor(view: View): boolean {
+    if (view <= this.#said.request || view >= VIEW_END) return false;
     this.#said.request = view;
     this.speak({ kind: 'REQ-VIEW-CHANGE', view });
+    return true;
   }
 
   protected override onOverdue(): void {
@@ -301,35 +302,40 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     const { view } = this;
     if (this.#said.newView >= view) return;
     const left = this.#left.filter((one): one is Left<P> => one?.view === view);
-    const high = Math.max(0, ...left.map(({ facts }) => facts.stable));
-    const usable = left.filter(({ facts }) => this.#holdsVotes(facts, high));
+    // The highest checkpoints first: what lies below may be had nowhere any more.
+    left.sort((one, other) => other.facts.stable - one.facts.stable);
+    const usable = left.filter(({ facts }) => this.#holdsVotes(facts));
     const own = usable.find(({ facts }) => facts.author === this.self);
     const others = usable.filter((one) => one !== own).slice(0, this.quorum - 1);
     if (!this.rule('Chain.NV.bodies', own !== undefined && others.length === this.quorum - 1)) return;
     const chosen = [own!, ...others];
     const facts = chosen.map((one) => one.facts);
     const terms = computeTerms(this.chainRules, view, facts);
-    if (
-      !this.#holdsOrders(
-        terms,
-        facts.map(({ author }) => author),
-      )
-    )
-      return;
+    const sources = facts.map(({ author }) => author);
+    if (!this.#holdsOrders(terms, sources)) return;
     this.#said.newView = view;
     this.keepBodies(terms);
     this.speak({ kind: 'NEW-VIEW', view, viewChanges: chosen.map(({ message }) => message), terms });
   }
 
   /** A faulty replica may show votes for what nobody else has seen: its VIEW-CHANGE is left aside until that is here. */
-  #holdsVotes({ author, votes }: ViewChangeFacts, high: SequenceNumber): boolean {
+  #holdsVotes({ author, votes }: ViewChangeFacts): boolean {
+    const { covered } = this;
     let all = true;
-    for (const [sequence, digest] of votes) if (sequence > high && !this.holds(digest, [author])) all = false;
+    for (const [sequence, digest] of votes)
+      if (sequence > covered && !this.holds(digest, [author])) all = false;
     return all;
   }
 
-  #holdsOrders({ orders }: Terms, sources: readonly ReplicaId[]): boolean {
-    return orders.map((digest) => this.holds(digest, sources)).every((held) => held);
+  /** Up to here a checkpoint is known to be stable somewhere: batches may be gone, and nobody needs them. */
+  get covered(): SequenceNumber {
+    const { stableSequence } = this;
+    return this.checkpoints.certificateAbove(stableSequence)?.checkpoint.sequence ?? stableSequence;
+  }
+
+  #holdsOrders({ base, orders }: Terms, sources: readonly ReplicaId[]): boolean {
+    const open = orders.slice(Math.max(0, this.covered - base));
+    return open.map((digest) => this.holds(digest, sources)).every((held) => held);
   }
 
   #sayAck(): void {
