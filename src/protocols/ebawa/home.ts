@@ -4,10 +4,10 @@
  * twice is impossible.
  */
 import type { Bundle } from '../../core/request.ts';
-import type { Digest, Milliseconds } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId } from '../../core/types.ts';
 import { requestDelay } from '../../smr/usig-replica/execution.ts';
 import type { ReplicaState } from '../../smr/usig-replica/state.ts';
-import { ownerIndex, ownersOf } from './slots.ts';
+import { ownersOf } from './slots.ts';
 
 /** T_fwd: how long the home may take, as a part of the request timer. */
 const FORWARD_OF_REQUEST = 1 / 5;
@@ -24,19 +24,21 @@ export class HomeRequests {
 
   onBundle(bundle: Bundle): void {
     const s = this.#s;
-    if (this.#isHome(bundle)) return;
+    const home = this.#homeOf(bundle);
+    if (home === undefined || home === s.self) return;
+    // Clients that know no better send to the coordinator alone.
+    if (s.primaryOf(s.view) === s.self) s.emit({ kind: 'forward', bundle, to: home });
     const at = s.now + requestDelay(s) * FORWARD_OF_REQUEST;
     this.#foreign.set(bundle.digest, at);
     s.pending.markProposed(bundle.digest, s.own.state.newView.view);
     s.wakeAt('home', at);
   }
 
-  #isHome({ clientKey }: Bundle): boolean {
-    const s = this.#s;
-    const { newView, incarnation } = s.own.state;
-    const owners = ownersOf(newView);
+  /** The owner that proposes a client's requests; undefined before any view is known. */
+  #homeOf({ clientKey }: Bundle): ReplicaId | undefined {
+    const owners = ownersOf(this.#s.own.state.newView);
     const sum = clientKey.reduce((hash, byte) => (hash * 31 + byte) % 65_521, 7);
-    return owners.length > 0 && sum % owners.length === ownerIndex(newView, s.self, incarnation);
+    return owners[sum % owners.length]?.replica;
   }
 
   /** Those whose home took too long are proposed here, unless somebody's proposal holds them. */

@@ -338,3 +338,11 @@ test('a site that was away for long catches up and proposes again (scenario 10)'
   cluster.heal();
   order(cluster, [bundleFor(cluster, 2, 7)], 60_000);
 });
+
+test('a request that only the coordinator has reaches its home at once', () => {
+  const cluster = scene({ timers: PATIENT });
+  const bundle = bundleFor(cluster, 2, 1);
+  give(cluster, bundle, [0]);
+  reach(cluster, 60, () => [0, 1, 2].every((id) => executed(cluster, id) >= 3));
+  assert.equal(cluster.members[0]!.doneAt.get(bundle.digest), 3);
+});
