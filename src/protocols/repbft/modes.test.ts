@@ -152,17 +152,24 @@ describe('the return', () => {
     assert.equal(scene.at(0).schedule.record!.exponent, 1);
   });
 
-  test('RePBFT.M.signed: not with a replica that seems to have left the view', () => {
-    const scene = new Scene();
-    scene.toViewOne();
-    scene.order(2 * INTERVAL - 2);
+  /** Replica 1 hears that replica 3 has left the view, and nothing else about it. */
+  function seemsToLeave(scene: Scene): void {
     // It still says what it said before, and its own word on where it is comes later than this one.
-    scene.filter = (from, _to, message) => from !== 3 || message.kind !== 'STATUS';
+    const { filter } = scene;
+    scene.filter = (from, to, message) =>
+      filter(from, to, message) && (from !== 3 || message.kind !== 'STATUS');
     const { view, executed, own } = scene.at(3);
     const { life } = scene.at(1).peers[3]!.status!;
     const received = [0, 0, 0, own.last];
     const where = { life, view, executed, stable: 0, first: 1, skipped: [], received };
     scene.deliver(3, 1, { kind: 'STATUS', changing: true, ...where });
+  }
+
+  test('RePBFT.M.signed: not with a replica that seems to have left the view', () => {
+    const scene = new Scene();
+    scene.toViewOne();
+    scene.order(2 * INTERVAL - 2);
+    seemsToLeave(scene);
     scene.order(1);
     scene.settle(200);
     assert.ok(scene.saw('RePBFT.M.signed', false));
@@ -170,6 +177,18 @@ describe('the return', () => {
     scene.filter = () => true;
     scene.settle(1_000);
     scene.assertNormal(1, [0, 1, 3], [0, 1, 3]);
+  });
+
+  test('nothing is proposed behind a MODE that was not executed', () => {
+    const scene = new Scene();
+    scene.toViewOne();
+    const mode = scene.at(1).executed + 2 * INTERVAL;
+    scene.filter = without('COMMIT', (content) => 'sequence' in content && content.sequence === mode);
+    scene.order(2 * INTERVAL - 1);
+    assert.equal(scene.at(1).proposed, mode);
+    seemsToLeave(scene);
+    scene.order(1);
+    assert.equal(scene.at(1).proposed, mode);
   });
 
   test('RePBFT.M.due: a MODE that comes too early gets no vote, and the view ends', () => {

@@ -107,6 +107,17 @@ describe('updates', () => {
     assert.equal(scene.at(3).executed, 3 * INTERVAL + 2);
   });
 
+  test('nothing is applied beyond the window, whatever was told', () => {
+    const scene = new Scene();
+    scene.filter = (_from, to, message) => to !== 3 || !['CHECKPOINT', 'PROOF'].includes(message.kind);
+    scene.order(3 * INTERVAL, [0, 1, 2]);
+    assert.equal(scene.at(0).executed, 3 * INTERVAL);
+    assert.equal(scene.at(3).executed, 2 * INTERVAL);
+    scene.filter = () => true;
+    scene.settle(1_500);
+    scene.assertExecuted(3 * INTERVAL);
+  });
+
   test('an update that does not fit is not tried again, and the batch is executed instead', () => {
     const scene = new Scene();
     scene.cut(3);
