@@ -27,6 +27,7 @@ import type {
 import { namedBy, namingBundle } from './naming.ts';
 import { CheapTurns } from './turns.ts';
 import { Updates } from './updates.ts';
+import { Stall, Words } from './words.ts';
 
 const HOST = { kind: 'host' } as const;
 /** Keys of the durable map: histories that this replica stands for, and the digest of the one that was ordered. */
@@ -35,14 +36,14 @@ const KEY = { history: 'history/', ordered: 'ordered' } as const;
 const WITHHELD_MAX = 64;
 /** See the top of this file. */
 export class CheapReplica extends CheapTurns {
-  /** By offset: PREPAREs and COMMITs. */
-  readonly #words = new Map<number, Map<ReplicaId, CheapSealed>>();
+  readonly #words = new Words();
   /** Own PREPAREs and COMMITs that have their word. */
   readonly #own = new Map<number, CheapSealed>();
   /** Highest offset that this replica asked its counter for, and that it got. */
   #said = 0;
   #given = 0;
-  readonly #updates: Updates;
+  readonly #updates = new Updates(this.context.hash);
+  readonly #stall = new Stall();
   #panicked = false;
   #closed = false;
   /** Valid HISTORYs of this instance, by digest. */
@@ -52,11 +53,6 @@ export class CheapReplica extends CheapTurns {
   /** The history that the fallback ordered first; it may not be here yet after a restart. */
   #ordered: Digest | undefined;
   #resumed = false;
-
-  constructor(context: ReplicaContext, fallback: FallbackDefinition) {
-    super(context, fallback);
-    this.#updates = new Updates(context.hash);
-  }
 
   /** Active replicas of this instance, its leader first. */
   get active(): readonly ReplicaId[] {
@@ -165,10 +161,7 @@ export class CheapReplica extends CheapTurns {
   }
 
   #addWord(message: CheapSealed, offset: number): void {
-    if (!this.inWindow(this.instance.low + offset)) return;
-    let words = this.#words.get(offset);
-    if (words === undefined) this.#words.set(offset, (words = new Map()));
-    if (!words.has(message.author)) words.set(message.author, message);
+    if (this.inWindow(this.instance.low + offset)) this.#words.add(offset, message);
   }
 
   // ---- CheapTiny ---------------------------------------------------------------------------------------------------
@@ -182,6 +175,7 @@ export class CheapReplica extends CheapTurns {
       return moved;
     }
     this.#agree();
+    this.#watchCommits();
     return this.#propose() || moved;
   }
 
@@ -201,14 +195,14 @@ export class CheapReplica extends CheapTurns {
   #considerWords(): boolean {
     let moved = false;
     const { active } = this;
-    for (const [offset, words] of this.#words) {
+    for (const offset of this.#words.offsets()) {
       const sequence = this.instance.low + offset;
       if (this.decisions.has(sequence)) continue;
-      const isCommitted = active.every((replica) => words.has(replica));
+      const words = active.flatMap((replica) => this.#words.of(offset, replica) ?? []);
+      const isCommitted = words.length === active.length;
       if (!this.rule('CheapBFT.T4', isCommitted)) continue;
-      const { batch } = prepareOf(words.get(active[0]!)!).content as Prepare;
-      const commits = active.slice(1).map((replica) => words.get(replica)!);
-      this.decide(sequence, { digest: batch, proof: commits, sources: active });
+      const { batch } = prepareOf(words[0]!).content as Prepare;
+      this.decide(sequence, { digest: batch, proof: words.slice(1), sources: active });
       moved = true;
     }
     return moved;
@@ -220,7 +214,7 @@ export class CheapReplica extends CheapTurns {
     if (this.self === leader || !this.active.includes(this.self)) return;
     for (;;) {
       const offset = this.#said + 1;
-      const prepare = this.#words.get(offset)?.get(leader!);
+      const prepare = this.#words.of(offset, leader!);
       if (prepare === undefined) return;
       const sequence = this.instance.low + offset;
       const { batch: digest } = prepare.content as Prepare;
@@ -232,6 +226,16 @@ export class CheapReplica extends CheapTurns {
       for (const bundle of batch.bundles) this.requests.pending.markProposed(bundle.digest, this.view);
       this.#speak({ kind: 'COMMIT', instance: this.instance.number, offset, prepare });
     }
+  }
+
+  /** What an active replica has agreed to is committed to in time, whether or not a client still waits for it. */
+  #watchCommits(): void {
+    const { desk, executed, instance } = this;
+    const since = this.#stall.since(executed, instance.low + this.#given, desk.now);
+    if (since === undefined || !this.active.includes(this.self)) return;
+    const due = since + this.requestDelay;
+    if (this.rule('CheapBFT.S1.uncommitted', due > desk.now)) desk.wakeAt('commits', due);
+    else this.#panic('uncommitted');
   }
 
   #speak(content: Prepare | Commit): void {
@@ -441,7 +445,7 @@ export class CheapReplica extends CheapTurns {
   // ---- turns -------------------------------------------------------------------------------------------------------
 
   protected override onEntered(): void {
-    for (const map of [this.#words, this.#own, this.#withheld]) map.clear();
+    for (const kept of [this.#words, this.#own, this.#withheld]) kept.clear();
     this.#updates.clear();
     this.#proposed.clear();
     this.#said = 0;
@@ -460,8 +464,8 @@ export class CheapReplica extends CheapTurns {
 
   protected override onStable(sequence: SequenceNumber): void {
     const { low } = this.instance;
-    for (const map of [this.#words, this.#own])
-      for (const offset of [...map.keys()]) if (low + offset <= sequence) map.delete(offset);
+    this.#words.dropThrough(sequence - low);
+    for (const offset of [...this.#own.keys()]) if (low + offset <= sequence) this.#own.delete(offset);
     this.#updates.dropThrough(sequence);
     super.onStable(sequence);
   }

@@ -33,6 +33,11 @@ export const CHEAPBFT_RULES = [
   },
   { id: 'CheapBFT.S1', kind: 'guard', text: 'a PANIC of anybody stops the CheapTiny instance that it names' },
   {
+    id: 'CheapBFT.S1.uncommitted',
+    kind: 'guard',
+    text: 'what an active replica agreed to is executed in time, else it panics, even if no client waits any more',
+  },
+  {
     id: 'CheapBFT.S2',
     kind: 'guard',
     text: 'a HISTORY is made when every own PREPARE or COMMIT has got its word: it closes the counter',

@@ -130,6 +130,23 @@ describe('CheapSwitch', () => {
     assert.ok(scene.outcomes('CheapBFT.S3', false) > 0);
   });
 
+  it('panics when an answered batch is not committed to after a lost store (CheapBFT.S1.uncommitted)', () => {
+    const scene = new Scene();
+    feed(scene, 'a', 1);
+    // Answered by both active replicas; the passive one heard nothing.
+    scene.passes = (_from, to) => to !== 2;
+    feed(scene, 'answered', 1, [0, 1]);
+    const batch = scene.machines[0]!.history[1]!;
+    // The power goes before the execution is durable, and the other active replica loses its store.
+    scene.machines[0]!.history.length = 1;
+    scene.passes = () => true;
+    scene.restart(1, true);
+    for (const id of [0, 2]) scene.restart(id);
+    scene.settle(5_000);
+    assert.ok(scene.outcomes('CheapBFT.S1.uncommitted', false) > 0);
+    for (const { history } of scene.machines) assert.equal(history[1], batch);
+  });
+
   it('tells in its history of what its counter was asked for before the panic (CheapBFT.S2)', () => {
     const scene = new Scene();
     const told: CheapSealed[] = [];
