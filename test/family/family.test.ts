@@ -28,7 +28,7 @@ function chosen(): readonly AnyProtocol[] {
 }
 
 for (const protocol of chosen())
-  describe(`a local cluster of ${protocol.name}`, { timeout: 600_000 }, () => {
+  describe(`a local cluster of ${protocol.name}`, { timeout: 1_200_000 }, () => {
     const port = FIRST_PORT + PORTS_EACH * PROTOCOLS.indexOf(protocol);
     const cluster = new ProtocolCluster(protocol.name, port);
     before(() => cluster.start());
