@@ -5,6 +5,7 @@ import type { Batch } from '../../core/request.ts';
 import type { Digest } from '../../core/types.ts';
 import { newHistory } from './base.ts';
 import type { Message } from './messages.ts';
+import { isSealed } from '../../smr/attested/sealed.ts';
 import { Scene } from './scene.testing.ts';
 
 /** CHECKPOINT of a replica for its history after these batches; the state digest is that of a correct replica. */
@@ -210,6 +211,37 @@ describe('Zyzzyva, CHECKPOINT', () => {
     const bundle = scene.cluster.submit('again');
     scene.run();
     assert.equal(scene.believes(bundle, 'speculative'), true);
+  });
+});
+
+describe('Zyzzyva, own log', () => {
+  it('is trimmed behind a suspicion that came to nothing, and the primary can be suspected again', () => {
+    const scene = new Scene({ limits: { checkpointInterval: 2 } });
+    // The first of all to hear of a request is the first to lose patience.
+    const suspect = (name: string): void => {
+      scene.cut.add(0);
+      scene.cluster.submit(name, [1]);
+      scene.run(520);
+      scene.cut.clear();
+      scene.run(600);
+    };
+    const numbers = (): Set<number> => {
+      const own = scene.sent.flatMap(({ from, message }) =>
+        from === 1 && isSealed(message) ? [message] : [],
+      );
+      return new Set(own.filter(({ kind }) => kind === 'I-HATE-THE-PRIMARY').map(({ id }) => id));
+    };
+    for (const round of [1, 2]) {
+      suspect(`late ${round}`);
+      assert.equal(numbers().size, round);
+      for (let count = 0; count < 12; count += 1) {
+        scene.cluster.submit(`${round}/${count}`);
+        scene.run(10);
+      }
+      const { ownLogEntries, view } = scene.cluster.machines[1]!.replica.inspect(scene.cluster.now);
+      if (round === 1) assert.equal(view, 0, 'the view went on');
+      assert.ok(ownLogEntries < 8, `${ownLogEntries} messages are kept`);
+    }
   });
 });
 

@@ -234,9 +234,10 @@ export abstract class ZyzzyvaHistories extends AttestedReplica<ZyzzyvaContent> {
       case 'LOCAL-COMMIT':
       case 'CHECKPOINT':
         return content.view < this.label || content.sequence <= this.stableSequence;
-      case 'I-HATE-THE-PRIMARY':
       case 'POM':
         return content.view < this.view;
+      // A suspicion that a stable checkpoint has refuted; it may be told anew.
+      case 'I-HATE-THE-PRIMARY':
       case 'VIEW-CHANGE':
       case 'NEW-VIEW':
       case 'VIEW-CONFIRM':

@@ -33,11 +33,14 @@ export function checkZyzzyva(replicas: readonly Replica<object>[]): string | und
 }
 
 /** Invariant 6, and the bounds of what is final. */
-function checkOne({ certificate, label, stableProof, confirmed, executed, history }: ZyzzyvaHistories) {
+function checkOne(replica: ZyzzyvaHistories): string | undefined {
+  const { certificate, label, mode, stableProof, confirmed, executed, history } = replica;
   if (certificate !== undefined && certificate.view !== label)
     return `the certificate is of view ${certificate.view}, the label ${label}`;
   if (certificate === undefined && label > 0) return `view ${label} was entered without a certificate`;
-  if (stableProof.view > label) return `stable in view ${stableProof.view}, but the label is ${label}`;
+  // After a crash a stable checkpoint may be known before its view is entered; until then nothing rests on it.
+  if (stableProof.view > label && mode === 'active')
+    return `stable in view ${stableProof.view}, but the label is ${label}`;
   if (confirmed > executed) return `confirmed ${confirmed}, but executed ${executed}`;
   if (history.start !== stableProof.length) return 'the history does not begin at the stable checkpoint';
   return undefined;

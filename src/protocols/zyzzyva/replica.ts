@@ -305,6 +305,7 @@ export class ZyzzyvaReplica extends ZyzzyvaViews {
   }
 
   protected override onStable(sequence: SequenceNumber): void {
+    super.onStable(sequence);
     this.#orders.dropThrough(sequence);
     this.#cores.dropThrough(sequence);
     this.#answers.dropThrough(sequence);

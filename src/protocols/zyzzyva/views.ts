@@ -3,7 +3,7 @@
  * while it does so. The normal case extends this.
  */
 import type { ReplicaContext } from '../../core/protocol.ts';
-import type { View } from '../../core/types.ts';
+import type { SequenceNumber, View } from '../../core/types.ts';
 import type { Intake } from '../../smr/attested/hooks.ts';
 import type { Sealed } from '../../smr/attested/sealed.ts';
 import { ViewVotes } from '../../smr/attested/view-votes.ts';
@@ -163,6 +163,11 @@ export abstract class ZyzzyvaViews extends ZyzzyvaHistories {
     if (message.author === this.self) this.#saidConfirm = Math.max(this.#saidConfirm, view);
     if (view > this.label) this.#confirms.add(message);
     return 'taken';
+  }
+
+  protected override onStable(_sequence: SequenceNumber): void {
+    // The primary does its work after all; if it stops again it is suspected again.
+    if (this.isIn) this.#saidHate = Math.min(this.#saidHate, this.label - 1);
   }
 
   // ---- leaving -----------------------------------------------------------------------------------------------------
