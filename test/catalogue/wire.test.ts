@@ -260,7 +260,7 @@ describe('K-05, K-11, N-09: between a peer and its port', () => {
     honest.destroy();
     await one.until('down 0');
     const before = one.told.length;
-    assert.ok(recorded.length > 2);
+    assert.ok(recorded.length > 0);
     for (const gap of [0, 20]) {
       const replay = net.connect(one.port, '127.0.0.1');
       replay.on('error', () => undefined);
