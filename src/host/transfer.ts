@@ -18,6 +18,8 @@ import type { BlockPort } from './ports.ts';
 const WINDOW = 32;
 /** Without progress for so long the next source is asked. */
 const PATIENCE_MS: Milliseconds = 400;
+/** Each time that all sources were asked in vain the wait grows by that, up to so many times: answers may come from far. */
+const PATIENCE_FACTOR_MAX = 16;
 
 /** Frames of this machine. */
 export type TransferFrame = Extract<
@@ -124,7 +126,8 @@ export class StateTransfer {
     target.progressed = false;
     target.asked.clear();
     this.#ask(target);
-    this.#options.setTimer(PATIENCE_MS);
+    const rounds = Math.floor(target.idleRounds / target.sources.length);
+    this.#options.setTimer(PATIENCE_MS * Math.min(1 + rounds, PATIENCE_FACTOR_MAX));
   }
 
   onFrame(from: ReplicaId, frame: TransferFrame): void {
