@@ -103,6 +103,8 @@ describe('CheapTiny', () => {
     const update = (author: number, byte: number) =>
       scene.told(author, { kind: 'UPDATE', instance: 0, sequence: 1, update: new Uint8Array([byte]) });
     scene.deliver(0, 2, update(0, 1));
+    scene.run(0);
+    assert.equal(scene.lengths()[2], 0);
     assert.equal(scene.at(2).mode, 'active');
     scene.deliver(1, 2, update(1, 2));
     assert.equal(scene.outcomes('CheapBFT.T5.conflict', false), 1);
