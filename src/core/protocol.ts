@@ -139,6 +139,8 @@ export interface Recovery {
   readonly ownLog: readonly { readonly draft: Uint8Array; readonly ui: UniqueIdentifier }[];
   /** Own attested messages that were not trimmed, ascending; the last ones may have been attested at this very start. */
   readonly attested?: readonly AttestedDraft[];
+  /** Highest number that an own message ever had, also one that was refused; absent: that of the last in `attested`. */
+  readonly attestedThrough?: number;
   /** What the service has executed (snapshot and replay). */
   readonly executed: SequenceNumber;
   /** Latest checkpoint of the service at or below `executed`; sequence 0 for genesis. */

@@ -46,6 +46,7 @@ export interface AttestDeskOptions {
     readonly standing: 'keeper';
     readonly tcEpoch: TcEpoch;
     readonly attested: readonly AttestedDraft[];
+    readonly attestedThrough: number;
   }) => void;
   readonly halt: (reason: string) => void;
   readonly note: (name: string, detail: Readonly<Record<string, string | number | boolean>>) => void;
@@ -251,7 +252,7 @@ export class AttestDesk {
       attested.push({ id, digest, draft, attestation });
     }
     const { tcEpoch } = settings.members[self]!.trusted;
-    onStart({ standing: 'keeper', tcEpoch, attested });
+    onStart({ standing: 'keeper', tcEpoch, attested, attestedThrough: image.attested.last });
   }
 }
 

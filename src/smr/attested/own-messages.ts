@@ -78,7 +78,7 @@ export class OwnMessages<C extends Content> {
   }
 
   /** Takes back what was attested before a restart; gives the messages in order. */
-  restore(drafts: readonly AttestedDraft[]): Sealed<C>[] {
+  restore(drafts: readonly AttestedDraft[], through = 0): Sealed<C>[] {
     const messages: Sealed<C>[] = [];
     for (const { id, digest, draft, attestation } of drafts) {
       const content = this.#codec.decodeContent(draft);
@@ -89,6 +89,8 @@ export class OwnMessages<C extends Content> {
       this.#kept.push({ message, at: this.#desk.now });
       this.#next = id + 1;
     }
+    // Numbers of refused messages are spent, too.
+    this.#next = Math.max(this.#next, through + 1);
     this.#first = messages[0]?.id ?? this.#next;
     return messages;
   }

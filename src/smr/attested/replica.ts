@@ -319,7 +319,8 @@ export abstract class AttestedReplica<C extends Content>
     this.#fetcher.restore(recovery.stored);
     this.takeProtocolState(recovery.protocolState);
     this.restore(recovery.stored);
-    for (const message of this.own.restore(recovery.attested ?? [])) this.#loopBack(message);
+    for (const message of this.own.restore(recovery.attested ?? [], recovery.attestedThrough))
+      this.#loopBack(message);
     this.#sayLostCheckpoint(recovery.checkpoint);
     this.#gossip.start();
   }
