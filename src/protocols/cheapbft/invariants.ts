@@ -17,7 +17,9 @@ function isCheap(replica: unknown): replica is CheapReplica {
 /** One beginning for each instance; nobody is behind the state that it has, or beyond the end of its instance. */
 function checkTurns(replicas: readonly CheapReplica[]): string | undefined {
   const begins = new Map<number, string>();
-  for (const { instance, self, executed, stableSequence, end } of replicas) {
+  for (const replica of replicas) {
+    const { instance, self, executed, stableSequence } = replica;
+    const end = replica.endOfTurn();
     const begin = encodeInstance(instance).join();
     if ((begins.get(instance.number) ?? begin) !== begin)
       return `replica ${self} began instance ${instance.number} elsewhere`;

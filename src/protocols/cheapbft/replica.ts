@@ -32,6 +32,8 @@ import { Stall, Words } from './words.ts';
 const HOST = { kind: 'host' } as const;
 /** Keys of the durable map: histories that this replica stands for, and the digest of the one that was ordered. */
 const KEY = { history: 'history/', ordered: 'ordered' } as const;
+/** Status periods that a replica is behind before it panics. */
+const PATIENCE_PERIODS = 4;
 /** Bodies that name histories which are not here, at most. */
 const WITHHELD_MAX = 64;
 /** See the top of this file. */
@@ -64,11 +66,6 @@ export class CheapReplica extends CheapTurns {
     return this.#ordered && this.#histories.get(this.#ordered);
   }
 
-  /** Where this instance ends, once that is known. */
-  get end(): SequenceNumber | undefined {
-    return this.endOfTurn();
-  }
-
   override primaryOf(view: View): ReplicaId {
     return isTiny(this.instance) ? this.active[0]! : view % this.n;
   }
@@ -83,7 +80,7 @@ export class CheapReplica extends CheapTurns {
     return this.#ordered !== undefined;
   }
 
-  protected override endOfTurn(): SequenceNumber | undefined {
+  override endOfTurn(): SequenceNumber | undefined {
     if (!isTiny(this.instance)) return endOfFallback(this.instance, this.interval);
     const { chosen } = this;
     return chosen && endOfTiny(chosen.low + chosen.batches.length, this.interval);
@@ -228,14 +225,19 @@ export class CheapReplica extends CheapTurns {
     }
   }
 
-  /** What an active replica has agreed to is committed to in time, whether or not a client still waits for it. */
+  /**
+   * What this replica has agreed to, or another one has executed, comes here in time, whether or not a client still waits:
+   * first what is sent again has its chance.
+   */
   #watchCommits(): void {
-    const { desk, executed, instance } = this;
-    const since = this.#stall.since(executed, instance.low + this.#given, desk.now);
-    if (since === undefined || !this.active.includes(this.self)) return;
-    const due = since + this.requestDelay;
-    if (this.rule('CheapBFT.S1.uncommitted', due > desk.now)) desk.wakeAt('commits', due);
-    else this.#panic('uncommitted');
+    const { desk, executed, instance, peers } = this;
+    const reported = this.active.map((replica) => peers[replica]!.status?.executed ?? 0);
+    const reached = Math.max(instance.low + this.#given, ...reported);
+    const since = this.#stall.since(executed, reached, desk.now);
+    if (since === undefined || this.busy) return;
+    const due = since + this.requestDelay + PATIENCE_PERIODS * this.timers.statusMs;
+    if (this.rule('CheapBFT.S1.behind', due > desk.now)) desk.wakeAt('commits', due);
+    else this.#panic('behind');
   }
 
   #speak(content: Prepare | Commit): void {

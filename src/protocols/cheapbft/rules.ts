@@ -33,9 +33,9 @@ export const CHEAPBFT_RULES = [
   },
   { id: 'CheapBFT.S1', kind: 'guard', text: 'a PANIC of anybody stops the CheapTiny instance that it names' },
   {
-    id: 'CheapBFT.S1.uncommitted',
+    id: 'CheapBFT.S1.behind',
     kind: 'guard',
-    text: 'what an active replica agreed to is executed in time, else it panics, even if no client waits any more',
+    text: 'who agreed to more than it executes, or is told that others executed more, panics in the end',
   },
   {
     id: 'CheapBFT.S2',

@@ -130,7 +130,7 @@ describe('CheapSwitch', () => {
     assert.ok(scene.outcomes('CheapBFT.S3', false) > 0);
   });
 
-  it('panics when an answered batch is not committed to after a lost store (CheapBFT.S1.uncommitted)', () => {
+  it('panics when an answered batch is not committed to after a lost store (CheapBFT.S1.behind)', () => {
     const scene = new Scene();
     feed(scene, 'a', 1);
     // Answered by both active replicas; the passive one heard nothing.
@@ -143,8 +143,19 @@ describe('CheapSwitch', () => {
     scene.restart(1, true);
     for (const id of [0, 2]) scene.restart(id);
     scene.settle(5_000);
-    assert.ok(scene.outcomes('CheapBFT.S1.uncommitted', false) > 0);
+    assert.ok(scene.outcomes('CheapBFT.S1.behind', false) > 0);
     for (const { history } of scene.machines) assert.equal(history[1], batch);
+  });
+
+  it('panics when updates stop although others go on, and nobody can show what was committed to', () => {
+    const scene = new Scene();
+    scene.passes = (_from, to) => to !== 2;
+    feed(scene, 'a', 1, [0, 1]);
+    // One active replica is gone for good; the other has executed, but only its own word survived.
+    scene.passes = (from, to) => from !== 1 && to !== 1;
+    scene.restart(0);
+    scene.settle(6_000);
+    assert.deepEqual(scene.machines[2]!.history[0], scene.machines[0]!.history[0]);
   });
 
   it('tells in its history of what its counter was asked for before the panic (CheapBFT.S2)', () => {

@@ -79,7 +79,7 @@ export abstract class CheapTurns extends AttestedReplica<CheapContent> {
   /** The fallback has ordered a batch that names a history. */
   protected abstract onHistoryOrdered(batch: Batch): void;
   /** Where the present instance ends; undefined: nobody knows yet. */
-  protected abstract endOfTurn(): SequenceNumber | undefined;
+  abstract endOfTurn(): SequenceNumber | undefined;
 
   /** What a fallback needs to hear of an input, before the rest of this replica does. */
   protected tellFallbacks(input: Input<CheapMessage>): void {
