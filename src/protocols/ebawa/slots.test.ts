@@ -9,6 +9,8 @@ import type {
   CommitVector,
   Draft,
   LogEntry,
+  NewViewHeader,
+  Owner,
   Prepare,
   PrepareContent,
   ViewChange,
@@ -16,7 +18,8 @@ import type {
 import { lastSlotOf, slotsOf } from '../../smr/usig-stream/slots.ts';
 import { genesisStream, stepStream, summaryOf } from '../../smr/usig-stream/stream.ts';
 import type { StreamState } from '../../smr/usig-stream/stream.ts';
-import { computeBase, newViewContent } from '../../smr/usig-stream/view-change.ts';
+import { makeFullNewView } from '../../smr/usig-stream/nested.ts';
+import { computeBase, newViewContent, validNewView } from '../../smr/usig-stream/view-change.ts';
 import { EBAWA_SLOTS, indexAt, nextSlot, ownersOf, roundEnd, skipBatch } from './slots.ts';
 
 const cluster = new TestCluster({
@@ -237,4 +240,27 @@ test('EBAWA.VC.2, EBAWA.VC.4: owners are the coordinator and whoever nobody susp
   const named = r2.leave(1, [0]);
   assert.deepEqual(decodeMessage(context, encodeMessage(named)), named);
   assert.notEqual(named.bodyDigest, r2.leave(1).bodyDigest, 'the UI covers the suspects');
+});
+
+test('EBAWA.VC.4: a NEW-VIEW that names other owners is invalid', () => {
+  const [, r1, r2] = voices();
+  const viewChanges = [r1.say(r1.leave(1) as never) as unknown as ViewChange, r2.leave(1, [0])];
+  const known = cluster.knowledge();
+  const made = newViewContent(context, viewChanges, known);
+  assert.ok(made.kind === 'valid');
+  const { content } = made.value;
+  const verdictOn = (owners: typeof content.owners): string => {
+    const header = r1.seal<NewViewHeader>({ ...content, owners: owners! });
+    const verdict = validNewView(context, makeFullNewView(header, viewChanges), cluster.knowledge());
+    return verdict.kind === 'invalid' ? verdict.rule : verdict.kind;
+  };
+  const owner = (replica: number, incarnation = 0): Owner => ({ replica, incarnation });
+  assert.equal(verdictOn(content.owners), 'valid');
+  for (const wrong of [
+    [owner(1)],
+    [owner(2), owner(1)],
+    [owner(1), owner(2, 1)],
+    [owner(1), owner(2), owner(0)],
+  ])
+    assert.equal(verdictOn(wrong), 'EBAWA.VC.4');
 });
