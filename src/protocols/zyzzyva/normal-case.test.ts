@@ -34,6 +34,20 @@ describe('Zyzzyva, fault-free', () => {
     assert.ok(scene.saw('Zyzzyva.CKPT.8', true));
   });
 
+  it('Zyzzyva.ORD.2: when clients rest, what they believe becomes final by itself', () => {
+    const scene = new Scene();
+    scene.cluster.submit('x');
+    scene.run(3_000);
+    assert.equal(scene.said(0, 'ORDER-REQ').length, 1);
+    assert.ok(scene.saw('Zyzzyva.ORD.2', false));
+    scene.run(2_000);
+    assert.equal(scene.said(0, 'ORDER-REQ').length, 4, 'up to the boundary');
+    for (const { confirmed } of scene.cluster.machines) assert.equal(confirmed, 4);
+    scene.run(5_000);
+    assert.equal(scene.said(0, 'ORDER-REQ').length, 4, 'and no further');
+    assert.ok(scene.saw('Zyzzyva.ORD.2', true));
+  });
+
   it('Zyzzyva.ORD.1: the primary keeps the window', () => {
     const scene = new Scene({ limits: { checkpointInterval: 2, pipelineFactor: 1 } });
     scene.passes = ({ message }) => message.kind !== 'CHECKPOINT';

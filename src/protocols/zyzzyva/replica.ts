@@ -3,7 +3,7 @@
  * acknowledges certificates that clients bring, makes checkpoints.
  */
 import type { CheckpointState, Replica, ReplicaContext } from '../../core/protocol.ts';
-import type { Bundle } from '../../core/request.ts';
+import type { Batch, Bundle } from '../../core/request.ts';
 import type { Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Proof, Sealed } from '../../smr/attested/sealed.ts';
@@ -23,6 +23,8 @@ import { HOST, ZyzzyvaViews } from './views.ts';
 
 /** ORDER-REQs passed on for one FILL-HOLE, at most. */
 const FILL_MAX = 64;
+/** Idle intervals without a request after which the orders up to the next boundary are filled. */
+const RESTS = 40;
 const NO_PROOF = new Uint8Array(0);
 
 /** A hole in the orders, and who was asked about it. */
@@ -39,6 +41,8 @@ export class ZyzzyvaReplica extends ZyzzyvaViews {
   readonly #answers = new AnswerBook();
   /** Certificates of orders that are not here yet; whether a client waits for them. */
   readonly #early = new Map<SequenceNumber, { certificate: CommitCertificate; isAsked: boolean }>();
+  /** When something that a client asked for was ordered here last. */
+  #orderedAtMs: Milliseconds = 0;
   /** End of what this replica has ordered as primary of the present view. */
   #head: Position = GENESIS;
   /** Up to here cores were looked at. */
@@ -126,16 +130,30 @@ export class ZyzzyvaReplica extends ZyzzyvaViews {
     const inFlight = Math.max(0, this.#head.length - this.executed);
     const hasRoom = this.inWindow(sequence) && inFlight < inFlightMaxOf(this.limits);
     if (!this.rule('Zyzzyva.ORD.1', hasRoom)) return false;
-    const { view } = this;
-    const batch = this.requests.nextBatch(view, inFlight);
+    const { view, desk } = this;
+    const requested = this.requests.nextBatch(view, inFlight);
+    if (requested !== undefined) this.#orderedAtMs = desk.now;
+    const batch = requested ?? this.#padding(sequence);
     if (batch === undefined) return false;
     const { digest } = batch;
-    this.bodies.share(batch);
+    if (requested !== undefined) this.bodies.share(batch);
     this.bodies.makeDurable(batch, sequence);
     const history = this.link(this.#head.history, digest);
     this.#head = { length: sequence, history };
     this.say({ kind: 'ORDER-REQ', view, sequence, history, digest }, HOST);
     return true;
+  }
+
+  /**
+   * ORD.2: only a stable checkpoint makes orders final, and nobody may ask for anything for a long time. When clients have
+   * rested for a while, the orders up to the next boundary are filled with nothing.
+   */
+  #padding(sequence: SequenceNumber): Batch | undefined {
+    const { desk, timers } = this;
+    const isOpen = sequence - 1 > this.stableSequence && !this.#isBoundary(sequence - 1);
+    const due = this.#orderedAtMs + RESTS * timers.idleBatchMs;
+    if (isOpen && due > desk.now) desk.wakeAt('idle', due);
+    return this.rule('Zyzzyva.ORD.2', isOpen && due <= desk.now) ? this.bodies.nullBatch : undefined;
   }
 
   /** ACC.1: what continues the own history becomes part of it, durable before anything is said on it. */

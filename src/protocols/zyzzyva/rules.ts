@@ -12,6 +12,11 @@ export const ZYZZYVA_RULES = [
     text: 'the primary orders inside the window, with a bounded number in flight, and each number of a view once',
   },
   {
+    id: 'Zyzzyva.ORD.2',
+    kind: 'guard',
+    text: 'when clients rest, the primary fills the orders up to the next boundary, so that what they believe becomes final',
+  },
+  {
     id: 'Zyzzyva.ACC.1.PRIMARY',
     kind: 'defence',
     text: 'an ORDER-REQ is signed by the primary of its view',

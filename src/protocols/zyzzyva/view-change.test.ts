@@ -375,7 +375,7 @@ describe('Zyzzyva, NEW-VIEW', () => {
     scene.cut.add(0);
     scene.passes = ({ from, message }) => from !== 1 || message.kind !== 'NEW-VIEW';
     const bundle = scene.cluster.submit('x', [1, 2, 3]);
-    scene.run(6_000);
+    scene.run(4_500);
     assert.ok(scene.replica(2).label >= 2);
     scene.certify(bundle, [1, 2, 3]);
     assert.equal(scene.believes(bundle, 'committed'), true);
