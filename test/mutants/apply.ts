@@ -4,13 +4,14 @@
  */
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { FAMILY_MUTANTS } from './family/mutants.ts';
 import { MUTANTS } from './mutants.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const wanted = process.env['MOIETY_MUTANT'] ?? '';
 
 if (wanted !== '') {
-  const mutant = MUTANTS.find(({ id }) => id === wanted);
+  const mutant = [...MUTANTS, ...FAMILY_MUTANTS].find(({ id }) => id === wanted);
   if (mutant === undefined) throw new Error(`no mutant is called ${wanted}`);
   const files = new Set(mutant.patches.map(({ file }) => file));
   registerHooks({

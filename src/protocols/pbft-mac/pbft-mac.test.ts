@@ -255,6 +255,13 @@ describe('PBFT-MAC, replicas', () => {
     assert.equal(stage.executed(4), 4);
   });
 
+  it('PBFT-MAC.CKPT: fetches nothing that one replica alone names', () => {
+    const stage = new Stage();
+    for (const sequence of [4, 8]) stage.tell(2, 3, { kind: 'CHECKPOINT', sequence, stateDigest: A });
+    stage.run(6_000);
+    assert.equal(stage.machines[3]!.notes.includes('transfer'), false);
+  });
+
   it('comes back from its bytes, every kind', () => {
     const stage = new Stage();
     const { settings, domain, hash } = stage.contexts[0]!;
