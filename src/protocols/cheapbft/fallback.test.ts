@@ -138,7 +138,7 @@ describe('a run of the fallback', () => {
     assert.equal(run.trimmedBelow, 9);
     const effects = desk.take();
     const keys = effects.flatMap((one) => (one.kind === 'store' ? one.entries.map(({ key }) => key) : []));
-    assert.deepEqual(keys, ['order/why', 'body/x', 'body/held']);
+    assert.deepEqual(keys, ['order3/why', 'body/x', 'body/held']);
     const timer = effects.find((one) => one.kind === 'setTimer');
     assert.equal(timer?.kind === 'setTimer' && run.timerOf(timer.timer), 'gap');
     assert.equal(run.timerOf('switch3:gap'), undefined);
@@ -152,7 +152,7 @@ describe('a run of the fallback', () => {
     assert.deepEqual(
       gone.map(({ key, value }) => [key, value]),
       [
-        ['order/why', undefined],
+        ['order3/why', undefined],
         ['body/x', undefined],
       ],
     );

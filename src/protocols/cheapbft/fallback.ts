@@ -98,7 +98,7 @@ export class Fallback {
   }
 
   get #prefix(): string {
-    return `${this.role}/`;
+    return `${this.role}${this.instance}/`;
   }
 
   /** First words. */

@@ -34,6 +34,8 @@ import type { CheapRule } from './rules.ts';
 /** Keys of the durable map. */
 const KEY = { instance: 'instance', crossed: 'crossed' } as const;
 const NO_BYTES = new Uint8Array(0);
+/** Keys of a run of the fallback: role and instance, then its own. */
+const RUN_KEY = /^(?:switch|order)(\d+)\//;
 type CheapMessage = AttestedMessage<CheapContent>;
 
 /** See the top of this file. */
@@ -298,6 +300,10 @@ export abstract class CheapTurns extends AttestedReplica<CheapContent> {
   /** After a start: the power may have gone between a stable checkpoint and the turn that it brings. */
   protected resumeTurn(): void {
     this.onStable(this.stableSequence);
+    // What a run left behind whose end came by such a turn.
+    const ofRuns = [...this.#recovery!.stored.keys()].filter((key) => RUN_KEY.test(key));
+    const past = ofRuns.filter((key) => Number(RUN_KEY.exec(key)![1]) !== this.instance.number);
+    this.desk.store(past.map((key) => ({ key, value: undefined })));
   }
 
   #enter(next: Instance): void {
