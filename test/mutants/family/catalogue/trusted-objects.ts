@@ -70,7 +70,6 @@ export const TRUSTED_OBJECT_MUTANTS: readonly FamilyMutant[] = [
   ...mutantsOf('reminbft', [
     CHAIN.whole,
     CHAIN.told,
-    CHAIN.terms,
     {
       removes: 'a proposal names the mode that its view is in',
       rules: ['ReMinBFT.M.agreed'],
