@@ -20,6 +20,8 @@ import { EXECUTION_LOG, EXECUTION_MESSAGES, HISTORY_MAX } from './messages.ts';
 const EXECUTED_KEY = 'executed/';
 /** Orders below the stable checkpoint whose entries are kept: for clients that ask again, and for replicas that lag. */
 const ENTRIES_KEPT = 1_024;
+/** Orders whose digests are kept in memory, for logs that lag farther. */
+const DIGESTS_KEPT = 65_536;
 
 class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   /** Digests of executed batches, of the latest windows. */
@@ -155,7 +157,10 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
     this.desk.store(past.map((known) => ({ key: EXECUTED_KEY + String(known), value: undefined })));
     this.#storedFrom = sequence;
     const oldest = sequence - ENTRIES_KEPT;
-    for (const map of [this.#digests, this.#entries, this.#histories])
+    if (this.#digests.size > DIGESTS_KEPT + ENTRIES_KEPT)
+      for (const known of [...this.#digests.keys()])
+        if (known < sequence - DIGESTS_KEPT) this.#digests.delete(known);
+    for (const map of [this.#entries, this.#histories])
       for (const known of [...map.keys()]) if (known < oldest && known !== this.#logged) map.delete(known);
     this.#boundariesWaiting.length = 0;
     this.#log();

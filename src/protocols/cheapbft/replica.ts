@@ -381,8 +381,9 @@ export class CheapReplica extends CheapTurns {
 
   #onFetch({ instance }: Fetch, from: ReplicaId): Intake {
     const messages = [...this.#histories.values()].map(({ message }) => message);
-    if (instance === this.instance.number && messages.length > 0)
-      this.desk.send(from, { kind: 'PROOF', messages });
+    if (instance !== this.instance.number || messages.length === 0) return 'taken';
+    const bytes = messages.reduce((sum, message) => sum + message.bytes.length, 0);
+    if (this.peers[from]?.spend(bytes) === true) this.desk.send(from, { kind: 'PROOF', messages });
     return 'taken';
   }
 

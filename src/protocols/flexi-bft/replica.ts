@@ -71,7 +71,8 @@ class FlexiReplica extends FlexiViews {
     if (view !== current) return view > current && view >= this.view ? 'later' : 'taken';
     if (this.#proposals.has(sequence)) return 'taken';
     const obliged = this.#obligation(sequence);
-    if (!this.rule('FlexiBFT.13.start', (obliged ?? batch) === batch, 'PREPREPARE')) return 'taken';
+    const isOwed = sequence > this.base.start.low && (obliged ?? batch) === batch;
+    if (!this.rule('FlexiBFT.13.start', isOwed, 'PREPREPARE')) return 'taken';
     this.#proposals.set(sequence, message);
     if (isOwn) this.#said.add(sequence);
     return 'taken';

@@ -208,7 +208,9 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
     if (entering?.message.digest === message.digest) return 'taken';
     const judged = judgeNewView(this.judge, message);
     if (judged === undefined) {
-      if (view === this.view && this.mode === 'changing') this.#leave(view + 1);
+      // Only its primary can show that it is faulty: anybody else may send what it likes.
+      const isPrimary = message.author === this.primary;
+      if (view === this.view && this.mode === 'changing' && isPrimary) this.#leave(view + 1);
       return 'taken';
     }
     // A faulty primary may have made several; the one that a quorum entered is the one that counts.

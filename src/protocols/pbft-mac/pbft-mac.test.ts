@@ -6,11 +6,20 @@ import { ZERO_DIGEST } from '../../core/types.ts';
 import { sha256, TestCluster } from '../../smr/attested/cluster.testing.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
 import { isSealed, SealedCodec } from '../../smr/attested/sealed.ts';
+import { buildBatch } from '../../smr/batcher.ts';
 import { pbftMac } from './definition.ts';
 import type { CheckpointClaim, MacContent, OrderClaim, ViewChange } from './messages.ts';
 import { MAC_MESSAGES } from './messages.ts';
 import type { Claimed, SelectionSizes } from './selection.ts';
-import { isFree, isGenuine, isLatest, isWellFormed, select, selectCheckpoint } from './selection.ts';
+import {
+  isFree,
+  isGenuine,
+  isLatest,
+  isWellFormed,
+  latestClaims,
+  select,
+  selectCheckpoint,
+} from './selection.ts';
 
 const A = 'a'.repeat(64) as Digest;
 const B = 'b'.repeat(64) as Digest;
@@ -71,6 +80,12 @@ class Stage extends TestCluster<MacContent> {
     return this.machines[id]!.replica.inspect(this.now).view;
   }
 
+  /** Digest of the batch that does nothing. */
+  get nothing(): Digest {
+    const { hash, domain } = this.contexts[0]!;
+    return buildBatch(hash, domain, { proposedInView: 0, time: 0, recovers: [], bundles: [] }).digest;
+  }
+
   isActive(id: ReplicaId): boolean {
     return this.machines[id]!.replica.inspect(this.now).mode === 'active';
   }
@@ -127,7 +142,7 @@ describe('PBFT-MAC, what a new view starts with', () => {
       { prepared: [claim(9, A, 0)] },
       { prepared: [claim(2, A, 0), claim(1, A, 0)] },
       { prepared: [claim(1, A, 0), claim(1, B, 1)] },
-      { proposed: [0, 1, 2].flatMap((view) => [claim(1, A, view), claim(1, B, view)]) },
+      { proposed: Array.from({ length: 65 }, () => claim(1, A, 0)) },
       { checkpoints: [] },
       { low: 4, checkpoints: [GENESIS] },
       { view: 0 },
@@ -166,20 +181,85 @@ describe('PBFT-MAC, replicas', () => {
     assert.equal(stage.refused.includes('PBFT.N2.once'), false, 'the copies counted for nothing');
   });
 
-  it('PBFT-MAC.VC1: five batches for one order are one too many', () => {
+  it('Q is bounded: the oldest batch gives way, never the one that was prepared', () => {
+    let claims: readonly OrderClaim[] = [];
+    const digest = (view: View): Digest => view.toString(16).padStart(64, '0') as Digest;
+    for (let view = 0; view < 200; view += 1)
+      claims = latestClaims(claims, claim(1, digest(view), view), digest(3));
+    assert.equal(claims.length, 64);
+    assert.deepEqual([claims[0]!.view, claims[1]!.view, claims.at(-1)!.view], [3, 137, 199]);
+    assert.equal(isWellFormed(SIZES, change({ view: 200, proposed: claims })), true);
+  });
+
+  it('is not moved by a NEW-VIEW with names that are none', () => {
     const stage = new Stage();
-    for (const [view, letter] of ['1', '2', '3', '4', '5'].entries()) {
-      // A NEW-VIEW that obliges to nothing, over and over, and another batch each time.
-      if (view > 0) enter(stage, 3, view);
-      const digest = letter.repeat(64) as Digest;
-      stage.input(3, { kind: 'body', batch: emptyBatch(digest) });
-      if (view % 4 === 3) continue;
-      stage.tell(view % 4, 3, { kind: 'PRE-PREPARE', view, sequence: 1, digest });
+    stage.passes = () => false;
+    for (const author of [0, 2]) stage.tell(author, 3, change({ view: 1 }));
+    stage.run(5);
+    assert.equal(stage.view(3), 1);
+    const from = [0, 99].map((replica) => ({ replica, digest: A }));
+    const content = { kind: 'NEW-VIEW', view: 1, from, checkpoint: GENESIS, proposals: [] } as const;
+    stage.tell(1, 3, content);
+    stage.tell(1, 3, { ...content, from: [from[0]!, from[0]!] });
+    stage.tell(1, 3, { kind: 'VIEW-CHANGE-COPY', of: 0, copy: change({ view: 1 }) });
+    stage.run(500);
+    assert.equal(stage.isActive(3), false);
+    assert.ok(stage.refused.includes('PBFT-MAC.VC5.primary'));
+  });
+
+  it('a NEW-VIEW for a view that nobody asks for holds no other up', () => {
+    const stage = new Stage();
+    const from = [0, 1, 2].map((replica) => ({ replica, digest: A }));
+    const far = { kind: 'NEW-VIEW', view: 4_000_000, from, checkpoint: GENESIS, proposals: [] } as const;
+    for (const to of [1, 2, 3]) stage.tell(0, to, far);
+    stage.passes = (sender, to) => sender !== 0 && to !== 0;
+    stage.submit('one', [1, 2, 3]);
+    stage.run(10_000);
+    assert.equal(stage.executed(1), 3);
+  });
+
+  it('acknowledges only VIEW-CHANGEs for the view that it asks for', () => {
+    const stage = new Stage();
+    stage.passes = () => false;
+    for (let view = 1; view < 100; view += 1) stage.tell(2, 3, change({ view }));
+    stage.run(5);
+    assert.equal(stage.count('VIEW-CHANGE-ACK'), 0);
+  });
+
+  it('a checkpoint without a certificate survives a restart', () => {
+    const stage = new Stage();
+    stage.passes = (sender, to) => sender !== 3 && to !== 3;
+    for (let count = 0; count < 4; count += 1) {
+      stage.submit(`r${count}`, [0, 1, 2]);
+      stage.run(20);
     }
-    enter(stage, 3, 5);
-    stage.input(3, { kind: 'body', batch: emptyBatch(A) });
-    stage.tell(1, 3, { kind: 'PRE-PREPARE', view: 5, sequence: 1, digest: A });
-    assert.ok(stage.refused.includes('PBFT-MAC.VC1'));
+    stage.passes = (sender, to) => sender !== 2 && to !== 2;
+    stage.run(6_000);
+    const stableOf = (): number => stage.machines[3]!.replica.inspect(stage.now).stable;
+    assert.equal(stableOf(), 4);
+    stage.passes = () => false;
+    stage.restart(3);
+    stage.run(5);
+    assert.equal(stableOf(), 4);
+  });
+
+  it('nothing at or below the checkpoint that a view starts from is proposed again', () => {
+    const stage = new Stage();
+    stage.passes = () => false;
+    const checkpoints = [GENESIS, { sequence: 4, digest: A }];
+    const claims = [0, 1, 2].map((author) => ({
+      replica: author,
+      digest: stage.tell(author, 3, change({ view: 1, ...(author === 2 ? {} : { checkpoints }) })).digest,
+    }));
+    const checkpoint = { sequence: 4, digest: A };
+    stage.tell(1, 3, { kind: 'NEW-VIEW', view: 1, from: claims, checkpoint, proposals: [] });
+    assert.deepEqual([stage.view(3), stage.isActive(3)], [1, true]);
+    const nothing = stage.nothing;
+    for (const sequence of [1, 2, 3, 4])
+      stage.tell(1, 3, { kind: 'PRE-PREPARE', view: 1, sequence, digest: nothing });
+    stage.run(50);
+    assert.ok(stage.refused.includes('PBFT.N2.base'));
+    assert.equal(stage.sent.filter(({ from, kind }) => from === 3 && kind === 'PREPARE').length, 0);
   });
 
   it('PBFT-MAC.VC3, PBFT-MAC.VC4: a new primary waits for acknowledgements, and until nothing is open', () => {
@@ -288,15 +368,4 @@ describe('PBFT-MAC, replicas', () => {
 function emptyBatch(digest: Digest) {
   const nothing = { bundles: [], recovers: [], bundleAuthentic: [], recoverAuthentic: [] };
   return { digest, bytes: new Uint8Array(0), proposedInView: 0, time: 0, ...nothing };
-}
-
-/** Brings a replica into a view that obliges to nothing. */
-function enter(stage: Stage, to: ReplicaId, view: View): void {
-  const others = [0, 1, 2, 3].filter((replica) => replica !== to);
-  const from = others.map((author) => ({
-    replica: author,
-    digest: stage.tell(author, to, change({ view })).digest,
-  }));
-  const content: MacContent = { kind: 'NEW-VIEW', view, from, checkpoint: GENESIS, proposals: [] };
-  if (view % 4 !== to) stage.tell(view % 4, to, content);
 }

@@ -20,7 +20,7 @@ import type {
   ViewChangeAck,
   ViewChangeCopy,
 } from './messages.ts';
-import { BATCHES_PER_ORDER_MAX, isWellFormed, select } from './selection.ts';
+import { BATCHES_PER_ORDER_MAX, isWellFormed, latestClaims, select } from './selection.ts';
 import type { Claimed, Selection, SelectionSizes } from './selection.ts';
 
 /** Keys of the durable map: P and Q by order, and the NEW-VIEW of the present view. */
@@ -52,6 +52,8 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
   /** By order: who says that what was committed. */
   readonly #decided = new Map<SequenceNumber, Map<ReplicaId, Digest>>();
   #fetchedAtMs = -1;
+  /** By author: the VIEW-CHANGE that was acknowledged last. */
+  readonly #acked = new Map<ReplicaId, Digest>();
   /** Who said to hold the checkpoint that the view starts from, and when its state may be asked for again. */
   #holders: readonly ReplicaId[] = [];
   #fetchStateAtMs = 0;
@@ -69,8 +71,8 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
   // ---- P and Q -----------------------------------------------------------------------------------------------------
 
   protected override beforePrepare({ sequence, digest, view }: PrePrepare): readonly StoreEntry[] {
-    const others = (this.#proposed.get(sequence) ?? []).filter((claim) => claim.digest !== digest);
-    const claims = [...others, { sequence, digest, view }];
+    const prepared = this.#prepared.get(sequence)?.digest;
+    const claims = latestClaims(this.#proposed.get(sequence) ?? [], { sequence, digest, view }, prepared);
     this.#proposed.set(sequence, claims);
     return [{ key: STORE_KEY.proposed + String(sequence), value: encodeClaims(claims) }];
   }
@@ -79,12 +81,6 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
     const claim = { sequence, digest, view };
     this.#prepared.set(sequence, claim);
     return [{ key: STORE_KEY.prepared + String(sequence), value: encodeClaims([claim]) }];
-  }
-
-  protected override mayVoteFor(order: PrePrepare): boolean {
-    const claims = this.#proposed.get(order.sequence) ?? [];
-    const known = claims.some(({ digest }) => digest === order.digest);
-    return this.rule('PBFT-MAC.VC1', known || claims.length < BATCHES_PER_ORDER_MAX, 'PRE-PREPARE');
   }
 
   /** Nobody can be shown what somebody else said. */
@@ -198,7 +194,6 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
       if (content.view > this.view) this.leaveFor(content.view);
       return;
     }
-    this.say({ kind: 'VIEW-CHANGE-ACK', view: content.view, of: author, digest }, this.attestor);
   }
 
   #noteAck(from: ReplicaId, ack: ViewChangeAck): void {
@@ -219,7 +214,19 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
     if (state !== undefined) this.sayCheckpoint(state);
   }
 
+  /** Says which VIEW-CHANGEs for the view that is asked for have come from their authors. */
+  #acknowledge(): void {
+    if (this.mode !== 'changing') return;
+    for (const [of, held] of this.#held.entries()) {
+      if (of === this.self || held?.content.view !== this.view || this.#acked.get(of) === held.digest)
+        continue;
+      this.#acked.set(of, held.digest);
+      this.say({ kind: 'VIEW-CHANGE-ACK', view: this.view, of, digest: held.digest }, this.attestor);
+    }
+  }
+
   protected override considerViewChange(): void {
+    this.#acknowledge();
     this.#startFromBase();
     this.#catchUp();
     if (this.#waiting !== undefined) this.#judge(this.#waiting);
@@ -257,12 +264,15 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
       .map(({ author }) => author);
   }
 
-  #onNewView(message: Sealed<MacContent>, { view }: NewView): Intake {
+  #onNewView(message: Sealed<MacContent>, { view, from }: NewView): Intake {
     if (this.isPastView(view)) return 'taken';
     const isPrimary = message.author === this.primaryOf(view);
-    if (!this.rule('PBFT-MAC.VC5.primary', isPrimary, 'NEW-VIEW')) return 'taken';
-    const known = this.#waiting?.content as NewView | undefined;
-    if (known === undefined || known.view < view) this.#waiting = message;
+    const names = from.map(({ replica }) => replica);
+    const isOrdered = names.every((replica, index) => replica < this.n && replica > (names[index - 1] ?? -1));
+    if (!this.rule('PBFT-MAC.VC5.primary', isPrimary && isOrdered, 'NEW-VIEW')) return 'taken';
+    // A view that nobody has asked for yet holds no other up.
+    if (view > this.view) return 'later';
+    this.#waiting = message;
     return 'taken';
   }
 

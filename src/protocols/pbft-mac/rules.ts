@@ -9,11 +9,6 @@ const SIGNED = /^PBFT\.(VC\.(checkpoint|proof|range)|NV\.)/;
 export const PBFT_MAC_RULES: readonly RuleDescription[] = [
   ...THREE_PHASE_RULES.filter(({ id }) => !SIGNED.test(id)),
   {
-    id: 'PBFT-MAC.VC1',
-    kind: 'guard',
-    text: 'at most four batches for one order are voted for until a checkpoint covers it',
-  },
-  {
     id: 'PBFT-MAC.VC2',
     kind: 'guard',
     text: 'VIEW-CHANGE: claims of lower views, inside its window, in order',

@@ -30,8 +30,23 @@ export interface Selection {
   readonly proposals: readonly CheckpointClaim[];
 }
 
-/** Batches of one order that a replica keeps in Q, at most: beyond it takes no proposal for this order (README). */
-export const BATCHES_PER_ORDER_MAX = 4;
+/** Batches of one order that a replica keeps in Q, at most: older ones give way (README). */
+export const BATCHES_PER_ORDER_MAX = 64;
+
+/**
+ * Q of an order with one claim more. Beyond the bound the oldest gives way, but never the one that was prepared here: what
+ * may have been committed stays vouched for.
+ */
+export function latestClaims(
+  claims: readonly OrderClaim[],
+  added: OrderClaim,
+  prepared: Digest | undefined,
+): OrderClaim[] {
+  const all = [...claims.filter(({ digest }) => digest !== added.digest), added];
+  if (all.length <= BATCHES_PER_ORDER_MAX) return all;
+  const oldest = all.findIndex(({ digest }) => digest !== prepared);
+  return all.filter((_, index) => index !== oldest);
+}
 
 /** Whether a VIEW-CHANGE is well-formed: claims of lower views, orders inside its window, in order, bounded. */
 export function isWellFormed({ window }: SelectionSizes, content: ViewChange): boolean {

@@ -1,4 +1,5 @@
 /** CHECKPOINTs of all replicas, by sequence number: enough equal ones make a certificate. */
+import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { Content, Sealed } from './sealed.ts';
@@ -73,4 +74,15 @@ export class CheckpointVotes<C extends Content> {
     for (const [replica, votes] of this.#votes.entries())
       this.#votes[replica] = votes.filter((vote) => vote.state.sequence >= sequence);
   }
+}
+
+/** Bytes of a state, for the durable map. */
+export function encodeState({ sequence, stateDigest }: CheckpointState): Uint8Array {
+  return new Writer(40).u64(sequence).digest(stateDigest).finish();
+}
+
+/** What `encodeState` wrote; undefined if there is none or it is damaged. */
+export function decodeState(bytes: Uint8Array | undefined): CheckpointState | undefined {
+  if (bytes === undefined) return undefined;
+  return decodeWhole(bytes, (reader) => ({ sequence: reader.u64(), stateDigest: reader.digest() }));
 }

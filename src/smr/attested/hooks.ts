@@ -2,6 +2,7 @@
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { Batch, Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { CheckpointCertificate } from './checkpoint-votes.ts';
 import type { AttestedMessage, Content, Sealed, SealedCodec } from './sealed.ts';
 
 /** What the protocol says about itself once. */
@@ -59,6 +60,11 @@ export abstract class ProtocolHooks<C extends Content> {
   protected abstract restore(stored: ReadonlyMap<string, Uint8Array>): void;
   /** Messages that bring a replica of an older view into this one; empty if nothing can. */
   abstract newViewProof(): readonly Sealed<C>[];
+
+  /** Whether the state of a certified checkpoint may take the place of what is here now. */
+  mayFetch(_certificate: CheckpointCertificate<C>): boolean {
+    return true;
+  }
 
   /** A peer says in which view it takes part, or for which one it has left all before. */
   onPeerView(_peer: ReplicaId, _view: View): void {}

@@ -12,6 +12,8 @@ const RESEND_BYTES = 512 * 1024;
 const BEYOND_MAX = 8_192;
 /** Messages of one peer that came too early and are held back. */
 const HELD_MAX = 512;
+/** Bytes of them. */
+const HELD_BYTES_MAX = 8 * 1024 * 1024;
 
 /** One peer. */
 export class Peer<C extends Content> {
@@ -20,6 +22,7 @@ export class Peer<C extends Content> {
   readonly #beyond = new Set<number>();
   /** Came too early: offered again when this replica has moved. */
   #held: Sealed<C>[] = [];
+  #heldBytes = 0;
   lastHeardMs: Milliseconds | undefined;
   status: Status | undefined;
   /** The status before: what is missing twice in a row is missing. */
@@ -50,7 +53,9 @@ export class Peer<C extends Content> {
 
   /** Holds back a message that came too early; beyond the bound its author has to send it again. */
   hold(message: Sealed<C>): void {
+    if (this.#heldBytes + message.bytes.length > HELD_BYTES_MAX) return;
     if (this.#held.length >= HELD_MAX || this.#held.some((one) => one.digest === message.digest)) return;
+    this.#heldBytes += message.bytes.length;
     this.#held.push(message);
   }
 
@@ -62,6 +67,7 @@ export class Peer<C extends Content> {
   takeHeld(): Sealed<C>[] {
     const held = this.#held;
     this.#held = [];
+    this.#heldBytes = 0;
     return held;
   }
 

@@ -23,7 +23,7 @@ import type { Milliseconds, ReplicaId, SequenceNumber, Verified, View } from '..
 import { Backoff } from '../backoff.ts';
 import { BodyDesk } from './body-desk.ts';
 import type { CheckpointCertificate } from './checkpoint-votes.ts';
-import { CheckpointVotes } from './checkpoint-votes.ts';
+import { CheckpointVotes, decodeState, encodeState } from './checkpoint-votes.ts';
 import { Desk } from './desk.ts';
 import { Gossip } from './gossip.ts';
 import type { AttestedOptions, Decision, Execution, Intake } from './hooks.ts';
@@ -224,6 +224,8 @@ export abstract class AttestedReplica<C extends Content>
     this.setMode('active');
     this.desk.cancelTimer('newView');
     this.requests.restart(this.requestDelay);
+    // What is still needed is asked for again; what only the view before named is not.
+    this.bodies.clearWanted();
     this.own.trim((message) => this.isObsolete(message));
     this.noteProgress();
     this.desk.note('enteredView', { view });
@@ -309,9 +311,9 @@ export abstract class AttestedReplica<C extends Content>
     this.#started = true;
     this.executed = recovery.executed;
     const certificate = recovery.stored.get('stable');
-    const messages = certificate === undefined ? undefined : this.codec.decodeList(certificate);
-    const reading = messages?.[0] === undefined ? undefined : this.readCheckpoint(messages[0].content);
-    if (reading !== undefined) this.stable = { checkpoint: reading.state, messages: messages! };
+    const messages = (certificate === undefined ? undefined : this.codec.decodeList(certificate)) ?? [];
+    const checkpoint = decodeState(recovery.stored.get('stable-state'));
+    if (checkpoint !== undefined) this.stable = { checkpoint, messages };
     if (recovery.checkpoint.sequence > this.stableSequence)
       this.boundaries.set(recovery.checkpoint.sequence, recovery.checkpoint);
     this.#gossip.restore(recovery.stored);
@@ -467,17 +469,16 @@ export abstract class AttestedReplica<C extends Content>
     return checkpoint.sequence <= this.confirmed;
   }
 
-  /** Whether the state of a certified checkpoint may take the place of what is here now. */
-  mayFetch(_certificate: CheckpointCertificate<C>): boolean {
-    return true;
-  }
-
   /** For the parts of this folder: a certificate became the stable checkpoint. */
   makeStable(certificate: CheckpointCertificate<C>): void {
     const previous = this.stableSequence;
     this.stable = certificate;
     const { sequence } = certificate.checkpoint;
-    this.desk.store([{ key: 'stable', value: this.codec.encodeList(certificate.messages) }]);
+    // The state by itself, too: a view may start from one that nobody has a certificate for.
+    this.desk.store([
+      { key: 'stable', value: this.codec.encodeList(certificate.messages) },
+      { key: 'stable-state', value: encodeState(certificate.checkpoint) },
+    ]);
     this.desk.emit({ kind: 'stable', checkpoint: certificate.checkpoint });
     for (const known of [...this.decisions.keys()]) if (known <= sequence) this.decisions.delete(known);
     for (const known of [...this.boundaries.keys()]) if (known < sequence) this.boundaries.delete(known);

@@ -160,7 +160,8 @@ export class SealedCodec<C extends Content> {
   readonly readSealed = (reader: Reader): Sealed<C> => {
     const id = reader.u64();
     const author = reader.u32();
-    const bytes = reader.bytes(MESSAGE_BYTES_MAX);
+    // A copy: what is kept of a message must not keep the whole frame that it came in.
+    const bytes = reader.bytes(MESSAGE_BYTES_MAX).slice();
     const attestation = readAttestation(reader, author);
     this.#depth += 1;
     const isReadable = !reader.failed && this.#depth <= QUOTE_DEPTH_MAX;
@@ -273,7 +274,7 @@ function writeAttestation(writer: Writer, attestation: Attestation): void {
 function readAttestation(reader: Reader, replica: ReplicaId): Attestation {
   const kind = BY[reader.u8()];
   if (kind === 'link') return { kind, replica };
-  if (kind === 'host') return { kind, replica, signature: reader.bytes(64) };
+  if (kind === 'host') return { kind, replica, signature: reader.bytes(64).slice() };
   if (kind === undefined) reader.fail();
   const tcEpoch = reader.tcEpoch();
   const object = reader.ascii(16);
@@ -290,7 +291,7 @@ function readAttestation(reader: Reader, replica: ReplicaId): Attestation {
     authenticator: NO_BYTES,
   };
   const history = reader.option((r) => r.digest());
-  const authenticator = reader.bytes(64);
+  const authenticator = reader.bytes(64).slice();
   return history === undefined
     ? { ...attestation, authenticator }
     : { ...attestation, history, authenticator };

@@ -108,7 +108,9 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
       this.desk.note('conflictingProposal', { view, sequence, primary: message.author });
       return 'taken';
     }
-    const obliged = sequence > this.base.end || this.obligation(sequence) === digest;
+    // Nothing at or below the checkpoint that the view starts from is proposed again.
+    const isFree = sequence > this.base.end;
+    const obliged = sequence > this.base.low && (isFree || this.obligation(sequence) === digest);
     if (!this.rule('PBFT.N2.base', obliged, 'PRE-PREPARE')) return 'taken';
     slot.prePrepare = message;
     if (message.author === this.self) {

@@ -56,7 +56,7 @@ export const THREE_PHASE_MUTANTS: readonly FamilyMutant[] = [
       removes: 'a new view proposes what its NEW-VIEW obliges it to',
       rules: ['PBFT.N2.base'],
       patches: inFile(agreement, [
-        `const obliged = sequence > this.base.end || this.obligation(sequence) === digest;`,
+        `const obliged = sequence > this.base.low && (isFree || this.obligation(sequence) === digest);`,
         `const obliged = sequence >= 0;`,
       ]),
     },
