@@ -104,7 +104,6 @@ const KINDS = [
 ] as const satisfies readonly CheapContent['kind'][];
 
 const ROLES: readonly Role[] = ['switch', 'order'];
-const MEMBERS_MAX = 1_024;
 const ENTRIES_MAX = 8_192;
 const UPDATE_BYTES_MAX = 16 * 1024 * 1024;
 const INNER_BYTES_MAX = 32 * 1024 * 1024;
@@ -166,7 +165,7 @@ function read(kind: CheapContent['kind'], reader: Reader, codec: SealedCodec<Che
       return {
         kind,
         instance: reader.u64(),
-        checkpoints: reader.list(MEMBERS_MAX, codec.readSealed),
+        checkpoints: reader.list(codec.members, codec.readSealed),
         entries: reader.list(ENTRIES_MAX, codec.readSealed),
       };
     case 'FALLBACK':

@@ -97,7 +97,6 @@ export const VIEW_COUNTERS = 128;
 /** Values of a counter for one view. */
 export const VALUES_PER_VIEW = 2 ** 40;
 /** Members of a cluster, and proposals in one VIEW-CHANGE, at most. */
-const MEMBERS_MAX = 1_024;
 const PROPOSALS_MAX = 8_192;
 
 /** What has to vouch for the proposal of a sequence number in a view; undefined beyond what counters can express. */
@@ -169,18 +168,18 @@ function read(kind: FlexiContent['kind'], reader: Reader, codec: SealedCodec<Fle
       return { kind, sequence: reader.u64(), stateDigest: reader.digest() };
     case 'VIEW-CHANGE': {
       const view = reader.u64();
-      const checkpoints = reader.list(MEMBERS_MAX, codec.readSealed);
+      const checkpoints = reader.list(codec.members, codec.readSealed);
       const start = {
         view: reader.u64(),
         low: reader.u64(),
         batches: reader.list(PROPOSALS_MAX, (r) => r.digest()),
       };
-      const enters = reader.list(MEMBERS_MAX, codec.readSealed);
+      const enters = reader.list(codec.members, codec.readSealed);
       const proposals = reader.list(PROPOSALS_MAX, codec.readSealed);
       return { kind, view, checkpoints, base: { start, enters }, proposals };
     }
     case 'NEW-VIEW':
-      return { kind, view: reader.u64(), changes: reader.list(MEMBERS_MAX, codec.readSealed) };
+      return { kind, view: reader.u64(), changes: reader.list(codec.members, codec.readSealed) };
     case 'ENTER':
       return { kind, view: reader.u64(), start: reader.digest() };
     case 'LEAVE':

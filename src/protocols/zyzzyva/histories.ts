@@ -4,6 +4,7 @@
  */
 import type { ReplicaContext } from '../../core/protocol.ts';
 import type { SequenceNumber, View } from '../../core/types.ts';
+import { encodeState } from '../../smr/attested/checkpoint-votes.ts';
 import type { CheckpointCertificate } from '../../smr/attested/checkpoint-votes.ts';
 import type { CheckpointReading, Execution } from '../../smr/attested/hooks.ts';
 import { AttestedReplica } from '../../smr/attested/replica.ts';
@@ -217,7 +218,10 @@ export abstract class ZyzzyvaHistories extends AttestedReplica<ZyzzyvaContent> {
     this.stable = { checkpoint: reading.state, messages };
     this.stableProof = proof;
     this.history = History.after(this.link, proof);
-    this.desk.store([{ key: 'stable', value: bytes }]);
+    this.desk.store([
+      { key: 'stable', value: bytes },
+      { key: 'stable-state', value: encodeState(reading.state) },
+    ]);
   }
 
   #append({ content }: Message<OrderReq>): void {

@@ -4,6 +4,7 @@
  */
 import type { Attestation, ObjectAttestation } from '../../core/attestation.ts';
 import { decodeWhole, Reader, Writer } from '../../core/codec.ts';
+import { windowOf } from '../../core/config.ts';
 import type { Domain } from '../../core/domain.ts';
 import { domainTag, domainWriter, finishDigest } from '../../core/domain.ts';
 import type { DecodeContext, Seal } from '../../core/protocol.ts';
@@ -79,6 +80,7 @@ export interface SealedCodecOptions<C extends Content> {
 /** Bytes of one message, at most: VIEW-CHANGEs and NEW-VIEWs quote many. */
 const MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
 const MEMBERS_MAX = 1_024;
+const WINDOW_MAX = 8_192;
 /** Numbers in one STATUS that were not meant for its receiver, at most. */
 export const SKIPPED_MAX = 4_096;
 /** Messages inside messages inside messages: none has more layers than this, and a liar's shall not fill the stack. */
@@ -101,13 +103,22 @@ export interface EncodedContent {
 export class SealedCodec<C extends Content> {
   readonly hash: Hash;
   readonly domain: Domain;
+  /** Replicas of the cluster: what quotes one word of each is no longer, so nobody makes others check more seals. */
+  readonly members: number;
+  /** Sequence numbers of a window: what tells of each is no longer. */
+  readonly window: number;
   readonly #options: SealedCodecOptions<C>;
   /** How deep the message that is being read lies inside others. */
   #depth = 0;
 
-  constructor(context: Pick<DecodeContext, 'hash' | 'domain'>, options: SealedCodecOptions<C>) {
+  constructor(
+    context: Pick<DecodeContext, 'hash' | 'domain'> & Partial<Pick<DecodeContext, 'settings'>>,
+    options: SealedCodecOptions<C>,
+  ) {
     this.hash = context.hash;
     this.domain = context.domain;
+    this.members = context.settings?.members.length ?? MEMBERS_MAX;
+    this.window = context.settings === undefined ? WINDOW_MAX : windowOf(context.settings.limits);
     this.#options = options;
   }
 

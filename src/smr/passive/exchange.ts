@@ -1,5 +1,5 @@
 /**
- * Update exchange between active and passive replicas (ReBFT, CheapBFT): active ones tell what a batch changed, passive
+ * Update exchange between active and passive replicas (ReBFT): active ones tell what a batch changed, passive
  * ones apply what f+1 told alike. Nothing is sent twice by itself: whoever lacks something asks for it, and STATUS, which
  * says what was executed, is the acknowledgement.
  */

@@ -104,7 +104,6 @@ const SHARED_KINDS = [
 type SharedKind = (typeof SHARED_KINDS)[number];
 
 /** Quoted lists, at most. */
-const MEMBERS_MAX = 1_024;
 const CHAIN_MAX = 32_768;
 const ORDERS_MAX = 16_384;
 
@@ -214,21 +213,21 @@ function readShared<P extends OrderContent>(
       return {
         kind,
         view: reader.u64(),
-        checkpoints: reader.list(MEMBERS_MAX, codec.readSealed),
+        checkpoints: reader.list(codec.members, codec.readSealed),
         entered: reader.option((r) => ({
           terms: readTerms(r),
-          acks: r.list(MEMBERS_MAX, codec.readSealed),
+          acks: r.list(codec.members, codec.readSealed),
         })),
         chain: reader.list(CHAIN_MAX, (r) => ({
           message: codec.readSealed(r),
-          proof: r.list(MEMBERS_MAX, codec.readSealed),
+          proof: r.list(codec.members, codec.readSealed),
         })),
       };
     case 'NEW-VIEW':
       return {
         kind,
         view: reader.u64(),
-        viewChanges: reader.list(MEMBERS_MAX, codec.readSealed),
+        viewChanges: reader.list(codec.members, codec.readSealed),
         terms: readTerms(reader),
       };
     case 'NV-ACK':

@@ -103,7 +103,8 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     if (place !== 'now') return place === 'past' ? 'taken' : 'later';
     const slot = this.slots.of(sequence);
     const known = slot.prePrepare?.content as PrePrepare | undefined;
-    const once = (known?.digest ?? digest) === digest && (slot.chosen ?? digest) === digest;
+    const decided = this.decisions.get(sequence)?.digest;
+    const once = [known?.digest, slot.chosen, decided].every((other) => (other ?? digest) === digest);
     if (!this.rule('PBFT.N2.once', once, 'PRE-PREPARE')) {
       this.desk.note('conflictingProposal', { view, sequence, primary: message.author });
       return 'taken';

@@ -63,10 +63,6 @@ export const PHASE_KINDS = [
   'NEW-VIEW',
 ] as const satisfies readonly PhaseContent['kind'][];
 
-/** Entries of a VIEW-CHANGE and members of a cluster, at most. */
-const PREPARED_MAX = 8_192;
-const MEMBERS_MAX = 1_024;
-
 /** Whether a content is one of this folder's; a protocol may have more kinds. */
 export function isPhaseContent(content: Content): content is PhaseContent {
   return (PHASE_KINDS as readonly string[]).includes(content.kind);
@@ -122,14 +118,14 @@ export function readPhaseContent(
       return {
         kind,
         view: reader.u64(),
-        checkpoints: reader.list(MEMBERS_MAX, codec.readSealed),
-        prepared: reader.list(PREPARED_MAX, (r) => ({
+        checkpoints: reader.list(codec.members, codec.readSealed),
+        prepared: reader.list(codec.window, (r) => ({
           prePrepare: codec.readSealed(r),
-          prepares: r.list(MEMBERS_MAX, codec.readSealed),
+          prepares: r.list(codec.members, codec.readSealed),
         })),
       };
     case 'NEW-VIEW':
-      return { kind, view: reader.u64(), viewChanges: reader.list(MEMBERS_MAX, codec.readSealed) };
+      return { kind, view: reader.u64(), viewChanges: reader.list(codec.members, codec.readSealed) };
     default:
       return readOrderContent(kind, reader);
   }
