@@ -66,7 +66,6 @@ export abstract class AttestedReplica<C extends Content>
   #started = false;
   /** Stopped for good: inputs are ignored. */
   halted = false;
-
   /** The view that this replica takes part in, or asks for while it is changing. */
   view: View = 0;
   mode: 'active' | 'changing' = 'active';
