@@ -36,6 +36,8 @@ export interface ObjectAttestation {
   readonly value: CounterValue;
   /** History digest of the log after this entry; absent for counters. */
   readonly history?: Digest;
+  /** The log has no jumps and makes all of its history itself: `history` commits to every entry before. */
+  readonly strict?: true;
   readonly authenticator: Uint8Array;
 }
 

@@ -7,6 +7,7 @@ import type { Attestor, ObjectAttestation } from '../core/attestation.ts';
 import type { CounterValue, Digest, ReplicaId } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
 import type { SealVerifier } from '../crypto/port.ts';
+import { FLAG_STRICT_LOG } from '../trusted/programs/a2m/answers.ts';
 import { CERTIFICATES_MAX, COUNTER_SENTINEL, STATEMENT_KIND } from '../trusted/contract.ts';
 import type {
   Statement,
@@ -333,5 +334,7 @@ function wordOf(
     authenticator,
   } as const;
   if (form === 'counter') return { statement, attestation };
-  return { statement, attestation: { ...attestation, history: aux ?? ZERO_DIGEST } };
+  const word = { ...attestation, history: aux ?? ZERO_DIGEST };
+  const isStrict = (statement.flags & FLAG_STRICT_LOG) !== 0;
+  return { statement, attestation: isStrict ? { ...word, strict: true } : word };
 }

@@ -157,7 +157,7 @@ function writeWord(writer: Writer, word: ObjectWord): void {
     .u64(word.previous)
     .u64(word.value)
     .option(word.history, (w, digest) => w.digest(digest));
-  writer.bytes(word.authenticator);
+  writer.bool(word.strict === true).bytes(word.authenticator);
 }
 
 function readWord(reader: Reader): ObjectWord {
@@ -167,9 +167,11 @@ function readWord(reader: Reader): ObjectWord {
   const previous = reader.u64();
   const value = reader.u64();
   const history = reader.option((r) => r.digest());
+  const strict = reader.bool();
   const authenticator = reader.bytes(256);
   const word = { tcEpoch, object, form, previous, value, authenticator };
-  return history === undefined ? word : { ...word, history };
+  if (history === undefined) return word;
+  return strict ? { ...word, history, strict } : { ...word, history };
 }
 
 function readName<T extends string>(reader: Reader, names: readonly T[]): T {

@@ -157,6 +157,7 @@ describe('cryptography of a replica', () => {
     const digest = bytesToDigest(nodeHash(Uint8Array.of(1)));
     const key = { replica: 0, tcEpoch: '0000000000000007' as TcEpoch, tcId: 'ab'.repeat(16) };
     const seal = (fields: Partial<ObjectAttestation>, isStrict = false): Seal => {
+      const mode = isStrict ? ({ strict: true } as const) : {};
       const blank = {
         kind: 'object',
         replica: 0,
@@ -169,9 +170,10 @@ describe('cryptography of a replica', () => {
         object: '0101000000000000',
         value: 9,
         authenticator: new Uint8Array(64),
+        ...mode,
         ...fields,
       };
-      const statement = statementForObject(key, 'ed25519', word, digest, isStrict);
+      const statement = statementForObject(key, 'ed25519', word, digest);
       const authenticator = new Uint8Array(sign(null, statement, trusted));
       return { kind: 'object', attestation: { ...word, authenticator }, digest };
     };

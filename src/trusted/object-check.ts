@@ -17,8 +17,6 @@ const FLAG_AUX = 4;
 /** First byte of an object's id: its class. */
 const CLASS = { counter: '01', log: '02' } as const;
 const OBJECT_ID = /^[0-9a-f]{16}$/;
-/** Logs whose mode is remembered, at most. */
-const LOGS_MAX = 1024;
 
 /** Whether these bytes and this authenticator are a component's, under its registered key. Never throws. */
 export type StatementCheck = (key: TrustedKey, statement: Uint8Array, authenticator: Uint8Array) => boolean;
@@ -28,14 +26,15 @@ const isValue = (value: CounterValue, least: CounterValue): boolean =>
 
 /** Whether the fields can be those of a statement about an object of this form at all. */
 export function isObjectAttestation(attestation: ObjectAttestation): boolean {
-  const { object, form, previous, value, history } = attestation;
+  const { object, form, previous, value, history, strict } = attestation;
   return (
     OBJECT_ID.test(object) &&
     object.startsWith(CLASS[form]) &&
     isValue(value, 1) &&
     isValue(previous, 0) &&
     previous < value &&
-    (history !== undefined) === (form === 'log')
+    (history !== undefined) === (form === 'log') &&
+    (strict !== true || (form === 'log' && previous === value - 1))
   );
 }
 
@@ -45,13 +44,12 @@ export function statementForObject(
   suite: Suite,
   attestation: ObjectAttestation,
   digest: Digest,
-  isStrict: boolean,
 ): Uint8Array {
-  const { object, form, previous, value, history } = attestation;
+  const { object, form, previous, value, history, strict } = attestation;
   return encodeStatement({
     kind: form === 'log' ? STATEMENT_KIND.logEntry : STATEMENT_KIND.advance,
     suite,
-    flags: (history === undefined ? 0 : FLAG_AUX) | (isStrict ? FLAG_STRICT_LOG : 0),
+    flags: (history === undefined ? 0 : FLAG_AUX) | (strict === true ? FLAG_STRICT_LOG : 0),
     tcId: key.tcId,
     tcEpoch: key.tcEpoch,
     objectId: object,
@@ -62,24 +60,9 @@ export function statementForObject(
   });
 }
 
-/** The check of objects' words for one suite. A log says in its statements whether it is strict: one of the two holds. */
+/** The check of objects' words for one suite. */
 export function createObjectCheck(suite: Suite, check: StatementCheck): ObjectCheck {
-  // A log keeps its mode for ever, so what held once is tried first and nothing depends on the memory.
-  const strictLogs = new Map<string, boolean>();
-  return (key, attestation, digest) => {
-    if (!isObjectAttestation(attestation)) return false;
-    const holds = (isStrict: boolean): boolean =>
-      check(key, statementForObject(key, suite, attestation, digest, isStrict), attestation.authenticator);
-    if (attestation.form === 'counter') return holds(false);
-    const mayBeStrict = attestation.previous === attestation.value - 1;
-    if (!mayBeStrict) return holds(false);
-    const name = `${key.tcId}/${key.tcEpoch}/${attestation.object}`;
-    const known = strictLogs.get(name);
-    for (const isStrict of known === true ? [true, false] : [false, true]) {
-      if (!holds(isStrict)) continue;
-      if (strictLogs.size < LOGS_MAX) strictLogs.set(name, isStrict);
-      return true;
-    }
-    return false;
-  };
+  return (key, attestation, digest) =>
+    isObjectAttestation(attestation) &&
+    check(key, statementForObject(key, suite, attestation, digest), attestation.authenticator);
 }

@@ -66,6 +66,7 @@ class Stage extends TestCluster<ExecutionContent> {
       tcEpoch: epochOf(replica),
       object: EXECUTION_LOG,
       form: 'log',
+      strict: true,
       previous: sequence - 1,
       value: sequence,
       history: historyAfter(sha256, sequence, encoded.digest, ZERO_DIGEST),
@@ -117,6 +118,9 @@ describe('A2M-PBFT-E', () => {
     ];
     for (const parts of wrong) assert.equal(stage.read(1, stage.entry(1, 1, A, parts)), undefined);
     assert.equal(stage.read(1, stage.entry(1, 3, A, { previous: 1 })), undefined, 'a gap');
+    const { strict: _, ...jumping } = stage.entry(1, 1, A).attestation as ObjectAttestation;
+    const entry = { ...stage.entry(1, 1, A), attestation: jumping };
+    assert.equal(stage.read(1, entry), undefined, 'a log that may jump commits to nothing before');
   });
 
   it('two histories never count together, whoever tells them', () => {

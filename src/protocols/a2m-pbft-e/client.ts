@@ -19,6 +19,7 @@ export function isLogEntry(message: AttestedMessage<ExecutionContent>): boolean 
   return (
     attestation.kind === 'object' &&
     attestation.form === 'log' &&
+    attestation.strict === true &&
     attestation.object === EXECUTION_LOG &&
     attestation.value === message.content.sequence &&
     attestation.previous === attestation.value - 1 &&

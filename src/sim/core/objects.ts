@@ -78,14 +78,16 @@ export class CoreObjects {
 
   #word(
     { replica, tcEpoch }: TrustedKey,
-    { object, form, value }: ObjectWish,
+    { object, form, mode, value }: ObjectWish,
     digest: Digest,
     previous: CounterValue,
     before: Digest,
   ): ObjectAttestation {
     const word = { kind: 'object', replica, tcEpoch, object, form, previous, value } as const;
     if (form === 'counter') return { ...word, authenticator: SEAL_BYTES };
-    return { ...word, history: historyAfter(modelHash, value, digest, before), authenticator: SEAL_BYTES };
+    const history = historyAfter(modelHash, value, digest, before);
+    const logged = { ...word, history, authenticator: SEAL_BYTES };
+    return mode === 'strict' ? { ...logged, strict: true } : logged;
   }
 
   #spent(wish: ObjectWish, digest: Digest): ObjectAttestation | undefined {

@@ -43,8 +43,8 @@ function nameOf(replica: ReplicaId, tcEpoch: TcEpoch): string {
 
 /** Everything that the word of an object says. */
 function assignedName(publicKey: string, digest: Digest, said: ObjectAttestation): string {
-  const { object, form, previous, value, history = '' } = said;
-  return `${publicKey}/${object}/${form}/${previous}/${value}/${digest}/${history}`;
+  const { object, form, previous, value, history = '', strict = false } = said;
+  return `${publicKey}/${object}/${form}/${String(strict)}/${previous}/${value}/${digest}/${history}`;
 }
 
 function attestedName(publicKey: Uint8Array, bind: Uint8Array): string {

@@ -309,6 +309,7 @@ export class TestCluster<C extends Content> {
       tcEpoch: epochOf(replica),
       object: by.object,
       form: by.form,
+      ...(by.mode === 'strict' ? { strict: true } : {}),
       previous,
       value: by.value,
       authenticator: SIGNATURE,

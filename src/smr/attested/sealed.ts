@@ -277,9 +277,12 @@ function writeAttestation(writer: Writer, attestation: Attestation): void {
   writer.u8(BY.indexOf(attestation.kind));
   if (attestation.kind === 'host') writer.bytes(attestation.signature);
   if (attestation.kind !== 'object') return;
-  const { tcEpoch, object, form, previous, value, history, authenticator } = attestation;
+  const { tcEpoch, object, form, previous, value, history, strict = false, authenticator } = attestation;
   writer.tcEpoch(tcEpoch).ascii(object).u8(MODES.indexOf(form)).u64(previous).u64(value);
-  writer.option(history, (w, digest) => w.digest(digest)).bytes(authenticator);
+  writer
+    .option(history, (w, digest) => w.digest(digest))
+    .bool(strict)
+    .bytes(authenticator);
 }
 
 function readAttestation(reader: Reader, replica: ReplicaId): Attestation {
@@ -302,8 +305,8 @@ function readAttestation(reader: Reader, replica: ReplicaId): Attestation {
     authenticator: NO_BYTES,
   };
   const history = reader.option((r) => r.digest());
+  const strict = reader.bool();
   const authenticator = reader.bytes(64).slice();
-  return history === undefined
-    ? { ...attestation, authenticator }
-    : { ...attestation, history, authenticator };
+  const word = { ...attestation, authenticator, ...(strict ? { strict } : {}) };
+  return history === undefined ? word : { ...word, history };
 }
