@@ -107,6 +107,11 @@ export const ZYZZYVA_RULES = [
   },
   { id: 'Zyzzyva.VC.1', kind: 'guard', text: 'one I-HATE-THE-PRIMARY for each view, and the work goes on' },
   {
+    id: 'Zyzzyva.VC.2.NEAR',
+    kind: 'defence',
+    text: 'what the primary of a view did is a reason to leave that view, not the views before it',
+  },
+  {
     id: 'Zyzzyva.VC.2',
     kind: 'guard',
     text: 'a view is left for f+1 I-HATE-THE-PRIMARY of it, a proof against its primary, or a valid VIEW-CHANGE',

@@ -244,6 +244,25 @@ describe('Zyzzyva, VIEW-CHANGE', () => {
     assert.equal(offered((s, [a]) => forged(s, a!, 0, [0, 2, 3])).replica(1).view, 5);
   });
 
+  it('Zyzzyva.VC.2.NEAR: lies of a primary to be move nobody out of the views before', () => {
+    const scene = new Scene();
+    const [a, b] = [scene.batch('a'), scene.batch('b')];
+    const lied = (view: number) => [...scene.orders(view, [a]), ...scene.orders(view, [b])];
+    // Replica 3 would lead view 3: what it signs for that view today is no reason to leave view 0.
+    scene.tell(3, [1, 2], scene.viewChange(3, 4, { reason: lied(3) }));
+    assert.deepEqual(
+      [1, 2].map((id) => scene.replica(id).view),
+      [0, 0],
+    );
+    assert.ok(scene.saw('Zyzzyva.VC.2.NEAR', false));
+    // With f+1 that ask for it there is a correct one among them.
+    scene.tell(0, [1, 2], scene.viewChange(0, 4, { reason: lied(3) }));
+    assert.deepEqual(
+      [1, 2].map((id) => scene.replica(id).view),
+      [4, 4],
+    );
+  });
+
   it('Zyzzyva.VC.1, Zyzzyva.VC.2: a suspicion is told once and work goes on; f+1 end the view', () => {
     const scene = new Scene();
     scene.cut.add(0);

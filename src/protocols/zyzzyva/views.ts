@@ -113,10 +113,21 @@ export abstract class ZyzzyvaViews extends ZyzzyvaHistories {
     this.#changes[author] = { message, report };
     this.#wishes.note(author, view);
     for (const checkpoint of content.checkpoints) this.noteCheckpoint(checkpoint);
-    // It carries the reason, so one is enough.
-    if (view > this.view) this.#leave(view, content.reason);
-    else this.#reason = content.reason;
+    if (view === this.view) this.#reason = content.reason;
+    else this.#follow(message);
     return 'taken';
+  }
+
+  /**
+   * VC.2: a VIEW-CHANGE carries its reason, so one is enough. But whoever is to lead many views can be shown to have lied
+   * in each of them before it leads: such a reason moves a replica out of its present view only, and farther with f+1.
+   */
+  #follow({ content: { view, reason } }: Message<ViewChange>): void {
+    const isNear = view === this.view + 1 || isOf(reason[0], 'I-HATE-THE-PRIMARY');
+    if (this.rule('Zyzzyva.VC.2.NEAR', isNear, 'VIEW-CHANGE')) return this.#leave(view, reason);
+    const together = this.#wishes.joinAbove(this.view, this.f + 1);
+    const joined = this.#changes.find((one) => one?.message.content.view === together);
+    if (together !== undefined && joined !== undefined) this.#leave(together, joined.message.content.reason);
   }
 
   #onNewView(message: Message<NewView>): Intake {

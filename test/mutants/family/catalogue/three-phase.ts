@@ -184,6 +184,11 @@ export const THREE_PHASE_MUTANTS: readonly FamilyMutant[] = [
       ]),
     },
     {
+      removes: 'logs are strict: a client reads one that may jump',
+      rules: ['A2M-PBFT-E.E3.order'],
+      patches: inFile(executionClient, [`attestation.strict === true &&`, ``]),
+    },
+    {
       removes: 'digests from others lead to a certified history',
       rules: ['A2M-PBFT-E.HIST'],
       patches: inFile(execution, [`certain === history)) return;`, `certain !== ZERO_DIGEST)) return;`]),
