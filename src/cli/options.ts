@@ -53,6 +53,8 @@ export function gatewayUrl(options: ClusterOptions): string {
   if (options.url !== undefined) return options.url.replace(/\/+$/, '');
   if (options.port !== undefined) return `http://127.0.0.1:${options.port}`;
   const folder = new DataFolder(options.data);
+  // Who names a folder means its cluster, and no other that happens to answer at the usual port.
+  if (options.data !== DEFAULT_DATA) folder.requireMarker();
   const port = liveRun(folder)?.port ?? folder.marker()?.port ?? DEFAULT_PORT;
   return `http://127.0.0.1:${port}`;
 }

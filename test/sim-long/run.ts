@@ -10,14 +10,42 @@ import { EMPTY_TALLY, joinTallies, tallyLine } from '../../src/sim/family/tally.
 import type { FamilyTally } from '../../src/sim/family/tally.ts';
 import type { Share } from './worker.ts';
 
-const { values } = parseArgs({
-  options: {
-    protocol: { type: 'string' },
-    seeds: { type: 'string', default: '20000' },
-    from: { type: 'string', default: '1' },
-    workers: { type: 'string', default: String(availableParallelism()) },
-  },
-});
+const USAGE = `npm run sim:long -- [--protocol NAME] [--seeds COUNT] [--from SEED] [--workers COUNT]
+The conformance suite of the protocols over many seeds, on all processors; one line for each protocol.`;
+
+/** Ends with a sentence. */
+function refuse(sentence: string): never {
+  console.error(`${sentence}\n${USAGE}`);
+  process.exit(2);
+}
+
+function optionsOf() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+/** A whole number from 1 on. */
+function countOf(name: string, text: string): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  return value >= 1 ? value : refuse(`--${name} takes a whole number from 1 on, not "${text}".`);
+}
+
+const OPTIONS = {
+  help: { type: 'boolean', default: false },
+  protocol: { type: 'string' },
+  seeds: { type: 'string', default: '20000' },
+  from: { type: 'string', default: '1' },
+  workers: { type: 'string', default: String(availableParallelism()) },
+} as const;
+
+const values = optionsOf();
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 
 function runShare(share: Share): Promise<FamilyTally> {
   return new Promise((resolve, reject) => {
@@ -30,13 +58,13 @@ function runShare(share: Share): Promise<FamilyTally> {
 const names = PROTOCOLS.map(({ name }) => name).filter(
   (name) => values.protocol === undefined || name === values.protocol,
 );
-if (names.length === 0) {
-  console.error(`There is no protocol ${values.protocol}.`);
-  process.exit(2);
-}
-const from = Number(values.from);
-const end = from + Number(values.seeds);
-const step = Number(values.workers);
+if (names.length === 0)
+  refuse(
+    `There is no protocol ${values.protocol}: take one of ${PROTOCOLS.map(({ name }) => name).join(', ')}.`,
+  );
+const from = countOf('from', values.from);
+const end = from + countOf('seeds', values.seeds);
+const step = countOf('workers', values.workers);
 for (const protocol of names) {
   const begin = performance.now();
   const shares = Array.from({ length: step }, (_, index) =>
