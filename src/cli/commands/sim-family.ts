@@ -61,7 +61,8 @@ export async function runFamilySchedule(options: FamilyRunOptions): Promise<void
     for (const { lie } of clients) tell(0, `a client lies: ${lie}`);
   }
   const outcome = await runWithViews(script, isTold ? { narrate: tell } : {}, options);
-  if (json === true) printJson({ protocol: name, ...outcome.result });
+  const reproduce = `moiety sim run --protocol ${name} --seed ${seed} --f ${script.scenario.f}`;
+  if (json === true) printJson({ protocol: name, ...outcome.result, reproduce });
   else printOutcome(name, outcome);
   if (outcome.result.violations.length > 0) process.exitCode = EXIT.failed;
 }
