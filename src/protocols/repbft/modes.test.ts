@@ -87,15 +87,15 @@ describe('a fault', () => {
     for (const id of [1, 2, 3]) assert.equal(scene.machines[id]!.history[0], decided);
   });
 
-  test('RePBFT.T.stuck: votes without a decision end the view though nobody waits for anything', () => {
+  test('PBFT.N5: votes without a decision end the view though nobody waits for anything', () => {
     const scene = new Scene();
     scene.filter = without('COMMIT', (_content, from) => from === 0);
     scene.submit('one', [0]);
     scene.run(20);
     scene.cut(0);
-    assert.ok(!scene.saw('RePBFT.T.stuck', true));
+    assert.ok(!scene.saw('PBFT.N5', true));
     scene.settle(4_000);
-    assert.ok(scene.saw('RePBFT.T.stuck', true));
+    assert.ok(scene.saw('PBFT.N5', true));
     scene.assertExecuted(1, [1, 2, 3]);
   });
 

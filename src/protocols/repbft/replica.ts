@@ -5,7 +5,7 @@
 import { assert } from '../../core/assert.ts';
 import type { Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Batch } from '../../core/request.ts';
-import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Decision, Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
 import { SealedCodec } from '../../smr/attested/sealed.ts';
@@ -26,8 +26,6 @@ const PATIENCE_INTERVALS = 2;
 
 /** Key of the durable map: what shows each decision above the stable checkpoint. */
 const DECIDED_KEY = 'decided/';
-/** Name of the timer for orders that are not decided; what it is for is judged anew when it fires. */
-const ORDERS_TIMER = 'orders';
 
 /** See the top of this file. */
 export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
@@ -44,8 +42,6 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   #state: Uint8Array = new Uint8Array(0);
   /** Decisions that are stored. */
   readonly #kept = new Set<SequenceNumber>();
-  /** The next order, which this replica voted for, and since when it waits for its decision. */
-  #undecided: { readonly sequence: SequenceNumber; readonly since: Milliseconds } | undefined;
 
   constructor(context: ReplicaContext) {
     super(context, new SealedCodec(context, REPBFT_MESSAGES));
@@ -242,23 +238,8 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   protected override consider(): boolean {
     this.#lookAtModes();
     const moved = super.consider();
-    this.#watchOrders();
     this.#watchUpdates();
     return moved;
-  }
-
-  /** Every active replica is needed: one that is silent is noticed even if no request waits here any more. */
-  #watchOrders(): void {
-    const sequence = this.executed + 1;
-    const voted = this.slots.find(sequence)?.chosen !== undefined && !this.decisions.has(sequence);
-    if (!voted || this.mode !== 'active') {
-      this.#undecided = undefined;
-      return;
-    }
-    if (this.#undecided?.sequence !== sequence) this.#undecided = { sequence, since: this.desk.now };
-    const due = this.#undecided.since + this.requestDelay;
-    if (this.rule('RePBFT.T.stuck', due <= this.desk.now)) this.onOverdue();
-    else this.desk.wakeAt(ORDERS_TIMER, due);
   }
 
   /** Clients see nothing wrong when updates stop: passive replicas must complain. */

@@ -39,11 +39,6 @@ const OWN_RULES = [
     text: 'an update is applied when f+1 replicas told the same, next in order and inside the window',
   },
   {
-    id: 'RePBFT.T.stuck',
-    kind: 'guard',
-    text: 'a replica leaves the view when what it voted for is not decided in time',
-  },
-  {
     id: 'RePBFT.U.silent',
     kind: 'guard',
     text: 'a passive replica complains when updates stop although others go on',

@@ -5,7 +5,7 @@
 import type { Attestor } from '../../core/attestation.ts';
 import type { CheckpointState, ReplicaContext, StoreEntry } from '../../core/protocol.ts';
 import type { Batch } from '../../core/request.ts';
-import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import { inFlightMaxOf } from '../batcher.ts';
 import type { AttestedOptions, CheckpointReading, Intake } from '../attested/hooks.ts';
 import { AttestedReplica } from '../attested/replica.ts';
@@ -37,6 +37,9 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   proposed: SequenceNumber = 0;
   /** Orders that wait for a body or for time to pass. */
   readonly #lookAgain = new Set<SequenceNumber>();
+
+  /** The order that this replica voted for and waits for, and since when. */
+  #undecided: { readonly sequence: SequenceNumber; readonly since: Milliseconds } | undefined;
 
   constructor(context: ReplicaContext, codec: AttestedOptions<C>['codec']) {
     const quorum = context.settings.members.length - context.settings.f;
@@ -150,8 +153,23 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
 
   protected override consider(): boolean {
     const moved = this.#considerSlots();
+    this.#watchVotes();
     this.considerViewChange();
     return this.#propose() || moved;
+  }
+
+  /** Step 5: whoever voted waits for a decision; who is needed for it may be silent, and nobody may ask any more. */
+  #watchVotes(): void {
+    const sequence = this.executed + 1;
+    const voted = this.slots.find(sequence)?.chosen !== undefined && !this.decisions.has(sequence);
+    if (!voted || this.mode !== 'active') {
+      this.#undecided = undefined;
+      return;
+    }
+    if (this.#undecided?.sequence !== sequence) this.#undecided = { sequence, since: this.desk.now };
+    const due = this.#undecided.since + this.requestDelay;
+    if (this.rule('PBFT.N5', due <= this.desk.now)) this.onOverdue();
+    else this.desk.wakeAt('orders', due);
   }
 
   #considerSlots(): boolean {

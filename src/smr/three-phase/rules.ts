@@ -25,6 +25,11 @@ export const THREE_PHASE_RULES = [
   { id: 'PBFT.N3.backup', kind: 'guard', text: 'a PREPARE of the primary does not count' },
   { id: 'PBFT.N4', kind: 'guard', text: 'committed: equal COMMITs of a quorum' },
   {
+    id: 'PBFT.N5',
+    kind: 'guard',
+    text: 'a vote without a decision ends the view in time, though no request waits any more',
+  },
+  {
     id: 'PBFT.VC.left',
     kind: 'guard',
     text: 'nothing of an older view is prepared or committed to after leaving it',

@@ -44,7 +44,7 @@ export const PASSIVE_MUTANTS: readonly FamilyMutant[] = mutantsOf('repbft', [
   },
   {
     removes: 'decisions outlive a restart',
-    rules: ['RePBFT.T.stuck'],
+    rules: ['PBFT.N5'],
     patches: inFile(replica, [`if (decision !== undefined) this.#keepDecision(sequence, decision);`, ``]),
   },
   {
