@@ -11,7 +11,7 @@ import { requireProtocol } from './protocol-choice.ts';
 /** The protocol whose messages the adversary knows. */
 const KNOWN_PROTOCOL = 'minbft';
 /** Needs the simulator, which sees what kind of message a frame holds. */
-const SIMULATED: readonly string[] = ['mute-kinds'];
+export const SIMULATED: readonly string[] = ['mute-kinds'];
 
 /** Whether the lies of MinBFT are told in this protocol. */
 export function knowsMessages(protocol: string): boolean {
@@ -28,12 +28,46 @@ export function processBehaviours({
   return makesUpdates === true ? names : names.filter((lie) => lie !== 'lie-update');
 }
 
+/** Which replica is told which lie. */
+export type ByzantineChoice = ReadonlyMap<number, string>;
+
+/** Reads one `--byzantine`, `0=equivocate`, and adds it to those before. */
+export function addByzantine(text: string, before: ByzantineChoice | undefined): ByzantineChoice {
+  const match = /^(\d{1,2})=([a-z+-]+)$/.exec(text);
+  if (match === null)
+    throw usageFailure(
+      '--byzantine takes REPLICA=BEHAVIOUR, for example 0=silent; "moiety fault --help" lists the behaviours.',
+    );
+  return new Map([...(before ?? []), [Number(match[1]), match[2]!]]);
+}
+
+/** Fails with a sentence unless there are such replicas, and they can be told so. */
+export function requireByzantine(
+  choice: ByzantineChoice | undefined,
+  replicas: number,
+  protocol: Pick<AnyProtocol, 'name'>,
+): void {
+  for (const [id, behaviour] of choice ?? []) {
+    if (id >= replicas)
+      throw usageFailure(`There is no replica ${id}; this cluster has replicas 0 to ${replicas - 1}.`);
+    requireBehaviour(behaviour, protocol.name);
+  }
+}
+
+/** Why a protocol does not know a lie. */
+function refusalElsewhere(behaviour: string, protocol: string, names: readonly string[]): string {
+  const why = PROCESS_BEHAVIOURS.includes(behaviour)
+    ? `"${behaviour}" is a lie in the messages of MinBFT, which ${protocol} does not have. `
+    : '';
+  return `${why}A replica process of ${protocol} takes one behaviour: ${names.join(', ')}.`;
+}
+
 /** Fails with a sentence unless a replica process of this protocol can be told to behave so. */
 export function requireBehaviour(behaviour: string, protocol: string): void {
   const names = processBehaviours(requireProtocol(protocol));
   if (names.includes(behaviour)) return;
   const refusal = knowsMessages(protocol) ? refusalForProcess(behaviour) : undefined;
   throw usageFailure(
-    `${refusal ?? `A replica process of ${protocol} takes one behaviour: ${names.join(', ')}.`} "none" makes the replica correct again.`,
+    `${refusal ?? refusalElsewhere(behaviour, protocol, names)} "none" makes the replica correct again.`,
   );
 }

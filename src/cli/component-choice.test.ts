@@ -68,7 +68,7 @@ test('the number of replicas follows from the protocol and f, or says which f it
   assert.equal(faultsOf(requireProtocol('pbft'), 7), 2);
   assert.match(
     refusal(() => replicasOf(requireProtocol('pbft'), { replicas: 5 })),
-    /can not have 5 replicas, but 4, 7, 10, …/,
+    /cannot have 5 replicas, but 4, 7, 10, …\./,
   );
   assert.match(
     refusal(() => replicasOf(requireProtocol('minbft'), { replicas: 5, f: 1 })),
@@ -110,7 +110,7 @@ test('volatile components are told of, more than f of them as a warning', async 
     name: 'cheapbft',
     trustedProgram: 'cash',
   });
-  assert.match(lost ?? '', /a new one, which cheapbft can not re-admit: its replica is lost then/);
+  assert.match(lost ?? '', /a new one, which cheapbft cannot re-admit: its replica is lost then/);
   const words = (await volatileWarning(cluster('worker', 'wasm', 'process'), 1, minbft)) ?? '';
   assert.match(words, /^WARNING.*0 \(usig@worker\), 1 \(usig@wasm\).*more than f = 1, so stopping the whole/);
 });

@@ -131,7 +131,7 @@ export function componentNames(components: Components, ids: readonly number[]): 
 export function afterLoss({ name, trustedProgram }: ProtocolOfChoice): string {
   return trustedProgram === DEFAULT_COMPONENT.program
     ? 'which the others must re-admit (RECOVER)'
-    : `which ${name} can not re-admit: its replica is lost then`;
+    : `which ${name} cannot re-admit: its replica is lost then`;
 }
 
 /** What volatile components mean for a cluster (decision A5); undefined if it has none. */
@@ -150,7 +150,7 @@ export async function volatileWarning(
   if (crash.length <= f) return words;
   const how = stop.length > f ? 'stopping the whole cluster' : 'a power cut';
   return (
-    `WARNING: ${words} That are more than f = ${f}, so ${how}, or the end of more than ${f} of them at once, ends ` +
+    `WARNING: ${words} These are more than f = ${f}, so ${how}, or the end of more than ${f} of them at once, ends ` +
     'the cluster for good. Give more replicas a footprint that continues, for example process, if it is to last.'
   );
 }

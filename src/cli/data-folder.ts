@@ -133,6 +133,23 @@ export class DataFolder {
     return marker;
   }
 
+  /** Refuses a folder that holds anything else than a cluster, or the rest of one that was being made. */
+  requireRoom(): void {
+    if (!existsSync(this.path) || existsSync(this.at(CREATING))) return;
+    let others: readonly string[];
+    try {
+      others = readdirSync(this.path).filter((name) => !OWN_FILES.includes(name));
+    } catch (error) {
+      throw new CommandFailure(
+        `${this.path} cannot be a data folder (${messageOf(error)}): name a folder, or a place for a new one, with --data.`,
+      );
+    }
+    if (others.length > 0)
+      throw new CommandFailure(
+        `${this.path} is not empty and holds no Moiety cluster (there is "${others[0]}"): use another --data folder.`,
+      );
+  }
+
   /** Makes the folder ready for a new cluster. Refuses a folder that holds anything else. */
   beginCreation(): void {
     try {
@@ -143,11 +160,7 @@ export class DataFolder {
       );
     }
     if (existsSync(this.at(CREATING))) this.#removeContent();
-    const others = readdirSync(this.path).filter((name) => !OWN_FILES.includes(name));
-    if (others.length > 0)
-      throw new CommandFailure(
-        `${this.path} is not empty and holds no Moiety cluster (there is "${others[0]}"): use another --data folder.`,
-      );
+    this.requireRoom();
     writeFileSync(this.at(CREATING), '');
   }
 

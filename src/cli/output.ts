@@ -52,8 +52,8 @@ export function tableLines(
 }
 
 /** `1 replica`, `3 replicas`. */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+export function plural(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : nouns}`;
 }
 
 /** First digits of a digest, for people. */

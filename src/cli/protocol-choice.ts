@@ -10,6 +10,8 @@ import { wholeNumber } from './options.ts';
 export const DEFAULT_PROTOCOL = 'minbft';
 /** Replicas of a cluster on one machine, at most. */
 const LOCAL_REPLICAS_MAX = 16;
+/** Faults that so many replicas can stand, of a protocol that needs the fewest. */
+const LOCAL_FAULTS_MAX = Math.floor((LOCAL_REPLICAS_MAX - 1) / 2);
 
 /** Names of all protocols, for sentences. */
 export function protocolNames(): string {
@@ -33,16 +35,18 @@ export function protocolOption(what = 'protocol of a new cluster'): Option {
 
 /** `--replicas`. */
 export function replicasOption(): Option {
-  return new Option('--replicas <count>', 'replicas of a new cluster (default: what f = 1 needs)').argParser(
-    wholeNumber(3, LOCAL_REPLICAS_MAX),
-  );
+  return new Option(
+    '--replicas <count>',
+    `replicas of a new cluster, 3 to ${LOCAL_REPLICAS_MAX} (default: what f = 1 needs)`,
+  ).argParser(wholeNumber(3, LOCAL_REPLICAS_MAX));
 }
 
 /** `--f`. */
 export function faultsOption(): Option {
-  return new Option('--f <count>', 'faulty replicas that a new cluster tolerates (default: 1)').argParser(
-    wholeNumber(1, F_MAX),
-  );
+  return new Option(
+    '--f <count>',
+    `faulty replicas that a new cluster tolerates, 1 to ${LOCAL_FAULTS_MAX}, within ${LOCAL_REPLICAS_MAX} replicas (default: 1)`,
+  ).argParser(wholeNumber(1, LOCAL_FAULTS_MAX));
 }
 
 /** Faults that so many replicas of a protocol tolerate; undefined if it never has that many. */
@@ -72,12 +76,14 @@ export function replicasOf(protocol: AnyProtocol, { replicas, f }: Size): number
   const chosen = replicas ?? protocol.replicasFor(f ?? 1);
   const faults = faultsOf(protocol, chosen);
   if (faults === undefined)
-    throw usageFailure(`${name} can not have ${chosen} replicas, but ${possibleSizes(protocol)}`);
+    throw usageFailure(`${name} cannot have ${chosen} replicas, but ${possibleSizes(protocol)}.`);
   if (f !== undefined && faults !== f)
     throw usageFailure(
       `${name} needs ${protocol.replicasFor(f)} replicas for f = ${f}, not ${chosen}: leave --replicas or --f out.`,
     );
   if (chosen > LOCAL_REPLICAS_MAX)
-    throw usageFailure(`A cluster on one machine has at most ${LOCAL_REPLICAS_MAX} replicas, not ${chosen}.`);
+    throw usageFailure(
+      `A cluster on one machine has at most ${LOCAL_REPLICAS_MAX} replicas, not ${chosen}: choose a smaller --f.`,
+    );
   return chosen;
 }

@@ -36,12 +36,12 @@ export class Histogram {
     return this.#max;
   }
 
-  /** Latency that the given share (0 to 1) of all does not exceed, in milliseconds; 0 if there is none. */
+  /** Latency that the given share (0 to 1) of all does not exceed, in milliseconds, never above `maxMs`; 0 if there is none. */
   quantile(share: number): number {
     let left = share * this.#total;
     for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
       left -= this.#counts[bucket]!;
-      if (left <= 0 && this.#total > 0) return RATIO ** (bucket + 0.5) / 1000;
+      if (left <= 0 && this.#total > 0) return Math.min(this.#max, RATIO ** (bucket + 0.5) / 1000);
     }
     return this.#max;
   }

@@ -12,7 +12,7 @@ import {
   replicasOption,
   requireProtocol,
 } from '../protocol-choice.ts';
-import { printJson, printLine, printNote } from '../output.ts';
+import { plural, printJson, printLine, printNote } from '../output.ts';
 
 interface Options {
   readonly duration: number;
@@ -33,7 +33,7 @@ function printReport(report: BenchReport): void {
   printLine(`throughput  ${Math.round(report.throughput)} operations/s`);
   printLine(`latency     p50 ${report.p50Ms} ms, p99 ${report.p99Ms} ms, max ${report.maxMs} ms`);
   printLine(
-    `settings    ${report.protocol}, ${report.replicas} replicas, ${report.clients} client processes, ${report.inFlight} in flight, ${report.payload} bytes, durability ${report.durability}`,
+    `settings    ${report.protocol}, ${report.replicas} replicas, ${plural(report.clients, 'client process', 'client processes')}, ${report.inFlight} in flight, ${report.payload} bytes, durability ${report.durability}`,
   );
   printLine(`machine     ${report.cores} cores, Node ${report.node}`);
   if (report.errors > 0) printLine(`errors      ${report.errors}`);

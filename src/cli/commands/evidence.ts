@@ -85,6 +85,9 @@ function verify(path: string, _: unknown, command: Command): void {
 /** Adds the command. */
 export function addEvidence(program: Command): void {
   const evidence = withJson(withGateway(program.command('evidence')))
+    // Its options may stand anywhere in the line, as those of all commands about a cluster.
+    .enablePositionalOptions(false)
+    .configureHelp({ showGlobalOptions: true })
     .summary('proofs against faulty replicas')
     .description(
       'Evidence proves to anybody, offline, that a replica did what no correct replica does: it signed two different ' +
@@ -93,7 +96,7 @@ export function addEvidence(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  moiety evidence list\n  moiety evidence get replica-1-wrongReply-0123456789abcdef -o evidence.json\n' +
+      '\nExamples:\n  moiety evidence list --data /tmp/five\n  moiety evidence get replica-1-wrongReply-0123456789abcdef -o evidence.json\n' +
         '  moiety evidence verify evidence.json --cluster cluster.json\n',
     );
   evidence.command('list', { isDefault: true }).description('what the gateway has verified').action(list);

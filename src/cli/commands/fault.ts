@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { Argument } from 'commander';
 import { BEHAVIOURS, PROCESS_BEHAVIOURS } from '../../adversary/behaviours.ts';
 import { GENERIC_LIES } from '../../adversary/generic/lies.ts';
-import { requireBehaviour } from '../byzantine-choice.ts';
+import { requireBehaviour, SIMULATED } from '../byzantine-choice.ts';
 import { readClusterFile } from '../cluster-file.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
@@ -42,7 +42,7 @@ async function fault(
   if ((action === 'byzantine') !== (behaviour !== undefined))
     throw usageFailure(
       action === 'byzantine'
-        ? `Say which behaviour: ${PROCESS_BEHAVIOURS.join(', ')}, or none.`
+        ? 'Say which behaviour, or none: "moiety fault --help" lists them.'
         : `"fault ${action}" takes no behaviour.`,
     );
   const folder = new DataFolder(options.data);
@@ -89,7 +89,9 @@ export function addFault(program: Command): void {
   const behaviours = BEHAVIOURS.filter(({ name }) => PROCESS_BEHAVIOURS.includes(name))
     .map(({ name, text }) => `  ${name.padEnd(18)} ${text}`)
     .join('\n');
-  const others = GENERIC_LIES.map(({ name }) => name).join(', ');
+  const others = GENERIC_LIES.filter(({ name }) => !SIMULATED.includes(name))
+    .map(({ name, text }) => `  ${name.padEnd(18)} ${text}`)
+    .join('\n');
   withJson(
     program
       .command('fault')
@@ -103,7 +105,7 @@ export function addFault(program: Command): void {
   )
     .addHelpText(
       'after',
-      `\nActions:\n${actions}\n\nBehaviours:\n${behaviours}\n\nBehaviours in protocols other than MinBFT: ${others}\n\nExamples:\n  moiety fault kill 0\n  moiety fault kill-tc 1\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n`,
+      `\nActions:\n${actions}\n\nBehaviours of MinBFT, lies in its messages:\n${behaviours}\n\nBehaviours of all other protocols, which need no knowledge of messages:\n${others}\n\nExamples:\n  moiety fault kill 0\n  moiety fault kill-tc 1\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n  moiety fault byzantine 1 reseal --data /tmp/pbft\n`,
     )
     .action(fault);
 }

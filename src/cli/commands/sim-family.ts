@@ -1,8 +1,8 @@
 /** `moiety sim run --protocol NAME --seed N`: one schedule of the conformance suite, to be looked at. */
-import type { AnyProtocol } from '../../protocols/catalogue.ts';
 import type { ScriptResult } from '../../sim/script/run.ts';
-import { EXIT, usageFailure } from '../failure.ts';
+import { EXIT } from '../failure.ts';
 import { plural, printJson, printLine } from '../output.ts';
+import { DEFAULT_PROTOCOL, requireProtocol } from '../protocol-choice.ts';
 import { runWithViews } from './sim-views.ts';
 import type { ViewOptions } from './sim-views.ts';
 
@@ -13,17 +13,6 @@ export interface FamilyRunOptions extends ViewOptions {
   readonly f?: number;
   readonly verbose?: boolean;
   readonly json?: boolean;
-}
-
-/** The protocol of that name; any other name is the caller's mistake. */
-export async function protocolOf(name: string): Promise<AnyProtocol> {
-  const { PROTOCOLS, protocolNamed } = await import('../../protocols/catalogue.ts');
-  const protocol = protocolNamed(name);
-  if (protocol === undefined)
-    throw usageFailure(
-      `There is no protocol ${name}; there are ${PROTOCOLS.map((one) => one.name).join(', ')}.`,
-    );
-  return protocol;
 }
 
 function printOutcome(protocol: string, { name, result }: ScriptResult): void {
@@ -38,8 +27,8 @@ function printOutcome(protocol: string, { name, result }: ScriptResult): void {
 
 /** Runs the schedule of a seed and shows what was asked for. */
 export async function runFamilySchedule(options: FamilyRunOptions): Promise<void> {
-  const { protocol: name = 'minbft', seed = 1, f, verbose, json } = options;
-  const protocol = await protocolOf(name);
+  const { protocol: name = DEFAULT_PROTOCOL, seed = 1, f, verbose, json } = options;
+  const protocol = requireProtocol(name);
   const { drawFamilyScenario } = await import('../../sim/family/plan.ts');
   const { scriptOf } = await import('../../sim/script/of-scenario.ts');
   const words = {

@@ -11,6 +11,9 @@ import { runFamilySchedule } from './sim-family.ts';
 import type { FamilyRunOptions } from './sim-family.ts';
 import { runWithViews, wantsViews, withViews } from './sim-views.ts';
 
+/** Faults that a schedule can be asked for. */
+const FAULTS_MAX = 20;
+
 interface Options extends FamilyRunOptions {
   readonly mistake?: string;
 }
@@ -45,10 +48,12 @@ function printOutcome(file: string, { name, result, unmet }: ScriptResult): void
 
 async function run(files: readonly string[], options: Options): Promise<void> {
   if (files.length === 0) {
-    if (options.protocol === undefined) throw usageFailure('Name a script, or a protocol with --protocol.');
+    if (options.protocol === undefined)
+      throw usageFailure('Name a script, or a protocol with --protocol ("moiety protocols" lists them).');
     return runFamilySchedule(options);
   }
-  if (options.protocol !== undefined) throw usageFailure('A script names its own protocol.');
+  if (options.protocol !== undefined)
+    throw usageFailure('A script names its own protocol: leave --protocol out, or the scripts.');
   if (files.length > 1 && wantsViews(options))
     throw usageFailure('--trace, --svg and --chart take one script at a time.');
   let failed = 0;
@@ -89,14 +94,20 @@ export function addSimRun(sim: Command): void {
             'With --protocol instead of files: plays the schedule of a seed of the conformance suite. ' +
             'Exit code 1 if something is not as expected, 2 if a script cannot be read.',
         )
-        .option('--protocol <name>', 'the protocol of the conformance suite (without files)')
+        .option(
+          '--protocol <name>',
+          'the protocol of the conformance suite (without files); "moiety protocols" lists them',
+        )
         .addOption(
           new Option('--seed <number>', 'seed of its schedule').argParser(
             wholeNumber(0, Number.MAX_SAFE_INTEGER),
           ),
         )
         .addOption(
-          new Option('--f <number>', 'faults that its cluster is made for').argParser(wholeNumber(1, 20)),
+          new Option(
+            '--f <number>',
+            `faults that its cluster is made for, 1 to ${FAULTS_MAX} (default: the seed decides)`,
+          ).argParser(wholeNumber(1, FAULTS_MAX)),
         )
         .option('--mistake <mutant>', 'judge by what the script expects with this mistake in the product')
         .option('--verbose', 'tell what happens'),

@@ -46,7 +46,7 @@ describe('moiety sim', () => {
     assert.deepEqual([json.protocol, json.violations], ['pbft', []]);
     const unknown = moiety('run', '--protocol', 'paxos');
     assert.equal(unknown.code, 2);
-    assert.match(unknown.err, /There is no protocol paxos; there are minbft/);
+    assert.match(unknown.err, /There is no protocol "paxos"/);
     assert.match(moiety('run').err, /Name a script, or a protocol/);
   });
 

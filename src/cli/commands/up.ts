@@ -2,7 +2,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { mkdirSync } from 'node:fs';
-import { PROCESS_BEHAVIOURS } from '../../adversary/behaviours.ts';
 import { asciiBytes } from '../../core/bytes.ts';
 import { takeLock } from '../../footprints/process/lock.ts';
 import { isGenesisEpochSpent } from '../../footprints/wasm/component-folder.ts';
@@ -12,7 +11,8 @@ import { formatComponentSpec } from '../../footprints/contract.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
 import { NO_PROGRAM } from '../../core/config.ts';
 import { readComponentFolder } from '../../footprints/component-note.ts';
-import { processBehaviours, requireBehaviour } from '../byzantine-choice.ts';
+import { addByzantine, processBehaviours, requireByzantine } from '../byzantine-choice.ts';
+import type { ByzantineChoice } from '../byzantine-choice.ts';
 import { readClusterFile } from '../cluster-file.ts';
 import type { AnyProtocol } from '../../protocols/catalogue.ts';
 import {
@@ -58,25 +58,12 @@ export interface UpOptions {
   readonly fresh?: boolean;
   readonly dev?: boolean;
   readonly tc?: ComponentChoice;
-  readonly byzantine?: ReadonlyMap<number, string>;
+  readonly byzantine?: ByzantineChoice;
   readonly durability: Durability;
 }
 
 /** An `up` that is just ending is waited for. */
 const LOCK_PATIENCE_MS = 3_000;
-
-/** Reads `0=equivocate` and adds it to what was given before. */
-function parseByzantine(
-  text: string,
-  before: ReadonlyMap<number, string> | undefined,
-): ReadonlyMap<number, string> {
-  const match = /^(\d)=([a-z+-]+)$/.exec(text);
-  if (match === null)
-    throw usageFailure(
-      `--byzantine takes REPLICA=BEHAVIOUR; behaviours of MinBFT are ${PROCESS_BEHAVIOURS.join(', ')}.`,
-    );
-  return new Map([...(before ?? []), [Number(match[1]), match[2]!]]);
-}
 
 /** A cluster has one kind of trusted component for ever, and volatile ones do not outlive a stop of them all. */
 function requireSameKind(folder: DataFolder, marker: DataMarker, development: boolean, f: number): void {
@@ -128,18 +115,34 @@ function requireSameComponents(
   }
 }
 
-/** Makes the cluster that the options ask for. */
+/** A cluster that is to be made. */
+interface Plan {
+  readonly protocol: AnyProtocol;
+  readonly replicas: number;
+  readonly components: readonly ComponentSpec[];
+}
+
+/** The new cluster that the options ask for. Throws a usage failure for what cannot be; touches nothing. */
+function planOf(options: UpOptions): Plan {
+  const protocol = requireProtocol(options.protocol ?? DEFAULT_PROTOCOL);
+  const replicas = replicasOf(protocol, options);
+  const components = componentsFor(options.tc, replicas, protocol);
+  if (options.dev === true) requireDevelopment(protocol);
+  requireByzantine(options.byzantine, replicas, protocol);
+  return { protocol, replicas, components };
+}
+
+/** Makes the cluster that the options ask for; what was in the folder goes when nothing speaks against it any more. */
 async function makeCluster(
   folder: DataFolder,
   options: UpOptions,
 ): Promise<{ replicas: number; port: number }> {
-  const protocol = requireProtocol(options.protocol ?? DEFAULT_PROTOCOL);
-  const replicas = replicasOf(protocol, options);
+  const { protocol, replicas, components } = planOf(options);
   const port = options.port ?? DEFAULT_PORT;
-  const components = componentsFor(options.tc, replicas, protocol);
-  if (options.dev === true) requireDevelopment(protocol);
-  else await requireUsable(components);
+  if (options.dev !== true) await requireUsable(components);
   await requirePorts(port, port, replicas, false);
+  if (options.fresh === true) folder.removeCluster();
+  folder.requireRoom();
   printNote(`Making a cluster of ${replicas} replicas of ${protocol.name} in ${folder.path} …`);
   await createCluster(folder, { protocol, components, port, development: options.dev === true });
   return { replicas, port };
@@ -191,9 +194,12 @@ async function prepareFolder(
   options: UpOptions,
 ): Promise<{ replicas: number; port: number }> {
   const marker = folder.marker();
-  if (marker === undefined) return makeCluster(folder, options);
+  if (marker === undefined || options.fresh === true) return makeCluster(folder, options);
   const settings = readClusterFile(folder.cluster);
+  const protocol = requireProtocol(settings.protocol);
   requireSameCluster(folder, marker, settings, options);
+  if (options.dev === true) requireDevelopment(protocol);
+  requireByzantine(options.byzantine, marker.replicas, protocol);
   requireSameKind(folder, marker, options.dev === true, settings.f);
   if (settings.clusterId !== marker.clusterId || settings.members.length !== marker.replicas)
     throw new CommandFailure(
@@ -322,6 +328,9 @@ async function up(options: UpOptions): Promise<void> {
       '--dev chooses the trusted components by itself (usig@wasm): leave --tc or --dev out.',
     );
   const folder = new DataFolder(options.data);
+  const isNew = options.fresh === true || folder.marker() === undefined;
+  if (isNew) planOf(options);
+  if (folder.marker() === undefined) folder.requireRoom();
   await takeFolder(folder);
   const before = folder.marker();
   if (before !== undefined) {
@@ -330,7 +339,6 @@ async function up(options: UpOptions): Promise<void> {
     removeRunFile(folder);
     if (options.fresh === true) await stopComponents(folder, before.replicas, true);
   }
-  if (options.fresh === true) folder.removeCluster();
   const { replicas, port } = await prepareFolder(folder, options);
   const settings = readClusterFile(folder.cluster);
   const components = presentComponents(folder, settings);
@@ -339,22 +347,15 @@ async function up(options: UpOptions): Promise<void> {
   const warning = options.dev === true ? undefined : await volatileWarning(components, settings.f, protocol);
   if (options.dev === true) printDevelopmentWarning(settings.f);
   else if (warning !== undefined) printNote(warning);
-  const byzantine = options.byzantine ?? new Map<number, string>();
-  const behaviours = processBehaviours(protocol);
-  for (const [id, behaviour] of byzantine) {
-    if (id >= replicas)
-      throw usageFailure(`There is no replica ${id}; this cluster has replicas 0 to ${replicas - 1}.`);
-    requireBehaviour(behaviour, settings.protocol);
-  }
   writeConfigs(folder, { replicas, port, durability: options.durability });
   const stopped = new AbortController();
   const supervisor = new Supervisor({
     folder,
     replicas,
     port,
-    byzantine,
+    byzantine: options.byzantine ?? new Map(),
     development: options.dev === true,
-    behaviours,
+    behaviours: processBehaviours(protocol),
     onDown: () => stop(),
     onGivenUp: ({ name, reason }) =>
       printNote(`${name} has stopped and is not started again: ${reason ?? 'see its log'}`),
@@ -421,7 +422,7 @@ export function addUp(program: Command): void {
       new Option(
         '--byzantine <replica=behaviour>',
         'let a replica lie, for example 0=equivocate; may be repeated',
-      ).argParser(parseByzantine),
+      ).argParser(addByzantine),
     )
     .addOption(
       new Option(

@@ -2,7 +2,6 @@
  * A replica of A2M-PBFT-E (SOSP 2007): PBFT's agreement as it is, and one trusted log that says, batch by batch, what this
  * replica has executed. Answers leave with the log's word only.
  */
-import { bytesToDigest, digestToBytes } from '../../core/bytes.ts';
 import type { CheckpointState, Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
@@ -16,8 +15,6 @@ import { EXECUTION_WIRE, isLogEntry } from './client.ts';
 import type { ExecutionContent, History, HistoryRequest } from './messages.ts';
 import { EXECUTION_LOG, EXECUTION_MESSAGES, HISTORY_MAX } from './messages.ts';
 
-/** Keys of the durable map: digest of each batch that is executed above the stable checkpoint, stored before it is. */
-const EXECUTED_KEY = 'executed/';
 /** Orders below the stable checkpoint whose entries are kept: for clients that ask again, and for replicas that lag. */
 const ENTRIES_KEPT = 1_024;
 /** Orders whose digests are kept in memory, for logs that lag farther. */
@@ -35,8 +32,6 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   /** Boundaries whose CHECKPOINT waits for the history. */
   readonly #boundariesWaiting: CheckpointState[] = [];
   #askedAtMs = -1;
-  /** The durable map holds no digests at or below this. */
-  #storedFrom: SequenceNumber = 0;
 
   constructor(context: ReplicaContext) {
     super(context, new SealedCodec(context, EXECUTION_MESSAGES));
@@ -71,7 +66,6 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
     const next = super.nextExecution(sequence);
     if (next?.kind !== 'execute') return next;
     this.#digests.set(sequence, next.batch.digest);
-    this.desk.store([{ key: EXECUTED_KEY + String(sequence), value: digestToBytes(next.batch.digest) }]);
     return { ...next, mode: 'held' };
   }
 
@@ -153,9 +147,6 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   protected override onStable(sequence: SequenceNumber): void {
     super.onStable(sequence);
     this.#learnHistory();
-    const past = [...this.#digests.keys()].filter((known) => known > this.#storedFrom && known <= sequence);
-    this.desk.store(past.map((known) => ({ key: EXECUTED_KEY + String(known), value: undefined })));
-    this.#storedFrom = sequence;
     const oldest = sequence - ENTRIES_KEPT;
     if (this.#digests.size > DIGESTS_KEPT + ENTRIES_KEPT)
       for (const known of [...this.#digests.keys()])
@@ -250,10 +241,8 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
     super.restore(stored);
     this.#learnHistory();
-    for (const [key, value] of stored) {
-      if (!key.startsWith(EXECUTED_KEY)) continue;
-      this.#digests.set(Number(key.slice(EXECUTED_KEY.length)), bytesToDigest(value));
-    }
+    // Executed above the stable checkpoint is what was decided and kept.
+    for (const [sequence, { digest }] of this.decisions) this.#digests.set(sequence, digest);
     for (let sequence = this.stableSequence + 1; sequence <= this.executed; sequence += 1)
       this.#extendHistory(sequence);
   }

@@ -137,8 +137,9 @@ describe('CheapSwitch', () => {
     scene.passes = (_from, to) => to !== 2;
     feed(scene, 'answered', 1, [0, 1]);
     const batch = scene.machines[0]!.history[1]!;
-    // The power goes before the execution is durable, and the other active replica loses its store.
+    // The power goes before the decision is durable, and the other active replica loses its store.
     scene.machines[0]!.history.length = 1;
+    scene.machines[0]!.stored.delete('decided/2');
     scene.passes = () => true;
     scene.restart(1, true);
     for (const id of [0, 2]) scene.restart(id);

@@ -143,15 +143,28 @@ describe('ReMinBFT, updates', () => {
     const stage = new ReStage();
     stage.ask(1, 'r');
     stage.takeOver(1);
-    // A power cut took what 0 had executed; the COMMIT that decided it will never come again.
+    // A power cut took what 0 had decided; the COMMIT that decided it will never come again.
     stage.machines[0]!.history = [];
     stage.machines[0]!.confirmed = 0;
+    stage.machines[0]!.stored.delete('decided/1');
     stage.restart(0);
     stage.run(100);
     assert.deepEqual(stage.executed, [0, 1, 1]);
     stage.settle(6_000);
     assert.deepEqual(stage.executed, [1, 1, 1]);
     assert.ok(stage.views[0]! > 0);
+  });
+
+  it('executes after a power cut what it had decided before', () => {
+    const stage = new ReStage();
+    stage.ask(1, 'r');
+    stage.takeOver(1);
+    stage.machines[0]!.history = [];
+    stage.machines[0]!.confirmed = 0;
+    stage.restart(0);
+    stage.run(100);
+    assert.deepEqual(stage.executed, [1, 1, 1]);
+    assert.equal(stage.views[0], 0);
   });
 
   it('ReMinBFT.P.join: in fault-handling mode f+1 must complain', () => {

@@ -6,7 +6,7 @@ import { assert } from '../../core/assert.ts';
 import type { Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Batch } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
-import type { Decision, Execution, Intake } from '../../smr/attested/hooks.ts';
+import type { Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
 import { SealedCodec } from '../../smr/attested/sealed.ts';
 import { UpdateExchange } from '../../smr/passive/exchange.ts';
@@ -24,9 +24,6 @@ import type { RepbftRule } from './rules.ts';
 /** X_min in checkpoint intervals: a checkpoint of the view must become stable meanwhile. */
 const PATIENCE_INTERVALS = 2;
 
-/** Key of the durable map: what shows each decision above the stable checkpoint. */
-const DECIDED_KEY = 'decided/';
-
 /** See the top of this file. */
 export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   readonly schedule: ModeSchedule;
@@ -40,8 +37,6 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   /** What the service does now: what was decided, or undefined for an update. */
   #doing: Digest | undefined;
   #state: Uint8Array = new Uint8Array(0);
-  /** Decisions that are stored. */
-  readonly #kept = new Set<SequenceNumber>();
 
   constructor(context: ReplicaContext) {
     super(context, new SealedCodec(context, REPBFT_MESSAGES));
@@ -182,7 +177,7 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
     if (next === undefined) return undefined;
     const decision = told ? undefined : this.decisions.get(sequence);
     this.#doing = decision?.digest;
-    if (decision !== undefined) this.#keepDecision(sequence, decision);
+    if (decision !== undefined) this.decisions.keep(sequence);
     this.#state = this.schedule.stateAfter(sequence, this.#doing);
     return next;
   }
@@ -192,13 +187,6 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
     if (decision === undefined) return undefined;
     const batch = this.bodyOf(decision.digest, decision.sources);
     return batch === undefined ? undefined : { kind: 'execute', batch };
-  }
-
-  /** Few know what was decided: whoever does shows it after a restart, too. */
-  #keepDecision(sequence: SequenceNumber, { proof }: Decision<RepbftContent>): void {
-    if (this.#kept.has(sequence)) return;
-    this.#kept.add(sequence);
-    this.desk.store([{ key: DECIDED_KEY + String(sequence), value: this.codec.encodeList(proof) }]);
   }
 
   override get protocolState(): Uint8Array {
@@ -259,26 +247,6 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
     this.#entered = view;
     this.#known = 0;
     this.#waiting.clear();
-  }
-
-  protected override onStable(sequence: SequenceNumber): void {
-    const past = [...this.#kept].filter((known) => known <= sequence);
-    for (const known of past) this.#kept.delete(known);
-    this.desk.store(past.map((known) => ({ key: DECIDED_KEY + String(known), value: undefined })));
-    super.onStable(sequence);
-  }
-
-  protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
-    super.restore(stored);
-    for (const [key, value] of stored) {
-      if (!key.startsWith(DECIDED_KEY)) continue;
-      const sequence = Number(key.slice(DECIDED_KEY.length));
-      this.#kept.add(sequence);
-      const proof = this.codec.decodeList(value) ?? [];
-      const commit = proof[0]?.content;
-      if (commit?.kind !== 'COMMIT') continue;
-      this.decide(sequence, { digest: commit.digest, proof, sources: proof.map(({ author }) => author) });
-    }
   }
 
   protected override takeProtocolState(state: Uint8Array): void {

@@ -1,8 +1,8 @@
 /** CHECKPOINTs of all replicas, by sequence number: enough equal ones make a certificate. */
 import { decodeWhole, Writer } from '../../core/codec.ts';
-import type { CheckpointState } from '../../core/protocol.ts';
+import type { CheckpointState, StoreEntry } from '../../core/protocol.ts';
 import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
-import type { Content, Sealed } from './sealed.ts';
+import type { Content, Sealed, SealedCodec } from './sealed.ts';
 
 /** Sequence numbers for which CHECKPOINTs of one replica are kept; newer ones displace its oldest. */
 const KEPT_PER_REPLICA = 16;
@@ -76,13 +76,35 @@ export class CheckpointVotes<C extends Content> {
   }
 }
 
+/** The stable checkpoint for the durable map. Its state by itself, too: a view may start from one without a certificate. */
+export function stableEntries<C extends Content>(
+  { checkpoint, messages }: CheckpointCertificate<C>,
+  codec: SealedCodec<C>,
+): StoreEntry[] {
+  return [
+    { key: 'stable', value: codec.encodeList(messages) },
+    { key: 'stable-state', value: encodeState(checkpoint) },
+  ];
+}
+
+/** What `stableEntries` made, after a restart; undefined: genesis. */
+export function restoreStable<C extends Content>(
+  stored: ReadonlyMap<string, Uint8Array>,
+  codec: SealedCodec<C>,
+): CheckpointCertificate<C> | undefined {
+  const checkpoint = decodeState(stored.get('stable-state'));
+  const bytes = stored.get('stable');
+  const messages = (bytes && codec.decodeList(bytes)) ?? [];
+  return checkpoint && { checkpoint, messages };
+}
+
 /** Bytes of a state, for the durable map. */
 export function encodeState({ sequence, stateDigest }: CheckpointState): Uint8Array {
   return new Writer(40).u64(sequence).digest(stateDigest).finish();
 }
 
 /** What `encodeState` wrote; undefined if there is none or it is damaged. */
-export function decodeState(bytes: Uint8Array | undefined): CheckpointState | undefined {
+function decodeState(bytes: Uint8Array | undefined): CheckpointState | undefined {
   if (bytes === undefined) return undefined;
   return decodeWhole(bytes, (reader) => ({ sequence: reader.u64(), stateDigest: reader.digest() }));
 }

@@ -23,6 +23,11 @@ interface Outstanding<C extends Content> {
   readonly encoded: EncodedContent;
 }
 
+/** Why a replica whose own log is damaged stops, and what to do. */
+export const OWN_LOG_DAMAGED =
+  'an own message in the store cannot be read any more: this replica could say something else than before. Wipe its store ' +
+  '(never its keys) and start it again.';
+
 /** See the top of this file. */
 export class OwnMessages<C extends Content> {
   readonly #desk: Desk<AttestedMessage<C>>;
@@ -77,12 +82,12 @@ export class OwnMessages<C extends Content> {
     return message;
   }
 
-  /** Takes back what was attested before a restart; gives the messages in order. */
-  restore(drafts: readonly AttestedDraft[], through = 0): Sealed<C>[] {
+  /** Takes back what was attested before a restart; gives the messages in order, undefined if one is damaged. */
+  restore(drafts: readonly AttestedDraft[], through = 0): Sealed<C>[] | undefined {
     const messages: Sealed<C>[] = [];
     for (const { id, digest, draft, attestation } of drafts) {
       const content = this.#codec.decodeContent(draft);
-      if (content === undefined) continue;
+      if (content === undefined) return undefined;
       const encoded = { bytes: draft, digest };
       const message = this.#codec.complete(id, this.#self, content, encoded, attestation);
       messages.push(message);
@@ -95,15 +100,16 @@ export class OwnMessages<C extends Content> {
     return messages;
   }
 
-  /** Forgets messages that nobody needs: from the oldest on, up to the first that somebody may. */
+  /** Forgets messages that nobody needs. The newest one stays, so that numbers go on after a restart. */
   trim(isObsolete: (message: Sealed<C>) => boolean): void {
-    let count = 0;
-    // The newest one stays, so that numbers go on after a restart.
-    while (count < this.#kept.length - 1 && isObsolete(this.#kept[count]!.message)) count += 1;
-    if (count === 0) return;
-    this.#kept = this.#kept.slice(count);
-    this.#first = this.#kept[0]?.message.id ?? this.last + 1;
-    this.#desk.emit({ kind: 'trimAttested', below: this.#first });
+    const newest = this.#kept.at(-1);
+    const needed = this.#kept.filter((kept) => kept === newest || !isObsolete(kept.message));
+    if (needed.length === this.#kept.length) return;
+    this.#kept = needed;
+    const first = needed[0]?.message.id ?? this.last + 1;
+    // The store forgets from the oldest on; here those in between may go, too: peers are told to skip their numbers.
+    if (first !== this.#first) this.#desk.emit({ kind: 'trimAttested', below: first });
+    this.#first = first;
   }
 
   /** Whether this is a message that is kept. */
@@ -118,7 +124,7 @@ export class OwnMessages<C extends Content> {
     return from < 0 ? [] : this.#kept.slice(from);
   }
 
-  /** Numbers above `id` that no message has: its component refused. */
+  /** Numbers above `id` that no message has: its component refused, or nobody needs it any more. */
   holesAfter(id: number): number[] {
     const holes: number[] = [];
     let next = Math.max(id + 1, this.#first);

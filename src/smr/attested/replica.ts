@@ -23,13 +23,14 @@ import type { Milliseconds, ReplicaId, SequenceNumber, Verified, View } from '..
 import { Backoff } from '../backoff.ts';
 import { BodyDesk } from './body-desk.ts';
 import type { CheckpointCertificate } from './checkpoint-votes.ts';
-import { CheckpointVotes, decodeState, encodeState } from './checkpoint-votes.ts';
+import { CheckpointVotes, restoreStable, stableEntries } from './checkpoint-votes.ts';
+import { Decisions } from './decisions.ts';
 import { Desk } from './desk.ts';
 import { Gossip } from './gossip.ts';
 import type { AttestedOptions, Decision, Execution, Intake } from './hooks.ts';
 import { ProtocolHooks } from './hooks.ts';
 import { inspectAttested } from './inspection.ts';
-import { OwnMessages } from './own-messages.ts';
+import { OWN_LOG_DAMAGED, OwnMessages } from './own-messages.ts';
 import { Peer } from './peers.ts';
 import { RequestDesk } from './request-desk.ts';
 import type { AttestedMessage, Content, Proof, Sealed, SealedCodec, Status } from './sealed.ts';
@@ -76,7 +77,7 @@ export abstract class AttestedReplica<C extends Content>
   /** Own states at executed boundaries above the stable checkpoint. */
   readonly boundaries = new Map<SequenceNumber, CheckpointState>();
   /** What is decided above the stable checkpoint. */
-  readonly decisions = new Map<SequenceNumber, Decision<C>>();
+  readonly decisions: Decisions<C>;
   /** The sequence number that the service executes right now. */
   #executing: { readonly sequence: SequenceNumber; readonly batch: Batch | undefined } | undefined;
   /** Grows whenever something moved that may let messages in that came too early. */
@@ -97,6 +98,7 @@ export abstract class AttestedReplica<C extends Content>
     this.desk = new Desk(context);
     this.own = new OwnMessages(this.desk, this.codec);
     this.peers = settings.members.map(() => new Peer<C>());
+    this.decisions = new Decisions(this.desk, this.codec);
     this.bodies = new BodyDesk(this.desk, context);
     this.requests = new RequestDesk(this.desk, context);
     this.checkpoints = new CheckpointVotes(this.n, options.checkpointQuorum);
@@ -115,7 +117,9 @@ export abstract class AttestedReplica<C extends Content>
     const decision = this.decisions.get(sequence);
     if (decision === undefined) return undefined;
     const batch = this.bodies.need(decision.digest, decision.sources);
-    return batch === undefined ? undefined : { kind: 'execute', batch };
+    if (batch === undefined) return undefined;
+    this.decisions.keep(sequence);
+    return { kind: 'execute', batch };
   }
 
   /** Highest sequence number that can never be undone here. */
@@ -186,10 +190,7 @@ export abstract class AttestedReplica<C extends Content>
 
   /** What is decided for a sequence number; the first word stands, a second one can only be a broken budget. */
   decide(sequence: SequenceNumber, decision: Decision<C>): void {
-    if (sequence <= this.stableSequence) return;
-    const known = this.decisions.get(sequence);
-    if (known === undefined) this.decisions.set(sequence, decision);
-    else if (known.digest !== decision.digest) this.desk.note('conflictingDecision', { sequence });
+    if (sequence > this.stableSequence) this.decisions.note(sequence, decision);
   }
 
   /** Undoes speculative executions above `to`. */
@@ -309,19 +310,18 @@ export abstract class AttestedReplica<C extends Content>
     if (this.#started) return;
     this.#started = true;
     this.executed = recovery.executed;
-    const certificate = recovery.stored.get('stable');
-    const messages = (certificate === undefined ? undefined : this.codec.decodeList(certificate)) ?? [];
-    const checkpoint = decodeState(recovery.stored.get('stable-state'));
-    if (checkpoint !== undefined) this.stable = { checkpoint, messages };
+    this.stable = restoreStable(recovery.stored, this.codec);
     if (recovery.checkpoint.sequence > this.stableSequence)
       this.boundaries.set(recovery.checkpoint.sequence, recovery.checkpoint);
     this.#gossip.restore(recovery.stored);
     this.bodies.restore(recovery.stored, this.stableSequence + this.window);
     this.#fetcher.restore(recovery.stored);
+    this.decisions.restore(recovery.stored, this.stableSequence);
     this.takeProtocolState(recovery.protocolState);
     this.restore(recovery.stored);
-    for (const message of this.own.restore(recovery.attested ?? [], recovery.attestedThrough))
-      this.#loopBack(message);
+    const own = this.own.restore(recovery.attested ?? [], recovery.attestedThrough);
+    if (own === undefined) return this.halt(OWN_LOG_DAMAGED);
+    for (const message of own) this.#loopBack(message);
     this.#sayLostCheckpoint(recovery.checkpoint);
     this.#gossip.start();
   }
@@ -473,13 +473,9 @@ export abstract class AttestedReplica<C extends Content>
     const previous = this.stableSequence;
     this.stable = certificate;
     const { sequence } = certificate.checkpoint;
-    // The state by itself, too: a view may start from one that nobody has a certificate for.
-    this.desk.store([
-      { key: 'stable', value: this.codec.encodeList(certificate.messages) },
-      { key: 'stable-state', value: encodeState(certificate.checkpoint) },
-    ]);
+    this.desk.store(stableEntries(certificate, this.codec));
     this.desk.emit({ kind: 'stable', checkpoint: certificate.checkpoint });
-    for (const known of [...this.decisions.keys()]) if (known <= sequence) this.decisions.delete(known);
+    this.decisions.dropThrough(sequence);
     for (const known of [...this.boundaries.keys()]) if (known < sequence) this.boundaries.delete(known);
     this.checkpoints.dropBelow(sequence);
     this.bodies.dropThrough(previous);

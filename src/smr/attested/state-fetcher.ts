@@ -89,6 +89,7 @@ export class StateFetcher<C extends Content> {
     this.#transferring = certificate;
     this.#lagSince = undefined;
     const { checkpoint } = certificate;
+    if (this.#isDifferent(checkpoint)) desk.note('stateDiverged', { sequence: checkpoint.sequence });
     desk.note('transfer', { sequence: checkpoint.sequence, executed });
     desk.store([{ key: 'fetched', value: codec.encodeList(certificate.messages) }]);
     desk.emit({ kind: 'transfer', checkpoint, sources });

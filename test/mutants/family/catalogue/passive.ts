@@ -45,7 +45,7 @@ export const PASSIVE_MUTANTS: readonly FamilyMutant[] = mutantsOf('repbft', [
   {
     removes: 'decisions outlive a restart',
     rules: ['PBFT.N5'],
-    patches: inFile(replica, [`if (decision !== undefined) this.#keepDecision(sequence, decision);`, ``]),
+    patches: inFile(replica, [`if (decision !== undefined) this.decisions.keep(sequence);`, ``]),
   },
   {
     removes: 'each return to the normal case that ends soon makes the next one wait longer',
