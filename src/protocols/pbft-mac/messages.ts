@@ -49,15 +49,19 @@ export interface ViewChangeAck {
   readonly digest: Digest;
 }
 
+/** X: what a view starts from. */
+export interface ViewStart {
+  readonly checkpoint: CheckpointClaim;
+  /** What must be proposed above it, one for each order, without a gap. */
+  readonly proposals: readonly CheckpointClaim[];
+}
+
 /** What the new primary chose, and from which VIEW-CHANGEs. */
-export interface NewView {
+export interface NewView extends ViewStart {
   readonly kind: 'NEW-VIEW';
   readonly view: View;
   /** V: by author the digest of its VIEW-CHANGE, ascending. */
   readonly from: readonly { readonly replica: ReplicaId; readonly digest: Digest }[];
-  /** X: the checkpoint to start from, and what must be proposed above it, one for each order, without a gap. */
-  readonly checkpoint: CheckpointClaim;
-  readonly proposals: readonly CheckpointClaim[];
 }
 
 /** Asks for the VIEW-CHANGE with a digest. */
@@ -79,8 +83,14 @@ export interface Decided extends CheckpointClaim {
   readonly kind: 'DECIDED';
 }
 
+/** A replica has worked out what a NEW-VIEW says and takes part: f+1 that say so alike are believed. */
+export interface Entered extends ViewStart {
+  readonly kind: 'ENTERED';
+  readonly view: View;
+}
+
 export type MacContent =
-  OrderContent | ViewChange | ViewChangeAck | NewView | FetchViewChange | ViewChangeCopy | Decided;
+  OrderContent | ViewChange | ViewChangeAck | NewView | FetchViewChange | ViewChangeCopy | Decided | Entered;
 
 /** Claims of one list, at most. */
 const CLAIMS_MAX = 65_536;
@@ -98,6 +108,15 @@ const readClaim = (reader: Reader): OrderClaim => ({
   sequence: reader.u64(),
   digest: reader.digest(),
   view: reader.u64(),
+});
+
+const writeStart = (writer: Writer, { checkpoint, proposals }: ViewStart): unknown => {
+  writeCheckpoint(writer, checkpoint);
+  return writer.list(proposals, writeCheckpoint);
+};
+const readStart = (reader: Reader): ViewStart => ({
+  checkpoint: readCheckpoint(reader),
+  proposals: reader.list(CLAIMS_MAX, readCheckpoint),
 });
 
 function writeViewChange(writer: Writer, content: ViewChange): void {
@@ -127,6 +146,7 @@ export const MAC_MESSAGES: SealedCodecOptions<MacContent> = {
     'FETCH-VIEW-CHANGE',
     'VIEW-CHANGE-COPY',
     'DECIDED',
+    'ENTERED',
   ],
   write(writer, content) {
     if (isOrderContent(content)) return writeOrderContent(writer, content);
@@ -139,8 +159,7 @@ export const MAC_MESSAGES: SealedCodecOptions<MacContent> = {
       case 'NEW-VIEW':
         writer.u64(content.view);
         writer.list(content.from, (w, { replica, digest }) => w.u32(replica).digest(digest));
-        writeCheckpoint(writer, content.checkpoint);
-        writer.list(content.proposals, writeCheckpoint);
+        writeStart(writer, content);
         return;
       case 'FETCH-VIEW-CHANGE':
         writer.u32(content.of).digest(content.digest);
@@ -150,6 +169,9 @@ export const MAC_MESSAGES: SealedCodecOptions<MacContent> = {
         return;
       case 'DECIDED':
         writeCheckpoint(writer, content);
+        return;
+      case 'ENTERED':
+        writeStart(writer.u64(content.view), content);
     }
   },
   read(kind, reader) {
@@ -163,8 +185,7 @@ export const MAC_MESSAGES: SealedCodecOptions<MacContent> = {
           kind,
           view: reader.u64(),
           from: reader.list(MEMBERS_MAX, (r) => ({ replica: r.u32(), digest: r.digest() })),
-          checkpoint: readCheckpoint(reader),
-          proposals: reader.list(CLAIMS_MAX, readCheckpoint),
+          ...readStart(reader),
         };
       case 'FETCH-VIEW-CHANGE':
         return { kind, of: reader.u32(), digest: reader.digest() };
@@ -172,6 +193,8 @@ export const MAC_MESSAGES: SealedCodecOptions<MacContent> = {
         return { kind, of: reader.u32(), copy: readViewChange(reader) };
       case 'DECIDED':
         return { kind, ...readCheckpoint(reader) };
+      case 'ENTERED':
+        return { kind, view: reader.u64(), ...readStart(reader) };
       default:
         return readOrderContent(kind, reader);
     }

@@ -320,6 +320,43 @@ describe('PBFT-MAC, replicas', () => {
     assert.equal(stage.executed(1), 1);
   });
 
+  it('PBFT-MAC.ENTERED: a replica that missed a view change takes part again', () => {
+    const stage = new Stage();
+    stage.submit('one');
+    stage.run(50);
+    stage.passes = (from, to) => from !== 0 && to !== 0;
+    stage.submit('two', [1, 2, 3]);
+    stage.run(3_000);
+    assert.equal(stage.executed(2), 3);
+    stage.restart(0);
+    stage.passes = () => true;
+    stage.run(1_500);
+    assert.deepEqual([stage.view(0), stage.isActive(0)], [stage.view(1), true]);
+    // Its vote is needed: one of the others goes.
+    stage.passes = (from, to) => from !== 3 && to !== 3;
+    stage.submit('three', [0, 1, 2]);
+    stage.run(200);
+    assert.equal(stage.executed(3), 3);
+  });
+
+  it('PBFT-MAC.ENTERED: f+1 that entered alike are followed, others are not', () => {
+    const stage = new Stage();
+    stage.passes = () => false;
+    const entered = { kind: 'ENTERED', view: 3, checkpoint: GENESIS } as const;
+    const proposals = [{ sequence: 1, digest: A }];
+    stage.tell(1, 0, { ...entered, proposals });
+    stage.tell(1, 0, { ...entered, proposals });
+    stage.tell(2, 0, { ...entered, proposals: [{ sequence: 1, digest: B }] });
+    stage.tell(3, 0, { ...entered, proposals: [{ sequence: 2, digest: A }] });
+    assert.ok(stage.refused.includes('PBFT-MAC.ENTERED'));
+    assert.equal(stage.view(0), 0);
+    stage.tell(2, 0, { ...entered, proposals });
+    assert.deepEqual([stage.view(0), stage.isActive(0)], [3, true]);
+    // Later words about the same view start it no second time.
+    stage.tell(3, 0, { ...entered, proposals: [] });
+    assert.equal(stage.machines[0]!.notes.filter((note) => note === 'enteredView').length, 1);
+  });
+
   it('PBFT-MAC.CKPT: a replica that lags takes the state that f+1 name', () => {
     const stage = new Stage();
     stage.passes = (from, to) => from !== 3 && to !== 3;
@@ -352,6 +389,7 @@ describe('PBFT-MAC, replicas', () => {
       { kind: 'FETCH-VIEW-CHANGE', of: 1, digest: A },
       { kind: 'VIEW-CHANGE-COPY', of: 1, copy: change() },
       { kind: 'DECIDED', sequence: 1, digest: A },
+      { kind: 'ENTERED', view: 2, checkpoint: GENESIS, proposals: [{ sequence: 1, digest: B }] },
       { kind: 'CHECKPOINT', sequence: 4, stateDigest: A },
     ];
     for (const content of contents) {

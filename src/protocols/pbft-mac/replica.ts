@@ -9,9 +9,11 @@ import { SealedCodec } from '../../smr/attested/sealed.ts';
 import { ThreePhaseAgreement } from '../../smr/three-phase/agreement.ts';
 import { isOrderContent } from '../../smr/three-phase/messages.ts';
 import type { PrePrepare } from '../../smr/three-phase/messages.ts';
+import { EnteredViews, isSameStart } from './entered.ts';
 import { MAC_MESSAGES } from './messages.ts';
 import type {
   Decided,
+  Entered,
   FetchViewChange,
   MacContent,
   NewView,
@@ -21,10 +23,10 @@ import type {
   ViewChangeCopy,
 } from './messages.ts';
 import { BATCHES_PER_ORDER_MAX, isWellFormed, latestClaims, select } from './selection.ts';
-import type { Claimed, Selection, SelectionSizes } from './selection.ts';
+import type { Claimed, SelectionSizes } from './selection.ts';
 
-/** Keys of the durable map: P and Q by order, and the NEW-VIEW of the present view. */
-const STORE_KEY = { prepared: 'prepared/', proposed: 'proposed/', newView: 'new-view' } as const;
+/** Keys of the durable map: P and Q by order, and what the present view started from. */
+const STORE_KEY = { prepared: 'prepared/', proposed: 'proposed/', entered: 'entered' } as const;
 
 /** Somebody's VIEW-CHANGE, as it came from its author. */
 interface Held {
@@ -45,10 +47,13 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
   readonly #acks: Map<ReplicaId, ViewChangeAck>[];
   /** Copies of VIEW-CHANGEs that a NEW-VIEW names and that did not come from their authors; by digest. */
   readonly #copies = new Map<Digest, ViewChange>();
-  /** A NEW-VIEW that is not judged yet, and the one of the present view. */
+  /** A NEW-VIEW that is not judged yet, and, at the primary, the own one of the present view. */
   #waiting: Sealed<MacContent> | undefined;
-  #newView: Sealed<MacContent> | undefined;
+  #ownNewView: Sealed<MacContent> | undefined;
   #newViewSaid: View = 0;
+  /** How the present view was entered; undefined: view 0. */
+  #entered: Entered | undefined;
+  readonly #enteredByOthers: EnteredViews;
   /** By order: who says that what was committed. */
   readonly #decided = new Map<SequenceNumber, Map<ReplicaId, Digest>>();
   #fetchedAtMs = -1;
@@ -65,6 +70,7 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
     this.#held = new Array<Held | undefined>(this.n).fill(undefined);
     this.#acks = Array.from({ length: this.n }, () => new Map<ReplicaId, ViewChangeAck>());
     const { quorum, f, window } = this;
+    this.#enteredByOthers = new EnteredViews(window);
     this.#sizes = { quorum, weak: f + 1, window, nothing: this.bodies.nullBatch.digest };
   }
 
@@ -152,6 +158,9 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
         break;
       case 'DECIDED':
         this.#onDecided(author, content);
+        break;
+      case 'ENTERED':
+        this.#onEntered(author, content);
         break;
       default:
         break;
@@ -287,7 +296,7 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
     if (claimed === undefined) return;
     this.#waiting = undefined;
     const selection = select(this.#sizes, claimed);
-    if (this.rule('PBFT-MAC.VC5.same', isSame(selection, content), 'NEW-VIEW'))
+    if (this.rule('PBFT-MAC.VC5.same', isSameStart(selection, content), 'NEW-VIEW'))
       this.#enter(message, content, claimed);
     else if (content.view === this.view && this.mode === 'changing') this.startViewChange(content.view + 1);
   }
@@ -337,23 +346,42 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
     if (named.some((one) => one.replica === of && one.digest === digest)) this.#copies.set(digest, copy);
   }
 
-  #enter(message: Sealed<MacContent>, content: NewView, claimed: readonly Claimed[]): void {
-    this.desk.store([{ key: STORE_KEY.newView, value: this.codec.encodeList([message]) }]);
-    this.#copies.clear();
-    this.#take(message, content, (digest) => this.#vouching(claimed, digest));
-    const { sequence, digest } = content.checkpoint;
-    const holds = ({ content: one }: Claimed): boolean =>
-      one.checkpoints.some((claim) => claim.sequence === sequence && claim.digest === digest);
-    this.#holders = claimed.filter(holds).map(({ author }) => author);
-    this.enterView(content.view);
-  }
-
-  #take(
+  #enter(
     message: Sealed<MacContent>,
     { view, checkpoint, proposals }: NewView,
-    sourcesOf: (digest: Digest) => readonly ReplicaId[],
+    claimed: readonly Claimed[],
   ): void {
-    this.#newView = message;
+    const { sequence, digest } = checkpoint;
+    const holds = ({ content }: Claimed): boolean =>
+      content.checkpoints.some((claim) => claim.sequence === sequence && claim.digest === digest);
+    this.#holders = claimed.filter(holds).map(({ author }) => author);
+    this.#ownNewView = message.author === this.self ? message : undefined;
+    const entered = { kind: 'ENTERED', view, checkpoint, proposals } as const;
+    this.#startFrom(entered, (batch) => this.#vouching(claimed, batch));
+  }
+
+  /** Whoever comes too late for the VIEW-CHANGEs follows f+1 that have entered the view alike: one of them is correct. */
+  #onEntered(from: ReplicaId, claim: Entered): void {
+    if (this.isPastView(claim.view) || !this.#enteredByOthers.note(from, claim)) return;
+    const alike = this.#enteredByOthers.alike(claim);
+    if (!this.rule('PBFT-MAC.ENTERED', alike.length > this.f)) return;
+    this.#holders = alike;
+    this.#ownNewView = undefined;
+    this.#startFrom(claim, () => alike);
+  }
+
+  #startFrom(entered: Entered, sourcesOf: (digest: Digest) => readonly ReplicaId[]): void {
+    this.desk.store([{ key: STORE_KEY.entered, value: this.codec.encodeList([this.unvouched(entered)]) }]);
+    this.#copies.clear();
+    this.#waiting = undefined;
+    this.#take(entered, sourcesOf);
+    this.#enteredByOthers.dropThrough(entered.view);
+    this.enterView(entered.view);
+  }
+
+  #take(entered: Entered, sourcesOf: (digest: Digest) => readonly ReplicaId[]): void {
+    this.#entered = entered;
+    const { view, checkpoint, proposals } = entered;
     this.takeBase(view, {
       low: checkpoint.sequence,
       end: proposals.at(-1)?.sequence ?? checkpoint.sequence,
@@ -365,9 +393,8 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
   /** Nothing at or below the checkpoint is proposed again: it is here, or it is fetched from those that hold it. */
   #startFromBase(): void {
     const { low } = this.base;
-    const content = this.#newView?.content;
-    if (low <= this.stableSequence || this.busy || content?.kind !== 'NEW-VIEW') return;
-    const checkpoint = { sequence: low, stateDigest: content.checkpoint.digest };
+    if (low <= this.stableSequence || this.busy || this.#entered === undefined) return;
+    const checkpoint = { sequence: low, stateDigest: this.#entered.checkpoint.digest };
     if (this.boundaries.get(low)?.stateDigest === checkpoint.stateDigest) {
       this.makeStable({ checkpoint, messages: [] });
       return;
@@ -397,9 +424,10 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
     );
   }
 
-  /** Own words only: each replica says its own again, the primary the NEW-VIEW. */
+  /** Own words only: the primary says the NEW-VIEW again, everybody how it entered. */
   override newViewProof(): readonly Sealed<MacContent>[] {
-    return this.#newView?.author === this.self ? [this.#newView] : [];
+    const entered = this.#entered === undefined ? [] : [this.unvouched(this.#entered)];
+    return this.#ownNewView === undefined ? entered : [this.#ownNewView, ...entered];
   }
 
   // ---- restart -----------------------------------------------------------------------------------------------------
@@ -413,26 +441,15 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
       if (key.startsWith(STORE_KEY.prepared)) this.#prepared.set(first.sequence, first);
       else this.#proposed.set(first.sequence, claims);
     }
-    const bytes = stored.get(STORE_KEY.newView);
-    const message = bytes === undefined ? undefined : this.codec.decodeList(bytes)?.[0];
-    if (message?.content.kind !== 'NEW-VIEW') return;
-    const { content } = message;
-    this.#take(message, content, () => []);
+    const bytes = stored.get(STORE_KEY.entered);
+    const content = bytes === undefined ? undefined : this.codec.decodeList(bytes)?.[0]?.content;
+    if (content?.kind !== 'ENTERED') return;
+    this.#take(content, () => []);
     const { sequence, digest } = content.checkpoint;
     // It was made stable without messages that could be shown.
     if (sequence > this.stableSequence && sequence <= this.executed)
       this.stable = { checkpoint: { sequence, stateDigest: digest }, messages: [] };
   }
-}
-
-function isSame(selection: Selection | undefined, { checkpoint, proposals }: NewView): boolean {
-  if (selection === undefined || selection.proposals.length !== proposals.length) return false;
-  const equal = (a: Selection['checkpoint'], b: Selection['checkpoint'] | undefined): boolean =>
-    a.sequence === b?.sequence && a.digest === b.digest;
-  return (
-    equal(selection.checkpoint, checkpoint) &&
-    selection.proposals.every((one, index) => equal(one, proposals[index]))
-  );
 }
 
 function encodeClaims(claims: readonly OrderClaim[]): Uint8Array {

@@ -44,4 +44,9 @@ export const PBFT_MAC_RULES: readonly RuleDescription[] = [
     kind: 'guard',
     text: 'what f+1 replicas say to be committed is, and needs no COMMITs of a quorum',
   },
+  {
+    id: 'PBFT-MAC.ENTERED',
+    kind: 'guard',
+    text: 'a replica that comes too late for the VIEW-CHANGEs enters a view as f+1 say to have entered it',
+  },
 ];

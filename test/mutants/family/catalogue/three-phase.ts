@@ -140,12 +140,15 @@ export const THREE_PHASE_MUTANTS: readonly FamilyMutant[] = [
     {
       removes: 'what one replica says to be decided is believed',
       rules: ['PBFT-MAC.DECIDED'],
-      patches: inFile(mac, [`alike.length > this.f)`, `alike.length > 0)`]),
+      patches: inFile(mac, [
+        `this.rule('PBFT-MAC.DECIDED', alike.length > this.f)`,
+        `this.rule('PBFT-MAC.DECIDED', alike.length > 0)`,
+      ]),
     },
     {
       removes: 'a NEW-VIEW is worked out again by everybody',
       rules: ['PBFT-MAC.VC5.same'],
-      patches: inFile(mac, [`isSame(selection, content)`, `selection !== null`]),
+      patches: inFile(mac, [`isSameStart(selection, content)`, `selection !== null`]),
     },
     {
       removes: 'a state that one replica names is fetched',
@@ -153,6 +156,14 @@ export const THREE_PHASE_MUTANTS: readonly FamilyMutant[] = [
       patches: inFile(mac, [
         `this.checkpoints.certificateAbove(this.executed, this.f + 1)`,
         `this.checkpoints.certificateAbove(this.executed, 1)`,
+      ]),
+    },
+    {
+      removes: 'a view is entered as one replica says to have entered it',
+      rules: ['PBFT-MAC.ENTERED'],
+      patches: inFile(mac, [
+        `this.rule('PBFT-MAC.ENTERED', alike.length > this.f)`,
+        `this.rule('PBFT-MAC.ENTERED', alike.length > 0)`,
       ]),
     },
   ]),
