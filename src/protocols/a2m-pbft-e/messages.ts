@@ -3,8 +3,9 @@
  * execution log that every answer to a client carries.
  */
 import type { Digest, SequenceNumber } from '../../core/types.ts';
+import type { Checkpoint } from '../../smr/attested/checkpoint.ts';
 import type { SealedCodecOptions } from '../../smr/attested/sealed.ts';
-import type { Checkpoint, PhaseContent } from '../../smr/three-phase/messages.ts';
+import type { PhaseContent } from '../../smr/three-phase/messages.ts';
 import {
   isPhaseContent,
   PHASE_KINDS,

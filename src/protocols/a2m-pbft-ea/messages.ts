@@ -4,10 +4,10 @@
  */
 import type { Attestor } from '../../core/attestation.ts';
 import type { CounterValue } from '../../core/types.ts';
-import type { ChainContent, OrderCodec } from '../../smr/slot-chain/messages.ts';
+import { isQuorum } from '../../smr/attested/quorums.ts';
+import type { ChainContent, ChainEntry, OrderCodec } from '../../smr/slot-chain/messages.ts';
 import { chainCodec } from '../../smr/slot-chain/messages.ts';
 import { slotOf } from '../../smr/slot-chain/slots.ts';
-import type { ChainEntry } from '../../smr/slot-chain/messages.ts';
 import type { ChainRules, Vote } from '../../smr/slot-chain/view-change.ts';
 import { fitsAttestor } from '../../smr/slot-chain/view-change.ts';
 
@@ -78,8 +78,7 @@ export function voteOf(
       fitsAttestor<EaOrder>(rules, one),
   );
   // With the primary's own word these are f+1 different replicas.
-  const authors = new Set(proof.map(({ author }) => author));
-  const enough = authors.size === proof.length && authors.size >= rules.quorum && authors.has(primary);
+  const enough = isQuorum(rules.quorum, proof) && proof.some(({ author }) => author === primary);
   return holds && enough ? { view, sequence, digest } : undefined;
 }
 

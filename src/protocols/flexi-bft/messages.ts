@@ -7,33 +7,24 @@ import type { Reader, Writer } from '../../core/codec.ts';
 import type { Domain } from '../../core/domain.ts';
 import { domainTag, domainWriter, finishDigest } from '../../core/domain.ts';
 import type { Digest, Hash, SequenceNumber, View } from '../../core/types.ts';
+import type { Checkpoint } from '../../smr/attested/checkpoint.ts';
+import { readCheckpoint, writeCheckpoint } from '../../smr/attested/checkpoint.ts';
 import type { Sealed, SealedCodec, SealedCodecOptions } from '../../smr/attested/sealed.ts';
 
 /** Name in settings, on the command line and in digests. */
 export const PROTOCOL_NAME = 'flexi-bft';
 
+/** What one replica says about one order: which batch, in which view. */
+interface Word<K extends 'PREPREPARE' | 'PREPARE'> {
+  readonly kind: K;
+  readonly view: View;
+  readonly sequence: SequenceNumber;
+  readonly batch: Digest;
+}
 /** The primary proposes a batch; vouched for by the counter of its view. */
-export interface PrePrepare {
-  readonly kind: 'PREPREPARE';
-  readonly view: View;
-  readonly sequence: SequenceNumber;
-  readonly batch: Digest;
-}
-
+export type PrePrepare = Word<'PREPREPARE'>;
 /** A backup vouches for a proposal. */
-export interface Prepare {
-  readonly kind: 'PREPARE';
-  readonly view: View;
-  readonly sequence: SequenceNumber;
-  readonly batch: Digest;
-}
-
-/** A boundary was executed with this state. */
-export interface Checkpoint {
-  readonly kind: 'CHECKPOINT';
-  readonly sequence: SequenceNumber;
-  readonly stateDigest: Digest;
-}
+export type Prepare = Word<'PREPARE'>;
 
 /** What a view starts with: every sequence number after `low` up to the last one that was ever vouched for. */
 export interface ViewStart {
@@ -140,7 +131,7 @@ function write(writer: Writer, content: FlexiContent, codec: SealedCodec<FlexiCo
       writer.u64(content.view).u64(content.sequence).digest(content.batch);
       return;
     case 'CHECKPOINT':
-      writer.u64(content.sequence).digest(content.stateDigest);
+      writeCheckpoint(writer, content);
       return;
     case 'VIEW-CHANGE':
       writer.u64(content.view).list(content.checkpoints, codec.writeSealed);
@@ -165,7 +156,7 @@ function read(kind: FlexiContent['kind'], reader: Reader, codec: SealedCodec<Fle
     case 'PREPARE':
       return { kind, view: reader.u64(), sequence: reader.u64(), batch: reader.digest() };
     case 'CHECKPOINT':
-      return { kind, sequence: reader.u64(), stateDigest: reader.digest() };
+      return readCheckpoint(reader);
     case 'VIEW-CHANGE': {
       const view = reader.u64();
       const checkpoints = reader.list(codec.members, codec.readSealed);

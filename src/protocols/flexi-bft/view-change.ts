@@ -3,7 +3,17 @@
  * answers from the same bytes. Why it is safe stands in the README.
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
-import type { FlexiContent, FlexiSealed, NewView, PrePrepare, ViewBase, ViewStart } from './messages.ts';
+import { provenCheckpoint, readingOf } from '../../smr/attested/checkpoint.ts';
+import { areDistinct, isQuorum, isSigned } from '../../smr/attested/quorums.ts';
+import type {
+  FlexiContent,
+  FlexiSealed,
+  NewView,
+  PrePrepare,
+  ViewBase,
+  ViewChange,
+  ViewStart,
+} from './messages.ts';
 import { counterFor, endOf } from './messages.ts';
 import type { FlexiRule } from './rules.ts';
 
@@ -30,15 +40,6 @@ export interface JudgedNewView {
   readonly checkpoints: readonly FlexiSealed[];
 }
 
-function isQuorum({ quorum }: FlexiJudge, messages: readonly FlexiSealed[]): boolean {
-  const authors = new Set(messages.map(({ author }) => author));
-  return authors.size === messages.length && authors.size >= quorum;
-}
-
-function areSigned(messages: readonly FlexiSealed[]): boolean {
-  return messages.every(({ attestation }) => attestation.kind === 'host');
-}
-
 /** Rule 12: whether the word for a message is the one that its kind asks for. */
 export function fitsKind(judge: FlexiJudge, message: FlexiSealed): boolean {
   const { content, author, attestation } = message;
@@ -55,36 +56,25 @@ export function fitsKind(judge: FlexiJudge, message: FlexiSealed): boolean {
   return judge.rule('FlexiBFT.12.counter', fits, 'PREPREPARE');
 }
 
-/** The stable checkpoint that CHECKPOINTs prove; 0 for none at all, undefined if they prove nothing. */
-function provenCheckpoint(
-  judge: FlexiJudge,
-  checkpoints: readonly FlexiSealed[],
-): SequenceNumber | undefined {
-  const first = checkpoints[0]?.content;
-  if (first === undefined) return 0;
-  if (first.kind !== 'CHECKPOINT' || !areSigned(checkpoints) || !isQuorum(judge, checkpoints))
-    return undefined;
-  const isEqual = ({ content }: FlexiSealed): boolean =>
-    content.kind === 'CHECKPOINT' &&
-    content.sequence === first.sequence &&
-    content.stateDigest === first.stateDigest;
-  return checkpoints.every(isEqual) ? first.sequence : undefined;
+/** The stable checkpoint that a VIEW-CHANGE proves; undefined if it proves none. */
+function stableIn({ quorum }: FlexiJudge, { checkpoints }: ViewChange): SequenceNumber | undefined {
+  return provenCheckpoint({ quorum, checkpointOf: readingOf, isVouched: isSigned }, checkpoints);
 }
 
 /** Whether a quorum entered the view with this start: then no other start of the view can have been entered. */
-export function isCertified(judge: FlexiJudge, { start, enters }: ViewBase): boolean {
+function isCertified(judge: FlexiJudge, { start, enters }: ViewBase): boolean {
   if (start.view === 0) return start.low === 0 && start.batches.length === 0 && enters.length === 0;
   const digest = judge.digestOf(start);
   const isEnter = ({ content }: FlexiSealed): boolean =>
     content.kind === 'ENTER' && content.view === start.view && content.start === digest;
-  return areSigned(enters) && isQuorum(judge, enters) && enters.every(isEnter);
+  return isQuorum(judge.quorum, enters) && enters.every(isSigned) && enters.every(isEnter);
 }
 
 /** Whether a VIEW-CHANGE is valid; every seal in it holds already. */
 export function isValidViewChange(judge: FlexiJudge, content: FlexiContent): boolean {
   if (content.kind !== 'VIEW-CHANGE') return false;
-  const { view, base, checkpoints, proposals } = content;
-  const low = provenCheckpoint(judge, checkpoints) ?? -1;
+  const { view, base, proposals } = content;
+  const low = stableIn(judge, content) ?? -1;
   if (!judge.rule('FlexiBFT.VC.checkpoint', low >= base.start.low, content.kind)) return false;
   if (!judge.rule('FlexiBFT.VC.base', base.start.view < view && isCertified(judge, base), content.kind))
     return false;
@@ -114,7 +104,7 @@ function startFrom(
   let latest: ViewStart | undefined;
   for (const { content } of changes) {
     if (content.kind !== 'VIEW-CHANGE') continue;
-    const proven = provenCheckpoint(judge, content.checkpoints) ?? 0;
+    const proven = stableIn(judge, content) ?? 0;
     if (proven > low) [low, checkpoints] = [proven, content.checkpoints];
     if (latest === undefined || content.base.start.view > latest.view) latest = content.base.start;
   }
@@ -141,8 +131,8 @@ export function judgeNewView(judge: FlexiJudge, message: FlexiSealed): JudgedNew
   if (!judge.rule('FlexiBFT.NV.primary', isPrimary, 'NEW-VIEW')) return undefined;
   const holds =
     changes.length === judge.quorum &&
-    isQuorum(judge, changes) &&
-    areSigned(changes) &&
+    areDistinct(changes) &&
+    changes.every(isSigned) &&
     changes.every(
       ({ content }) =>
         content.kind === 'VIEW-CHANGE' && content.view === view && isValidViewChange(judge, content),

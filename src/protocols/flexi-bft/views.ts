@@ -4,7 +4,7 @@
  */
 import type { CheckpointState, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
-import type { CheckpointReading, Intake } from '../../smr/attested/hooks.ts';
+import type { Intake } from '../../smr/attested/hooks.ts';
 import { AttestedReplica } from '../../smr/attested/replica.ts';
 import { SealedCodec } from '../../smr/attested/sealed.ts';
 import { ViewVotes } from '../../smr/attested/view-votes.ts';
@@ -326,12 +326,6 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
       default:
         return content.view <= current || content.view < this.view;
     }
-  }
-
-  protected override readCheckpoint(content: FlexiContent): CheckpointReading | undefined {
-    if (content.kind !== 'CHECKPOINT') return undefined;
-    const { sequence, stateDigest } = content;
-    return { state: { sequence, stateDigest }, key: `${sequence}/${stateDigest}` };
   }
 
   protected override sayCheckpoint({ sequence, stateDigest }: CheckpointState): void {

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Digest, ReplicaId, View } from '../../core/types.ts';
+import { provenCheckpoint, readingOf } from '../../smr/attested/checkpoint.ts';
 import { sha256, TestCluster } from '../../smr/attested/cluster.testing.ts';
+import { isSigned } from '../../smr/attested/quorums.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
 import { isSealed, SealedCodec } from '../../smr/attested/sealed.ts';
 import type { PhaseContent, PreparedProof, ViewChange } from '../../smr/three-phase/messages.ts';
@@ -12,7 +14,6 @@ import {
   isPreparedProof,
   isValidViewChange,
   judgeNewView,
-  provenCheckpoint,
 } from '../../smr/three-phase/view-change.ts';
 import { pbft } from './definition.ts';
 import { PBFT_MESSAGES } from './messages.ts';
@@ -318,10 +319,8 @@ function scene(stage: Stage): {
         if (!passed) refused.push(rule);
         return passed;
       },
-      checkpointOf: (content) =>
-        content.kind === 'CHECKPOINT'
-          ? { sequence: content.sequence, key: `${content.sequence}/${content.stateDigest}` }
-          : undefined,
+      checkpointOf: readingOf,
+      isVouched: isSigned,
     },
     prepared: (view, sequence, digest, backups = [2, 3]) => ({
       prePrepare: stage.forge(view % 4, order('PRE-PREPARE', view, sequence, digest)),

@@ -4,6 +4,7 @@
  */
 import { equalBytes } from '../../core/bytes.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import { isQuorum, isSigned } from '../../smr/attested/quorums.ts';
 import type { Sealed } from '../../smr/attested/sealed.ts';
 import type { Link, Position } from './history.ts';
 import { GENESIS } from './history.ts';
@@ -31,11 +32,8 @@ type Messages = readonly Sealed<ZyzzyvaContent>[];
 /** Whether enough distinct replicas have signed the very same content. */
 function areEqualOf(enough: number, messages: Messages): boolean {
   const [first] = messages;
-  if (first === undefined || messages.length < enough) return false;
-  if (new Set(messages.map(({ author }) => author)).size !== messages.length) return false;
-  return messages.every(
-    ({ attestation, bytes }) => attestation.kind === 'host' && equalBytes(bytes, first.bytes),
-  );
+  if (first === undefined || !isQuorum(enough, messages)) return false;
+  return messages.every((message) => isSigned(message) && equalBytes(message.bytes, first.bytes));
 }
 
 /** A certificate of a view: how far it proves the histories of those who have entered that view. */

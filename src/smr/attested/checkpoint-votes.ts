@@ -2,6 +2,7 @@
 import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { CheckpointState, StoreEntry } from '../../core/protocol.ts';
 import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
+import { writeCheckpoint } from './checkpoint.ts';
 import type { Content, Sealed, SealedCodec } from './sealed.ts';
 
 /** Sequence numbers for which CHECKPOINTs of one replica are kept; newer ones displace its oldest. */
@@ -99,8 +100,8 @@ export function restoreStable<C extends Content>(
 }
 
 /** Bytes of a state, for the durable map. */
-export function encodeState({ sequence, stateDigest }: CheckpointState): Uint8Array {
-  return new Writer(40).u64(sequence).digest(stateDigest).finish();
+export function encodeState(state: CheckpointState): Uint8Array {
+  return writeCheckpoint(new Writer(40), state).finish();
 }
 
 /** What `encodeState` wrote; undefined if there is none or it is damaged. */

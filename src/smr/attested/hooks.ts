@@ -2,6 +2,7 @@
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { Batch, Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import { readingOf } from './checkpoint.ts';
 import type { CheckpointCertificate } from './checkpoint-votes.ts';
 import type { AttestedMessage, Content, Sealed, SealedCodec } from './sealed.ts';
 
@@ -48,8 +49,6 @@ export abstract class ProtocolHooks<C extends Content> {
   protected abstract consider(): boolean;
   /** Whether an own message is needed by nobody any more, given the stable checkpoint and the view. */
   protected abstract isObsolete(message: Sealed<C>): boolean;
-  /** The state that a CHECKPOINT names; undefined for other contents. */
-  protected abstract readCheckpoint(content: C): CheckpointReading | undefined;
   /** Says a CHECKPOINT for a boundary that was executed here. */
   protected abstract sayCheckpoint(state: CheckpointState): void;
   /** A request was not executed in time. */
@@ -60,6 +59,11 @@ export abstract class ProtocolHooks<C extends Content> {
   protected abstract restore(stored: ReadonlyMap<string, Uint8Array>): void;
   /** Messages that bring a replica of an older view into this one; empty if nothing can. */
   abstract newViewProof(): readonly Sealed<C>[];
+
+  /** The state that a CHECKPOINT names; undefined for other contents. */
+  protected readCheckpoint(content: C): CheckpointReading | undefined {
+    return readingOf(content);
+  }
 
   /** Whether the state of a certified checkpoint may take the place of what is here now. */
   mayFetch(_certificate: CheckpointCertificate<C>): boolean {

@@ -5,6 +5,8 @@
  */
 import type { Reader, Writer } from '../../core/codec.ts';
 import type { Digest, SequenceNumber, View } from '../../core/types.ts';
+import type { Checkpoint } from '../attested/checkpoint.ts';
+import { readCheckpoint, writeCheckpoint } from '../attested/checkpoint.ts';
 import type { Sealed, SealedCodec, SealedCodecOptions } from '../attested/sealed.ts';
 import type { UpdateContent } from '../passive/messages.ts';
 import { hasSlot, VIEW_END } from './slots.ts';
@@ -13,13 +15,6 @@ import { hasSlot, VIEW_END } from './slots.ts';
 export interface OrderContent {
   readonly kind: 'PRE-PREPARE' | 'PREPARE' | 'COMMIT' | UpdateContent['kind'];
   readonly sequence: SequenceNumber;
-}
-
-/** A boundary was executed with this state. */
-export interface Checkpoint {
-  readonly kind: 'CHECKPOINT';
-  readonly sequence: SequenceNumber;
-  readonly stateDigest: Digest;
 }
 
 /** A replica would like to have `view`; it goes on working where it is. */
@@ -173,7 +168,7 @@ function writeShared<P extends OrderContent>(
 ): void {
   switch (content.kind) {
     case 'CHECKPOINT':
-      writer.u64(content.sequence).digest(content.stateDigest);
+      writeCheckpoint(writer, content);
       return;
     case 'REQ-VIEW-CHANGE':
     case 'BARRIER':
@@ -205,7 +200,7 @@ function readShared<P extends OrderContent>(
 ): SharedContent<P> {
   switch (kind) {
     case 'CHECKPOINT':
-      return { kind, sequence: reader.u64(), stateDigest: reader.digest() };
+      return readCheckpoint(reader);
     case 'REQ-VIEW-CHANGE':
     case 'BARRIER':
       return { kind, view: reader.u64() };

@@ -5,7 +5,7 @@
  */
 import type { CheckpointState, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
-import type { CheckpointReading, Decision, Intake } from '../attested/hooks.ts';
+import type { Decision, Intake } from '../attested/hooks.ts';
 import type { Sealed, SealedCodecOptions } from '../attested/sealed.ts';
 import { inFlightMaxOf } from '../batcher.ts';
 import { CommitVotes } from './commit-votes.ts';
@@ -214,12 +214,6 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   protected override onTimer(): void {
     // What the timers `batch` and `bodies` are for is found by `consider`.
     this.noteProgress();
-  }
-
-  protected override readCheckpoint(content: ChainContent<P>): CheckpointReading | undefined {
-    if (!isShared(content) || content.kind !== 'CHECKPOINT') return undefined;
-    const { sequence, stateDigest } = content;
-    return { state: { sequence, stateDigest }, key: `${sequence}/${stateDigest}` };
   }
 
   protected override sayCheckpoint({ sequence, stateDigest }: CheckpointState): void {

@@ -11,6 +11,8 @@ import type { Domain } from '../../core/domain.ts';
 import { domainTag, domainWriter, finishDigest } from '../../core/domain.ts';
 import { Writer } from '../../core/codec.ts';
 import type { Digest, Hash, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import { provenCheckpoint, readingOf } from '../attested/checkpoint.ts';
+import { areDistinct } from '../attested/quorums.ts';
 import type { Sealed } from '../attested/sealed.ts';
 import type { ChainContent, ChainEntry, OrderContent, Terms, ViewChange, ViewProof } from './messages.ts';
 import { writeTerms } from './messages.ts';
@@ -92,31 +94,18 @@ export function fitsAttestor<P extends OrderContent>(
   return attestation.object === by.object && attestation.form === by.form && attestation.value === by.value;
 }
 
-function areDistinct(messages: readonly { readonly author: ReplicaId }[]): boolean {
-  return new Set(messages.map(({ author }) => author)).size === messages.length;
-}
-
-/** The stable checkpoint that a list of CHECKPOINTs proves; 0 for the empty list, undefined if it proves nothing. */
-export function provenCheckpoint<P extends OrderContent>(
+/** h: the stable checkpoint that a VIEW-CHANGE proves; undefined if it proves none. */
+function stableIn<P extends OrderContent>(
   rules: ChainRules<P>,
-  checkpoints: readonly Sealed<ChainContent<P>>[],
+  { checkpoints }: ViewChange<P>,
 ): SequenceNumber | undefined {
-  const first = checkpoints[0]?.content;
-  if (first === undefined) return 0;
-  if (first.kind !== 'CHECKPOINT') return undefined;
-  const { sequence, stateDigest } = first;
-  const agree = checkpoints.every(
-    (message) =>
-      message.content.kind === 'CHECKPOINT' &&
-      message.content.sequence === sequence &&
-      message.content.stateDigest === stateDigest &&
-      fitsAttestor(rules, message),
-  );
-  return agree && areDistinct(checkpoints) && checkpoints.length >= rules.quorum ? sequence : undefined;
+  const { quorum } = rules;
+  const isVouched = (message: Sealed<ChainContent<P>>): boolean => fitsAttestor(rules, message);
+  return provenCheckpoint({ quorum, checkpointOf: readingOf, isVouched }, checkpoints);
 }
 
 /** The terms that NV-ACKs of a quorum prove; undefined if they prove nothing. */
-export function provenTerms<P extends OrderContent>(
+function provenTerms<P extends OrderContent>(
   rules: ChainRules<P>,
   { terms, acks }: ViewProof<P>,
 ): Terms | undefined {
@@ -132,7 +121,7 @@ export function provenTerms<P extends OrderContent>(
 }
 
 /** Whether the entries are all slots of their author between slot(ell, h) and its barrier of `view`. */
-export function isWholeChain<P extends OrderContent>(
+function isWholeChain<P extends OrderContent>(
   rules: ChainRules<P>,
   author: ReplicaId,
   chain: readonly ChainEntry<P>[],
@@ -159,8 +148,8 @@ export function judgeViewChange<P extends OrderContent>(
 ): ViewChangeFacts | undefined {
   const { content, author } = message;
   if (content.kind !== 'VIEW-CHANGE' || !fitsAttestor(rules, message)) return undefined;
-  const { view, checkpoints, entered, chain } = content as ViewChange<P>;
-  const stable = provenCheckpoint(rules, checkpoints);
+  const { view, entered, chain } = content;
+  const stable = stableIn(rules, content);
   if (!rules.rule('Chain.VC.checkpoint', stable !== undefined, 'VIEW-CHANGE')) return undefined;
   const terms = entered === undefined ? rules.genesis : provenTerms(rules, entered);
   const proven = terms !== undefined && terms.view < view && stable! >= terms.base;

@@ -7,7 +7,7 @@ import type { CheckpointState, ReplicaContext, StoreEntry } from '../../core/pro
 import type { Batch } from '../../core/request.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import { inFlightMaxOf } from '../batcher.ts';
-import type { AttestedOptions, CheckpointReading, Intake } from '../attested/hooks.ts';
+import type { AttestedOptions, Intake } from '../attested/hooks.ts';
 import { AttestedReplica } from '../attested/replica.ts';
 import type { Content, Sealed } from '../attested/sealed.ts';
 import { ViewVotes } from '../attested/view-votes.ts';
@@ -321,12 +321,6 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   }
 
   // ---- checkpoints -------------------------------------------------------------------------------------------------
-
-  protected override readCheckpoint(content: C): CheckpointReading | undefined {
-    if (!isOrderContent(content) || content.kind !== 'CHECKPOINT') return undefined;
-    const { sequence, stateDigest } = content;
-    return { state: { sequence, stateDigest }, key: `${sequence}/${stateDigest}` };
-  }
 
   protected override sayCheckpoint({ sequence, stateDigest }: CheckpointState): void {
     this.sayOrder({ kind: 'CHECKPOINT', sequence, stateDigest });

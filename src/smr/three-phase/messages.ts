@@ -4,6 +4,8 @@
  */
 import type { Reader, Writer } from '../../core/codec.ts';
 import type { Digest, SequenceNumber, View } from '../../core/types.ts';
+import type { Checkpoint } from '../attested/checkpoint.ts';
+import { readCheckpoint, writeCheckpoint } from '../attested/checkpoint.ts';
 import type { Content, Sealed, SealedCodec } from '../attested/sealed.ts';
 
 /** What one replica says about one order: which batch, in which view. */
@@ -17,13 +19,6 @@ export interface Phase<K extends 'PRE-PREPARE' | 'PREPARE' | 'COMMIT'> {
 export type PrePrepare = Phase<'PRE-PREPARE'>;
 export type Prepare = Phase<'PREPARE'>;
 export type Commit = Phase<'COMMIT'>;
-
-/** A boundary was executed with this state. */
-export interface Checkpoint {
-  readonly kind: 'CHECKPOINT';
-  readonly sequence: SequenceNumber;
-  readonly stateDigest: Digest;
-}
 
 /** That a batch was prepared: the proposal and PREPAREs of a quorum of backups (2f). */
 export interface PreparedProof {
@@ -75,13 +70,13 @@ export function isOrderContent(content: Content): content is OrderContent {
 
 /** Writes the fields of what is said inside a view. */
 export function writeOrderContent(writer: Writer, content: OrderContent): void {
-  if (content.kind === 'CHECKPOINT') writer.u64(content.sequence).digest(content.stateDigest);
+  if (content.kind === 'CHECKPOINT') writeCheckpoint(writer, content);
   else writer.u64(content.view).u64(content.sequence).digest(content.digest);
 }
 
 /** Reads what `writeOrderContent` wrote. */
 export function readOrderContent(kind: OrderContent['kind'], reader: Reader): OrderContent {
-  if (kind === 'CHECKPOINT') return { kind, sequence: reader.u64(), stateDigest: reader.digest() };
+  if (kind === 'CHECKPOINT') return readCheckpoint(reader);
   return { kind, view: reader.u64(), sequence: reader.u64(), digest: reader.digest() };
 }
 

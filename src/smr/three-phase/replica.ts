@@ -5,6 +5,7 @@
 import type { ReplicaContext, StoreEntry } from '../../core/protocol.ts';
 import type { SequenceNumber, View } from '../../core/types.ts';
 import type { AttestedOptions, Intake } from '../attested/hooks.ts';
+import { isSigned } from '../attested/quorums.ts';
 import type { Content, Sealed } from '../attested/sealed.ts';
 import type { Prepared } from './agreement.ts';
 import { ThreePhaseAgreement } from './agreement.ts';
@@ -37,10 +38,8 @@ export abstract class ThreePhaseReplica<C extends Content> extends ThreePhaseAgr
       window: this.window,
       primaryOf: (view) => this.primaryOf(view),
       rule: (rule, passed, about) => this.rule(rule, passed, about),
-      checkpointOf: (content) => {
-        const reading = this.readCheckpoint(content as Content as C);
-        return reading && { sequence: reading.state.sequence, key: reading.key };
-      },
+      checkpointOf: (content) => this.readCheckpoint(content as Content as C),
+      isVouched: isSigned,
     };
   }
 

@@ -3,45 +3,21 @@
  * with. Pure: every replica comes to the same answers from the same bytes.
  */
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { CheckpointProofRules } from '../attested/checkpoint.ts';
+import { provenCheckpoint } from '../attested/checkpoint.ts';
+import { areDistinct, isSigned } from '../attested/quorums.ts';
 import type { Sealed } from '../attested/sealed.ts';
 import type { NewView, PhaseContent, PreparedProof, ViewChange } from './messages.ts';
 import type { NewViewBase } from './base.ts';
 import type { ThreePhaseRule } from './rules.ts';
 
 /** What the judgement depends on beside the bytes. */
-export interface PhaseRules {
-  /** n - f: 2f+1 of 3f+1. */
-  readonly quorum: number;
+export interface PhaseRules extends CheckpointProofRules<PhaseContent> {
   /** L. */
   readonly window: number;
   readonly primaryOf: (view: View) => ReplicaId;
   /** Records the outcome of a rule; gives it back. */
   readonly rule: (rule: ThreePhaseRule, passed: boolean, about?: string) => boolean;
-  /** The CHECKPOINT that a message is: what must be equal to count together, and its sequence number. */
-  readonly checkpointOf: (
-    content: PhaseContent,
-  ) => { readonly sequence: SequenceNumber; readonly key: string } | undefined;
-}
-
-function areDistinct(messages: readonly Sealed<PhaseContent>[]): boolean {
-  return new Set(messages.map(({ author }) => author)).size === messages.length;
-}
-
-function areSigned(messages: readonly Sealed<PhaseContent>[]): boolean {
-  return messages.every(({ attestation }) => attestation.kind === 'host');
-}
-
-/** The stable checkpoint that a list of CHECKPOINTs proves; 0 for the empty list, undefined if it proves nothing. */
-export function provenCheckpoint(
-  rules: PhaseRules,
-  checkpoints: readonly Sealed<PhaseContent>[],
-): SequenceNumber | undefined {
-  const first = checkpoints[0];
-  if (first === undefined) return 0;
-  const expected = rules.checkpointOf(first.content);
-  if (expected === undefined || !areDistinct(checkpoints) || !areSigned(checkpoints)) return undefined;
-  const agree = checkpoints.every(({ content }) => rules.checkpointOf(content)?.key === expected.key);
-  return agree && checkpoints.length >= rules.quorum ? expected.sequence : undefined;
 }
 
 /** Whether a proof shows that its batch was prepared in its view. */
@@ -49,7 +25,8 @@ export function isPreparedProof(rules: PhaseRules, proof: PreparedProof): boolea
   const { prePrepare, prepares } = proof;
   const { content: proposal, author: primary } = prePrepare;
   if (proposal.kind !== 'PRE-PREPARE' || primary !== rules.primaryOf(proposal.view)) return false;
-  if (!areSigned([prePrepare, ...prepares]) || !areDistinct([prePrepare, ...prepares])) return false;
+  const messages = [prePrepare, ...prepares];
+  if (!messages.every(isSigned) || !areDistinct(messages)) return false;
   // With the primary's own word these are a quorum.
   if (prepares.length < rules.quorum - 1) return false;
   return prepares.every(
@@ -115,7 +92,7 @@ export function judgeNewView(rules: PhaseRules, message: Sealed<PhaseContent>): 
   const isQuorum =
     viewChanges.length === rules.quorum &&
     areDistinct(viewChanges) &&
-    areSigned(viewChanges) &&
+    viewChanges.every(isSigned) &&
     viewChanges.every(
       (one) =>
         one.content.kind === 'VIEW-CHANGE' && one.content.view === view && isValidViewChange(rules, one),
