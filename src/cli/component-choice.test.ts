@@ -34,7 +34,7 @@ test('a component that cannot be is told with what there is', () => {
   );
   assert.match(
     refusal(() => componentsFor(addComponentChoice('trinc@process', undefined), 3, minbft)),
-    /needs the program usig.*Write usig@process/,
+    /minbft is built on the trusted program usig, not on trinc: write usig@process, or take another protocol \(on trinc: .*flexi-bft.*\)\.$/,
   );
   assert.match(
     refusal(() => readComponentSpec('usig@abacus')),
@@ -104,13 +104,19 @@ test('volatile components are told of, more than f of them as a warning', async 
   );
   assert.match(
     (await volatileWarning(cluster('process', 'tpm', 'vm'), 1, minbft)) ?? '',
-    /1 \(usig@tpm\), 2.*so a power cut/,
+    /1 \(usig@tpm\), 2.*more than f = 1: a power cut ends the cluster for good/,
   );
   const lost = await volatileWarning(cluster('process', 'vm', 'process'), 1, {
     name: 'cheapbft',
     trustedProgram: 'cash',
   });
-  assert.match(lost ?? '', /a new one, which cheapbft cannot re-admit: its replica is lost then/);
+  assert.match(
+    lost ?? '',
+    /comes back as a new one, which cheapbft cannot re-admit, so its replica is lost\./,
+  );
   const words = (await volatileWarning(cluster('worker', 'wasm', 'process'), 1, minbft)) ?? '';
-  assert.match(words, /^WARNING.*0 \(usig@worker\), 1 \(usig@wasm\).*more than f = 1, so stopping the whole/);
+  assert.match(
+    words,
+    /^WARNING: Replicas 0 \(usig@worker\), 1 \(usig@wasm\) .*more than f = 1: a full stop ends the cluster for good/,
+  );
 });

@@ -4,6 +4,7 @@ import { formatComponentSpec, parseComponentSpec } from '../footprints/contract.
 import { footprintEntry } from '../footprints/catalogue.ts';
 import type { ComponentSpec } from '../footprints/contract.ts';
 import { footprintNamed, footprintNames, isFootprint } from '../footprints/registry.ts';
+import { PROTOCOLS } from '../protocols/catalogue.ts';
 import type { AnyProtocol } from '../protocols/catalogue.ts';
 import { programNamed, PROGRAMS } from '../trusted/programs/catalogue.ts';
 import { CommandFailure, usageFailure } from './failure.ts';
@@ -20,6 +21,13 @@ export function defaultComponent({ trustedProgram }: ProtocolOfChoice): Componen
 
 /** What the choice of a component needs to know of a protocol. */
 export type ProtocolOfChoice = Pick<AnyProtocol, 'name' | 'trustedProgram'>;
+
+/** A member whose public file was read, as far as is needed here. */
+export interface MemberOfChoice {
+  readonly name: string;
+  readonly path: string;
+  readonly trusted?: { readonly program?: unknown };
+}
 
 /** What `--tc` chose: for all replicas, and for single ones, which win. */
 export interface ComponentChoice {
@@ -60,9 +68,35 @@ export function requireProgram({ name, trustedProgram }: ProtocolOfChoice, spec:
     throw usageFailure(`${name} is not built on trusted components: leave --tc out.`);
   if (spec.program !== trustedProgram)
     throw usageFailure(
-      `A replica needs the program ${trustedProgram}: ${name} is built on it, and "${spec.program}" serves other ` +
-        `protocols. Write ${formatComponentSpec({ ...spec, program: trustedProgram })}.`,
+      `${name} is built on the trusted program ${trustedProgram}, not on ${spec.program}: write ` +
+        `${formatComponentSpec({ ...spec, program: trustedProgram })}${otherwise(spec.program)}.`,
     );
+}
+
+/** The protocols that are built on a program, as the end of a sentence about one that is not. */
+function otherwise(program: string): string {
+  const names = PROTOCOLS.filter(({ trustedProgram }) => trustedProgram === program).map(({ name }) => name);
+  return names.length === 0 ? '' : `, or take another protocol (on ${program}: ${names.join(', ')})`;
+}
+
+/** Fails with a sentence unless the components of all members are of the program that the protocol is built on. */
+export function requireMembersOf(protocol: ProtocolOfChoice, members: readonly MemberOfChoice[]): void {
+  const needed = protocol.trustedProgram ?? NO_PROGRAM;
+  for (const { name, path, trusted } of members) {
+    const has = trusted?.program;
+    // What is no member's file at all is told where cluster.json is read.
+    if (typeof has !== 'string' || has === needed) continue;
+    const names = PROTOCOLS.filter(({ trustedProgram }) => (trustedProgram ?? NO_PROGRAM) === has);
+    const other =
+      names.length === 0
+        ? ''
+        : `compose a cluster of ${names.map((one) => one.name).join(' or ')} with --protocol, or `;
+    throw usageFailure(
+      `${protocol.name} ${needed === NO_PROGRAM ? 'is not built on trusted components' : `is built on the trusted program ${needed}`}, ` +
+        `but the member ${name} (${path}) has ${has === NO_PROGRAM ? 'no trusted component' : `one of ${has}`}: ${other}` +
+        `let ${name} make its keys anew with "moiety keygen --protocol ${protocol.name} …".`,
+    );
+  }
 }
 
 /** The component of each replica. Throws if a replica is named that there is not, or a program that does not fit. */
@@ -130,8 +164,8 @@ export function componentNames(components: Components, ids: readonly number[]): 
 /** What becomes of a replica whose component ended and is another one now, as the end of a sentence. */
 export function afterLoss({ name, trustedProgram }: ProtocolOfChoice): string {
   return trustedProgram === DEFAULT_COMPONENT.program
-    ? 'which the others must re-admit (RECOVER)'
-    : `which ${name} cannot re-admit: its replica is lost then`;
+    ? 'which the others have to re-admit (RECOVER)'
+    : `which ${name} cannot re-admit, so its replica is lost`;
 }
 
 /** What volatile components mean for a cluster (decision A5); undefined if it has none. */
@@ -146,12 +180,12 @@ export async function volatileWarning(
   const one = crash.length === 1;
   const words =
     `Replica${one ? '' : 's'} ${componentNames(components, crash)} ${one ? 'has a volatile trusted component' : 'have volatile trusted components'}: ` +
-    `one that ended is a new one, ${afterLoss(protocol)}.`;
+    `one that has ended comes back as a new one, ${afterLoss(protocol)}.`;
   if (crash.length <= f) return words;
-  const how = stop.length > f ? 'stopping the whole cluster' : 'a power cut';
+  const how = stop.length > f ? 'a full stop' : 'a power cut';
   return (
-    `WARNING: ${words} These are more than f = ${f}, so ${how}, or the end of more than ${f} of them at once, ends ` +
-    'the cluster for good. Give more replicas a footprint that continues, for example process, if it is to last.'
+    `WARNING: ${words} They are more than f = ${f}: ${how} ends the cluster for good, and so does the end of more than ` +
+    `${f} of them at once. If it is to last, give more replicas a footprint that continues, for example process.`
   );
 }
 

@@ -21,6 +21,7 @@ import { addStatus } from './commands/status.ts';
 import { addTrusted } from './commands/trusted.ts';
 import { addUp } from './commands/up.ts';
 import { CommandFailure, EXIT, messageOf } from './failure.ts';
+import { HELP } from './options.ts';
 import { printNote } from './output.ts';
 import { programName } from './program-name.ts';
 
@@ -30,6 +31,7 @@ export function createProgram(): Command {
   const program = new Command('moiety')
     .description('Byzantine fault-tolerant ledger and replication: N = 2f+1 replicas, of which f may lie.')
     .enablePositionalOptions()
+    .configureHelp(HELP)
     .showHelpAfterError('(see --help)')
     .showSuggestionAfterError()
     .exitOverride()

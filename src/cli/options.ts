@@ -1,6 +1,6 @@
 /** Options that many commands share, and how the gateway of a cluster is found. */
-import { InvalidArgumentError, Option } from 'commander';
-import type { Command } from 'commander';
+import { Help, InvalidArgumentError, Option } from 'commander';
+import type { Command, HelpConfiguration } from 'commander';
 import { DataFolder, DEFAULT_DATA, DEFAULT_PORT } from './data-folder.ts';
 import { liveRun } from './supervisor/control.ts';
 
@@ -12,14 +12,53 @@ export interface ClusterOptions {
   readonly token?: string;
 }
 
+/** What each reader made by `wholeNumber` accepts, in words. */
+const RANGES = new WeakMap<object, string>();
+/** A bound from here on is none that anybody meets. */
+const UNBOUNDED = 2 ** 48;
+
 /** Reads a whole number within bounds; commander turns the error into a usage message. */
 export function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
+  const read = (text: string): number => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
     throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
   };
+  RANGES.set(read, most >= UNBOUNDED ? `${least} or more` : `${least} to ${most}`);
+  return read;
 }
+
+/** `1 to 64`: what an option or argument accepts that is read by `wholeNumber`; undefined for any other. */
+export function rangeOf(read: unknown): string | undefined {
+  return typeof read === 'function' ? RANGES.get(read) : undefined;
+}
+
+/** A description with the range behind its own words, unless they tell it. */
+function withRange(text: string, description: string, read: unknown): string {
+  const range = rangeOf(read);
+  if (range === undefined || description.includes(range)) return text;
+  return description === ''
+    ? `${range} ${text}`.trimEnd()
+    : text.replace(description, () => `${description}, ${range}`);
+}
+
+/** How help is written: as commander does, with the ranges of numbers. */
+export const HELP: HelpConfiguration = {
+  optionDescription(option) {
+    return withRange(
+      Help.prototype.optionDescription.call(this, option),
+      option.description,
+      option.parseArg,
+    );
+  },
+  argumentDescription(argument) {
+    return withRange(
+      Help.prototype.argumentDescription.call(this, argument),
+      argument.description,
+      argument.parseArg,
+    );
+  },
+};
 
 /** `--data`. */
 export function dataOption(): Option {

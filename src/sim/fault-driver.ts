@@ -258,11 +258,11 @@ export class FaultDriver {
   #partition(fault: PlannedFault & { readonly kind: 'partition' }): void {
     const { side, others, symmetric, flap, forMs } = fault;
     const apart = others === undefined ? '' : ` from [${others.join(' ')}]`;
-    this.#say(
-      `${flap === undefined ? '' : 'flapping '}partition of [${side.join(' ')}]${apart} for ${forMs.toFixed(0)} ms`,
-    );
-    this.#count(flap === undefined ? (others === undefined ? 'partition' : 'mesh') : 'flap');
     const links = this.#linksBetween(side, others, true, symmetric);
+    const what = `${flap === undefined ? '' : 'flapping '}partition of [${side.join(' ')}]${apart} for ${forMs.toFixed(0)} ms`;
+    // A drawn partition may have nobody, or everybody, on its one side.
+    this.#say(links.length === 0 ? 'a partition that parts nobody' : what);
+    this.#count(flap === undefined ? (others === undefined ? 'partition' : 'mesh') : 'flap');
     if (flap === undefined) return this.#cut(links, forMs);
     const { queue } = this.#stage;
     const end = queue.now + forMs;
@@ -396,7 +396,8 @@ export class FaultDriver {
       .filter((id) => !this.budget.faulty.has(id))
       .slice(0, scenario.n - scenario.f);
     const away = all.filter((id) => machines[id]!.isCorrect && !quorum.includes(id));
-    this.#say(`only [${quorum.join(' ')}] are healed; [${away.join(' ')}] stay ${rest}`);
+    const kept = away.length === 0 ? ', and they are all correct ones' : `; [${away.join(' ')}] stay ${rest}`;
+    this.#say(`only [${quorum.join(' ')}] are healed${kept}`);
     this.#count(`quorum-${rest}`);
     if (rest === 'down') {
       for (const id of away) {

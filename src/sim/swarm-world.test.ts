@@ -79,6 +79,23 @@ describe('families of the world happen and are survived', () => {
     clean(runScenario(scenario));
   });
 
+  it('says what a partition parts, also if that is nobody', () => {
+    const lines: string[] = [];
+    const cut = (side: readonly number[]): PlannedFault => ({
+      kind: 'partition',
+      atMs: 1,
+      forMs: 5,
+      side,
+      symmetric: true,
+    });
+    const scenario: Scenario = { ...drawn(2, []), faults: [cut([]), cut([1])] };
+    clean(runScenario(scenario, { narrate: (_at, text) => void lines.push(text) }));
+    assert.deepEqual(
+      lines.filter((line) => line.includes('partition')),
+      ['a partition that parts nobody', 'partition of [1] for 5 ms'],
+    );
+  });
+
   it('endless: the run ends with its faults, and only safety counts', () => {
     const { stats } = clean(runScenario(drawn(2, ['endless', 'crash', 'isolate'])));
     assert.ok(stats.virtualMs <= drawn(2, ['endless', 'crash', 'isolate']).calmMs + 50);
@@ -120,6 +137,19 @@ describe('a quorum is healed first', () => {
     const scenario: Scenario = { ...drawn(5, []), faults: [wipe], heal: { order: [2, 1, 0], rest: 'cut' } };
     clean(runScenario(scenario, { narrate: (_at, text) => void lines.push(text) }));
     assert.ok(lines.includes('only [1 0] are healed; [2] stay cut'));
+  });
+
+  it('nobody stays away where all correct ones are needed', () => {
+    const lines: string[] = [];
+    const byzantine = [{ replica: 2, behaviour: 'silent' }] as const;
+    const scenario = drawScenario(5, { replicas: 3, byzantine, faults: [] });
+    clean(
+      runScenario(
+        { ...scenario, heal: { order: [], rest: 'down' } },
+        { narrate: (_at, text) => void lines.push(text) },
+      ),
+    );
+    assert.ok(lines.includes('only [0 1] are healed, and they are all correct ones'), lines.join('; '));
   });
 });
 

@@ -9,7 +9,7 @@ import { readClusterFile } from '../cluster-file.ts';
 import { DEFAULT_DATA } from '../data-folder.ts';
 import { CommandFailure, EXIT, messageOf, usageFailure } from '../failure.ts';
 import { callGateway, callGatewayJson } from '../gateway-client.ts';
-import { withGateway, withJson } from '../options.ts';
+import { HELP, withGateway, withJson } from '../options.ts';
 import type { ClusterOptions } from '../options.ts';
 import { printJson, printLine, printNote, plural } from '../output.ts';
 import { readTrust } from './receipts.ts';
@@ -87,7 +87,7 @@ export function addEvidence(program: Command): void {
   const evidence = withJson(withGateway(program.command('evidence')))
     // Its options may stand anywhere in the line, as those of all commands about a cluster.
     .enablePositionalOptions(false)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ ...HELP, showGlobalOptions: true })
     .summary('proofs against faulty replicas')
     .description(
       'Evidence proves to anybody, offline, that a replica did what no correct replica does: it signed two different ' +

@@ -16,6 +16,7 @@ import {
   afterLoss,
   defaultComponent,
   readComponentSpec,
+  requireMembersOf,
   requireProgram,
   requireUsable,
 } from '../component-choice.ts';
@@ -85,8 +86,8 @@ async function keygenMember(options: KeygenOptions, folder: string): Promise<voi
   writePublicFile(path, { format: MEMBER_FORMAT, name, organisation, address, hostKey, linkKey, trusted });
   if ((await afterEndOf(spec.footprint)) === 'new component')
     printNote(
-      `${formatComponentSpec(spec)} is volatile: once it has ended it is a new one, ${afterLoss(protocol)}. If more ` +
-        'members than f have such components and end at once, the cluster ends for good.',
+      `${formatComponentSpec(spec)} is volatile: one that has ended comes back as a new one, ${afterLoss(protocol)}. If ` +
+        'such components of more than f members end at once, the cluster ends for good.',
     );
   const made = trusted.program === NO_PROGRAM ? 'Keys' : 'Keys and trusted component';
   printLine(`${made} made in ${folder}. Hand out ${path}; everything else stays here.`);
@@ -127,10 +128,18 @@ interface InitOptions {
 function init(options: InitOptions): void {
   const out = resolve(options.out);
   if (existsSync(out)) throw new CommandFailure(`${out} exists already: a cluster is made once.`);
+  const protocol = requireProtocol(options.protocol ?? DEFAULT_PROTOCOL);
+  const members = options.member.map((path) => ({ ...readMemberFile(path), path }));
+  requireMembersOf(protocol, members);
+  const clients = (options.client ?? []).map(readClientFile);
+  if (clients.length === 0)
+    throw usageFailure(
+      'A cluster needs a client: name the public file of one with --client ("moiety keygen --client" makes it).',
+    );
   const settings = composeCluster({
-    protocol: requireProtocol(options.protocol ?? DEFAULT_PROTOCOL),
-    members: options.member.map(readMemberFile),
-    clients: (options.client ?? []).map(readClientFile),
+    protocol,
+    members,
+    clients,
     policy: options.policy ?? [],
     ...(options.attestation === undefined ? {} : { attestation: readPolicyFile(options.attestation) }),
   });

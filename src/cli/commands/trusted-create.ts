@@ -31,8 +31,10 @@ async function create(path: string, { tc, json }: CreateOptions): Promise<void> 
   if (json === true) printJson(made);
   else
     printLine(
-      `${printableSpec(tc)} made in ${folder}: tcEpoch ${made.tcEpoch}, measurement ${made.measurement}. The replica that ` +
-        'is started with it next asks the others to admit it (RECOVER).',
+      `${printableSpec(tc)} made in ${folder}: tcEpoch ${made.tcEpoch}, measurement ${made.measurement}. ` +
+        (tc.program === DEFAULT_COMPONENT.program
+          ? 'The replica that is started with it next asks the others to admit it (RECOVER).'
+          : 'No protocol re-admits a replica with a new component of this program: it is for trying it out.'),
     );
 }
 

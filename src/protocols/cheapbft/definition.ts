@@ -1,4 +1,4 @@
-/** CheapBFT as a point of the design space: optimistic with trusted counters (code OA), N = 2f+1, f+1 of them active. */
+/** CheapBFT as a point of the design space: optimised with trusted counters (code OA), N = 2f+1, f+1 of them active. */
 import type { DecodeContext, ProtocolDefinition, Seal } from '../../core/protocol.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { isSealed } from '../../smr/attested/sealed.ts';

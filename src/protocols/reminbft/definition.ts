@@ -1,4 +1,4 @@
-/** ReMinBFT as a point of the design space: optimistic with trusted counters (code OA), N = 2f+1, f+1 of them active. */
+/** ReMinBFT as a point of the design space: optimised with trusted counters (code OA), N = 2f+1, f+1 of them active. */
 import type { ProtocolDefinition } from '../../core/protocol.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { wireOf } from '../../smr/attested/wire.ts';

@@ -1,4 +1,4 @@
-/** RePBFT as a point of the design space: optimistic, without any trusted component (code O), N = 3f+1, 2f+1 active. */
+/** RePBFT as a point of the design space: optimised, without any trusted component (code O), N = 3f+1, 2f+1 active. */
 import type { ProtocolDefinition } from '../../core/protocol.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { wireOf } from '../../smr/attested/wire.ts';

@@ -17,7 +17,7 @@ export const zyzzyva: ProtocolDefinition<AttestedMessage<ZyzzyvaContent>> = {
   facts: {
     paper: 'Kotla, Alvisi, Dahlin, Clement, Wong, SOSP 2007',
     replicas: '3f+1',
-    quorums: 'fast reply 3f+1 · certified reply 2f+1+2f+1 · view change, checkpoint 2f+1 · final reply f+1',
+    quorums: 'fast reply 3f+1 · certificate, replies to it, view change, checkpoint 2f+1 · final reply f+1',
     phases: 1,
     delays: 3,
     messages: (n) => ({ 'ORDER-REQ': n - 1, REPLY: n }),

@@ -93,8 +93,15 @@ A test compares this page with what the command prints now.
 
 N is the number of replicas for f faulty ones. _Phases_ are those between replicas, _delays_ the message delays from a
 request to an accepted answer, both without faults. _Safe_ and _live_ tell up to how many faulty replicas a cluster of
-that size keeps its history, and makes progress. The codes are those of the design space: the paradigm (C classical,
-S speculative, O other), then A where it needs a trusted component.
+that size keeps its history, and makes progress. _Active_ replicas order and execute while nothing is wrong; the others
+are passive, and apply what was changed. [Choosing](choosing.md) says when to take which.
+
+The codes are those of the design space, the paradigm first:
+
+- **C**, classical: replicas agree in phases, then all execute and answer.
+- **S**, speculative: replicas execute and answer before they have agreed; what turns out otherwise is undone.
+- **O**, optimised: while nothing is wrong only some replicas are active.
+- **A** behind it: every replica is assisted by a trusted component.
 
 `;
 
