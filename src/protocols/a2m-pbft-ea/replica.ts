@@ -74,7 +74,7 @@ export class EaReplica extends ChainReplica<EaOrder> {
     }
     if (sequence <= this.stableSequence) return 'taken';
     if (!this.inWindow(sequence)) return 'later';
-    this.commits.add(sequence, `${view}/${digest}`, message.author, message);
+    this.takeVote(message, sequence, `${view}/${digest}`);
     return 'taken';
   }
 
@@ -129,9 +129,9 @@ export class EaReplica extends ChainReplica<EaOrder> {
     return this.preparedBy(own);
   }
 
-  protected override decisionOf(votes: ReadonlyMap<ReplicaId, Sealed<EaContent>>): Decision<EaContent> {
-    const proof = [...votes.values()].slice(0, this.quorum);
-    return { digest: (proof[0]!.content as EaOrder).digest, proof, sources: [...votes.keys()] };
+  protected override decisionOf(commits: readonly Sealed<EaContent>[]): Decision<EaContent> {
+    const { digest } = commits[0]!.content as EaOrder;
+    return { digest, proof: commits.slice(0, this.quorum), sources: commits.map(({ author }) => author) };
   }
 
   // ---- what passes -------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /** The normal case of Flexi-BFT: counts of messages, proposals out of order, windows, restarts, lost stores. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { ReplicaId, View } from '../../core/types.ts';
 import type { FlexiSealed } from './messages.ts';
 import { counterFor, VALUES_PER_VIEW, VIEW_COUNTERS } from './messages.ts';
 import { flexiBft } from './definition.ts';
@@ -54,6 +55,20 @@ describe('Flexi-BFT, normal case', () => {
       scene.histories().map((history) => history.length),
       [2, 2, 2, 2],
     );
+  });
+
+  it('counts what is shown of an old view after words of many later ones (FlexiBFT.13.commit)', () => {
+    const scene = new Scene();
+    scene.passes = () => false;
+    const order = { sequence: 1, batch: NOWHERE } as const;
+    const vouch = (author: ReplicaId, view: View): void =>
+      scene.deliver(author, 3, scene.by(author, { kind: 'PREPARE', view, ...order }));
+    for (const view of [2, 3, 4, 6]) vouch(1, view);
+    for (const view of [3, 4, 5, 7]) vouch(2, view);
+    assert.equal(scene.at(3).decisions.has(1), false);
+    scene.deliver(0, 3, scene.by(0, { kind: 'PREPREPARE', view: 0, ...order }));
+    for (const author of [1, 2]) vouch(author, 0);
+    assert.equal(scene.at(3).decisions.get(1)?.digest, NOWHERE);
   });
 
   it('never vouches for a proposal without the word of the right counter (FlexiBFT.12.counter)', () => {

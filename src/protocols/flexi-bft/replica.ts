@@ -4,16 +4,17 @@
  */
 import type { Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import { CommitVotes } from '../../smr/attested/commit-votes.ts';
 import type { Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { inFlightMaxOf } from '../../smr/batcher.ts';
-import { Ballots } from './ballots.ts';
 import type { FlexiContent, FlexiSealed, PrePrepare, Prepare } from './messages.ts';
 import { counterFor, endOf } from './messages.ts';
 import { FlexiViews, HOST, KEY } from './views.ts';
 
 class FlexiReplica extends FlexiViews {
-  readonly #ballots = new Ballots();
+  /** PREPREPAREs and PREPAREs of any view. */
+  readonly #words = new CommitVotes<FlexiSealed>();
   /** Proposals of the last view entered. */
   readonly #proposals = new Map<SequenceNumber, FlexiSealed>();
   /** Sequence numbers that something new is known of. */
@@ -65,8 +66,7 @@ class FlexiReplica extends FlexiViews {
     if (isOwn) this.#onOwnProposal(message, content);
     const place = this.#placeOf(sequence);
     if (place !== 'now') return place === 'past' ? 'taken' : 'later';
-    this.#ballots.add(message, content);
-    this.#changed.add(sequence);
+    this.#takeWord(message, content);
     const current = this.base.start.view;
     if (view !== current) return view > current && view >= this.view ? 'later' : 'taken';
     if (this.#proposals.has(sequence)) return 'taken';
@@ -101,9 +101,13 @@ class FlexiReplica extends FlexiViews {
     if (place !== 'now') return place === 'past' ? 'taken' : 'later';
     // The primary has spoken by its proposal.
     if (author === this.primaryOf(view)) return 'taken';
-    this.#ballots.add(message, content);
-    this.#changed.add(sequence);
+    this.#takeWord(message, content);
     return 'taken';
+  }
+
+  #takeWord(message: FlexiSealed, { view, sequence, batch }: PrePrepare | Prepare): void {
+    this.#words.add(message, sequence, `${view}/${batch}`);
+    this.#changed.add(sequence);
   }
 
   // ---- normal case -------------------------------------------------------------------------------------------------
@@ -127,11 +131,11 @@ class FlexiReplica extends FlexiViews {
 
   /** Step 13: with the proposal, a quorum. */
   #decideCommitted(sequence: SequenceNumber): boolean {
-    const best = this.#ballots.best(sequence);
-    const isCommitted = best !== undefined && best.words.length >= this.quorum;
-    if (!this.rule('FlexiBFT.13.commit', isCommitted, 'PREPARE')) return false;
-    const proof = best!.words.slice(0, this.quorum);
-    this.decide(sequence, { digest: best!.batch, proof, sources: proof.map(({ author }) => author) });
+    const words = this.#words.decided(sequence, this.quorum);
+    if (!this.rule('FlexiBFT.13.commit', words !== undefined, 'PREPARE')) return false;
+    const proof = words!.slice(0, this.quorum);
+    const { batch: digest } = proof[0]!.content as PrePrepare | Prepare;
+    this.decide(sequence, { digest, proof, sources: proof.map(({ author }) => author) });
     return true;
   }
 
@@ -209,9 +213,8 @@ class FlexiReplica extends FlexiViews {
   protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
     super.restore(stored);
     for (const [sequence, message] of this.vouched) {
-      this.#ballots.add(message, message.content as PrePrepare);
+      this.#takeWord(message, message.content as PrePrepare);
       this.#proposals.set(sequence, message);
-      this.#changed.add(sequence);
     }
   }
 
@@ -223,7 +226,7 @@ class FlexiReplica extends FlexiViews {
 
   protected override onStable(sequence: SequenceNumber): void {
     const past = (known: SequenceNumber): boolean => known <= sequence;
-    this.#ballots.dropThrough(sequence);
+    this.#words.dropThrough(sequence);
     for (const set of [this.#changed, this.#waiting, this.#said])
       for (const known of [...set].filter(past)) set.delete(known);
     for (const known of [...this.#proposals.keys()].filter(past)) this.#proposals.delete(known);

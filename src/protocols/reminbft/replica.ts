@@ -5,6 +5,7 @@ import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../.
 import type { Decision, Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
 import { UpdateExchange } from '../../smr/passive/exchange.ts';
+import type { UpdateContent } from '../../smr/passive/messages.ts';
 import type { Proposal } from '../../smr/slot-chain/replica.ts';
 import { ChainReplica } from '../../smr/slot-chain/replica.ts';
 import { topOf } from '../../smr/slot-chain/view-change.ts';
@@ -92,8 +93,17 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
   protected override onOrder(message: Sealed<ReContent>, content: ReOrder, from: ReplicaId): Intake {
     if (content.kind === 'PREPARE') return this.#onPrepare(message, content, from);
     if (content.kind === 'COMMIT') return this.#onCommit(message, content, from);
-    this.updates.take(from, content);
+    this.#onUpdate(content, from);
     return 'taken';
+  }
+
+  /** All of A have to tell the same: of two that do not one lies, and no time brings them together. */
+  #onUpdate(content: UpdateContent, from: ReplicaId): void {
+    this.updates.take(from, content);
+    if (this.mode !== 'active' || this.#since === undefined) return;
+    const isSame = !this.updates.isContradicted(content, this.active);
+    if (this.rule('ReMinBFT.U.conflict', isSame, 'UPDATE')) return;
+    if (this.askFor(this.view + 1)) this.desk.note('conflictingUpdates', { sequence: content.sequence });
   }
 
   #onPrepare(message: Sealed<ReContent>, content: Prepare, from: ReplicaId): Intake {
@@ -113,7 +123,7 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
     const proposal = prepareOf((one) => this.primaryOf(one), content);
     if (!this.rule('ReMinBFT.N3.prepare', proposal !== undefined, 'COMMIT')) return 'taken';
     if (!this.rule('ReMinBFT.N3.backup', author !== this.primaryOf(view), 'COMMIT')) return 'taken';
-    this.commits.add(sequence, prepare.digest, author, message);
+    this.takeVote(message, sequence, prepare.digest);
     return 'taken';
   }
 
@@ -172,12 +182,12 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
     return moved;
   }
 
-  protected override decisionOf(votes: ReadonlyMap<ReplicaId, Sealed<ReContent>>): Decision<ReContent> {
-    const commits = [...votes.values()];
+  protected override decisionOf(commits: readonly Sealed<ReContent>[]): Decision<ReContent> {
     const { view, digest, prepare } = commits[0]!.content as Commit;
     const { since } = prepare.content as Prepare;
     if (view === this.terms.view && since !== undefined && this.#since === undefined) this.#switch(since);
-    return { digest, proof: commits.slice(0, this.f), sources: [prepare.author, ...votes.keys()] };
+    const backups = commits.map(({ author }) => author);
+    return { digest, proof: commits.slice(0, this.f), sources: [prepare.author, ...backups] };
   }
 
   // ---- updates -----------------------------------------------------------------------------------------------------
@@ -198,7 +208,6 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
   }
 
   protected override onRefused(sequence: SequenceNumber): void {
-    this.desk.note('updateRefused', { sequence });
     this.updates.onRefused(sequence);
   }
 

@@ -6,9 +6,9 @@
 import type { CheckpointState, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Decision, Intake } from '../attested/hooks.ts';
+import { CommitVotes } from '../attested/commit-votes.ts';
 import type { Sealed, SealedCodecOptions } from '../attested/sealed.ts';
 import { inFlightMaxOf } from '../batcher.ts';
-import { CommitVotes } from './commit-votes.ts';
 import type { ChainContent, OrderContent } from './messages.ts';
 import { isShared } from './messages.ts';
 import type { Vote } from './view-change.ts';
@@ -31,6 +31,8 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   /** Highest sequence number that this replica has proposed in this view. */
   #proposed: SequenceNumber = 0;
   readonly commits = new CommitVotes<Sealed<ChainContent<P>>>();
+  /** Orders with a vote that nobody has looked at. */
+  readonly #voted = new Set<SequenceNumber>();
   /** Votes of so many replicas, each with the word of its own, decide. */
   readonly commitQuorum: number;
 
@@ -51,9 +53,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   /** Votes as far as this protocol can; true if anything moved. */
   protected abstract considerVotes(): boolean;
   /** What votes of a quorum decide. */
-  protected abstract decisionOf(
-    votes: ReadonlyMap<ReplicaId, Sealed<ChainContent<P>>>,
-  ): Decision<ChainContent<P>>;
+  protected abstract decisionOf(votes: readonly Sealed<ChainContent<P>>[]): Decision<ChainContent<P>>;
 
   /** Where an order of a view stands: past, to be looked at now, or too early. */
   protected placeOf({
@@ -90,6 +90,11 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     return 'taken';
   }
 
+  /** Counts a vote of whatever view; `key`: what must be equal for two to count together. */
+  protected takeVote(message: Sealed<ChainContent<P>>, sequence: SequenceNumber, key: string): void {
+    if (this.commits.add(message, sequence, key)) this.#voted.add(sequence);
+  }
+
   /** What a protocol asks of a proposal beside that, when its turn has come. */
   protected mayTake(_proposal: Proposal<P>): boolean {
     return true;
@@ -107,11 +112,10 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   }
 
   #considerCommits(): boolean {
-    const { changed } = this.commits;
-    if (changed.size === 0) return false;
+    if (this.#voted.size === 0) return false;
     let moved = false;
-    for (const sequence of [...changed].sort((a, b) => a - b)) {
-      changed.delete(sequence);
+    for (const sequence of [...this.#voted].sort((a, b) => a - b)) {
+      this.#voted.delete(sequence);
       if (this.decisions.has(sequence)) continue;
       const votes = this.commits.decided(sequence, this.commitQuorum);
       if (!this.rule('Chain.CM', votes !== undefined)) continue;
@@ -209,6 +213,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     super.onStable(sequence);
     for (const known of [...this.proposals.keys()]) if (known <= sequence) this.proposals.delete(known);
     this.commits.dropThrough(sequence);
+    for (const known of [...this.#voted]) if (known <= sequence) this.#voted.delete(known);
   }
 
   protected override onTimer(): void {

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Digest } from '../../core/types.ts';
 import type { Sealed } from '../attested/sealed.ts';
-import { CommitVotes } from '../slot-chain/commit-votes.ts';
 import type { OrderContent } from './messages.ts';
 import { Slots } from './slots.ts';
 
@@ -28,13 +27,4 @@ test('what was decided in an old view is shown by all its COMMITs at once', () =
   for (let view = 1; view < VIEWS; view += 1) commit(slots, 0, view);
   for (const author of [0, 1, 2]) commit(slots, author, 0);
   assert.equal(slots.committed(1, 3)?.length, 3);
-});
-
-test('votes of the last view decide after many views that did not', () => {
-  const votes = new CommitVotes<number>();
-  for (let view = 0; view < VIEWS; view += 1)
-    for (const author of [0, 1]) votes.add(1, String(view), author, view);
-  assert.equal(votes.decided(1, 3), undefined);
-  votes.add(1, String(VIEWS - 1), 2, VIEWS - 1);
-  assert.equal(votes.decided(1, 3)?.size, 3);
 });

@@ -1,10 +1,8 @@
 /** What is known of each order of the current view, and COMMITs of any view. Bounded by the window. */
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import { CommitVotes } from '../attested/commit-votes.ts';
 import type { Sealed } from '../attested/sealed.ts';
 import type { OrderContent } from './messages.ts';
-
-/** Different (view, digest) that COMMITs of one replica for one order are kept for, at most: the last ones that came. */
-const COMMITS_PER_REPLICA = 4;
 
 /** One order of the current view. */
 export interface Slot {
@@ -17,12 +15,10 @@ export interface Slot {
   saidCommit: Digest | undefined;
 }
 
-type CommitVotes = Map<string, Map<ReplicaId, Sealed<OrderContent>>>;
-
 /** See the top of this file. */
 export class Slots {
   readonly #slots = new Map<SequenceNumber, Slot>();
-  readonly #commits = new Map<SequenceNumber, CommitVotes>();
+  readonly #commits = new CommitVotes<Sealed<OrderContent>>();
   /** Orders with something new since the last look. */
   readonly changed = new Set<SequenceNumber>();
 
@@ -63,27 +59,13 @@ export class Slots {
     order: { readonly view: View; readonly sequence: SequenceNumber; readonly digest: Digest },
   ): void {
     const { view, sequence, digest } = order;
-    let votes = this.#commits.get(sequence);
-    if (votes === undefined) this.#commits.set(sequence, (votes = new Map()));
     const key = `${view}/${digest}`;
-    // The oldest of its own gives way: views may change many times before one of them decides.
-    const others = [...votes].filter(([other, of]) => other !== key && of.has(message.author));
-    if (others.length >= COMMITS_PER_REPLICA) {
-      const [oldest, of] = others[0]!;
-      of.delete(message.author);
-      if (of.size === 0) votes.delete(oldest);
-    }
-    let equal = votes.get(key);
-    if (equal === undefined) votes.set(key, (equal = new Map()));
-    equal.set(message.author, message);
-    this.changed.add(sequence);
+    if (this.#commits.add(message, sequence, key)) this.changed.add(sequence);
   }
 
   /** Equal COMMITs of a quorum for an order. */
   committed(sequence: SequenceNumber, quorum: number): readonly Sealed<OrderContent>[] | undefined {
-    for (const votes of this.#commits.get(sequence)?.values() ?? [])
-      if (votes.size >= quorum) return [...votes.values()].slice(0, quorum);
-    return undefined;
+    return this.#commits.decided(sequence, quorum)?.slice(0, quorum);
   }
 
   /** Orders of which something is known in this view, ascending. */
@@ -99,11 +81,7 @@ export class Slots {
   /** Orders at or below a stable checkpoint are past. */
   dropThrough(sequence: SequenceNumber): void {
     for (const known of [...this.#slots.keys()]) if (known <= sequence) this.#slots.delete(known);
-    for (const known of [...this.#commits.keys()]) if (known <= sequence) this.#commits.delete(known);
+    this.#commits.dropThrough(sequence);
     for (const known of [...this.changed]) if (known <= sequence) this.changed.delete(known);
-  }
-
-  get size(): number {
-    return this.#slots.size + this.#commits.size;
   }
 }

@@ -99,14 +99,19 @@ export const TRUSTED_OBJECT_MUTANTS: readonly FamilyMutant[] = [
         `'ReMinBFT.P.silent', due <= desk.now && this.n < 0)`,
       ]),
     },
+    {
+      removes: 'updates that contradict each other end normal-case mode: they are waited for',
+      rules: ['ReMinBFT.U.conflict'],
+      patches: withoutRule('ReMinBFT.U.conflict'),
+    },
   ]),
   ...mutantsOf('flexi-bft', [
     {
       removes: 'a quorum commits: one word fewer decides',
       rules: ['FlexiBFT.13.commit'],
       patches: inFile('src/protocols/flexi-bft/replica.ts', [
-        `best.words.length >= this.quorum;`,
-        `best.words.length >= this.quorum - 1;`,
+        `this.#words.decided(sequence, this.quorum)`,
+        `this.#words.decided(sequence, this.quorum - 1)`,
       ]),
     },
     {

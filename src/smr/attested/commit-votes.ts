@@ -1,0 +1,51 @@
+/** What replicas committed to, in whatever view: equal words of a quorum decide for ever. Bounded by the window. */
+import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
+
+/** Different things that words of one replica for one order are kept for: one of each of its last views. */
+const KEPT_PER_REPLICA = 4;
+
+/** See the top of this file. `M`: a message that commits its author. */
+export class CommitVotes<M extends { readonly author: ReplicaId }> {
+  readonly #votes = new Map<SequenceNumber, Map<string, Map<ReplicaId, M>>>();
+
+  /** Counts a word; `key`: what must be equal for two to count together. False if it was counted before. */
+  add(message: M, sequence: SequenceNumber, key: string): boolean {
+    const { author } = message;
+    let candidates = this.#votes.get(sequence);
+    if (candidates === undefined) this.#votes.set(sequence, (candidates = new Map()));
+    let equal = candidates.get(key);
+    if (equal?.has(author) === true) return false;
+    // The oldest of its own gives way, not that of the lowest view: views may change many times before one of them
+    // decides, and what one of them has decided is shown later by all its words at once.
+    const others = [...candidates].filter(([, votes]) => votes.has(author));
+    if (others.length >= KEPT_PER_REPLICA) {
+      const [oldest, votes] = others[0]!;
+      votes.delete(author);
+      if (votes.size === 0) candidates.delete(oldest);
+    }
+    if (equal === undefined) candidates.set(key, (equal = new Map()));
+    equal.set(author, message);
+    return true;
+  }
+
+  /** Equal words of at least `quorum` replicas, in the order in which they came; undefined if there are none. */
+  decided(sequence: SequenceNumber, quorum: number): readonly M[] | undefined {
+    for (const votes of this.#votes.get(sequence)?.values() ?? [])
+      if (votes.size >= quorum) return [...votes.values()];
+    return undefined;
+  }
+
+  /** One word of every quorum that is known; for judges. */
+  quorums(quorum: number): M[] {
+    const found: M[] = [];
+    for (const candidates of this.#votes.values())
+      for (const votes of candidates.values())
+        if (votes.size >= quorum) found.push(...[...votes.values()].slice(0, 1));
+    return found;
+  }
+
+  /** Orders at or below a stable checkpoint are past. */
+  dropThrough(sequence: SequenceNumber): void {
+    for (const known of [...this.#votes.keys()]) if (known <= sequence) this.#votes.delete(known);
+  }
+}
