@@ -188,16 +188,20 @@ export class CheapReplica extends CheapTurns {
     this.#given = this.#said;
   }
 
-  /** Step 4: every active replica has spoken. */
+  /**
+   * Step 4: every active replica has spoken. One order after the other: who skips a value may have spent it on a HISTORY, and
+   * what comes after that is in no history.
+   */
   #considerWords(): boolean {
     let moved = false;
     const { active } = this;
-    for (const offset of this.#words.offsets()) {
+    for (const offset of [...this.#words.offsets()].sort((a, b) => a - b)) {
       const sequence = this.instance.low + offset;
       if (this.decisions.has(sequence)) continue;
       const words = active.flatMap((replica) => this.#words.of(offset, replica) ?? []);
       const isCommitted = words.length === active.length;
-      if (!this.rule('CheapBFT.T4', isCommitted)) continue;
+      const follows = sequence - 1 <= this.executed || this.decisions.has(sequence - 1);
+      if (!this.rule('CheapBFT.T4', isCommitted && follows && this.chosen === undefined)) continue;
       const { batch } = prepareOf(words[0]!).content as Prepare;
       this.decide(sequence, { digest: batch, proof: words.slice(1), sources: active });
       moved = true;

@@ -19,7 +19,7 @@ export const CHEAPBFT_RULES = [
   {
     id: 'CheapBFT.T4',
     kind: 'guard',
-    text: 'committed: the PREPARE and COMMITs of all other active replicas',
+    text: 'committed: the PREPARE and COMMITs of all other active replicas, after all before it, before a history is chosen',
   },
   {
     id: 'CheapBFT.T5.equal',

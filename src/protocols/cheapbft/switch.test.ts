@@ -130,6 +130,33 @@ describe('CheapSwitch', () => {
     assert.ok(scene.outcomes('CheapBFT.S3', false) > 0);
   });
 
+  it('commits to nothing behind a value that was spent on a HISTORY (CheapBFT.T4; seed 132 of f = 2)', () => {
+    const scene = new Scene();
+    scene.passes = (from, to) => from !== 1 && to !== 1;
+    scene.submit('first', [0]);
+    scene.run(5);
+    scene.submit('second', [0]);
+    scene.run(5);
+    const prepares = scene
+      .at(0)
+      .own.after(0)
+      .map(({ message }) => message);
+    assert.deepEqual(
+      prepares.map(({ kind }) => kind),
+      ['PREPARE', 'PREPARE'],
+    );
+    const history = { kind: 'HISTORY', instance: 0, checkpoints: [], entries: [] } as const;
+    const closing = scene.by(1, history, 1);
+    const commit = { kind: 'COMMIT', instance: 0, offset: 2, prepare: prepares[1]! } as const;
+    const skipping = scene.by(1, commit, 2);
+    for (const to of [0, 2]) scene.deliver(1, to, skipping);
+    assert.equal(scene.at(0).decisions.has(2), false);
+    // The history that says nothing is ordered first; nobody has executed anything that it lacks.
+    for (const to of [0, 2]) scene.deliver(1, to, closing);
+    scene.settle(8_000);
+    scene.histories();
+  });
+
   it('panics when an answered batch is not committed to after a lost store (CheapBFT.S1.behind)', () => {
     const scene = new Scene();
     feed(scene, 'a', 1);
