@@ -1,8 +1,11 @@
 /** Whether a PREPARE, COMMIT or HISTORY of a CheapTiny instance is what it must be. Pure: outsiders come to the same answer. */
-import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Digest, SequenceNumber } from '../../core/types.ts';
+import { provenCheckpoint, readingOf } from '../../smr/attested/checkpoint.ts';
+import { isSigned } from '../../smr/attested/quorums.ts';
 import type { Instance } from './instances.ts';
 import { activeSet, labelOf } from './instances.ts';
 import type { CheapContent, CheapSealed, Commit, Prepare } from './messages.ts';
+import { entriesMax } from './messages.ts';
 
 /** What the judgement depends on beside the bytes. */
 export interface TinyJudge {
@@ -63,23 +66,16 @@ export function prepareOf(message: CheapSealed): CheapSealed {
   return message.content.kind === 'COMMIT' ? message.content.prepare : message;
 }
 
-/** The sequence number that f+1 equal CHECKPOINTs prove; `low` for none, undefined if they prove nothing. */
-function provenCheckpoint(
-  judge: TinyJudge,
+/** The boundary that f+1 equal CHECKPOINTs prove; `low` for none, undefined if they prove nothing above it. */
+function provenAbove(
+  { f }: TinyJudge,
   checkpoints: readonly CheapSealed[],
   low: SequenceNumber,
 ): SequenceNumber | undefined {
-  const first = checkpoints[0]?.content;
-  if (first === undefined) return low;
-  if (first.kind !== 'CHECKPOINT' || first.sequence < low) return undefined;
-  const isEqual = ({ content, attestation }: CheapSealed): boolean =>
-    attestation.kind === 'host' &&
-    content.kind === 'CHECKPOINT' &&
-    content.sequence === first.sequence &&
-    content.stateDigest === first.stateDigest;
-  const authors = new Set<ReplicaId>(checkpoints.map(({ author }) => author));
-  const enough = authors.size === checkpoints.length && authors.size > judge.f;
-  return enough && checkpoints.every(isEqual) ? first.sequence : undefined;
+  if (checkpoints.length === 0) return low;
+  const rules = { quorum: f + 1, checkpointOf: readingOf, isVouched: isSigned };
+  const proven = provenCheckpoint(rules, checkpoints);
+  return proven !== undefined && proven >= low ? proven : undefined;
 }
 
 /** What a HISTORY of an instance amounts to, or undefined if it is not valid (rule S3). Every seal in it holds already. */
@@ -92,8 +88,8 @@ export function judgeHistory(
   if (content.kind !== 'HISTORY' || content.instance !== instance.number) return undefined;
   if (!activeSet(instance, judge.n, judge.f).includes(message.author)) return undefined;
   const { entries, checkpoints } = content;
-  const low = provenCheckpoint(judge, checkpoints, instance.low);
-  if (low === undefined || entries.length > 2 * judge.window) return undefined;
+  const low = provenAbove(judge, checkpoints, instance.low);
+  if (low === undefined || entries.length > entriesMax(judge.window)) return undefined;
   const first = low - instance.low + 1;
   // The counter is closed by the HISTORY itself: no value between its entries and its own can hide anything.
   if (!hasValue(message, instance.number, first + entries.length)) return undefined;

@@ -4,9 +4,13 @@
  */
 import type { Reader, Writer } from '../../core/codec.ts';
 import type { UniqueIdentifier } from '../../core/protocol.ts';
-import type { CounterValue, Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { CounterValue, Digest, ReplicaId } from '../../core/types.ts';
+import type { Checkpoint } from '../../smr/attested/checkpoint.ts';
+import { readCheckpoint, writeCheckpoint } from '../../smr/attested/checkpoint.ts';
 import type { EncodedContent, Sealed, SealedCodecOptions } from '../../smr/attested/sealed.ts';
 import { SealedCodec } from '../../smr/attested/sealed.ts';
+import type { UpdateContent } from '../../smr/passive/messages.ts';
+import { readUpdateContent, UPDATE_KINDS, writeUpdateContent } from '../../smr/passive/messages.ts';
 import type { Purpose } from './instances.ts';
 import { labelOf } from './instances.ts';
 
@@ -27,21 +31,6 @@ export interface Commit {
   readonly instance: number;
   readonly offset: number;
   readonly prepare: CheapSealed;
-}
-
-/** What a batch changed, for passive replicas; authentic by its link. */
-export interface Update {
-  readonly kind: 'UPDATE';
-  readonly instance: number;
-  readonly sequence: SequenceNumber;
-  readonly update: Uint8Array;
-}
-
-/** A boundary was executed with this state. */
-export interface Checkpoint {
-  readonly kind: 'CHECKPOINT';
-  readonly sequence: SequenceNumber;
-  readonly stateDigest: Digest;
 }
 
 /** Stop: CheapTiny cannot tell who is right, so one is enough. */
@@ -87,26 +76,30 @@ export interface Draft {
   readonly draft: Uint8Array;
 }
 
-export type CheapContent = Prepare | Commit | Update | Checkpoint | Panic | History | Fetch | Inner | Draft;
+export type CheapContent =
+  Prepare | Commit | Checkpoint | Panic | History | Fetch | Inner | Draft | UpdateContent;
 /** A message with the word given for it. */
 export type CheapSealed = Sealed<CheapContent>;
 
 const KINDS = [
   'PREPARE',
   'COMMIT',
-  'UPDATE',
   'CHECKPOINT',
   'PANIC',
   'HISTORY',
   'FETCH-HISTORY',
   'FALLBACK',
   'DRAFT',
+  ...UPDATE_KINDS,
 ] as const satisfies readonly CheapContent['kind'][];
 
 const ROLES: readonly Role[] = ['switch', 'order'];
-const ENTRIES_MAX = 8_192;
-const UPDATE_BYTES_MAX = 16 * 1024 * 1024;
 const INNER_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Entries of a HISTORY, at most: its checkpoint may be a window behind what its author had agreed to. */
+export function entriesMax(window: number): number {
+  return 2 * window;
+}
 
 function write(writer: Writer, content: CheapContent, codec: SealedCodec<CheapContent>): void {
   switch (content.kind) {
@@ -117,11 +110,8 @@ function write(writer: Writer, content: CheapContent, codec: SealedCodec<CheapCo
       writer.u64(content.instance).u64(content.offset);
       codec.writeSealed(writer, content.prepare);
       return;
-    case 'UPDATE':
-      writer.u64(content.instance).u64(content.sequence).bytes(content.update);
-      return;
     case 'CHECKPOINT':
-      writer.u64(content.sequence).digest(content.stateDigest);
+      writeCheckpoint(writer, content);
       return;
     case 'PANIC':
     case 'FETCH-HISTORY':
@@ -137,6 +127,9 @@ function write(writer: Writer, content: CheapContent, codec: SealedCodec<CheapCo
     case 'DRAFT':
       writer.u64(content.instance).u8(ROLES.indexOf(content.role)).u64(content.counter);
       writer.digest(content.sealed).bytes(content.draft);
+      return;
+    default:
+      writeUpdateContent(writer, content);
   }
 }
 
@@ -152,12 +145,8 @@ function read(kind: CheapContent['kind'], reader: Reader, codec: SealedCodec<Che
       return { kind, instance: reader.u64(), offset: reader.u64(), batch: reader.digest() };
     case 'COMMIT':
       return { kind, instance: reader.u64(), offset: reader.u64(), prepare: codec.readSealed(reader) };
-    case 'UPDATE': {
-      const [instance, sequence] = [reader.u64(), reader.u64()];
-      return { kind, instance, sequence, update: reader.bytes(UPDATE_BYTES_MAX) };
-    }
     case 'CHECKPOINT':
-      return { kind, sequence: reader.u64(), stateDigest: reader.digest() };
+      return readCheckpoint(reader);
     case 'PANIC':
     case 'FETCH-HISTORY':
       return { kind, instance: reader.u64() };
@@ -166,7 +155,7 @@ function read(kind: CheapContent['kind'], reader: Reader, codec: SealedCodec<Che
         kind,
         instance: reader.u64(),
         checkpoints: reader.list(codec.members, codec.readSealed),
-        entries: reader.list(ENTRIES_MAX, codec.readSealed),
+        entries: reader.list(entriesMax(codec.window), codec.readSealed),
       };
     case 'FALLBACK':
       return { kind, instance: reader.u64(), role: readRole(reader), bytes: reader.bytes(INNER_BYTES_MAX) };
@@ -174,6 +163,8 @@ function read(kind: CheapContent['kind'], reader: Reader, codec: SealedCodec<Che
       const [instance, role, counter] = [reader.u64(), readRole(reader), reader.u64()];
       return { kind, instance, role, counter, sealed: reader.digest(), draft: reader.bytes(INNER_BYTES_MAX) };
     }
+    default:
+      return readUpdateContent(kind, reader);
   }
 }
 

@@ -1,7 +1,10 @@
 /** CheapTiny: counts, passive replicas, what is refused, how long instances last. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { bytesToDigest } from '../../core/bytes.ts';
 import type { Digest } from '../../core/types.ts';
+import { sha256 } from '../../smr/attested/cluster.testing.ts';
+import { PART_BYTES } from '../../smr/passive/messages.ts';
 import type { Instance } from './instances.ts';
 import {
   activeSet,
@@ -100,8 +103,18 @@ describe('CheapTiny', () => {
     scene.submit('x');
     scene.run(20);
     assert.deepEqual(scene.lengths(), [1, 1, 0]);
-    const update = (author: number, byte: number) =>
-      scene.told(author, { kind: 'UPDATE', instance: 0, sequence: 1, update: new Uint8Array([byte]) });
+    const update = (author: number, byte: number) => {
+      const bytes = new Uint8Array([byte]);
+      const told = bytesToDigest(sha256(bytes));
+      return scene.told(author, {
+        kind: 'UPDATE',
+        sequence: 1,
+        digest: EVIL,
+        update: told,
+        length: 1,
+        bytes,
+      });
+    };
     scene.deliver(0, 2, update(0, 1));
     scene.run(0);
     assert.equal(scene.lengths()[2], 0);
@@ -113,6 +126,41 @@ describe('CheapTiny', () => {
     scene.passes = () => true;
     scene.settle(2_000);
     assert.ok(scene.lengths().every((length) => length >= 1));
+  });
+
+  it('keeps few bytes of what an active replica tells alone, and none of what others tell', () => {
+    const scene = new Scene();
+    scene.passes = () => false;
+    const { window } = scene.at(2);
+    const bytes = new Uint8Array(PART_BYTES).fill(3);
+    const update = bytesToDigest(sha256(bytes));
+    const tell = (author: number): void => {
+      for (let sequence = 1; sequence <= window + 8; sequence += 1) {
+        const told = { sequence, digest: EVIL, update, length: 4 * 1024 * 1024, bytes } as const;
+        scene.deliver(author, 2, scene.told(author, { kind: 'UPDATE', ...told }));
+      }
+    };
+    tell(0);
+    const { size } = scene.at(2).updates.inbox;
+    assert.deepEqual(size, { updates: window, bytes: 2 * PART_BYTES });
+    const passive = new Scene({ f: 2 });
+    passive.passes = () => false;
+    const told = { sequence: 1, digest: EVIL, update, length: PART_BYTES, bytes } as const;
+    passive.deliver(4, 3, passive.told(4, { kind: 'UPDATE', ...told }));
+    assert.deepEqual(passive.at(3).updates.inbox.size, { updates: 0, bytes: 0 });
+  });
+
+  it('asks for updates that were lost, and applies them', () => {
+    const scene = new Scene();
+    const isLost = (to: number, kind: string) => kind === 'PROOF' || (to === 2 && kind === 'UPDATE');
+    scene.passes = (_from, to, { kind }) => !isLost(to, kind);
+    scene.submit('x');
+    scene.run(20);
+    assert.equal(scene.lengths()[2], 0);
+    scene.passes = (_from, _to, { kind }) => kind !== 'PROOF';
+    scene.settle(1_000);
+    assert.ok(scene.count('UPDATE-FETCH') > 0);
+    assert.deepEqual([scene.lengths()[2], scene.machines[2]!.applied], [1, [1]]);
   });
 
   it('shows a passive replica what was committed to if updates are lost', () => {

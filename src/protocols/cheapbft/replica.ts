@@ -10,23 +10,16 @@ import { markVerified } from '../../core/types.ts';
 import type { Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { inFlightMaxOf } from '../../smr/batcher.ts';
+import { UpdateExchange } from '../../smr/passive/exchange.ts';
+import type { UpdateContent } from '../../smr/passive/messages.ts';
+import { isUpdateContent } from '../../smr/passive/messages.ts';
 import type { JudgedHistory } from './history.ts';
 import { isAgreement, judgeHistory, prepareOf, showsPrepare } from './history.ts';
 import type { FallbackDefinition } from './inner.ts';
 import { activeSet, counterAt, endOfFallback, endOfTiny, isTiny } from './instances.ts';
-import type {
-  CheapContent,
-  CheapSealed,
-  Commit,
-  Fetch,
-  History,
-  Panic,
-  Prepare,
-  Update,
-} from './messages.ts';
+import type { CheapContent, CheapSealed, Commit, Fetch, History, Prepare } from './messages.ts';
 import { namedBy, namingBundle } from './naming.ts';
 import { CheapTurns } from './turns.ts';
-import { Updates } from './updates.ts';
 import { Stall, Words } from './words.ts';
 
 const HOST = { kind: 'host' } as const;
@@ -44,7 +37,7 @@ export class CheapReplica extends CheapTurns {
   /** Highest offset that this replica asked its counter for, and that it got. */
   #said = 0;
   #given = 0;
-  readonly #updates = new Updates(this.context.hash);
+  readonly updates = new UpdateExchange<CheapContent>(this, this.f + 1);
   readonly #stall = new Stall();
   #panicked = false;
   #closed = false;
@@ -121,16 +114,15 @@ export class CheapReplica extends CheapTurns {
     if (content.kind === 'CHECKPOINT') return 'taken';
     if (content.kind === 'FALLBACK') return this.onInner(content, from);
     if (content.kind === 'DRAFT') return this.onDraft(message, content);
+    if (isUpdateContent(content)) return this.#onUpdate(content, from);
     if (content.instance !== this.instance.number || !isTiny(this.instance))
       return content.instance > this.instance.number ? 'later' : 'taken';
     switch (content.kind) {
       case 'PREPARE':
       case 'COMMIT':
         return this.#onAgreement(message, content);
-      case 'UPDATE':
-        return this.#onUpdate(message, content);
       case 'PANIC':
-        return this.#onPanic(message, content);
+        return this.#onPanic(message);
       case 'HISTORY':
         return this.#onHistory(message, content);
       case 'FETCH-HISTORY':
@@ -165,6 +157,7 @@ export class CheapReplica extends CheapTurns {
 
   protected override consider(): boolean {
     if (!this.#resumed) this.#resume();
+    this.updates.consider(isTiny(this.instance) ? this.active : [...this.peers.keys()]);
     if (!isTiny(this.instance)) return false;
     const moved = this.#considerWords();
     if (!this.rule('CheapBFT.T2.running', this.mode === 'active')) {
@@ -273,28 +266,33 @@ export class CheapReplica extends CheapTurns {
 
   protected override onExecuted(sequence: SequenceNumber, update: Uint8Array | undefined): void {
     super.onExecuted(sequence, update);
-    this.#updates.dropThrough(sequence);
+    this.updates.onMoved();
     const tells = isTiny(this.instance) && this.mode === 'active' && this.active.includes(this.self);
-    if (!tells || update === undefined) return;
-    const content: Update = { kind: 'UPDATE', instance: this.instance.number, sequence, update };
-    for (const to of this.peers.keys()) if (!this.active.includes(to)) this.tell(to, content);
+    const digest = this.decisions.get(sequence)?.digest;
+    if (!tells || update === undefined || digest === undefined) return;
+    this.updates.publish(sequence, { digest, bytes: update }, this.active);
   }
 
   // ---- passive replicas --------------------------------------------------------------------------------------------
 
-  #onUpdate({ author }: CheapSealed, { sequence, update }: Update): Intake {
-    if (!this.active.includes(author) || sequence <= this.executed || !this.inWindow(sequence))
-      return 'taken';
-    const isSame = this.#updates.add(sequence, author, update);
+  #onUpdate(content: UpdateContent, from: ReplicaId): Intake {
+    const counts = isTiny(this.instance) && this.active.includes(from);
+    if (content.kind !== 'UPDATE-FETCH' && !counts) return 'taken';
+    this.updates.take(from, content);
+    const isSame = !this.updates.isContradicted(content, this.active);
     if (!this.rule('CheapBFT.T5.conflict', isSame, 'UPDATE')) this.#panic('conflictingUpdates');
     return 'taken';
   }
 
   /** Step 5: what all active replicas told alike. */
   #fromUpdates(sequence: SequenceNumber): Execution | undefined {
-    const update = this.#updates.agreed(sequence, this.active);
+    const update = this.inWindow(sequence) ? this.updates.next(sequence) : undefined;
     if (!this.rule('CheapBFT.T5.equal', update !== undefined)) return undefined;
-    return this.#updates.takes(sequence) ? { kind: 'apply', update: update! } : undefined;
+    return { kind: 'apply', update: update! };
+  }
+
+  protected override onRefused(sequence: SequenceNumber): void {
+    this.updates.onRefused(sequence);
   }
 
   // ---- stopping ----------------------------------------------------------------------------------------------------
@@ -308,7 +306,7 @@ export class CheapReplica extends CheapTurns {
     this.#abort();
   }
 
-  #onPanic(message: CheapSealed, _content: Panic): Intake {
+  #onPanic(message: CheapSealed): Intake {
     this.rule('CheapBFT.S1', true, 'PANIC');
     if (message.author === this.self) this.#panicked = true;
     this.#abort();
@@ -453,19 +451,16 @@ export class CheapReplica extends CheapTurns {
 
   protected override onEntered(): void {
     for (const kept of [this.#words, this.#own, this.#withheld]) kept.clear();
-    this.#updates.clear();
+    this.updates.clear();
     this.#proposed.clear();
     this.#said = 0;
     this.#given = 0;
     this.#panicked = false;
     this.#closed = false;
     this.#ordered = undefined;
-    const gone = [...this.#histories.keys()].map((digest) => ({
-      key: KEY.history + digest,
-      value: undefined,
-    }));
+    const gone = [KEY.ordered, ...[...this.#histories.keys()].map((digest) => KEY.history + digest)];
     this.#histories.clear();
-    this.desk.store([{ key: KEY.ordered, value: undefined }, ...gone]);
+    this.desk.store(gone.map((key) => ({ key, value: undefined })));
     if (isTiny(this.instance)) this.#said = this.#given = this.stableSequence - this.instance.low;
   }
 
@@ -473,13 +468,12 @@ export class CheapReplica extends CheapTurns {
     const { low } = this.instance;
     this.#words.dropThrough(sequence - low);
     for (const offset of [...this.#own.keys()]) if (low + offset <= sequence) this.#own.delete(offset);
-    this.#updates.dropThrough(sequence);
     super.onStable(sequence);
   }
 
   protected override onInstalled(sequence: SequenceNumber): void {
     super.onInstalled(sequence);
-    this.#updates.dropThrough(sequence);
+    this.updates.onMoved();
   }
 
   protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {

@@ -9,9 +9,10 @@ import type { Batch } from '../../core/request.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { markVerified } from '../../core/types.ts';
 import type { CheckpointCertificate } from '../../smr/attested/checkpoint-votes.ts';
-import type { CheckpointReading, Execution, Intake } from '../../smr/attested/hooks.ts';
+import type { Execution, Intake } from '../../smr/attested/hooks.ts';
 import { AttestedReplica } from '../../smr/attested/replica.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
+import { isUpdateContent } from '../../smr/passive/messages.ts';
 import { Fallback, NO_CHECKPOINT } from './fallback.ts';
 import type { FallbackPort, FallbackRecovery } from './fallback.ts';
 import type { TinyJudge } from './history.ts';
@@ -337,18 +338,13 @@ export abstract class CheapTurns extends AttestedReplica<CheapContent> {
 
   protected override onNewViewTimeout(): void {}
 
-  protected override readCheckpoint(content: CheapContent): CheckpointReading | undefined {
-    if (content.kind !== 'CHECKPOINT') return undefined;
-    const { sequence, stateDigest } = content;
-    return { state: { sequence, stateDigest }, key: `${sequence}/${stateDigest}` };
-  }
-
   protected override sayCheckpoint({ sequence, stateDigest }: CheckpointState): void {
     this.say({ kind: 'CHECKPOINT', sequence, stateDigest }, { kind: 'host' });
   }
 
   protected override isObsolete({ content }: CheapSealed): boolean {
     if (content.kind === 'CHECKPOINT') return content.sequence <= this.stableSequence;
+    if (isUpdateContent(content)) return true;
     if (content.instance < this.instance.number) return true;
     if (content.kind === 'DRAFT') return content.counter < (this.#runs[content.role]?.trimmedBelow ?? 0);
     if (content.kind !== 'PREPARE' && content.kind !== 'COMMIT') return false;

@@ -1,4 +1,4 @@
-/** ReMinBFT at work: modes, passive replicas, and the scenarios of its sheet. */
+/** ReMinBFT at work: modes, passive replicas, and its scenarios. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Digest } from '../../core/types.ts';
@@ -9,6 +9,7 @@ import { NOWHERE, prepare, ReStage } from './scenes.testing.ts';
 
 const [A, B] = NOWHERE as [Digest, Digest];
 const all = () => true;
+const NO_BYTES = new Uint8Array(0);
 
 /** The digest of a batch that everybody gets, and that nobody has proposed. */
 function givenBody(stage: ReStage): Digest {
@@ -108,15 +109,32 @@ describe('ReMinBFT, updates', () => {
     const lie = { kind: 'UPDATE', sequence: 1, digest: A, update: B, length: bytes.length, bytes } as const;
     stage.deliver(1, 2, stage.made(1, lie));
     stage.submit('one');
-    stage.run(100);
+    stage.run(4);
     assert.deepEqual(stage.executed, [1, 1, 0]);
     assert.ok(stage.refused('ReMinBFT.U.equal') > 0);
     stage.settle(3_000);
-    assert.deepEqual(stage.executed, [1, 1, 1]);
+    assert.deepEqual([stage.executed, stage.applied(2)], [[1, 1, 1], []]);
     assert.ok(stage.views.every((view) => view === 1));
     assert.deepEqual(stage.since, [undefined, undefined, undefined]);
     stage.ask(1, 'r');
     assert.deepEqual([stage.executed, stage.applied(2)], [[2, 2, 2], []]);
+  });
+
+  it('ReMinBFT.U.conflict: two active replicas that contradict each other end normal-case mode without a wait', () => {
+    const stage = new ReStage();
+    const told = { kind: 'UPDATE', sequence: 1, digest: A, update: B, length: 1, bytes: NO_BYTES } as const;
+    stage.deliver(2, 1, stage.made(2, told));
+    stage.submit('one');
+    stage.run(20);
+    assert.equal(stage.count('REQ-VIEW-CHANGE'), 0, 'a passive replica that lies contradicts nobody');
+    stage.deliver(1, 2, stage.made(1, { ...told, sequence: 2 }));
+    stage.submit('two');
+    stage.run(20);
+    assert.equal(stage.refused('ReMinBFT.U.conflict'), 1);
+    assert.ok(stage.views.every((view) => view === 1));
+    stage.settle(1_000);
+    assert.deepEqual(stage.executed, [2, 2, 2]);
+    assert.deepEqual(stage.refused('ReMinBFT.U.conflict'), 1, 'in fault-handling mode nobody looks');
   });
 
   it('ReMinBFT.P.silent, ReMinBFT.P.join: a passive replica complains when updates stop, and is heard by everybody', () => {

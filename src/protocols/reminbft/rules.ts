@@ -15,6 +15,11 @@ const OWN_RULES = [
   { id: 'ReMinBFT.M.active', kind: 'guard', text: 'in normal-case mode active replicas vote, and no others' },
   { id: 'ReMinBFT.U.equal', kind: 'guard', text: 'an update is applied when f+1 replicas told the same' },
   {
+    id: 'ReMinBFT.U.conflict',
+    kind: 'guard',
+    text: 'a passive replica that two active ones tell different updates complains at once',
+  },
+  {
     id: 'ReMinBFT.P.silent',
     kind: 'guard',
     text: 'in normal-case mode whoever does not get on complains, a passive replica too',

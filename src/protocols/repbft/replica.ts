@@ -212,7 +212,6 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   }
 
   protected override onRefused(sequence: SequenceNumber): void {
-    this.desk.note('updateRefused', { sequence });
     this.updates.onRefused(sequence);
   }
 

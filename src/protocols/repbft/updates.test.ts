@@ -35,7 +35,7 @@ describe('updates', () => {
       scene.filter = () => true;
       scene.settle(1_000);
       assert.deepEqual(scene.machines[3]!.applied, [1]);
-      assert.ok(scene.at(3).updates.inbox.size === 0);
+      assert.deepEqual(scene.at(3).updates.inbox.size, { updates: 0, bytes: 0 });
       assert.deepEqual([scene.at(0).view, scene.at(3).view], [0, 0]);
     });
 

@@ -90,6 +90,7 @@ export class UpdateExchange<C extends Content> {
       }
       return;
     }
+    if (wanted.offset % PART_BYTES !== 0) return;
     const end = wanted.offset + PARTS_PER_FETCH * PART_BYTES;
     for (let { offset } = wanted; offset < end; offset += PART_BYTES) {
       const left = (this.store.get(sequence)?.bytes.length ?? 0) - offset;
@@ -117,19 +118,33 @@ export class UpdateExchange<C extends Content> {
     else this.inbox.addPart(from, content);
   }
 
+  /** Whether two active replicas told different things about what an UPDATE is about: one of them lies. */
+  isContradicted({ sequence }: UpdateContent, active: readonly ReplicaId[]): boolean {
+    return this.inbox.isContradicted(sequence, active);
+  }
+
   /** The update that can be applied as `sequence`, if it is known. */
   next(sequence: SequenceNumber): Uint8Array | undefined {
     return sequence === this.#refused ? undefined : this.inbox.complete(sequence);
   }
 
-  /** The service did not take an update. */
+  /**
+   * The service did not take an update although f+1 replicas told it, so it is this replica whose state is another one:
+   * only what was decided, or a fetched state, brings it on.
+   */
   onRefused(sequence: SequenceNumber): void {
+    this.#replica.desk.note('updateRefused', { sequence });
     this.#refused = sequence;
   }
 
   /** The service moved: what was told about the past is void. */
   onMoved(): void {
     this.inbox.dropThrough(this.#replica.executed);
+  }
+
+  /** What was told belongs to a past that this replica has left. */
+  clear(): void {
+    this.inbox.dropThrough(Infinity);
   }
 
   /** Forgets, and asks for what is lacking; to be called whenever something may have changed. */

@@ -34,14 +34,15 @@ describe('updates as they arrive', () => {
     inbox.add(1, updateOf(small));
     assert.deepEqual(inbox.complete(1), small);
     inbox.dropThrough(1);
-    assert.equal(inbox.size, 0);
+    assert.deepEqual(inbox.size, { updates: 0, bytes: 0 });
   });
 
   test('one that lies is outvoted, and seen', () => {
     const inbox = new UpdateInbox(sha256, 2);
     inbox.add(0, updateOf(filled(10, 9), 10));
     inbox.add(1, updateOf(small));
-    assert.ok(inbox.isContradicted(1));
+    assert.ok(inbox.isContradicted(1, [0, 1]));
+    assert.equal(inbox.isContradicted(1, [1, 2]), false, 'others do not count');
     inbox.add(2, updateOf(small, 10));
     assert.deepEqual(inbox.complete(1), small);
   });
@@ -92,6 +93,36 @@ describe('updates as they arrive', () => {
     part(PART_BYTES);
     part(2 * PART_BYTES);
     assert.deepEqual(inbox.complete(1), large);
+  });
+
+  test('a part has the size of all parts, the last one what is left; others are refused', () => {
+    const length = 2 * PART_BYTES + 5;
+    const large = filled(length, 3);
+    const inbox = new UpdateInbox(sha256, 1);
+    inbox.add(0, updateOf(large, 1));
+    const part = (offset: number, size: number): number => {
+      const bytes = large.subarray(offset, offset + size);
+      inbox.addPart(0, { kind: 'UPDATE-PART', sequence: 1, update: digestOf(large), offset, bytes });
+      return inbox.sources(1)[0]!.offset;
+    };
+    for (const size of [0, 1, PART_BYTES - 1]) assert.equal(part(0, size), 0);
+    assert.deepEqual(inbox.size, { updates: 1, bytes: 0 });
+    assert.equal(part(0, PART_BYTES), PART_BYTES);
+    assert.equal(part(PART_BYTES, 5), PART_BYTES);
+    assert.equal(part(PART_BYTES, PART_BYTES), 2 * PART_BYTES);
+    for (const size of [1, 4]) assert.equal(part(2 * PART_BYTES, size), 2 * PART_BYTES);
+    assert.equal(inbox.complete(1), undefined);
+    part(2 * PART_BYTES, 5);
+    assert.deepEqual(inbox.complete(1), large);
+  });
+
+  test('what is kept of a part is its bytes, not the message that it came in', () => {
+    const frame = filled(1024 * 1024, 1);
+    const inbox = new UpdateInbox(sha256, 1);
+    inbox.add(0, { ...updateOf(small), bytes: frame.subarray(70, 80) });
+    assert.equal(inbox.complete(1)!.buffer.byteLength, small.length);
+    inbox.add(0, { ...updateOf(filled(PART_BYTES + 1, 1), 0, 2), bytes: frame.subarray(0, PART_BYTES) });
+    assert.deepEqual(inbox.size, { updates: 2, bytes: small.length + PART_BYTES });
   });
 
   test('nobody fills the memory with bytes that are not confirmed', () => {

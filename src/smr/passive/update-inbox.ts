@@ -5,7 +5,7 @@
 import { bytesToDigest, concatBytes } from '../../core/bytes.ts';
 import type { Digest, Hash, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { Update, UpdatePart } from './messages.ts';
-import { UPDATE_BYTES_MAX } from './messages.ts';
+import { PART_BYTES, UPDATE_BYTES_MAX } from './messages.ts';
 
 /** Bytes of one author that nobody has confirmed yet, at most; what goes beyond is asked for when it is needed. */
 const UNCONFIRMED_BYTES_MAX = 8 * 1024 * 1024;
@@ -15,6 +15,7 @@ type Told = Omit<Update, 'bytes' | 'kind'>;
 
 /** Bytes of the update that one replica told, as far as they came from it. */
 interface Assembly {
+  /** Copies: a part must not keep the message alive that it came in. */
   readonly parts: Uint8Array[];
   have: number;
   /** All of them, once they are here and are those of the digest. */
@@ -36,6 +37,10 @@ export interface UpdateSource {
   readonly update: Digest;
   /** Bytes of it that came already. */
   readonly offset: number;
+}
+
+function isSame(one: Told, other: Told): boolean {
+  return one.digest === other.digest && one.update === other.update && one.length === other.length;
 }
 
 /** See the top of this file. */
@@ -65,19 +70,22 @@ export class UpdateInbox {
       this.addPart(from, { kind: 'UPDATE-PART', sequence, update, offset: 0, bytes });
   }
 
-  /** Takes in a part: of the update that its author has told, and the next one that is lacking. */
+  /**
+   * Takes in a part: of the update that its author has told, and the next one that is lacking. All but the last have one
+   * size, so that what a part costs here is what it carries.
+   */
   addPart(from: ReplicaId, { sequence, update, offset, bytes }: UpdatePart): void {
     const place = this.#places.get(sequence);
     const told = place?.told.get(from);
     if (place === undefined || told?.update !== update || place.spoiled.has(from)) return;
     const { length } = told;
     const known = place.assemblies.get(from);
+    if (offset !== (known?.have ?? 0) || bytes.length !== Math.min(PART_BYTES, length - offset)) return;
+    if (known?.whole !== undefined) return;
     if (known === undefined && !this.#makesRoom(place, from, length)) return;
     const assembly = known ?? { parts: [], have: 0, whole: undefined };
     place.assemblies.set(from, assembly);
-    if (assembly.whole !== undefined || offset !== assembly.have || offset + bytes.length > length) return;
-    if (bytes.length === 0 && length > 0) return;
-    assembly.parts.push(bytes);
+    assembly.parts.push(bytes.slice());
     assembly.have += bytes.length;
     if (assembly.have === length) this.#judge(place, update, assembly, from);
   }
@@ -108,12 +116,7 @@ export class UpdateInbox {
   }
 
   #agreeing({ told }: Place, one: Told): ReplicaId[] {
-    return [...told.entries()]
-      .filter(
-        ([, { digest, update, length }]) =>
-          digest === one.digest && update === one.update && length === one.length,
-      )
-      .map(([replica]) => replica);
+    return [...told.entries()].filter(([, other]) => isSame(one, other)).map(([replica]) => replica);
   }
 
   /** What enough replicas told alike about a sequence number. */
@@ -152,10 +155,11 @@ export class UpdateInbox {
     if (place !== undefined) place.asked = replica;
   }
 
-  /** Whether two replicas told different things about a sequence number: one of them lies. */
-  isContradicted(sequence: SequenceNumber): boolean {
-    const told = [...(this.#places.get(sequence)?.told.values() ?? [])];
-    return told.some(({ digest, update }) => digest !== told[0]!.digest || update !== told[0]!.update);
+  /** Whether two of these replicas told different things about a sequence number: one of them lies. */
+  isContradicted(sequence: SequenceNumber, among: readonly ReplicaId[]): boolean {
+    const place = this.#places.get(sequence);
+    const told = among.flatMap((replica) => place?.told.get(replica) ?? []);
+    return told.some((one) => !isSame(one, told[0]!));
   }
 
   /** Highest sequence number that anything was told about; 0 if there is none. */
@@ -177,8 +181,12 @@ export class UpdateInbox {
           this.#unconfirmed.set(replica, (this.#unconfirmed.get(replica) ?? 0) + told.get(replica)!.length);
   }
 
-  /** How many sequence numbers something is kept of, for judges. */
-  get size(): number {
-    return this.#places.size;
+  /** Of how many sequence numbers something is kept, and how many bytes of updates, for judges. */
+  get size(): { readonly updates: number; readonly bytes: number } {
+    let bytes = 0;
+    for (const { assemblies } of this.#places.values())
+      for (const { parts, whole } of assemblies.values())
+        bytes += parts.reduce((sum, part) => sum + part.buffer.byteLength, whole?.buffer.byteLength ?? 0);
+    return { updates: this.#places.size, bytes };
   }
 }

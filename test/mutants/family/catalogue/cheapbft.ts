@@ -35,11 +35,11 @@ export const CHEAPBFT_MUTANTS: readonly FamilyMutant[] = mutantsOf('cheapbft', [
     ]),
   },
   {
-    removes: 'updates that all active replicas told alike: that of the leader is enough',
+    removes: 'updates that all active replicas told alike: that of one is enough',
     rules: ['CheapBFT.T5.equal'],
-    patches: inFile('src/protocols/cheapbft/updates.ts', [
-      `return active.every((replica) => told!.get(replica)?.hash === first.hash) ? first.update : undefined;`,
-      `return first.update;`,
+    patches: inFile(replica, [
+      `new UpdateExchange<CheapContent>(this, this.f + 1)`,
+      `new UpdateExchange<CheapContent>(this, 1)`,
     ]),
   },
   {
