@@ -73,12 +73,10 @@ export function createUsigReplica(context: ReplicaContext, protocol: UsigProtoco
 
 function step(s: ReplicaState, now: Milliseconds, take: () => void): readonly Effect<UsigMessage>[] {
   s.passTo(now);
-  s.effects = [];
-  if (s.halted) return s.effects;
+  if (s.halted) return [];
   take();
   settle(s);
-  const { effects } = s;
-  s.effects = [];
+  const effects = s.take();
   // Nothing may be sealed or sent any more once the own component is known to be an old one.
   return s.halted ? effects.filter(({ kind }) => kind === 'halt' || kind === 'note') : effects;
 }

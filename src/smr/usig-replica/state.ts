@@ -1,18 +1,15 @@
 /**
- * State of a replica on USIG streams, and the small things that every part of it does: emit an effect, arm a timer, trace a
- * rule. The parts (streams, ordering, execution, checkpoints, view changes, gossip) are functions over it; they note
- * what they learned and the replica's `settle` loop draws the conclusions.
+ * State of a replica on USIG streams, which is the desk of all its parts, too. The parts (streams, ordering, execution,
+ * checkpoints, view changes, gossip) are functions over it; they note what they learned and the replica's `settle` loop
+ * draws the conclusions.
  */
 import type { ClusterLimits, ClusterTimers } from '../../core/config.ts';
 import { windowOf } from '../../core/config.ts';
 import type {
   CheckpointState,
-  Effect,
   Recovery,
   ReplicaContext,
   ReplicaInspection,
-  StoreEntry,
-  TimerName,
   TrustedKey,
 } from '../../core/protocol.ts';
 import type { Batch, Bundle, RecoverRequest } from '../../core/request.ts';
@@ -31,6 +28,7 @@ import { CheckpointKeeper, stableSequence } from '../checkpoint-keeper.ts';
 import { PendingRequests } from '../pending-requests.ts';
 import type { Registry } from '../registry.ts';
 import { currentEntry, encodeRegistry } from '../registry.ts';
+import { ReplicaDesk } from '../replica-desk.ts';
 import { StreamBuffer } from '../stream-buffer.ts';
 import type { StreamContext } from '../usig-stream/context.ts';
 import { createStreamContext } from '../usig-stream/context.ts';
@@ -127,10 +125,8 @@ export interface Executing {
 }
 
 /** Everything a replica knows. */
-export class ReplicaState {
-  readonly context: ReplicaContext;
+export class ReplicaState extends ReplicaDesk<UsigMessage, UsigReplicaRule | OwnRule> {
   readonly streamContext: StreamContext;
-  readonly self: ReplicaId;
   readonly n: number;
   readonly f: number;
   /** f+1: commits, view changes, checkpoints alike. */
@@ -151,10 +147,6 @@ export class ReplicaState {
   readonly peers: PeerState[];
   readonly part: ProtocolPart;
 
-  /** Time that has passed here: never goes back. Waiting is measured by it. */
-  now: Milliseconds = 0;
-  /** What the host's clock shows; it may jump. Only the times of batches are compared with it (decision D4). */
-  wallMs: Milliseconds = 0;
   started = false;
   startedAtMs: Milliseconds = 0;
   /** Whether peers have said, since the start, that they hold no more of the own stream than this replica. */
@@ -162,8 +154,6 @@ export class ReplicaState {
   viewEnteredAtMs: Milliseconds = 0;
   /** Stopped for good: inputs are ignored. */
   halted = false;
-  effects: Effect<UsigMessage>[] = [];
-  #armed = new Map<TimerName, Milliseconds>();
 
   /** tcEpoch of the trusted component that runs here. */
   tcEpoch: TcEpoch;
@@ -227,11 +217,10 @@ export class ReplicaState {
   readonly flaggedBodies = new Set<Digest>();
 
   constructor(context: ReplicaContext, protocol: UsigProtocol) {
+    super(context);
     const { settings, self } = context;
-    this.context = context;
     const { name, vote, slots } = protocol;
     this.streamContext = createStreamContext(settings, context.hash, context.domain, name, vote, slots);
-    this.self = self;
     this.n = settings.members.length;
     this.f = settings.f;
     this.quorum = this.f + 1;
@@ -313,76 +302,15 @@ export class ReplicaState {
     return Math.min(this.own.state.checkpointSequence, this.stableSequence);
   }
 
-  emit(effect: Effect<UsigMessage>): void {
-    this.effects.push(effect);
-  }
-
-  send(to: ReplicaId, message: UsigMessage): void {
-    if (to !== this.self) this.effects.push({ kind: 'send', to, message });
-  }
-
-  broadcast(message: UsigMessage): void {
-    this.effects.push({ kind: 'broadcast', message });
-  }
-
-  store(entries: readonly StoreEntry[]): void {
-    if (entries.length > 0) this.effects.push({ kind: 'store', entries });
-  }
-
-  note(name: string, detail: Readonly<Record<string, string | number | boolean>>): void {
-    this.effects.push({ kind: 'note', name, detail });
-  }
-
   trust(keys: readonly TrustedKey[]): void {
-    for (const key of keys) this.effects.push({ kind: 'trustKey', key });
+    for (const key of keys) this.emit({ kind: 'trustKey', key });
     if (keys.length === 0) return;
     this.knowledge.version += 1;
     this.viewChangesChanged = true;
   }
 
-  /** The host's clock shows `wallMs` now. A jump back ends no wait and makes none longer: only what passed counts. */
-  passTo(wallMs: Milliseconds): void {
-    this.now += Math.max(0, wallMs - this.wallMs);
-    this.wallMs = wallMs;
-  }
-
-  /** Records the outcome of a rule; gives it back. */
-  rule(rule: UsigReplicaRule | OwnRule, passed: boolean, about?: string): boolean {
-    const { trace } = this.context;
-    if (trace !== undefined)
-      trace({ rule, passed, state: this.mode, ...(about === undefined ? {} : { about }) });
-    return passed;
-  }
-
-  /** What it does at the moment, as `inspect` shows it. */
-  get mode(): ReplicaInspection['mode'] {
+  override get mode(): ReplicaInspection['mode'] {
     return this.maySeal ? this.own.state.mode : 'recovering';
-  }
-
-  /** Makes the timer fire at `at` or earlier. What it is for is judged anew when it fires. */
-  wakeAt(timer: TimerName, at: Milliseconds): void {
-    const armed = this.#armed.get(timer);
-    if (armed !== undefined && armed <= at) return;
-    this.setTimerAt(timer, at);
-  }
-
-  /** Makes the timer fire at `at`, not earlier. */
-  setTimerAt(timer: TimerName, at: Milliseconds): void {
-    if (this.#armed.get(timer) === at) return;
-    this.#armed.set(timer, at);
-    this.effects.push({ kind: 'setTimer', timer, delayMs: Math.max(0, at - this.now) });
-  }
-
-  cancelTimer(timer: TimerName): void {
-    if (this.#armed.delete(timer)) this.effects.push({ kind: 'cancelTimer', timer });
-  }
-
-  isArmed(timer: TimerName): boolean {
-    return this.#armed.has(timer);
-  }
-
-  onTimerFired(timer: TimerName): void {
-    this.#armed.delete(timer);
   }
 }
 
