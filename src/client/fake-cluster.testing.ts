@@ -120,7 +120,7 @@ export class FakeCluster {
   }
 
   #replica(id: ReplicaId, hostKey: KeyObject): FakeReplica {
-    const application = createKvApplication({ hash: nodeHash, buckets: 16 });
+    const application = createKvApplication({ buckets: 16 });
     const executor = createLedgerExecutor({ settings: this.settings, hash: nodeHash, application });
     const links = new Map<number, (frame: ReplicaFrame) => void>();
     const desk = new ClientDesk<FakeCertificate>({

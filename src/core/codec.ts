@@ -89,6 +89,13 @@ export class Writer {
     return this;
   }
 
+  /** What was written before, from one length up to another, once more. */
+  again(from: number, to: number): this {
+    const at = this.#room(to - from);
+    this.#bytes.copyWithin(at, from, to);
+    return this;
+  }
+
   /** u32 length and the bytes. */
   bytes(bytes: Uint8Array): this {
     return this.u32(bytes.length).raw(bytes);

@@ -79,20 +79,38 @@ export function headerHash(hash: Hash, header: BlockHeader): Digest {
   return finishDigest(hash, writeHeader(writer, header));
 }
 
-function writeTransaction(writer: Writer, transaction: Transaction): void {
-  writer
-    .digest(transaction.clientId)
-    .ascii(transaction.organisation)
-    .u64(transaction.session)
-    .u64(transaction.number)
-    .bytes(transaction.operation)
-    .bytes(transaction.result);
+/** Author and session of transactions that follow one another are mostly the same: their bytes are copied then. */
+class TransactionWriter {
+  readonly #writer: Writer;
+  #last: Transaction | undefined;
+  #start = 0;
+  #end = 0;
+
+  constructor(writer: Writer) {
+    this.#writer = writer;
+  }
+
+  write(transaction: Transaction): void {
+    const last = this.#last;
+    const { clientId, organisation, session } = transaction;
+    const isSame =
+      last?.session === session && last.clientId === clientId && last.organisation === organisation;
+    if (isSame) this.#writer.again(this.#start, this.#end);
+    else {
+      this.#start = this.#writer.length;
+      this.#writer.digest(clientId).ascii(organisation).u64(session);
+      this.#end = this.#writer.length;
+      this.#last = transaction;
+    }
+    this.#writer.u64(transaction.number).bytes(transaction.operation).bytes(transaction.result);
+  }
 }
 
 /** Builds a block from its parts; the roots in `header` must already be those of `transactions`. */
 export function makeBlock(hash: Hash, header: BlockHeader, transactions: readonly Transaction[]): Block {
   const writer = writeHeader(new Writer(512 + 256 * transactions.length), header);
-  const bytes = writer.list(transactions, writeTransaction).finish();
+  const each = new TransactionWriter(writer);
+  const bytes = writer.list(transactions, (_, transaction) => each.write(transaction)).finish();
   return { header, headerHash: headerHash(hash, header), transactions, bytes };
 }
 

@@ -34,12 +34,14 @@ export function leafDigest(hash: Hash, content: Uint8Array): Uint8Array {
   return hash(bytes);
 }
 
+/** Two digests behind the byte of inner nodes. One for all: nobody keeps what is being hashed. */
+const inner = new Uint8Array(65);
+inner[0] = INNER;
+
 function innerDigest(hash: Hash, left: Uint8Array, right: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(65);
-  bytes[0] = INNER;
-  bytes.set(left, 1);
-  bytes.set(right, 33);
-  return hash(bytes);
+  inner.set(left, 1);
+  inner.set(right, 33);
+  return hash(inner);
 }
 
 function rootDigest(hash: Hash, count: number, top: Uint8Array | undefined): Digest {

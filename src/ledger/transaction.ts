@@ -11,6 +11,10 @@ import type { Digest, Hash, RequestNumber, SessionId } from '../core/types.ts';
 /** Length of an organisation's name, at most. */
 export const ORGANISATION_LENGTH_MAX = 64;
 const TWO_32 = 2 ** 32;
+/** Organisations whose prefixes are kept. */
+const ORGANISATIONS_KEPT = 1024;
+/** Results up to this length are hashed without an allocation. */
+const SHORT_RESULT_BYTES = 1024;
 
 function lengthPrefixed(text: string): Uint8Array {
   return new Writer(64).ascii(text).finish();
@@ -52,10 +56,21 @@ function outcomePrefix(organisation: string): Uint8Array {
 function outcomeDigestOf(hash: Hash, prefix: Uint8Array, id: Uint8Array, result: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(prefix.length + 36 + result.length);
   bytes.set(prefix, 0);
-  bytes.set(id, prefix.length);
-  writeU32(bytes, prefix.length + 32, result.length);
-  bytes.set(result, prefix.length + 36);
-  return hash(bytes);
+  return finishOutcome(hash, bytes, prefix.length, id, result);
+}
+
+/** Digest of the bytes before `at` with txId and result behind them. */
+function finishOutcome(
+  hash: Hash,
+  bytes: Uint8Array,
+  at: number,
+  id: Uint8Array,
+  result: Uint8Array,
+): Uint8Array {
+  bytes.set(id, at);
+  writeU32(bytes, at + 32, result.length);
+  bytes.set(result, at + 36);
+  return hash(bytes.subarray(0, at + 36 + result.length));
 }
 
 function writeU32(bytes: Uint8Array, at: number, value: number): void {
@@ -73,7 +88,8 @@ export class TransactionHasher {
   readonly #hash: Hash;
   readonly #scratch: Uint8Array;
   readonly #head: number;
-  readonly #outcomePrefixes = new Map<string, Uint8Array>();
+  /** By organisation: its prefix, and room for what comes behind it. The organisations of one cluster are few. */
+  readonly #outcomes = new Map<string, { readonly scratch: Uint8Array; readonly at: number }>();
 
   constructor(hash: Hash, clusterId: Digest) {
     this.#hash = hash;
@@ -103,15 +119,22 @@ export class TransactionHasher {
     return this.#hash(bytes.subarray(0, end));
   }
 
-  /** Outcome digest as 32 bytes; `id` is the txId. The organisations of one cluster are few: prefixes are kept. */
+  /** Outcome digest as 32 bytes; `id` is the txId. */
   outcome(id: Uint8Array, organisation: string, result: Uint8Array): Uint8Array {
-    let prefix = this.#outcomePrefixes.get(organisation);
-    if (prefix === undefined) {
-      if (this.#outcomePrefixes.size >= 1024) this.#outcomePrefixes.clear();
-      prefix = outcomePrefix(organisation);
-      this.#outcomePrefixes.set(organisation, prefix);
-    }
-    return outcomeDigestOf(this.#hash, prefix, id, result);
+    const { scratch, at } = this.#outcomes.get(organisation) ?? this.#beginOutcomes(organisation);
+    return at + 36 + result.length <= scratch.length
+      ? finishOutcome(this.#hash, scratch, at, id, result)
+      : outcomeDigestOf(this.#hash, scratch.subarray(0, at), id, result);
+  }
+
+  #beginOutcomes(organisation: string): { readonly scratch: Uint8Array; readonly at: number } {
+    if (this.#outcomes.size >= ORGANISATIONS_KEPT) this.#outcomes.clear();
+    const prefix = outcomePrefix(organisation);
+    const scratch = new Uint8Array(prefix.length + 36 + SHORT_RESULT_BYTES);
+    scratch.set(prefix, 0);
+    const begun = { scratch, at: prefix.length };
+    this.#outcomes.set(organisation, begun);
+    return begun;
   }
 
   /** Operations of requests are bounded by the codec; longer ones only come from a caller's own experiments. */

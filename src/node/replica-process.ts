@@ -267,7 +267,7 @@ export class ReplicaProcess {
     const executor = createLedgerExecutor({
       settings,
       hash,
-      application: createKvApplication({ hash }),
+      application: createKvApplication(),
       isKeyAcceptable: isPrimeOrderKey,
     });
     this.#executor = executor;

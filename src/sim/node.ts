@@ -360,7 +360,7 @@ export class SimNode<M> implements Machine {
     const inner = createLedgerExecutor({
       settings,
       hash: modelHash,
-      application: createKvApplication({ hash: modelHash, buckets: 16 }),
+      application: createKvApplication({ buckets: 16 }),
     });
     if (!isCorrect) return inner;
     // What may still be undone is judged once it is final.

@@ -106,7 +106,7 @@ export class TestLedger {
 
   constructor(settings = testSettings()) {
     this.settings = settings;
-    const application = createKvApplication({ hash: sha256, buckets: 8 });
+    const application = createKvApplication({ buckets: 8 });
     this.executor = createLedgerExecutor({ settings, hash: sha256, application });
   }
 

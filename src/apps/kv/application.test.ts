@@ -5,7 +5,6 @@ import type { Application, ExecutionContext } from '../../core/application.ts';
 import { asciiBytes, bytesToHex, compareBytes, hexToBytes } from '../../core/bytes.ts';
 import { OPERATION_BYTES_MAX } from '../../core/request.ts';
 import type { Digest } from '../../core/types.ts';
-import { modelHash } from '../../crypto/fast-model.ts';
 import { createKvApplication } from './application.ts';
 import { KV_CHUNK_BYTES_MAX, KV_CHUNK_ENTRIES_MAX } from './buckets.ts';
 import type { KvOperation } from './operations.ts';
@@ -29,7 +28,7 @@ const context: ExecutionContext = {
   mayWrite: (key) => key[0] !== FORBIDDEN,
 };
 
-const create = (buckets = BUCKETS): Application => createKvApplication({ hash: modelHash, buckets });
+const create = (buckets = BUCKETS): Application => createKvApplication({ buckets });
 
 function run(app: Application, operation: KvOperation): KvResult {
   const result = decodeKvResult(app.execute(encodeKvOperation(operation), context));

@@ -6,7 +6,7 @@ import sortedBtree from 'sorted-btree';
 import type { Application, ExecutionContext } from '../../core/application.ts';
 import { assert } from '../../core/assert.ts';
 import { equalBytes } from '../../core/bytes.ts';
-import type { Hash, SequenceNumber } from '../../core/types.ts';
+import type { SequenceNumber } from '../../core/types.ts';
 import { BucketStore, KV_BUCKETS_DEFAULT } from './buckets.ts';
 import type { KvSlot } from './changes.ts';
 import { decodeKvUpdate, encodeKvUpdate, KvChanges, keyToText, textToKey } from './changes.ts';
@@ -22,7 +22,6 @@ type SwapOperation = Extract<KvOperation, { kind: 'compareAndSwap' }>;
 
 /** Settings of the store; equal at all replicas. */
 export interface KvOptions {
-  readonly hash: Hash;
   /** Chunks, a power of two from 1 to 65,536; see `buckets.ts`. Small ones are for simulation. */
   readonly buckets?: number;
 }
@@ -46,7 +45,7 @@ class KvApplication implements Application {
   #keys: KeySet = emptyKeySet();
 
   constructor(options: KvOptions) {
-    this.#buckets = new BucketStore(options.hash, options.buckets ?? KV_BUCKETS_DEFAULT);
+    this.#buckets = new BucketStore(options.buckets ?? KV_BUCKETS_DEFAULT);
     this.chunkCount = this.#buckets.count;
   }
 
@@ -200,6 +199,6 @@ class KvApplication implements Application {
 }
 
 /** An empty store. */
-export function createKvApplication(options: KvOptions): Application {
+export function createKvApplication(options: KvOptions = {}): Application {
   return new KvApplication(options);
 }

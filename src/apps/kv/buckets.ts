@@ -11,13 +11,12 @@
  * few to some 30 microseconds of hashing for each changed bucket, and an empty state of half a megabyte of digests.
  * More buckets make an empty state dear, fewer make a change dear.
  *
- * The bucket of a key is the start of its hash. Whoever wants k keys in one chosen bucket computes 16,384 k hashes,
- * which is not much, so a bucket is bounded: what it holds at most is small enough to search, hash and transfer, and
+ * The bucket of a key is a quick mix of its bytes (FNV-1a with a final mix), not a cryptographic hash: whoever wants k keys
+ * in one chosen bucket finds them either way, at 16,384 hashes a key. So a bucket is bounded: what it holds at most is small enough to search, hash and transfer, and
  * a write beyond it is refused (`full`). An honest bucket does not come near: at 50 million rows it holds 3,100.
  */
 import { assert } from '../../core/assert.ts';
 import { Reader } from '../../core/codec.ts';
-import type { Hash } from '../../core/types.ts';
 import { KV_KEY_BYTES_MAX, KV_VALUE_BYTES_MAX } from './operations.ts';
 
 /** Buckets of a real cluster. Part of the state digest: equal at all replicas. */
@@ -88,10 +87,18 @@ function find(bucket: Bucket, key: Uint8Array): Place {
   return { at, size: NOT_FOUND };
 }
 
+/** Spreads keys over 2^32 values: FNV-1a, and the final mix of MurmurHash3, since the upper bits choose the bucket. */
+export function mixOf(key: Uint8Array): number {
+  let mix = 0x811c9dc5;
+  for (let index = 0; index < key.length; index += 1) mix = Math.imul(mix ^ key[index]!, 0x01000193);
+  mix = Math.imul(mix ^ (mix >>> 16), 0x85ebca6b);
+  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35);
+  return (mix ^ (mix >>> 16)) >>> 0;
+}
+
 /** The buckets, with copy-on-write snapshots. */
 export class BucketStore {
   readonly count: number;
-  readonly #hash: Hash;
   readonly #shift: number;
   #buckets: Bucket[];
   #generation = 0;
@@ -100,22 +107,22 @@ export class BucketStore {
   readonly #isDirty: Uint8Array;
 
   /** `count`: a power of two from 1 to 65,536. */
-  constructor(hash: Hash, count: number) {
+  constructor(count: number) {
     const isPowerOfTwo =
       Number.isInteger(count) && count >= 1 && count <= 65_536 && (count & (count - 1)) === 0;
     assert(isPowerOfTwo, 'the number of buckets is a power of two from 1 to 65,536');
     this.count = count;
-    this.#hash = hash;
-    this.#shift = 16 - Math.log2(count);
+    this.#shift = 32 - Math.log2(count);
     const empty: Bucket = { bytes: new Uint8Array(HEAD_BYTES), length: HEAD_BYTES, count: 0, generation: -1 };
     this.#buckets = new Array<Bucket>(count).fill(empty);
     this.#isDirty = new Uint8Array(count);
     this.#markAllDirty();
   }
 
-  /** Bucket of a key: the first bits of its hash. */
+  /** Bucket of a key: the first bits of its mix. */
   bucketOf(key: Uint8Array): number {
-    return readU16(this.#hash(key), 0) >>> this.#shift;
+    // A shift by 32, of a single bucket, would shift by nothing.
+    return this.count === 1 ? 0 : mixOf(key) >>> this.#shift;
   }
 
   /** The value of a key: a view that is good until the next write. */

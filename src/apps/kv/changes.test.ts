@@ -5,7 +5,6 @@ import type { Application, ExecutionContext } from '../../core/application.ts';
 import { asciiBytes, bytesToHex } from '../../core/bytes.ts';
 import { Prng } from '../../core/prng.ts';
 import type { Digest } from '../../core/types.ts';
-import { modelHash } from '../../crypto/fast-model.ts';
 import { createKvApplication } from './application.ts';
 import { KV_CHUNK_ENTRIES_MAX } from './buckets.ts';
 import { decodeKvUpdate, encodeKvUpdate, KvChanges } from './changes.ts';
@@ -27,7 +26,7 @@ const context: ExecutionContext = {
   mayWrite: () => true,
 };
 
-const create = (buckets = BUCKETS): Application => createKvApplication({ hash: modelHash, buckets });
+const create = (buckets = BUCKETS): Application => createKvApplication({ buckets });
 
 function run(app: Application, operation: KvOperation) {
   return decodeKvResult(app.execute(encodeKvOperation(operation), context))!;

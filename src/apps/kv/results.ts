@@ -45,18 +45,40 @@ function writeBytes(writer: Writer, bytes: Uint8Array): void {
   writer.bytes(bytes);
 }
 
-/** Canonical bytes. */
+/** Results that say nothing but yes or no, made once. Shared: nobody may change them. */
+const plain = (kind: number, ...rest: readonly number[]): Uint8Array => Uint8Array.of(kind, ...rest);
+const yesOrNo = (kind: number) => ({ yes: plain(kind, 1), no: plain(kind, 0) });
+const PUT = yesOrNo(KIND.put);
+const DELETED = yesOrNo(KIND.deleted);
+const EXISTS = yesOrNo(KIND.exists);
+const NOT_FOUND = plain(KIND.notFound);
+const SWAPPED = plain(KIND.swapped);
+
+/** Canonical bytes; shared ones where they say yes or no, so they are not to be changed. */
 export function encodeKvResult(result: KvResult): Uint8Array {
-  const writer = new Writer(64).u8(KIND[result.kind]);
   switch (result.kind) {
     case 'put':
+      return result.existed ? PUT.yes : PUT.no;
     case 'deleted':
-      return writer.bool(result.existed).finish();
+      return result.existed ? DELETED.yes : DELETED.no;
+    case 'exists':
+      return result.exists ? EXISTS.yes : EXISTS.no;
+    case 'notFound':
+      return NOT_FOUND;
+    case 'swapped':
+      return SWAPPED;
+    default:
+      return writeKvResult(result);
+  }
+}
+
+type LongResult = Extract<KvResult, { readonly kind: 'value' | 'mismatch' | 'page' | 'error' }>;
+
+function writeKvResult(result: LongResult): Uint8Array {
+  const writer = new Writer(64).u8(KIND[result.kind]);
+  switch (result.kind) {
     case 'value':
       return writer.bytes(result.value).finish();
-    case 'notFound':
-    case 'swapped':
-      return writer.finish();
     case 'mismatch':
       return writer.option(result.current, writeBytes).finish();
     case 'page':
@@ -64,8 +86,6 @@ export function encodeKvResult(result: KvResult): Uint8Array {
         .list(result.entries, (w, entry) => w.bytes(entry.key).bytes(entry.value))
         .option(result.next, writeBytes)
         .finish();
-    case 'exists':
-      return writer.bool(result.exists).finish();
     case 'error':
       return writer.u8(KV_ERROR_CODES.indexOf(result.code)).finish();
   }
