@@ -3,7 +3,7 @@
  * those that need no knowledge of a protocol.
  */
 import { PROCESS_BEHAVIOURS, refusalForProcess } from '../adversary/behaviours.ts';
-import { GENERIC_LIES } from '../adversary/generic/lies.ts';
+import { CONTENT_LIES, GENERIC_LIES } from '../adversary/generic/lies.ts';
 import type { AnyProtocol } from '../protocols/catalogue.ts';
 import { usageFailure } from './failure.ts';
 import { requireProtocol } from './protocol-choice.ts';
@@ -22,10 +22,16 @@ export function knowsMessages(protocol: string): boolean {
 export function processBehaviours({
   name,
   makesUpdates,
-}: Pick<AnyProtocol, 'name' | 'makesUpdates'>): readonly string[] {
+  trustedProgram,
+}: Pick<AnyProtocol, 'name' | 'makesUpdates' | 'trustedProgram'>): readonly string[] {
   if (knowsMessages(name)) return PROCESS_BEHAVIOURS;
-  const names = GENERIC_LIES.map((lie): string => lie.name).filter((lie) => !SIMULATED.includes(lie));
-  return makesUpdates === true ? names : names.filter((lie) => lie !== 'lie-update');
+  const without = [
+    ...SIMULATED,
+    ...(makesUpdates === true ? [] : ['lie-update']),
+    // On streams a message has its word and its place in one: what is said instead leaves a hole in them.
+    ...(trustedProgram === 'usig' ? CONTENT_LIES : []),
+  ];
+  return GENERIC_LIES.map((lie): string => lie.name).filter((lie) => !without.includes(lie));
 }
 
 /** Which replica is told which lie. */

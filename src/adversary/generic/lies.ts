@@ -31,10 +31,21 @@ const TABLE = [
   { name: 'patient', text: 'Never lets a timer run out.' },
   { name: 'censor', text: 'Ignores the requests of one client.' },
   { name: 'deaf', text: 'Ignores most of what some replicas say.' },
+  {
+    name: 'invent',
+    text: 'Says well-formed messages that its replica never would, for views that it leads, near and far.',
+  },
+  {
+    name: 'forge',
+    text: 'Changes what its replica is about to say before it is vouched for, for all or for some.',
+  },
 ] as const satisfies readonly GenericLieEntry[];
 
 /** One lie. */
 export type GenericLie = (typeof TABLE)[number]['name'];
+
+/** Lies in the contents of messages: told in protocols whose messages are attested one by one. */
+export const CONTENT_LIES: readonly GenericLie[] = ['invent', 'forge'];
 
 /** All of them, in the order in which they are shown. */
 export const GENERIC_LIES: readonly (GenericLieEntry & { readonly name: GenericLie })[] = TABLE;

@@ -6,14 +6,18 @@
 import type { DecodeContext, Effect, Input, ProtocolDefinition, Replica } from '../../core/protocol.ts';
 import type { Prng } from '../../core/prng.ts';
 import type { Digest, Milliseconds, ReplicaId, SessionId, Verified } from '../../core/types.ts';
+import type { Content, Sealed } from '../../smr/attested/sealed.ts';
+import { SealedCodec } from '../../smr/attested/sealed.ts';
 import { altered, SeenNames } from './alter.ts';
+import { forging, inventing } from './inventions.ts';
 import type { GenericLie } from './lies.ts';
+import { tongueOf } from './tongues.ts';
 
 /** What a lie is made of. */
 export interface GenericLiarOptions<M> {
   readonly self: ReplicaId;
   readonly n: number;
-  readonly definition: Pick<ProtocolDefinition<M>, 'encode' | 'decode' | 'seals'>;
+  readonly definition: Pick<ProtocolDefinition<M>, 'name' | 'encode' | 'decode' | 'seals'>;
   readonly decoding: DecodeContext;
   readonly random: Prng;
   /** Signs with the replica's own host key. */
@@ -42,6 +46,8 @@ const MAKERS: Partial<Readonly<Record<GenericLie, Maker>>> = {
     filtered(inner, (input) => input.kind !== 'timeout' || input.timer === 'status'),
   censor: (options, inner) => censoring(options.random, inner),
   deaf: (options, inner) => deafened(options, inner),
+  invent: inventing,
+  forge: forging,
 };
 
 function deafened<M>({ random, n }: GenericLiarOptions<M>, inner: Replica<M>): Replica<M> {
@@ -138,15 +144,24 @@ function alteration<M extends object>(
   message: M,
 ): M | undefined {
   let changed = message;
-  for (let count = random.pick([1, 1, 1, 2]); count > 0; count -= 1)
-    changed = altered(changed, random, names);
-  if (changed === message) return undefined;
   try {
+    for (let count = random.pick([1, 1, 1, 2]); count > 0; count -= 1)
+      changed = rewritten(definition.name, decoding, changed, altered(changed, random, names));
+    if (changed === message) return undefined;
     return definition.decode(definition.encode(changed), decoding);
   } catch {
     // An encoder may refuse what no correct replica would ever hand to it.
     return undefined;
   }
+}
+
+/** A message whose content was changed is written anew: what travels are its bytes. */
+function rewritten<M extends object>(protocol: string, decoding: DecodeContext, before: M, after: M): M {
+  const tongue = 'content' in after ? tongueOf(protocol) : undefined;
+  const sealed = after as unknown as Sealed<Content>;
+  if (tongue === undefined || sealed.content === (before as unknown as Sealed<Content>).content) return after;
+  const codec = new SealedCodec(decoding, tongue.options);
+  return { ...after, ...codec.encodeContent(sealed.author, sealed.content) };
 }
 
 function gullible<M extends object>(options: GenericLiarOptions<M>, inner: Replica<M>): Replica<M> {

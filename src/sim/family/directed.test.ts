@@ -23,8 +23,9 @@ const tested = PROTOCOLS.filter(({ name }) => ONLY === undefined || name === ONL
 
 /** Runs a plan under a few seeds, each with other faults beside it; what was violated, in words. */
 function problems(protocol: AnyProtocol, f: number, family: FamilyPlan): string[] {
-  return SEEDS.flatMap((seed, index) => {
-    const scenario = drawFamilyScenario(protocol, seed, { f, faults: BESIDE[index]!, family });
+  // Larger clusters take longer and are covered by one seed, whose network is the worst.
+  return SEEDS.slice(f < 3 ? 0 : 2).flatMap((seed) => {
+    const scenario = drawFamilyScenario(protocol, seed, { f, faults: BESIDE[seed - 1]!, family });
     const { violations } = runFamilyScenario(protocol, scenario);
     return violations.slice(0, 1).map(({ judge, text }) => `f ${f} seed ${seed}: ${judge}: ${text}`);
   });
@@ -39,7 +40,7 @@ describe('by name', () => {
     it(`${protocol.name}: each lie, at primaries and at backups`, () => {
       const found: string[] = [];
       for (const { name } of GENERIC_LIES)
-        for (const f of [1, 2]) {
+        for (const f of [1, 2, 3]) {
           const n = protocol.replicasFor(f);
           const first = Array.from({ length: f }, (_, id) => id);
           for (const ids of [first, first.map((id) => n - 1 - id)])

@@ -3,7 +3,7 @@
  * lies that need no knowledge of it. The seed, the protocol and f are the whole of a schedule.
  */
 import { DRAWN_BEHAVIOURS } from '../../adversary/behaviours.ts';
-import { GENERIC_LIES } from '../../adversary/generic/lies.ts';
+import { CONTENT_LIES, GENERIC_LIES } from '../../adversary/generic/lies.ts';
 import type { GenericLie } from '../../adversary/generic/lies.ts';
 import { Prng } from '../../core/prng.ts';
 import type { ProtocolDefinition } from '../../core/protocol.ts';
@@ -87,7 +87,8 @@ export function drawFamilyScenario(
   const { faultsSafe, faultsLive } = definition.facts;
   const beyondLive = faultsSafe(n) > faultsLive(n) && random.chance(0.3);
   const count = beyondLive ? faultsSafe(n) : f;
-  const drawn = drawLies(random, { n, count, definition, durationMs: base.calmMs });
+  const lies = drawLies(random, { n, count, definition, durationMs: base.calmMs });
+  const drawn = isStream ? lies : withContentLies(seed, lies);
   const losses = definition.trustedProgram === undefined || isStream ? [] : drawLosses(seed, n, base.calmMs);
   const chosen = overrides.family ?? (faults === undefined ? drawn : { liars: [], twins: [], clients: [] });
   const inStream = isStream && overrides.family === undefined ? drawStreamLies(random, chosen) : [];
@@ -156,11 +157,20 @@ export function drawTwin(random: Prng, replica: ReplicaId, n: number, durationMs
 
 function drawLieNames(random: Prng, { makesUpdates }: PlannedProtocol): GenericLie[] {
   const names = GENERIC_LIES.map(({ name }) => name).filter(
-    (name) => makesUpdates === true || name !== 'lie-update',
+    (name) => !CONTENT_LIES.includes(name) && (makesUpdates === true || name !== 'lie-update'),
   );
   const lies = [random.pick(names)];
   if (random.chance(0.3)) lies.push(random.pick(names.filter((name) => name !== lies[0])));
   return lies;
+}
+
+/** Some of the liars lie in the contents of messages as well; drawn apart, so that it shifts no other draw. */
+function withContentLies(seed: number, plan: FamilyPlan): FamilyPlan {
+  const random = new Prng(seed + 3 * DRAW);
+  const liars = plan.liars.map(({ replica, lies }) =>
+    random.chance(0.4) ? { replica, lies: [...lies, random.pick(CONTENT_LIES)] } : { replica, lies },
+  );
+  return { ...plan, liars };
 }
 
 function drawClient(random: Prng, { client }: PlannedProtocol, durationMs: number): CoreLiarPlan {
