@@ -10,7 +10,7 @@ import type { CounterValue, Digest, Hash, TcEpoch } from '../core/types.ts';
 export const STATEMENT_BYTES = 136;
 /** Object id of USIG's only counter: class 1 (counter), purpose 1, lane 0, instance 0. */
 export const USIG_OBJECT_ID = '0101000000000000';
-/** Statement kinds (2.2 of the sheet). */
+/** Statement kinds of TCS1. */
 export const STATEMENT_KIND = {
   advance: 1,
   status: 2,

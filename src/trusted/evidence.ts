@@ -1,5 +1,5 @@
 /**
- * Evidence of `attest`: which code holds which key, bound to a challenge (2.4 of the sheet, decision A9). Platform
+ * Evidence of `attest`: which code holds which key, bound to a challenge (decision A9). Platform
  * "none" has no root below the operator: its evidence proves possession of the key and nothing about the code.
  */
 import { bytesToHex } from '../core/bytes.ts';

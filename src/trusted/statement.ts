@@ -179,7 +179,7 @@ export interface BindParts {
   readonly challenge: Digest;
 }
 
-/** Digest over key and challenge that a platform's quote carries (2.4 of the sheet). */
+/** Digest over key and challenge that a platform's quote carries. */
 export function bindDigestOf(hash: Hash, parts: BindParts): Digest {
   const writer = new Writer(128)
     .raw(asciiBytes('tc-bind-v1'))
@@ -192,7 +192,7 @@ export function bindDigestOf(hash: Hash, parts: BindParts): Digest {
   return bytesToDigest(hash(writer.finish()));
 }
 
-/** Digest of a message under the plain rule of the sheet: u16 length of the domain, the domain, the message. */
+/** Digest of a message under the plain rule: u16 length of the domain, the domain, the message. */
 export function domainDigestOf(hash: Hash, domain: string, message: Uint8Array): Digest {
   return bytesToDigest(hash(new Writer(64).u16(domain.length).raw(asciiBytes(domain)).raw(message).finish()));
 }

@@ -47,7 +47,7 @@ function proposalLike(prepare: Prepare, changes: Partial<Prepare>): Draft {
   return { kind: 'PREPARE', view, configurationVersion, newViewCounter, sequence, batchDigest, recovers: [] };
 }
 
-/** Goes on in a view that it has left (sheet: the floor rule). */
+/** Goes on in a view that it has left. */
 export function staleView(desk: LiarDesk): Strategy {
   const { random, self, context, heard } = desk;
   const stand = new OwnStand();

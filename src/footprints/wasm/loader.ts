@@ -1,5 +1,5 @@
 /**
- * The `wasm` footprint (b of the sheet): a trusted program in the memory of its caller. Volatile, and no protection
+ * The `wasm` footprint (b of the survey's Fig. 3): a trusted program in the memory of its caller. Volatile, and no protection
  * against its own host, who can read all of that memory: for the simulator, the playground, benchmarks and `--dev`
  * (decision A1). Runs wherever there is WebAssembly.
  */

@@ -36,7 +36,7 @@ for (const { name, run } of CONFORMANCE_CHECKS) {
   });
 }
 
-test('id, key and tags are those of the sheet, against another HMAC', () => {
+test('id, key and tags are as laid down, against another HMAC', () => {
   const tcEpoch = '0000000000000007' as TcEpoch;
   const program = start(tcEpoch);
   const identity = ask(program, { op: 'identify' });

@@ -1,5 +1,5 @@
 /**
- * What a client believes (sheet, "Client"): 2f+1 equal answers, each with the entry of the replica's execution log, all of
+ * What a client believes: 2f+1 equal answers, each with the entry of the replica's execution log, all of
  * one history. Holds even if 2f of 3f+1 replicas are faulty: two such answers share a log, and a log has one history.
  */
 import type { ClientRules } from '../../core/protocol.ts';

@@ -1,4 +1,4 @@
-/** A2M-PBFT-EA at work: the normal case rule by rule, and the scenarios of its sheet. */
+/** A2M-PBFT-EA at work: the normal case rule by rule, and its scenarios. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Digest, ReplicaId } from '../../core/types.ts';

@@ -1,7 +1,7 @@
 /**
  * The rules against drawn lies: one Byzantine replica of three that is limited by its component alone, links that lose,
  * restarts. No two correct replicas disagree; without the rule that chains have no holes, or without the one that ties votes
- * to the last view, they do within a stated number of runs (the randomized model of the sheet, on the implementation).
+ * to the last view, they do within a stated number of runs (a randomized model, on the implementation).
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,4 +1,4 @@
-/** What holds between correct CheapBFT replicas at any moment (invariants C4, C5 and C8 of the sheet, and the turns). */
+/** What holds between correct CheapBFT replicas at any moment (agreement, switches, and the turns). */
 import type { Replica } from '../../core/protocol.ts';
 import type { Digest } from '../../core/types.ts';
 import { encodeInstance, isTiny } from './instances.ts';

@@ -1,4 +1,4 @@
-/** The numbered rules of CheapBFT (decision E6): numbers as in the sheet where it has them. */
+/** The numbered rules of CheapBFT (decision E6): T for CheapTiny, S for CheapSwitch, F for the seam to the fallback. */
 import type { RuleDescription } from '../../core/protocol.ts';
 
 /** See the top of this file. */

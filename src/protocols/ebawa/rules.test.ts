@@ -1,4 +1,4 @@
-/** Conduct of EBAWA replicas in a small cluster: one test for each rule or a few; the scenarios of the sheet are named. */
+/** Conduct of EBAWA replicas in a small cluster: one test for each rule or a few. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Bundle } from '../../core/request.ts';

@@ -1,6 +1,6 @@
 /**
  * The numbered rules of EBAWA (decision E6): those of USIG streams and of conduct on them that hold here too, under the
- * names that MinBFT gave them, and its own, numbered as in its sheet.
+ * names that MinBFT gave them, and its own.
  */
 import type { RuleDescription } from '../../core/protocol.ts';
 import { USIG_REPLICA_RULES } from '../../smr/usig-replica/rules.ts';

@@ -1,4 +1,4 @@
-/** What holds between correct Flexi-BFT replicas at any moment (invariant 6 of the sheet, and what the README argues with). */
+/** What holds between correct Flexi-BFT replicas at any moment (what the README argues with). */
 import type { Replica } from '../../core/protocol.ts';
 import type { Digest, View } from '../../core/types.ts';
 import type { PrePrepare, Prepare } from './messages.ts';

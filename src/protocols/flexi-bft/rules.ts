@@ -1,4 +1,4 @@
-/** The numbered rules of Flexi-BFT (decision E6): 12 and 13 are steps of the sheet, the others are ours. */
+/** The numbered rules of Flexi-BFT (decision E6): 12 and 13 are steps of the paper's protocol, the others are ours. */
 import type { RuleDescription } from '../../core/protocol.ts';
 
 /** See the top of this file. */

@@ -1,4 +1,4 @@
-/** Re-admission of a replica that lost counter or log (sheet, "Reboot with a new epoch", "Worked limits"). */
+/** Re-admission of a replica that lost counter or log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Bundle } from '../../core/request.ts';

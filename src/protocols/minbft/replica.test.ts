@@ -1,4 +1,4 @@
-/** The sheet's scenarios that need no liar, in the small cluster of this folder. */
+/** Scenarios that need no liar, in the small cluster of this folder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Bundle } from '../../core/request.ts';

@@ -1,6 +1,6 @@
 /**
  * What holds between correct MinZyzzyva replicas at any moment: what all protocols on USIG streams promise, nothing final
- * that was not executed, and one speculative history for each view (invariants b and c of the sheet).
+ * that was not executed, and one speculative history for each view.
  */
 import type { Replica } from '../../core/protocol.ts';
 import { checkUsigReplicas, EntryBook } from '../../smr/usig-replica/invariants.ts';

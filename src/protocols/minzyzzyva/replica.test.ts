@@ -1,4 +1,4 @@
-/** MinZyzzyva in a small cluster: the scenarios of its sheet. */
+/** MinZyzzyva in a small cluster, scenario by scenario. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Cluster } from './fixture.test.ts';

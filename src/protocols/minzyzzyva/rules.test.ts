@@ -1,4 +1,4 @@
-/** The rules of MinZyzzyva, one test each or a few that hold one thing together; the scenarios of its sheet are named. */
+/** The rules of MinZyzzyva, one test each or a few that hold one thing together. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ZERO_DIGEST } from '../../core/types.ts';

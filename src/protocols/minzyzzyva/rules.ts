@@ -1,6 +1,6 @@
 /**
  * The numbered rules of MinZyzzyva (decision E6): those of USIG streams and of conduct on them, which keep the names that
- * MinBFT gave them, and its own, numbered as in its sheet.
+ * MinBFT gave them, and its own.
  */
 import type { RuleDescription } from '../../core/protocol.ts';
 import { USIG_REPLICA_RULES } from '../../smr/usig-replica/rules.ts';

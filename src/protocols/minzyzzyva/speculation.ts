@@ -1,7 +1,7 @@
 /**
  * How MinZyzzyva orders, executes and answers: an order is executed as soon as this replica's own PREPARE or SPEC for it
  * is sealed, answered with that message as proof, and final when MinBFT would have executed it. `ReplicaState.executed`
- * is what is final ("durable" in the sheet); what is above it can be undone. Views change as in MinBFT
+ * is what is final; what is above it can be undone. Views change as in MinBFT
  * (MinZyzzyva.VC.1): certificates of clients play no part in that (MinZyzzyva.VC.4).
  */
 import type { CheckpointState } from '../../core/protocol.ts';

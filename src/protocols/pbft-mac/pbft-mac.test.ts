@@ -1,4 +1,4 @@
-/** PBFT with authenticators: what follows from claims that nobody signed, and the attacks of the sheet on it. */
+/** PBFT with authenticators: what follows from claims that nobody signed, and attacks on it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Digest, ReplicaId, View } from '../../core/types.ts';
@@ -109,6 +109,22 @@ describe('PBFT-MAC, what a new view starts with', () => {
     assert.equal(isLatest(SIZES, all, 1, A, 0), false);
     assert.equal(isLatest(SIZES, all, 1, B, 1), true);
     assert.deepEqual(select(SIZES, all)?.proposals, [{ sequence: 1, digest: B }]);
+  });
+
+  it('looks at each claim a few times, however many orders there are', () => {
+    let looks = 0;
+    const counted = (sequence: number): OrderClaim => ({
+      get sequence() {
+        looks += 1;
+        return sequence;
+      },
+      digest: A,
+      view: 0,
+    });
+    const orders = Array.from({ length: 256 }, (_, index) => counted(index + 1));
+    const all = claimed(...new Array(4).fill(change({ prepared: orders, proposed: orders })));
+    assert.equal(select({ ...SIZES, window: 256 }, all)?.proposals.length, 256);
+    assert.ok(looks < 50 * 4 * 2 * 256, `${looks} looks`);
   });
 
   it('A2: a batch that no correct replica said anything about is not chosen', () => {

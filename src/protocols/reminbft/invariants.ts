@@ -1,4 +1,4 @@
-/** What holds between correct ReMinBFT replicas at any moment: what chains of slots promise, and R2, R3, R7, R8 of the sheet. */
+/** What holds between correct ReMinBFT replicas at any moment: what chains of slots promise, and what modes do. */
 import type { Replica } from '../../core/protocol.ts';
 import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import { checkChains } from '../../smr/slot-chain/invariants.ts';

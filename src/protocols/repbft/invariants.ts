@@ -1,4 +1,4 @@
-/** What holds between correct RePBFT replicas at any moment: what three phases promise, and R1 to R4, R7, R8 of the sheet. */
+/** What holds between correct RePBFT replicas at any moment: what three phases promise, and what modes and updates do. */
 import type { Replica } from '../../core/protocol.ts';
 import type { Digest, SequenceNumber, View } from '../../core/types.ts';
 import { checkThreePhase } from '../../smr/three-phase/invariants.ts';

@@ -1,4 +1,4 @@
-/** Modes of RePBFT: what normal-case mode is, how faults end it, how MODE brings it back (scenarios of the sheet). */
+/** Modes of RePBFT: what normal-case mode is, how faults end it, how MODE brings it back. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Digest } from '../../core/types.ts';

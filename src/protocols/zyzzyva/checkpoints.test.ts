@@ -1,4 +1,4 @@
-/** Checkpoints, fetched states, restarts. Scenarios are those of the sheet, by number. */
+/** Checkpoints, fetched states, restarts. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Batch } from '../../core/request.ts';

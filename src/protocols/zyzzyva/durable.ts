@@ -1,4 +1,4 @@
-/** What a replica keeps in the durable map, and how it is read back (the sheet's "durable before anything depends on it"). */
+/** What a replica keeps in the durable map, and how it is read back (durable before anything depends on it). */
 import { Reader, Writer } from '../../core/codec.ts';
 import type { StoreEntry } from '../../core/protocol.ts';
 import type { Digest, SequenceNumber, View } from '../../core/types.ts';

@@ -1,5 +1,5 @@
 /**
- * What must hold between correct replicas of Zyzzyva at any moment (invariants of its sheet, as far as they can be seen
+ * What must hold between correct replicas of Zyzzyva at any moment (as far as it can be seen
  * from inside; what clients believe is judged outside).
  */
 import type { Replica } from '../../core/protocol.ts';

@@ -1,4 +1,4 @@
-/** The normal case: orders, answers, certificates, holes. Scenarios are those of the sheet, by number. */
+/** The normal case: orders, answers, certificates, holes. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Scene } from './scene.testing.ts';

@@ -1,4 +1,4 @@
-/** Leaving and entering views. Scenarios are those of the sheet, by number. */
+/** Leaving and entering views. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Batch } from '../../core/request.ts';
@@ -7,7 +7,9 @@ import type { History } from './history.ts';
 import type { Message, ZyzzyvaContent } from './messages.ts';
 import { publishedHistory } from './published-rule.testing.ts';
 import { Scene } from './scene.testing.ts';
+import type { ZyzzyvaReplica } from './replica.ts';
 import type { HistoryRule } from './view-change.ts';
+import { judgeViewChange } from './view-change.ts';
 
 /** What the new primary made of the VIEW-CHANGEs that it got. */
 function baseOf(scene: Scene, primary: number, view: number): { length: number; history: string } {
@@ -219,6 +221,24 @@ describe('Zyzzyva, VIEW-CHANGE', () => {
     assert.ok(broken.saw('Zyzzyva.VC.4.CHAIN', false));
     const long = offered((s, [a]) => s.viewChange(3, 1, { history: s.history(new Array(9).fill(a)) }));
     assert.equal(long.replica(1).view, 0);
+  });
+
+  it('Zyzzyva.VC.4.CHAIN: what is too long is not hashed', () => {
+    const scene = new Scene();
+    let links = 0;
+    const { judging, bodies } = scene.replica(1) as unknown as ZyzzyvaReplica;
+    const link: typeof judging.link = (...of) => {
+      links += 1;
+      return judging.link(...of);
+    };
+    const counting = { ...judging, link };
+    const judge = (length: number): unknown => {
+      const digests = new Array<Batch>(length).fill(bodies.nullBatch);
+      const reason = scene.hates([0, 3], 0);
+      return judgeViewChange(counting, scene.viewChange(3, 1, { history: scene.history(digests), reason }));
+    };
+    assert.ok(judge(judging.window) !== undefined && links === judging.window);
+    assert.ok(judge(judging.window + 1) === undefined && links === judging.window);
   });
 
   it('Zyzzyva.VC.4.STABLE: a checkpoint that is not certified, or of a view above the label', () => {

@@ -34,7 +34,7 @@ export class BoundsJudge {
 /** Everything of a replica that grows. */
 export function measuresOf(s: ReplicaState): Measure[] {
   const { window, n, limits } = s;
-  // Each view costs an entry or two as long as no checkpoint becomes stable (sheet, "The unbounded log problem").
+  // Each view costs an entry or two as long as no checkpoint becomes stable.
   const views = 4 * (Math.max(s.view, s.target) + 1);
   const entries = 64 + 16 * window + views;
   const batches = 64 + 12 * window + views;

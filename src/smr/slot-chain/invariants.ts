@@ -1,6 +1,6 @@
 /**
- * What holds between correct replicas on chains of slots at any moment (I3 to I5 and I9 of the A2M sheet, R5 and R6 of
- * the ReBFT sheet). Looked at by the simulator, not by the product.
+ * What holds between correct replicas on chains of slots at any moment (the pages of
+ * A2M-PBFT-EA and ReMinBFT list it). Looked at by the simulator, not by the product.
  */
 import type { Replica } from '../../core/protocol.ts';
 import type { Digest, View } from '../../core/types.ts';

@@ -1,4 +1,4 @@
-/** Rules of protocols whose votes stand in chains of slots (view change of the A2M-PBFT-EA and ReBFT sheets). */
+/** Rules of protocols whose votes stand in chains of slots (A2M-PBFT-EA, ReMinBFT). */
 import type { RuleDescription } from '../../core/protocol.ts';
 
 /** See the top of this file. */

@@ -1,4 +1,4 @@
-/** What holds between correct replicas of three-phase agreement at any moment (invariants 1, 2 and 7 of the PBFT sheet). */
+/** What holds between correct replicas of three-phase agreement at any moment. */
 import type { Replica } from '../../core/protocol.ts';
 import type { Digest } from '../../core/types.ts';
 import type { Content } from '../attested/sealed.ts';

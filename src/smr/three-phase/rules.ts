@@ -1,4 +1,4 @@
-/** Rules of three-phase agreement, shared by the protocols that keep PBFT's phases (numbers of the PBFT sheet). */
+/** Rules of three-phase agreement, shared by the protocols that keep PBFT's phases. */
 import type { RuleDescription } from '../../core/protocol.ts';
 
 /** See the top of this file. */

@@ -1,6 +1,6 @@
 /**
- * Stable checkpoints, trimming by the anchor rule, state transfer, and the chain of incarnations (sheet, "Checkpoint
- * and garbage collection", W4, rule 9 of "Reboot").
+ * Stable checkpoints, trimming by the anchor rule, state transfer, and the chain of incarnations
+ * (W4).
  */
 import type { StoreEntry } from '../../core/protocol.ts';
 import type { CheckpointState } from '../../core/protocol.ts';

@@ -1,5 +1,5 @@
 /**
- * Decide and execute (sheet, "Counting and execution"): in the highest view that f+1 replicas committed to, order by
+ * Decide and execute: in the highest view that f+1 replicas committed to, order by
  * order, on explicit votes, counted by incarnation when deciding.
  */
 import type { CheckpointState } from '../../core/protocol.ts';

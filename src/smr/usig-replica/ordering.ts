@@ -1,4 +1,4 @@
-/** Normal case: what a primary proposes and what a backup commits to (sheet, "Leader", "Backup"). */
+/** Normal case: what a primary proposes and what a backup commits to. */
 import type { Batch, RecoverRequest } from '../../core/request.ts';
 import { BATCH_RECOVERS_MAX, writeRecover } from '../../core/request.ts';
 import { Writer } from '../../core/codec.ts';

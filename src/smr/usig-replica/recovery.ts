@@ -1,5 +1,5 @@
 /**
- * Start, restart and re-admission (sheet, "Reboot with a new epoch", "Whole-cluster restart", W6). A keeper rebuilds
+ * Start, restart and re-admission (W6). A keeper rebuilds
  * its own stream from its log; who lost counter or log learns until its RECOVER is ordered and covered.
  */
 import { Reader } from '../../core/codec.ts';

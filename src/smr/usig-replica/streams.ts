@@ -1,6 +1,6 @@
 /**
  * The stream layer: messages of every replica in the order of its counter, one pure step function, bounded buffers,
- * skips only to vouched anchors (sheet, "Stream layer" and "Gap beyond retained messages").
+ * skips only to vouched anchors.
  */
 import type { ReplicaId } from '../../core/types.ts';
 import { stableSequence } from '../checkpoint-keeper.ts';

@@ -1,4 +1,4 @@
-/** Asking for another view: signed wishes (sheet, "Triggers" 1 to 3). */
+/** Asking for another view: signed wishes. */
 import type { View } from '../../core/types.ts';
 import { requestViewChange, requestViewChangeDigest } from '../usig-stream/builders.ts';
 import type { ReplicaState } from './state.ts';

@@ -1,4 +1,4 @@
-/** Leaving a view, starting one, entering one (sheet, "View change"; decisions E8, B7). */
+/** Leaving a view, starting one, entering one (decisions E8, B7). */
 import type { StoreEntry } from '../../core/protocol.ts';
 import type { ReplicaId, View } from '../../core/types.ts';
 import { currentEntry } from '../registry.ts';

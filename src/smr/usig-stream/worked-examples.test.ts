@@ -1,4 +1,4 @@
-/** The worked examples A, B and C of the sheet, and scenarios 1, 3, 5, 6 in so far as they are about validity. */
+/** Three worked examples of view changes, A, B and C, and scenarios in so far as they are about validity. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mayAnchor } from './anchors.ts';

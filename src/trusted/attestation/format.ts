@@ -26,7 +26,7 @@ export interface FormatContext {
   readonly crypto: AttestationCrypto;
   /** What the component says about itself; its proof of possession was judged already. */
   readonly evidence: Evidence;
-  /** Digest over its key and the challenge: what a quote must carry (2.4 of the sheet). */
+  /** Digest over its key and the challenge: what a quote must carry. */
   readonly bind: Digest;
   /** Name of the program that the policy knows by the measurement; undefined if it knows none. */
   readonly program: AllowedProgram | undefined;

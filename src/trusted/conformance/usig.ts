@@ -1,4 +1,4 @@
-/** What every USIG must do on every footprint that claims to hold one (test list of the sheet, section 7). */
+/** What every USIG must do on every footprint that claims to hold one. */
 import { assert } from '../../core/assert.ts';
 import { equalBytes } from '../../core/bytes.ts';
 import { Writer } from '../../core/codec.ts';

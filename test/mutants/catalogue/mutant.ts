@@ -16,7 +16,7 @@ export type Fidelity = 'core' | 'whole';
 
 /** A rule that is taken out. */
 export interface Mutant {
-  /** M01 to M40 of the catalogue, S01... for rules of the protocol's sheet, `M17/alone` for a part of one. */
+  /** M01 to M40 of the catalogue, S01... for rules that proofs lean on, `M17/alone` for a part of one. */
   readonly id: string;
   /** Two or three words. */
   readonly name: string;

@@ -1,5 +1,5 @@
 /**
- * What a receiver may conclude from a certificate about a counter, and what not (2.3 of the sheet). Everything that a
+ * What a receiver may conclude from a certificate about a counter, and what not. Everything that a
  * certificate could be mistaken for is refused by name: another component or tcEpoch, another counter, a STATUS that is
  * shown as a move, another message. Pure; nothing here trusts whoever sent the bytes.
  */
@@ -105,7 +105,7 @@ export function closedOf(
 
 /**
  * Whether two moves of one counter under one tcEpoch cannot both be made by a component that works: together they prove
- * that it was rolled back or runs twice (rule R-8 of the sheet).
+ * that it was rolled back or runs twice.
  */
 export function contradict(one: Move, other: Move): boolean {
   if (one.value === other.value) return one.digest !== other.digest || one.previous !== other.previous;

@@ -188,7 +188,7 @@ export function answerVerify(): void {
   writeU8(valid ? 1 : 0);
 }
 
-/** Answers `attest`: key and code, bound to the challenge (2.4 of the sheet). */
+/** Answers `attest`: key and code, bound to the challenge. */
 export function answerAttest(): void {
   const challenge = take(32);
   if (!readDone()) return writeError(BAD_REQUEST, 'not a canonical TCS1 request');

@@ -1,0 +1,115 @@
+/** S01 onwards: rules of the protocol whose removal is a published mistake, or that its proof leans on. */
+import { COMMIT_WHILE_CHANGING, FILE, inFile, INFERRED_VOTES, WITHOUT_V6 } from './mutant.ts';
+import type { Mutant } from './mutant.ts';
+
+/** See the top of this file. */
+export const PROOF_RULES: readonly Mutant[] = [
+  {
+    id: 'S01',
+    name: 'body after COMMIT',
+    removes: 'the body is present before COMMIT',
+    rules: ['MinBFT.BACKUP.3'],
+    patches: inFile('src/smr/usig-replica/ordering.ts', [
+      `    wantBody(s, prepare, prepare.sequence);
+    return false;`,
+      `    wantBody(s, prepare, prepare.sequence);
+    return true;`,
+    ]),
+    judges: ['liveness'],
+    drawn: 'core',
+    history: 'withheld-body',
+    expected: 'killed',
+  },
+  {
+    id: 'S02',
+    name: 'counts commits after VIEW-CHANGE',
+    removes: 'a COMMIT that its author sealed after its own VIEW-CHANGE is not counted',
+    rules: ['MinBFT.STEP.COMMIT.1'],
+    patches: COMMIT_WHILE_CHANGING,
+    judges: ['agreement'],
+    drawn: 'core',
+    history: 'late-commit',
+    expected: 'killed',
+  },
+  {
+    id: 'S03',
+    name: 'V6 and explicit votes',
+    removes: 'V6, together with explicit votes',
+    rules: ['MinBFT.V6', 'MinBFT.EXEC.1'],
+    patches: [...WITHOUT_V6, ...INFERRED_VOTES],
+    judges: ['agreement'],
+    drawn: 'core',
+    history: 'skipped-orders',
+    expected: 'killed',
+  },
+  {
+    id: 'S03/v6',
+    name: 'V6 alone',
+    removes: 'V6 alone',
+    rules: ['MinBFT.V6'],
+    patches: WITHOUT_V6,
+    judges: [],
+    drawn: 'core',
+    history: 'skipped-orders',
+    expected: 'masked',
+    control: 'S03',
+    remark: 'masked by explicit votes: docs/testing.md has the argument',
+  },
+  {
+    id: 'S03/votes',
+    name: 'explicit votes alone',
+    removes: 'explicit votes alone',
+    rules: ['MinBFT.EXEC.1'],
+    patches: INFERRED_VOTES,
+    judges: [],
+    drawn: 'core',
+    history: 'skipped-orders',
+    expected: 'masked',
+    control: 'S03',
+    remark: 'V6 refuses the VIEW-CHANGE that would lose the orders',
+  },
+  {
+    id: 'S04',
+    name: 'N3',
+    removes: 'NEW-VIEW directly follows the VIEW-CHANGE of its primary',
+    rules: ['MinBFT.N3'],
+    patches: inFile(FILE.viewChange, [
+      `if (own.ui.tcEpoch !== header.ui.tcEpoch || own.ui.counter + 1 !== header.ui.counter)`,
+      `if (own.ui.tcEpoch !== header.ui.tcEpoch)`,
+    ]),
+    judges: ['agreement'],
+    drawn: 'core',
+    history: 'two-new-views',
+    expected: 'killed',
+  },
+  {
+    id: 'S05',
+    name: 'base on arrival',
+    removes: 'a base is executed only after f+1 replicas committed to its NEW-VIEW',
+    rules: ['MinBFT.EXEC.2', 'MinBFT.EXEC.6'],
+    patches: inFile(
+      FILE.execution,
+      [`distinctReplicas(group.entrants) >= s.quorum)`, `distinctReplicas(group.entrants) >= 1)`],
+      [`return distinctReplicas(counted) >= s.quorum;`, `return distinctReplicas(counted) >= 1;`],
+    ),
+    judges: ['agreement'],
+    drawn: 'core',
+    history: 'lonely-base',
+    expected: 'killed',
+  },
+  {
+    id: 'S06',
+    name: 'trims at own checkpoint',
+    removes:
+      'R1: the log starts w-1 checkpoints below the stable one: it is cut at the own CHECKPOINT of that one',
+    rules: ['MinBFT.R1'],
+    patches: inFile(FILE.anchors, [
+      `if (anchor.sequence > stable - (context.pipelineFactor - 1) * context.checkpointInterval)`,
+      `if (anchor.sequence > stable)`,
+    ]),
+    judges: ['agreement'],
+    drawn: 'core',
+    history: 'pipelined-cut',
+    expected: 'killed',
+  },
+];
