@@ -1,7 +1,9 @@
 /**
- * What every replica does whose messages are attested one by one: takes in, loops its own messages back, tells others
- * what it has and sends what they lack, lets requests wait, executes in order, makes checkpoints stable, fetches states,
- * runs the timers of views. What is said when, and what decides, is the protocol's: a class that extends this one.
+ * What every replica does whose messages are attested one by one: what is said when, and what decides, is the protocol's,
+ * a class that extends this one. Here are its state, its steps, the execution in order and the timers of views. Its parts:
+ * messages of others `inbox`, own ones `own-messages`, what others lack `gossip`, requests `request-desk`, batches
+ * `body-desk`, decisions that can be shown `decisions`, checkpoints `checkpoint-votes` and `stable-checkpoints`, fetched
+ * states `state-fetcher`.
  */
 import { assert } from '../../core/assert.ts';
 import type { Attestor } from '../../core/attestation.ts';
@@ -29,12 +31,14 @@ import { Desk } from './desk.ts';
 import { Gossip } from './gossip.ts';
 import type { AttestedOptions, Decision, Execution, Intake } from './hooks.ts';
 import { ProtocolHooks } from './hooks.ts';
+import { Inbox } from './inbox.ts';
 import { inspectAttested } from './inspection.ts';
 import { OWN_LOG_DAMAGED, OwnMessages } from './own-messages.ts';
 import { Peer } from './peers.ts';
 import { RequestDesk } from './request-desk.ts';
 import type { AttestedMessage, Content, Proof, Sealed, SealedCodec, Status } from './sealed.ts';
 import { isSealed } from './sealed.ts';
+import { StableCheckpoints } from './stable-checkpoints.ts';
 import { StateFetcher } from './state-fetcher.ts';
 
 /** Rounds of `settle`; each moves a message, an order or a view, so this many mean a bug of ours. */
@@ -53,6 +57,7 @@ export abstract class AttestedReplica<C extends Content>
   readonly timers: ClusterTimers;
   /** L. */
   readonly window: number;
+  // ---- its parts
   readonly codec: SealedCodec<C>;
   readonly desk: Desk<AttestedMessage<C>>;
   readonly own: OwnMessages<C>;
@@ -63,7 +68,10 @@ export abstract class AttestedReplica<C extends Content>
   readonly backoff: Backoff;
   readonly prng: Prng;
   readonly #gossip: Gossip<C>;
+  readonly #inbox: Inbox<C>;
+  readonly #stableCheckpoints: StableCheckpoints<C>;
   readonly #fetcher: StateFetcher<C>;
+  // ---- its state
   #started = false;
   /** Stopped for good: inputs are ignored. */
   halted = false;
@@ -80,9 +88,6 @@ export abstract class AttestedReplica<C extends Content>
   readonly decisions: Decisions<C>;
   /** The sequence number that the service executes right now. */
   #executing: { readonly sequence: SequenceNumber; readonly batch: Batch | undefined } | undefined;
-  /** Grows whenever something moved that may let messages in that came too early. */
-  #progress = 0;
-  #offeredAt = 0;
 
   constructor(context: ReplicaContext, options: AttestedOptions<C>) {
     super();
@@ -105,21 +110,15 @@ export abstract class AttestedReplica<C extends Content>
     this.backoff = new Backoff(settings.timers.backoffCapMs, settings.limits.checkpointInterval);
     this.prng = new Prng(seed);
     this.#gossip = new Gossip(this);
-    this.#fetcher = new StateFetcher(this);
+    this.#inbox = new Inbox(this, (message, from) => this.#offer(message, from));
+    this.#stableCheckpoints = new StableCheckpoints(this);
+    this.#fetcher = new StateFetcher(this, this.#stableCheckpoints);
   }
 
-  primaryOf(view: View): ReplicaId {
-    return view % this.n;
-  }
+  // ---- what it knows -----------------------------------------------------------------------------------------------
 
-  /** What the service does as `sequence`, once it is known; by default what was decided. */
-  protected nextExecution(sequence: SequenceNumber): Execution | undefined {
-    const decision = this.decisions.get(sequence);
-    if (decision === undefined) return undefined;
-    const batch = this.bodies.need(decision.digest, decision.sources);
-    if (batch === undefined) return undefined;
-    this.decisions.keep(sequence);
-    return { kind: 'execute', batch };
+  get stableSequence(): SequenceNumber {
+    return this.stable?.checkpoint.sequence ?? 0;
   }
 
   /** Highest sequence number that can never be undone here. */
@@ -127,8 +126,13 @@ export abstract class AttestedReplica<C extends Content>
     return this.executed;
   }
 
-  get stableSequence(): SequenceNumber {
-    return this.stable?.checkpoint.sequence ?? 0;
+  /** Whether a sequence number lies in the window (h, h+L]. */
+  inWindow(sequence: SequenceNumber): boolean {
+    return sequence > this.stableSequence && sequence <= this.stableSequence + this.window;
+  }
+
+  primaryOf(view: View): ReplicaId {
+    return view % this.n;
   }
 
   get primary(): ReplicaId {
@@ -139,15 +143,21 @@ export abstract class AttestedReplica<C extends Content>
     return this.primary === this.self;
   }
 
-  /** Whether a sequence number lies in the window (h, h+L]. */
-  inWindow(sequence: SequenceNumber): boolean {
-    return sequence > this.stableSequence && sequence <= this.stableSequence + this.window;
+  /** Something is being executed, or a state fetched: neither may be mixed with a rollback. */
+  get busy(): boolean {
+    return this.#executing !== undefined || this.#fetcher.active;
   }
 
-  /** Records the outcome of a rule; gives it back. */
-  rule(rule: string, passed: boolean, about?: string): boolean {
-    return this.desk.rule(rule, passed, about);
+  /** Request deadline as it is now. */
+  get requestDelay(): Milliseconds {
+    return this.backoff.delay(this.timers.requestMs);
   }
+
+  inspect(now: Milliseconds): ReplicaInspection {
+    return inspectAttested(this, now, this.#fetcher.active);
+  }
+
+  // ---- what it says ------------------------------------------------------------------------------------------------
 
   /** Asks for a word on a content; it comes back through `onSealed` and then leaves. `entries` are durable before. */
   say(content: C, by: Attestor, entries: readonly StoreEntry[] = []): void {
@@ -167,14 +177,9 @@ export abstract class AttestedReplica<C extends Content>
     return this.codec.complete(0, this.self, content, encoded, word);
   }
 
-  /** What shows a decision to a replica that lacks it; empty if nothing here can. */
-  decisionProof(sequence: SequenceNumber, _to: ReplicaId): readonly Sealed<C>[] {
-    return this.decisions.get(sequence)?.proof ?? [];
-  }
-
-  /** Messages that came too early may fit now. */
-  noteProgress(): void {
-    this.#progress += 1;
+  /** Records the outcome of a rule; gives it back. */
+  rule(rule: string, passed: boolean, about?: string): boolean {
+    return this.desk.rule(rule, passed, about);
   }
 
   /** Stops for good, with a sentence on what is wrong and what to do. */
@@ -183,24 +188,16 @@ export abstract class AttestedReplica<C extends Content>
     this.desk.emit({ kind: 'halt', reason });
   }
 
-  /** Request deadline as it is now. */
-  get requestDelay(): Milliseconds {
-    return this.backoff.delay(this.timers.requestMs);
+  /** For the parts of this folder: whether an own message is meant for a replica. */
+  isFor(to: ReplicaId, message: Sealed<C>): boolean {
+    return this.audience(message.content)?.includes(to) ?? true;
   }
 
-  /** What is decided for a sequence number; the first word stands, a second one can only be a broken budget. */
-  decide(sequence: SequenceNumber, decision: Decision<C>): void {
-    if (sequence > this.stableSequence) this.decisions.note(sequence, decision);
-  }
+  // ---- views -------------------------------------------------------------------------------------------------------
 
-  /** Undoes speculative executions above `to`. */
-  rollBack(to: SequenceNumber): void {
-    assert(this.#executing === undefined, 'nothing is rolled back while the service works');
-    if (to >= this.executed) return;
-    this.executed = to;
-    for (const sequence of [...this.boundaries.keys()]) if (sequence > to) this.boundaries.delete(sequence);
-    this.desk.emit({ kind: 'rollback', to });
-    this.desk.note('rollback', { to });
+  setMode(mode: 'active' | 'changing'): void {
+    this.mode = mode;
+    this.desk.mode = mode;
   }
 
   /** Leaves the view (or an attempt at one) for a higher one. */
@@ -231,20 +228,103 @@ export abstract class AttestedReplica<C extends Content>
     this.desk.note('enteredView', { view });
   }
 
+  // ---- orders ------------------------------------------------------------------------------------------------------
+
+  /** What is decided for a sequence number; the first word stands, a second one can only be a broken budget. */
+  decide(sequence: SequenceNumber, decision: Decision<C>): void {
+    if (sequence > this.stableSequence) this.decisions.note(sequence, decision);
+  }
+
+  /** What shows a decision to a replica that lacks it; empty if nothing here can. */
+  decisionProof(sequence: SequenceNumber, _to: ReplicaId): readonly Sealed<C>[] {
+    return this.decisions.get(sequence)?.proof ?? [];
+  }
+
+  /** What the service does as `sequence`, once it is known; by default what was decided. */
+  protected nextExecution(sequence: SequenceNumber): Execution | undefined {
+    const decision = this.decisions.get(sequence);
+    if (decision === undefined) return undefined;
+    const batch = this.bodies.need(decision.digest, decision.sources);
+    if (batch === undefined) return undefined;
+    this.decisions.keep(sequence);
+    return { kind: 'execute', batch };
+  }
+
+  /** Hands the next batch or update to the service; true if there was one. */
+  #advance(): boolean {
+    if (this.busy) return false;
+    const sequence = this.executed + 1;
+    const next = this.nextExecution(sequence);
+    if (next === undefined) return false;
+    const { protocolState } = this;
+    if (next.kind === 'apply') {
+      this.#executing = { sequence, batch: undefined };
+      this.desk.emit({ kind: 'apply', sequence, update: next.update, protocolState });
+      return true;
+    }
+    const { batch, mode } = next;
+    this.bodies.makeDurable(batch, sequence);
+    this.#executing = { sequence, batch };
+    const base = { kind: 'execute', sequence, batch, protocolState } as const;
+    this.desk.emit(mode === undefined ? base : { ...base, mode });
+    return true;
+  }
+
+  #onExecuted(input: Extract<Input<never>, { kind: 'executed' }>): void {
+    const done = this.#executing;
+    this.#executing = undefined;
+    if (done === undefined || done.sequence !== input.sequence) return;
+    if (input.refused === true) return this.onRefused(input.sequence);
+    this.executed = input.sequence;
+    if (done.batch === undefined) this.requests.pending.isOverdue(this.desk.now, this.context.isExecuted);
+    else this.requests.settle(done.batch.bundles);
+    if (done.batch !== undefined) this.bodies.release(done.batch.digest);
+    if (this.backoff.onExecuted(input.sequence))
+      this.requests.pending.restartDeadlines(this.desk.now, this.requestDelay);
+    const { checkpoint } = input;
+    if (checkpoint !== undefined) this.boundaries.set(checkpoint.sequence, checkpoint);
+    this.onExecuted(input.sequence, input.update);
+    if (checkpoint !== undefined) this.sayCheckpoint(checkpoint);
+    this.noteProgress();
+  }
+
+  /** Undoes speculative executions above `to`. */
+  rollBack(to: SequenceNumber): void {
+    assert(this.#executing === undefined, 'nothing is rolled back while the service works');
+    if (to >= this.executed) return;
+    this.executed = to;
+    for (const sequence of [...this.boundaries.keys()]) if (sequence > to) this.boundaries.delete(sequence);
+    this.desk.emit({ kind: 'rollback', to });
+    this.desk.note('rollback', { to });
+  }
+
+  // ---- checkpoints and states --------------------------------------------------------------------------------------
+
   /** For the parts of this folder: a CHECKPOINT that was verified before. */
   noteCheckpoint(message: Sealed<C>): void {
     const reading = this.readCheckpoint(message.content);
     if (reading !== undefined) this.checkpoints.add(message, reading.state, reading.key);
   }
 
-  /** For the parts of this folder: whether an own message is meant for a replica. */
-  isFor(to: ReplicaId, message: Sealed<C>): boolean {
-    return this.audience(message.content)?.includes(to) ?? true;
+  /** Whether what was executed here contains a certified checkpoint, so that it can become stable. */
+  reaches({ checkpoint }: CheckpointCertificate<C>): boolean {
+    return checkpoint.sequence <= this.confirmed;
   }
 
-  setMode(mode: 'active' | 'changing'): void {
-    this.mode = mode;
-    this.desk.mode = mode;
+  /** For the parts of this folder: a certificate became the stable checkpoint. */
+  makeStable(certificate: CheckpointCertificate<C>): void {
+    const previous = this.stableSequence;
+    this.stable = certificate;
+    const { sequence } = certificate.checkpoint;
+    this.desk.store(stableEntries(certificate, this.codec));
+    this.desk.emit({ kind: 'stable', checkpoint: certificate.checkpoint });
+    this.decisions.dropThrough(sequence);
+    for (const known of [...this.boundaries.keys()]) if (known < sequence) this.boundaries.delete(known);
+    this.checkpoints.dropBelow(sequence);
+    this.bodies.dropThrough(previous);
+    this.onStable(sequence);
+    this.own.trim((message) => this.isObsolete(message));
+    this.noteProgress();
   }
 
   /** Fetches the state that a view starts from; `sources` have it. It becomes the stable checkpoint. */
@@ -252,9 +332,14 @@ export abstract class AttestedReplica<C extends Content>
     this.#fetcher.fetch(checkpoint, sources);
   }
 
-  /** Something is being executed, or a state fetched: neither may be mixed with a rollback. */
-  get busy(): boolean {
-    return this.#executing !== undefined || this.#fetcher.active;
+  /** For the parts of this folder: the state at a checkpoint is here. */
+  takeState(checkpoint: CheckpointState): void {
+    this.executed = checkpoint.sequence;
+    this.boundaries.clear();
+    this.boundaries.set(checkpoint.sequence, checkpoint);
+    this.bodies.clearWanted();
+    this.onInstalled(checkpoint.sequence);
+    this.noteProgress();
   }
 
   // ---- steps -------------------------------------------------------------------------------------------------------
@@ -266,10 +351,6 @@ export abstract class AttestedReplica<C extends Content>
     if (!this.halted) this.#settle();
     const effects = this.desk.take();
     return this.halted ? effects.filter(({ kind }) => kind === 'halt' || kind === 'note') : effects;
-  }
-
-  inspect(now: Milliseconds): ReplicaInspection {
-    return inspectAttested(this, now, this.#fetcher.active);
   }
 
   #takeIn(input: Input<AttestedMessage<C>>): void {
@@ -349,53 +430,22 @@ export abstract class AttestedReplica<C extends Content>
     const peer = this.peers[from];
     if (peer === undefined || from === this.self) return;
     peer.lastHeardMs = this.desk.now;
-    if (isSealed(message)) return this.#intake(from, message);
+    if (isSealed(message)) return this.#inbox.onMessage(from, message);
     const plain: Status | Proof<C> = message;
     if (plain.kind === 'STATUS') return this.#gossip.onStatus(from, plain);
-    // What its author keeps no more is shown in a proof all the same: numbers say nothing here.
-    for (const one of plain.messages) this.#intake(from, one, false);
+    this.#inbox.onProof(from, plain.messages);
   }
 
-  /** A message that `from` sent, written by itself or by somebody else. */
-  #intake(from: ReplicaId, message: Sealed<C>, direct = from === message.author): void {
-    const { author, id } = message;
-    const peer = this.peers[author];
-    if (peer === undefined) return;
-    // What this replica said before it lost its store comes back to it in proofs: it is as good as anybody's word.
-    if (author === this.self && this.own.has(message.digest)) return;
-    if (direct && id > 0 && peer.has(id)) {
-      peer.repeated += 1;
-      return;
-    }
-    // Without a transferable word a message is worth something on the link of its author only.
-    if (message.attestation.kind === 'link' && from !== author) return;
-    const intake = this.#offer(message, from);
-    if (!direct || id === 0) return;
-    if (intake === 'taken') peer.take(id);
-    else peer.hold(message);
-  }
-
+  /** A message of a peer, now or again because it came too early. */
   #offer(message: Sealed<C>, from: ReplicaId): Intake {
     if (!this.fits(message)) return 'taken';
     this.noteCheckpoint(message);
     return this.onSealed(message, from);
   }
 
-  #offerHeld(): boolean {
-    if (this.#offeredAt === this.#progress) return false;
-    this.#offeredAt = this.#progress;
-    let moved = false;
-    for (const [replica, peer] of this.peers.entries()) {
-      if (peer.heldCount === 0) continue;
-      for (const message of peer.takeHeld()) {
-        if (this.#offer(message, replica) === 'later') peer.hold(message);
-        else {
-          peer.take(message.id);
-          moved = true;
-        }
-      }
-    }
-    return moved;
+  /** Messages that came too early may fit now. */
+  noteProgress(): void {
+    this.#inbox.noteProgress();
   }
 
   #onTimeout(timer: string): void {
@@ -412,8 +462,8 @@ export abstract class AttestedReplica<C extends Content>
   #settle(): void {
     for (let round = 0; !this.halted; round += 1) {
       assert(round < SETTLE_ROUNDS_MAX, 'a step comes to an end');
-      const held = this.#offerHeld();
-      const stable = this.#fetcher.considerStable();
+      const held = this.#inbox.offerHeld();
+      const stable = this.#stableCheckpoints.consider();
       const moved = this.consider();
       const executes = this.#advance();
       if (!held && !stable && !moved && !executes) break;
@@ -423,74 +473,5 @@ export abstract class AttestedReplica<C extends Content>
     if (this.mode === 'active' && this.requests.considerDeadlines(this.primary, this.requestDelay))
       this.onOverdue();
     this.bodies.fetch(2 * this.timers.gapMs);
-  }
-
-  /** Hands the next batch or update to the service; true if there was one. */
-  #advance(): boolean {
-    if (this.busy) return false;
-    const sequence = this.executed + 1;
-    const next = this.nextExecution(sequence);
-    if (next === undefined) return false;
-    const { protocolState } = this;
-    if (next.kind === 'apply') {
-      this.#executing = { sequence, batch: undefined };
-      this.desk.emit({ kind: 'apply', sequence, update: next.update, protocolState });
-      return true;
-    }
-    const { batch, mode } = next;
-    this.bodies.makeDurable(batch, sequence);
-    this.#executing = { sequence, batch };
-    const base = { kind: 'execute', sequence, batch, protocolState } as const;
-    this.desk.emit(mode === undefined ? base : { ...base, mode });
-    return true;
-  }
-
-  #onExecuted(input: Extract<Input<never>, { kind: 'executed' }>): void {
-    const done = this.#executing;
-    this.#executing = undefined;
-    if (done === undefined || done.sequence !== input.sequence) return;
-    if (input.refused === true) return this.onRefused(input.sequence);
-    this.executed = input.sequence;
-    if (done.batch === undefined) this.requests.pending.isOverdue(this.desk.now, this.context.isExecuted);
-    else this.requests.settle(done.batch.bundles);
-    if (done.batch !== undefined) this.bodies.release(done.batch.digest);
-    if (this.backoff.onExecuted(input.sequence))
-      this.requests.pending.restartDeadlines(this.desk.now, this.requestDelay);
-    const { checkpoint } = input;
-    if (checkpoint !== undefined) this.boundaries.set(checkpoint.sequence, checkpoint);
-    this.onExecuted(input.sequence, input.update);
-    if (checkpoint !== undefined) this.sayCheckpoint(checkpoint);
-    this.noteProgress();
-  }
-
-  /** Whether what was executed here contains a certified checkpoint, so that it can become stable. */
-  reaches({ checkpoint }: CheckpointCertificate<C>): boolean {
-    return checkpoint.sequence <= this.confirmed;
-  }
-
-  /** For the parts of this folder: a certificate became the stable checkpoint. */
-  makeStable(certificate: CheckpointCertificate<C>): void {
-    const previous = this.stableSequence;
-    this.stable = certificate;
-    const { sequence } = certificate.checkpoint;
-    this.desk.store(stableEntries(certificate, this.codec));
-    this.desk.emit({ kind: 'stable', checkpoint: certificate.checkpoint });
-    this.decisions.dropThrough(sequence);
-    for (const known of [...this.boundaries.keys()]) if (known < sequence) this.boundaries.delete(known);
-    this.checkpoints.dropBelow(sequence);
-    this.bodies.dropThrough(previous);
-    this.onStable(sequence);
-    this.own.trim((message) => this.isObsolete(message));
-    this.noteProgress();
-  }
-
-  /** For the parts of this folder: the state at a checkpoint is here. */
-  takeState(checkpoint: CheckpointState): void {
-    this.executed = checkpoint.sequence;
-    this.boundaries.clear();
-    this.boundaries.set(checkpoint.sequence, checkpoint);
-    this.bodies.clearWanted();
-    this.onInstalled(checkpoint.sequence);
-    this.noteProgress();
   }
 }

@@ -1,20 +1,21 @@
-/** Stable checkpoints, and the decision to fetch a state instead of executing up to it (common-smr "Catch-up"). */
+/** The decision to fetch a certified state instead of executing up to it (common-smr "Catch-up"). */
 import type { CheckpointState } from '../../core/protocol.ts';
-import type { Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Milliseconds, ReplicaId } from '../../core/types.ts';
 import type { CheckpointCertificate } from './checkpoint-votes.ts';
 import type { AttestedReplica } from './replica.ts';
 import type { Content } from './sealed.ts';
+import type { StableCheckpoints } from './stable-checkpoints.ts';
 
 /** See the top of this file. */
 export class StateFetcher<C extends Content> {
   readonly #replica: AttestedReplica<C>;
-  /** Latest certificate known, maybe of a state that is not here. */
-  #known: CheckpointCertificate<C> | undefined;
+  readonly #stable: StableCheckpoints<C>;
   #transferring: CheckpointCertificate<C> | undefined;
   #lagSince: Milliseconds | undefined;
 
-  constructor(replica: AttestedReplica<C>) {
+  constructor(replica: AttestedReplica<C>, stable: StableCheckpoints<C>) {
     this.#replica = replica;
+    this.#stable = stable;
   }
 
   /** Whether a state is being fetched. */
@@ -31,45 +32,23 @@ export class StateFetcher<C extends Content> {
     for (const message of messages) this.#replica.noteCheckpoint(message);
   }
 
-  /** Makes the latest certified boundary stable that was executed here with the same result. True if one became it. */
-  considerStable(): boolean {
-    const replica = this.#replica;
-    const found = replica.checkpoints.certificateAbove(
-      Math.max(replica.stableSequence, this.#known?.checkpoint.sequence ?? 0),
-    );
-    if (found !== undefined) this.#known = found;
-    const known = this.#known;
-    if (known === undefined || known.checkpoint.sequence <= replica.stableSequence) return false;
-    const { sequence, stateDigest } = known.checkpoint;
-    if (!replica.reaches(known)) return false;
-    const own = replica.boundaries.get(sequence);
-    // Executed past it without its state at hand: it came by a fetched state of a later boundary.
-    if (own !== undefined && own.stateDigest !== stateDigest) return false;
-    replica.makeStable(known);
-    return true;
-  }
-
   /** Fetches the latest certified state if it is far, or if nothing brings this replica there in time. */
   considerTransfer(): void {
     const replica = this.#replica;
     const { desk, timers } = replica;
-    const known = this.#known?.checkpoint;
-    if (known === undefined || known.sequence <= replica.stableSequence) {
+    const { ahead } = this.#stable;
+    if (ahead === undefined) {
       this.#lagSince = undefined;
       return;
     }
-    if (replica.busy || !replica.mayFetch(this.#known!)) return;
+    if (replica.busy || !replica.mayFetch(ahead)) return;
     this.#lagSince ??= desk.now;
-    const hurry = this.#isDifferent(known) || known.sequence - replica.executed >= replica.window;
+    const { checkpoint } = ahead;
+    const isFar = checkpoint.sequence - replica.executed >= replica.window;
+    const hurry = isFar || this.#stable.isDifferent(checkpoint);
     const due = this.#lagSince + (hurry ? timers.gapMs : 2 * timers.statusMs);
     if (due > desk.now) return desk.wakeAt('lag', due);
-    this.#begin(this.#known!);
-  }
-
-  /** Whether this replica executed the boundary with another result than the certified one. */
-  #isDifferent({ sequence, stateDigest }: CheckpointState): boolean {
-    const own = this.#replica.boundaries.get(sequence);
-    return own !== undefined && own.stateDigest !== stateDigest;
+    this.#begin(ahead);
   }
 
   /** Fetches a state that a view starts from, known by the word of `signers` instead of a certificate. */
@@ -89,7 +68,7 @@ export class StateFetcher<C extends Content> {
     this.#transferring = certificate;
     this.#lagSince = undefined;
     const { checkpoint } = certificate;
-    if (this.#isDifferent(checkpoint)) desk.note('stateDiverged', { sequence: checkpoint.sequence });
+    if (this.#stable.isDifferent(checkpoint)) desk.note('stateDiverged', { sequence: checkpoint.sequence });
     desk.note('transfer', { sequence: checkpoint.sequence, executed });
     desk.store([{ key: 'fetched', value: codec.encodeList(certificate.messages) }]);
     desk.emit({ kind: 'transfer', checkpoint, sources });
@@ -109,10 +88,5 @@ export class StateFetcher<C extends Content> {
     if (certificate === undefined || certificate.checkpoint.sequence !== checkpoint.sequence) return;
     this.#replica.takeState(checkpoint);
     if (checkpoint.sequence > this.#replica.stableSequence) this.#replica.makeStable(certificate);
-  }
-
-  /** Highest sequence number that is known to be certified. */
-  get knownSequence(): SequenceNumber {
-    return Math.max(this.#replica.stableSequence, this.#known?.checkpoint.sequence ?? 0);
   }
 }
