@@ -145,6 +145,24 @@ test('many calls of one turn share bundles, in order, within the window', async 
   );
 });
 
+test('bundles of one request each, where that is asked for: each request is signed by itself', async () => {
+  const cluster = new FakeCluster();
+  await using(
+    cluster,
+    async (client) => {
+      const calls = Array.from({ length: 50 }, (_, index) => client.put(bytes(`k${index}`), bytes('v')));
+      const sequences = (await Promise.all(calls)).map(({ sequence }) => sequence);
+      // One bundle each, in order.
+      assert.equal(new Set(sequences).size, 50);
+      assert.deepEqual(
+        sequences,
+        [...sequences].sort((x, y) => x - y),
+      );
+    },
+    { bundleRequestsMax: 1 },
+  );
+});
+
 test('a full queue is an error at once, not a growing heap', async () => {
   const cluster = new FakeCluster();
   await using(

@@ -79,6 +79,8 @@ export interface ConnectOptions {
   readonly stateFile?: string | undefined;
   /** Window to ask for (decision C4): requests in flight; default 64, a gateway takes 4,096. */
   readonly window?: number | undefined;
+  /** Requests of one signed bundle, at most; 1 signs each request by itself. Default: what a bundle may have. */
+  readonly bundleRequestsMax?: number | undefined;
   /** How long to wait for f+1 replicas; 0: do not wait. Default 5 s. */
   readonly connectTimeoutMs?: Milliseconds | undefined;
   /** A replica signed an answer that contradicts f+1 others: proof that verifies offline. */
@@ -152,6 +154,7 @@ class NodeClient implements MoietyClient {
       rules: this.#rules,
       replicas: settings.members.length,
       window: options.window ?? 64,
+      bundleRequestsMax: options.bundleRequestsMax,
       channels,
       verifyHost,
       state,

@@ -41,6 +41,8 @@ export interface SessionOptions {
   readonly nextNumber: RequestNumber;
   /** Bundles that may be unfinished before small ones are held back to grow: batching under load. */
   readonly openBundlesMax?: number;
+  /** Requests of one bundle, at most: 1 signs each request. Default: what a bundle may have. */
+  readonly bundleRequestsMax?: number | undefined;
   /** Operations that may wait for a number. */
   readonly queueMax?: number;
   /** Bytes of them. */
@@ -53,6 +55,7 @@ export class ClientSession<T> {
   readonly window: number;
   readonly #options: SessionOptions;
   readonly #openBundlesMax: number;
+  readonly #bundleRequestsMax: number;
   readonly #queueMax: number;
   readonly #queueBytesMax: number;
   /** Ascending numbers (insertion order) with the bundle that each is in. */
@@ -68,6 +71,7 @@ export class ClientSession<T> {
     this.#options = options;
     this.#nextNumber = options.nextNumber;
     this.#openBundlesMax = options.openBundlesMax ?? 32;
+    this.#bundleRequestsMax = Math.min(options.bundleRequestsMax ?? BUNDLE_REQUESTS_MAX, BUNDLE_REQUESTS_MAX);
     this.#queueMax = options.queueMax ?? 2 * options.window;
     this.#queueBytesMax = options.queueBytesMax ?? 32 * 1024 * 1024;
   }
@@ -147,18 +151,18 @@ export class ClientSession<T> {
 
   #take(onlyFull: boolean): QueuedOperation<T>[] {
     const oldest = this.#unfinished.keys().next().value ?? this.#nextNumber;
-    const room = Math.min(oldest + this.window - this.#nextNumber, BUNDLE_REQUESTS_MAX);
+    const room = Math.min(oldest + this.window - this.#nextNumber, this.#bundleRequestsMax);
     const taken: QueuedOperation<T>[] = [];
     let bytes = BUNDLE_OVERHEAD_BYTES;
     let isFull = false;
     for (const queued of this.#queue) {
       const size = REQUEST_OVERHEAD_BYTES + queued.operation.length;
-      isFull = taken.length >= BUNDLE_REQUESTS_MAX || bytes + size > BUNDLE_BYTES_MAX;
+      isFull = taken.length >= this.#bundleRequestsMax || bytes + size > BUNDLE_BYTES_MAX;
       if (isFull || taken.length >= room) break;
       taken.push(queued);
       bytes += size;
     }
-    if (onlyFull && !isFull) return [];
+    if (onlyFull && !isFull && taken.length < this.#bundleRequestsMax) return [];
     for (const queued of taken) this.cancel(queued);
     return taken;
   }

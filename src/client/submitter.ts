@@ -53,6 +53,8 @@ export interface SubmitterOptions {
   readonly verifyHost: (replica: ReplicaId, message: Uint8Array, signature: Uint8Array) => boolean;
   readonly replicas: number;
   readonly window: number;
+  /** Requests of one bundle, at most. */
+  readonly bundleRequestsMax?: number | undefined;
   readonly state: StateFile | undefined;
   readonly now: () => Milliseconds;
   /** Time of the replicated state, as f+1 replicas have it or later; undefined if too few answer. */
@@ -124,11 +126,11 @@ export class Submitter {
 
   /** Goes on with what an earlier life of this client left. To be called once, when the channels exist. */
   resume(): void {
-    const { state, hash, domain, clientId, signer } = this.#options;
+    const { state, hash, domain, clientId, signer, bundleRequestsMax } = this.#options;
     if (state === undefined) return;
     const { session, bundles } = state.saved;
     if (session !== undefined)
-      this.#session = new ClientSession({ hash, domain, signer, clientId, ...session });
+      this.#session = new ClientSession({ hash, domain, signer, clientId, bundleRequestsMax, ...session });
     for (const { bytes } of bundles) {
       const bundle = decodeBundle(hash, domain, bytes);
       if (bundle === undefined) continue;
@@ -296,7 +298,7 @@ export class Submitter {
    * OPEN is void; it is asked for again by the time that the replicas agreed on.
    */
   async #open(): Promise<Session> {
-    const { hash, domain, signer, clientId, now, agreedTime } = this.#options;
+    const { hash, domain, signer, clientId, now, agreedTime, bundleRequestsMax } = this.#options;
     let result = decodeResult((await this.#askToOpen(now())).result);
     for (let tried = 1; tried < OPENS_MAX && result?.ok === false; tried += 1) {
       if (result.error !== 'openExpired' && result.error !== 'openTooFarAhead') break;
@@ -307,7 +309,11 @@ export class Submitter {
     const opened = result?.ok === true ? decodeOpened(result.payload) : undefined;
     if (opened === undefined || opened.window < 1)
       throw openError(result?.ok === false ? result.error : 'malformed');
-    const session: Session = new ClientSession({ hash, domain, signer, clientId, ...opened, nextNumber: 1 });
+    const session: Session = new ClientSession({
+      ...{ hash, domain, signer, clientId, bundleRequestsMax },
+      ...opened,
+      nextNumber: 1,
+    });
     this.#session = session;
     return session;
   }

@@ -1,216 +1,73 @@
-/** The benchmark: a cluster of real processes in a folder of its own, measured from outside, beside the floor. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { Durability } from '../../node/journal.ts';
-import type { AnyProtocol } from '../../protocols/catalogue.ts';
-import { componentsFor } from '../component-choice.ts';
-import { DataFolder } from '../data-folder.ts';
-import { CommandFailure } from '../failure.ts';
-import { writeConfigs } from '../supervisor/configs.ts';
-import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
-import { isPortFree } from '../supervisor/ports.ts';
-import { Supervisor } from '../supervisor/supervisor.ts';
-import { BenchChild, runTogether } from './children.ts';
-import { figuresOf, processorSeconds } from './measured.ts';
-import type { Figures, LoadSettings } from './measured.ts';
+/** `moiety bench` and `moiety bench ycsb`: one point of one cluster, beside the floor. */
+import { shortSpec } from '../component-choice.ts';
+import { plural } from '../output.ts';
+import type { ClusterChoice } from './cluster.ts';
+import type { Authentication, Workload } from './load-orders.ts';
+import { thisMachine } from './machine.ts';
+import type { Machine } from './machine.ts';
+import { Sitting } from './sitting.ts';
+import type { Point, PointReport } from './sitting.ts';
+import type { Distribution } from './ycsb/generators.ts';
 
-/** What is measured. */
-export interface BenchSettings extends LoadSettings {
-  readonly protocol: AnyProtocol;
+/** What was measured. */
+export interface BenchSettings {
+  readonly protocol: string;
   readonly replicas: number;
-  /** Client processes; `inFlight` is for all of them together. */
+  readonly f: number;
+  /** Of each replica, short. */
+  readonly components: readonly string[];
+  readonly durability: string;
   readonly clients: number;
-  readonly durability: Durability;
-  readonly floor: boolean;
-}
-
-/** Processor time of one process while it was measured. */
-export interface ProcessShare {
-  readonly name: string;
-  /** 1 = one core for the whole time. */
-  readonly share: number;
+  readonly auth: Authentication;
+  readonly workload: Workload;
+  readonly records: number | null;
+  readonly distribution: Distribution | null;
 }
 
 /** What `bench --json` prints. */
-export interface BenchReport extends Figures {
-  readonly protocol: string;
-  readonly replicas: number;
-  readonly clients: number;
-  readonly inFlight: number;
-  readonly payload: number;
-  readonly durability: Durability;
-  readonly seconds: number;
-  readonly cores: number;
-  readonly node: string;
-  readonly cpu: readonly ProcessShare[];
-  readonly floor: Figures | null;
-  /** Throughput in shares of the floor's. */
-  readonly ofFloor: number | null;
+export interface BenchReport extends PointReport {
+  readonly format: 'moiety-bench';
+  readonly version: 1;
+  readonly settings: BenchSettings;
+  readonly machine: Machine;
 }
 
-const FIRST_PORT = 20_600;
-const LAST_PORT = 29_000;
-
-function program(name: 'main-load' | 'main-floor'): string {
-  const here = fileURLToPath(import.meta.url);
-  return fileURLToPath(new URL(`./${name}${extname(here)}`, import.meta.url));
+/** Settings as they are printed. */
+export function settingsOf(choice: ClusterChoice, f: number): BenchSettings {
+  return {
+    protocol: choice.protocol.name,
+    replicas: choice.components.length,
+    f,
+    components: choice.components.map(shortSpec),
+    durability: choice.durability,
+    clients: choice.clients,
+    auth: choice.auth,
+    workload: choice.workload,
+    records: choice.ycsb?.records ?? null,
+    distribution: choice.ycsb?.distribution ?? null,
+  };
 }
 
-async function freeRange(count: number): Promise<number> {
-  for (let port = FIRST_PORT; port < LAST_PORT; port += 16) {
-    const ports = Array.from({ length: count + 1 }, (_, id) => replicaPort(port, id - 1));
-    if ((await Promise.all(ports.map(isPortFree))).every(Boolean)) return port;
-  }
-  throw new CommandFailure(`No free range of ports between ${FIRST_PORT} and ${LAST_PORT}.`);
-}
-
-/** Samples processor time when the window begins and ends. */
-class ProcessorMeter {
-  readonly #pids: ReadonlyMap<string, number>;
-  readonly #begin = new Map<string, number>();
-  readonly shares: ProcessShare[] = [];
-  #beginMs = 0;
-
-  constructor(pids: ReadonlyMap<string, number>) {
-    this.#pids = pids;
-  }
-
-  at(edge: 'begin' | 'end'): void {
-    const now = performance.now();
-    if (edge === 'begin') this.#beginMs = now;
-    for (const [name, pid] of this.#pids) {
-      const seconds = processorSeconds(pid);
-      const before = this.#begin.get(name);
-      if (seconds === undefined) continue;
-      if (edge === 'begin') this.#begin.set(name, seconds);
-      else if (before !== undefined)
-        this.shares.push({
-          name,
-          share: Number(((seconds - before) / ((now - this.#beginMs) / 1000)).toFixed(2)),
-        });
-    }
-  }
-}
-
-function trustedPid(folder: DataFolder, id: number): number {
+/** Measures. `note` is told what happens. Fails with a CommandFailure. */
+export async function runBench(
+  choice: ClusterChoice,
+  point: Point,
+  options: { readonly f: number; readonly floor: boolean; readonly note: (text: string) => void },
+): Promise<BenchReport> {
+  const { f, floor, note } = options;
+  const machine = thisMachine();
+  const { protocol, components, durability } = choice;
+  note(
+    `starting ${components.length} replicas of ${protocol.name} (${shortSpec(components[0]!)}, durability ${durability}) …`,
+  );
+  const sitting = await Sitting.begin(choice, { floor, raw: floor });
   try {
-    return Number(readFileSync(join(folder.replica(id).trusted, 'pid'), 'utf8'));
-  } catch {
-    return 0;
-  }
-}
-
-async function measureCluster(
-  settings: BenchSettings,
-  folder: DataFolder,
-): Promise<{ figures: Figures; cpu: readonly ProcessShare[] }> {
-  const { protocol, replicas, clients, durability } = settings;
-  const port = await freeRange(replicas);
-  const components = componentsFor(undefined, replicas, protocol);
-  await createCluster(folder, { protocol, components, port, development: false });
-  writeConfigs(folder, { replicas, port, durability });
-  const supervisor = new Supervisor({
-    folder,
-    replicas,
-    port,
-    withGateway: false,
-    byzantine: new Map(),
-    behaviours: [],
-    onDown: () => undefined,
-    onGivenUp: () => undefined,
-  });
-  const children: BenchChild[] = [];
-  try {
-    await supervisor.start();
-    const inFlight = Math.max(1, Math.floor(settings.inFlight / clients));
-    for (let id = 0; id < clients; id += 1) {
-      const args = [
-        '--cluster',
-        folder.cluster,
-        '--key',
-        folder.clientKey('local'),
-        '--name',
-        String(id),
-        '--window',
-        String(inFlight),
-      ];
-      children.push(new BenchChild(`client ${id}`, program('main-load'), args));
-    }
-    let meter: ProcessorMeter | undefined;
-    const measured = await runTogether(children, { ...settings, inFlight }, (edge) => {
-      meter ??= new ProcessorMeter(pidsOf(folder, supervisor, children));
-      meter.at(edge);
-    });
-    return { figures: figuresOf(measured), cpu: meter?.shares ?? [] };
-  } finally {
-    for (const child of children) child.kill();
-    await supervisor.stop();
-  }
-}
-
-function pidsOf(
-  folder: DataFolder,
-  supervisor: Supervisor,
-  children: readonly BenchChild[],
-): Map<string, number> {
-  const pids = new Map<string, number>();
-  for (const [id, { name, pid }] of supervisor.processes().entries()) {
-    pids.set(name, pid ?? 0);
-    pids.set(`trusted ${id}`, trustedPid(folder, id));
-  }
-  for (const child of children) pids.set(child.name, child.pid);
-  return pids;
-}
-
-/** A client and three servers without ordering: see `main-floor.ts`. */
-async function measureFloor(settings: LoadSettings): Promise<Figures> {
-  const servers = [0, 1, 2].map((id) => new BenchChild(`floor server ${id}`, program('main-floor'), []));
-  const children = [...servers];
-  try {
-    const ports = await Promise.all(
-      servers.map(async (server) => (await server.next<{ port: number }>(20_000)).port),
+    note(`measuring ${plural(point.runs, 'run')} of ${point.durationMs / 1000} s …`);
+    const report = await sitting.measure(point, ({ throughput, p50Ms }, number) =>
+      note(`  run ${number}: ${Math.round(throughput)} operations/s, p50 ${p50Ms} ms`),
     );
-    const client = new BenchChild('floor client', program('main-floor'), ['--ports', ports.join(',')]);
-    children.push(client);
-    return figuresOf(await runTogether([client], settings, () => undefined));
+    return { format: 'moiety-bench', version: 1, settings: settingsOf(choice, f), machine, ...report };
   } finally {
-    for (const child of children) child.kill();
-  }
-}
-
-/** Measures. The folder is in the system's temporary folder (or `TMPDIR`) and is removed afterwards. */
-export async function runBench(settings: BenchSettings, note: (text: string) => void): Promise<BenchReport> {
-  const path = mkdtempSync(join(tmpdir(), 'moiety-bench-'));
-  try {
-    note(
-      `measuring ${settings.replicas} replicas of ${settings.protocol.name} for ${settings.durationMs / 1000} s (durability ${settings.durability}, in ${path}) …`,
-    );
-    const { figures, cpu } = await measureCluster(settings, new DataFolder(join(path, 'c')));
-    let floor: Figures | null = null;
-    if (settings.floor) {
-      note('measuring the floor …');
-      floor = await measureFloor({ ...settings, durationMs: Math.min(settings.durationMs, 5_000) });
-    }
-    const { replicas, clients, inFlight, payload, durability } = settings;
-    const ofFloor = floor === null ? null : Number((figures.throughput / floor.throughput).toFixed(4));
-    return {
-      ...figures,
-      protocol: settings.protocol.name,
-      replicas,
-      clients,
-      inFlight,
-      payload,
-      durability,
-      seconds: settings.durationMs / 1000,
-      cores: availableParallelism(),
-      node: process.version,
-      cpu,
-      floor,
-      ofFloor,
-    };
-  } finally {
-    rmSync(path, { recursive: true, force: true });
+    await sitting.end();
   }
 }

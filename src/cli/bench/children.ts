@@ -1,11 +1,19 @@
-/** Load-making processes: started, told to begin together, asked for what they measured. */
+/** Processes that make load: started, told to begin together, asked for what they measured; as often as wanted. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { CommandFailure } from '../failure.ts';
 import type { LoadSettings, Measured } from './measured.ts';
 
-const READY_MS = 30_000;
-const SLACK_MS = 30_000;
+const SLACK_MS = 60_000;
+const PROBLEM_LENGTH_MAX = 2_000;
+
+/** Path of a program of this folder: a source in a clone, a built file in the published package. */
+export function programFile(name: 'main-load' | 'main-floor' | 'main-raw'): string {
+  const here = fileURLToPath(import.meta.url);
+  return fileURLToPath(new URL(`./${name}${extname(here)}`, import.meta.url));
+}
 
 /** One child that answers over its channel. */
 export class BenchChild {
@@ -25,7 +33,9 @@ export class BenchChild {
       this.#wake?.();
     });
     this.#child.stderr?.setEncoding('utf8');
-    this.#child.stderr?.on('data', (text: string) => (this.#problem = (this.#problem + text).slice(-2_000)));
+    this.#child.stderr?.on('data', (text: string) => {
+      this.#problem = (this.#problem + text).slice(-PROBLEM_LENGTH_MAX);
+    });
     this.#child.on('exit', () => this.#wake?.());
   }
 
@@ -57,27 +67,41 @@ export class BenchChild {
     }
   }
 
+  /** Closes its channel, after which it ends by itself and in order (a profiled one then writes its profile). */
+  async end(patienceMs: number): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.kill(), patienceMs);
+    await ended;
+    clearTimeout(timer);
+  }
+
   /** Ends it at once. */
   kill(): void {
     this.#child.kill('SIGKILL');
   }
 }
 
-/** Lets all children that make load run together. `atWindow` is called when the warm-up is over and at the end. */
-export async function runTogether(
-  children: readonly BenchChild[],
-  settings: LoadSettings,
+/** What one child is to do. */
+export interface Order<M extends object = object> {
+  readonly child: BenchChild;
+  readonly settings: LoadSettings & M;
+}
+
+/** Lets children that make load run together. `atWindow` is called when the warm-up is over and at the end. */
+export async function runTogether<R extends Measured = Measured>(
+  orders: readonly Order[],
   atWindow: (edge: 'begin' | 'end') => void,
-): Promise<readonly Measured[]> {
-  await Promise.all(children.map((child) => child.next(READY_MS)));
-  for (const child of children) child.send({ kind: 'start', settings });
+): Promise<readonly R[]> {
+  const { warmupMs, durationMs } = orders[0]!.settings;
+  for (const { child, settings } of orders) child.send({ kind: 'start', settings });
   const timers = [
-    setTimeout(atWindow, settings.warmupMs, 'begin'),
-    setTimeout(atWindow, settings.warmupMs + settings.durationMs, 'end'),
+    setTimeout(atWindow, warmupMs, 'begin'),
+    setTimeout(atWindow, warmupMs + durationMs, 'end'),
   ];
   try {
-    const patienceMs = settings.warmupMs + settings.durationMs + SLACK_MS;
-    return await Promise.all(children.map((child) => child.next<Measured>(patienceMs)));
+    return await Promise.all(orders.map(({ child }) => child.next<R>(warmupMs + durationMs + SLACK_MS)));
   } finally {
     for (const timer of timers) clearTimeout(timer);
   }

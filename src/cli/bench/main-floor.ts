@@ -1,122 +1,126 @@
 /**
- * The floor: a client and three servers, each a process, over the product's framing and mutual TLS. Batches per turn of
- * the event loop, one MAC a batch, the client waits for two equal answers; no ordering, no execution, no disk.
+ * The floor: a client and three servers, each a process, over TCP with the product's framing. Batches per turn of the
+ * event loop, one MAC a batch, the client waits for two equal answers; no ordering, no execution, no disk. Whatever is
+ * replicated in Node has to do this much. Nothing of the product is used, so that it does not move with the product;
+ * a test holds the digest of this file and of all that it imports.
  */
-import { createSecretKey, generateKeyPairSync } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
-import tls from 'node:tls';
-import type { TLSSocket } from 'node:tls';
+import { createSecretKey } from 'node:crypto';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { parseArgs } from 'node:util';
-import { FrameSocket } from '../../node/frame-socket.ts';
-import type { FrameEvents } from '../../node/frame-socket.ts';
-import { linkIdentityOf } from '../../node/keys.ts';
-import { decodeFloorBatch, encodeFloorBatch } from './floor-frames.ts';
+import { decodeFloorBatch, encodeFloorFrame, readFloorFrames } from './floor-frames.ts';
 import { Meter } from './measured.ts';
 import type { LoadSettings } from './measured.ts';
 
 /** Answers that must be equal. */
 const QUORUM = 2;
-const LIMITS = {
-  frameBytesMax: 64 * 1024 * 1024,
-  queueBytesMax: 256 * 1024 * 1024,
-  whenFull: 'close',
-} as const;
+/** Slots of requests on the way; a power of two, far more than are open at once. */
+const SLOTS = 1 << 17;
+/** Bytes of a batch; a turn with more sends several. Longer frames only cost memory. */
+const BATCH_BYTES_MAX = 64 * 1024;
 const ANSWER = new Uint8Array(8);
 /** Only the cost of the MAC counts here. */
 const key = createSecretKey(new Uint8Array(32).fill(7));
-const identity = linkIdentityOf(generateKeyPairSync('ed25519').privateKey, 'moiety bench');
-const secure = {
-  key: identity.key,
-  cert: identity.certificate,
-  rejectUnauthorized: false,
-  minVersion: 'TLSv1.3',
-} as const;
-
-function framed(socket: TLSSocket, onFrame: FrameEvents['onFrame']): FrameSocket {
-  const onClosed = (): void => undefined;
-  return new FrameSocket(socket, LIMITS, { onFrame, onClosed }, performance.now());
-}
 
 function serve(): void {
-  const server = tls.createServer({ ...secure, requestCert: true });
-  server.on('secureConnection', (socket) => {
-    const frames = framed(socket, (bytes) => {
-      const numbers = decodeFloorBatch(key, bytes);
-      if (numbers !== undefined) frames.send(encodeFloorBatch(key, numbers, ANSWER));
+  const server = createServer((socket) => {
+    socket.setNoDelay(true);
+    socket.on('error', () => socket.destroy());
+    readFloorFrames(socket, (payload) => {
+      const numbers = decodeFloorBatch(key, payload);
+      if (numbers !== undefined) socket.write(encodeFloorFrame(key, numbers, ANSWER));
     });
   });
   server.listen(0, '127.0.0.1', () => process.send!({ port: (server.address() as AddressInfo).port }));
 }
 
 /** The closed loop: what was answered twice makes room for a new request, sent in the next turn. */
-function drive(
-  links: readonly FrameSocket[],
-  settings: LoadSettings,
-  onAnswer: (handle: (numbers: readonly number[]) => void) => void,
-): void {
-  const meter = new Meter(settings);
-  const payload = new Uint8Array(settings.payload).fill(65);
-  const open = new Map<number, { readonly startMs: number; answers: number }>();
-  let free = settings.inFlight;
-  let next = 0;
-  let scheduled = false;
-  const flush = (): void => {
-    scheduled = false;
-    if (meter.isOver) return void process.send!(meter.result, () => process.exit(0));
-    const numbers: number[] = [];
+class ClosedLoop {
+  readonly #links: readonly Socket[];
+  readonly #startsMs = new Float64Array(SLOTS);
+  /** Answers of each request so far. */
+  readonly #answers = new Uint8Array(SLOTS);
+  #meter: Meter | undefined;
+  #payload = new Uint8Array(0);
+  #next = 0;
+  #free = 0;
+  #scheduled = false;
+
+  constructor(links: readonly Socket[]) {
+    this.#links = links;
+    for (const link of links) readFloorFrames(link, (bytes) => this.#onAnswers(bytes));
+  }
+
+  start(settings: LoadSettings): void {
+    if (settings.pace.kind !== 'closed') throw new Error('the floor is a closed loop');
+    this.#meter = new Meter(settings);
+    this.#payload = new Uint8Array(settings.payload).fill(65);
+    this.#free = settings.pace.inFlight;
+    this.#flush();
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (this.#meter === undefined) return;
+    if (this.#meter.isOver) {
+      process.send!(this.#meter.result);
+      this.#meter = undefined;
+      return;
+    }
     const startMs = performance.now();
-    for (; free > 0; free -= 1) {
-      next = (next + 1) >>> 0;
-      open.set(next, { startMs, answers: 0 });
-      numbers.push(next);
+    const batchMax = Math.max(1, Math.floor(BATCH_BYTES_MAX / (8 + this.#payload.length)));
+    while (this.#free > 0) {
+      const numbers: number[] = [];
+      for (; this.#free > 0 && numbers.length < batchMax; this.#free -= 1) {
+        this.#next = (this.#next + 1) >>> 0;
+        const slot = this.#next % SLOTS;
+        this.#startsMs[slot] = startMs;
+        this.#answers[slot] = 0;
+        numbers.push(this.#next);
+      }
+      const frame = encodeFloorFrame(key, numbers, this.#payload);
+      for (const link of this.#links) link.write(frame);
     }
-    const frame = encodeFloorBatch(key, numbers, payload);
-    for (const link of links) link.send(frame);
-  };
-  onAnswer((numbers) => {
+  }
+
+  #onAnswers(bytes: Buffer): void {
+    const numbers = decodeFloorBatch(key, bytes);
+    if (numbers === undefined || this.#meter === undefined) return;
+    let startMs = 0;
+    let count = 0;
     for (const number of numbers) {
-      const request = open.get(number);
-      if (request === undefined) continue;
-      request.answers += 1;
-      if (request.answers < QUORUM) continue;
-      open.delete(number);
-      meter.done(request.startMs);
-      free += 1;
+      const slot = number % SLOTS;
+      this.#answers[slot]! += 1;
+      if (this.#answers[slot] !== QUORUM) continue;
+      const began = this.#startsMs[slot]!;
+      // Requests of one batch began together: they are one entry of the histogram.
+      if (began !== startMs && count > 0) {
+        this.#meter.done(startMs, count);
+        count = 0;
+      }
+      startMs = began;
+      count += 1;
+      this.#free += 1;
     }
-    if (free > 0 && !scheduled) {
-      scheduled = true;
-      setImmediate(flush);
-    }
-  });
-  flush();
+    if (count > 0) this.#meter.done(startMs, count);
+    if (this.#free === 0 || this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#flush());
+  }
 }
 
-async function load(ports: readonly number[]): Promise<void> {
-  let handle: (numbers: readonly number[]) => void = () => undefined;
-  const links = await Promise.all(
-    ports.map(
-      (port) =>
-        new Promise<FrameSocket>((resolve, reject) => {
-          const socket = tls.connect({ ...secure, host: '127.0.0.1', port });
-          socket.once('error', reject);
-          socket.once('secureConnect', () => {
-            resolve(
-              framed(socket, (bytes) => {
-                const numbers = decodeFloorBatch(key, bytes);
-                if (numbers !== undefined) handle(numbers);
-              }),
-            );
-          });
-        }),
-    ),
-  );
-  process.once('message', ({ settings }: { settings: LoadSettings }) =>
-    drive(links, settings, (wanted) => (handle = wanted)),
-  );
-  process.send!({ kind: 'ready' });
+function open(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true }, () => resolve(socket));
+    socket.once('error', reject);
+  });
 }
 
 process.once('disconnect', () => process.exit(0));
 const { values } = parseArgs({ options: { ports: { type: 'string' } } });
 if (values.ports === undefined) serve();
-else await load(values.ports.split(',').map(Number));
+else {
+  const loop = new ClosedLoop(await Promise.all(values.ports.split(',').map((port) => open(Number(port)))));
+  process.on('message', ({ settings }: { settings: LoadSettings }) => loop.start(settings));
+  process.send!({ kind: 'ready' });
+}

@@ -1,61 +1,126 @@
-/** One client process of the benchmark: many operations in flight over the client library, each begun when one ends. */
+/** One client process of the benchmark: many operations on the way over the client library, run by run. */
 import { parseArgs } from 'node:util';
 import { connect } from '../../client/client.ts';
 import type { MoietyClient } from '../../client/contract.ts';
 import { readKeyFile } from '../../client/keys.ts';
+import { Prng } from '../../core/prng.ts';
 import { readClusterFile } from '../cluster-file.ts';
+import { closedLoop, openLoop } from './load-loops.ts';
+import type { Operate } from './load-loops.ts';
+import type { ClientMeasured, ClientOrder, ClientRun } from './load-orders.ts';
 import { Meter } from './measured.ts';
-import type { LoadSettings } from './measured.ts';
+import type { Distribution } from './ycsb/generators.ts';
+import { YcsbDriver, ycsbWorkload } from './ycsb/workloads.ts';
 
 /** Keys that are written again and again by one process. */
 const KEYS = 10_000;
-const ERRORS_MAX = 1_000;
+/** Records that are on the way at once while they are loaded, at most. */
+const LOAD_IN_FLIGHT_MAX = 256;
 
-async function keepOneInFlight(
-  client: MoietyClient,
-  meter: Meter,
-  next: () => Uint8Array,
-  value: Uint8Array,
-): Promise<void> {
-  let failures = 0;
-  while (!meter.isOver && failures < ERRORS_MAX) {
-    const startMs = performance.now();
-    try {
-      await client.put(next(), value);
-      meter.done(startMs);
-    } catch {
-      meter.failed();
-      failures += 1;
-      await new Promise((done) => setTimeout(done, 50));
-    }
-  }
+/** Bytes that look like text and do not repeat soon. */
+function valueOf(length: number): Uint8Array {
+  return new Uint8Array(length).map((_, index) => 33 + ((index * 7) % 90));
 }
 
+/** Makes operations; tells the kind of each where there are several. */
+interface Source {
+  load(): Promise<void>;
+  /** For one run with values of so many bytes. */
+  begin(payload: number): () => readonly [kind: string | undefined, ended: Promise<unknown>];
+}
+
+function putSource(client: MoietyClient, name: string): Source {
+  const keys = Array.from({ length: KEYS }, (_, index) => Buffer.from(`bench/${name}/${index}`));
+  let count = 0;
+  return {
+    load: () => Promise.resolve(),
+    begin: (payload) => {
+      const value = valueOf(payload);
+      return () => [undefined, client.put(keys[count++ % KEYS]!, value)];
+    },
+  };
+}
+
+function ycsbSource(driver: YcsbDriver): Source {
+  return {
+    load: () => driver.load(Math.min(LOAD_IN_FLIGHT_MAX, Number(values.window))),
+    begin: () => () => {
+      const kind = driver.nextKind();
+      return [kind, driver.perform(kind)];
+    },
+  };
+}
+
+const string = { type: 'string' } as const;
 const { values } = parseArgs({
   options: {
-    cluster: { type: 'string' },
-    key: { type: 'string' },
-    name: { type: 'string' },
-    window: { type: 'string' },
+    ...{ cluster: string, key: string, index: string, processes: string, window: string },
+    ...{ workload: string, distribution: string, records: string, payload: string, bundle: string },
   },
 });
-const cluster = readClusterFile(values.cluster!);
+const index = Number(values.index);
+
+function sourceOf(client: MoietyClient): Source {
+  const workload = ycsbWorkload(values.workload!);
+  if (workload === undefined) {
+    if (values.workload === 'put') return putSource(client, values.index!);
+    return { load: () => Promise.resolve(), begin: () => () => [undefined, client.noop()] };
+  }
+  const driver = new YcsbDriver({
+    client,
+    workload,
+    distribution: values.distribution as Distribution,
+    prng: new Prng(1 + index),
+    records: Number(values.records),
+    index,
+    processes: Number(values.processes),
+    value: valueOf(Number(values.payload)),
+  });
+  return ycsbSource(driver);
+}
+
+/** One run of the load. */
+async function run(source: Source, settings: ClientRun, seed: number): Promise<ClientMeasured> {
+  const meter = new Meter(settings);
+  const kinds = new Map<string, Meter>();
+  const moments: [number, number][] = [];
+  const next = source.begin(settings.payload);
+  const note = (): void => {
+    const atMs = performance.timeOrigin + performance.now();
+    const last = moments.at(-1);
+    if (last !== undefined && atMs - last[0] < 1) last[1] += 1;
+    else moments.push([atMs, 1]);
+  };
+  const operate: Operate = async (dueMs) => {
+    const [kind, ended] = next();
+    await ended;
+    if (settings.timeline === true) note();
+    if (kind === undefined) return;
+    let ofKind = kinds.get(kind);
+    if (ofKind === undefined) kinds.set(kind, (ofKind = meter.sibling()));
+    ofKind.done(dueMs);
+  };
+  const { pace } = settings;
+  if (pace.kind === 'closed') await closedLoop(meter, pace.inFlight, operate);
+  else await openLoop(meter, pace.ratePerSecond, new Prng(seed), operate);
+  const parts = [...kinds].map(([kind, one]) => [kind, one.result] as const);
+  return { ...meter.result, kinds: Object.fromEntries(parts), moments };
+}
+
 const client = await connect({
-  cluster,
+  cluster: readClusterFile(values.cluster!),
   key: readKeyFile(values.key!),
   window: Number(values.window),
-  connectTimeoutMs: 20_000,
+  bundleRequestsMax: values.bundle === undefined ? undefined : Number(values.bundle),
+  connectTimeoutMs: 30_000,
 });
-await client.noop();
+await client.noop({ timeoutMs: 30_000 });
+const source = sourceOf(client);
+let runs = 0;
 process.once('disconnect', () => process.exit(0));
-process.once('message', (message: { settings: LoadSettings }) => {
-  const { settings } = message;
-  const keys = Array.from({ length: KEYS }, (_, index) => Buffer.from(`bench/${values.name}/${index}`));
-  const value = new Uint8Array(settings.payload).map((_, index) => 33 + ((index * 7) % 90));
-  const meter = new Meter(settings);
-  let count = 0;
-  const next = (): Uint8Array => keys[count++ % KEYS]!;
-  const loops = Array.from({ length: settings.inFlight }, () => keepOneInFlight(client, meter, next, value));
-  void Promise.all(loops).then(() => process.send!(meter.result, () => process.exit(0)));
+process.on('message', (order: ClientOrder) => {
+  runs += 1;
+  if (order.kind === 'load') void source.load().then(() => process.send!({ kind: 'loaded' }));
+  else void run(source, order.settings, 1_000 * index + runs).then((measured) => process.send!(measured));
 });
 process.send!({ kind: 'ready' });

@@ -1,0 +1,197 @@
+/** The cluster that is measured: real processes in a folder of its own, and the processes that drive it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { footprintEntry } from '../../footprints/catalogue.ts';
+import type { ComponentSpec } from '../../footprints/contract.ts';
+import type { Durability } from '../../node/journal.ts';
+import type { AnyProtocol } from '../../protocols/catalogue.ts';
+import { requireUsable } from '../component-choice.ts';
+import { DataFolder } from '../data-folder.ts';
+import { CommandFailure } from '../failure.ts';
+import { componentProcesses } from '../supervisor/component-processes.ts';
+import { writeConfigs } from '../supervisor/configs.ts';
+import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
+import { isPortFree } from '../supervisor/ports.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+import { BenchChild, programFile, runTogether } from './children.ts';
+import type { Authentication, ClientMeasured, ClientRun, Workload } from './load-orders.ts';
+import { figuresOf } from './measured.ts';
+import type { Figures, Measured } from './measured.ts';
+import { ProcessMeter } from './process-meter.ts';
+import type { ProcessUse } from './process-meter.ts';
+import type { Distribution } from './ycsb/generators.ts';
+
+/** What is started. */
+export interface ClusterChoice {
+  readonly protocol: AnyProtocol;
+  /** The trusted component of each replica; as many as there are replicas. */
+  readonly components: readonly ComponentSpec[];
+  readonly durability: Durability;
+  /** Client processes. */
+  readonly clients: number;
+  /** Requests that each of them may have on the way. */
+  readonly window: number;
+  readonly auth: Authentication;
+  readonly workload: Workload;
+  /** For a workload of YCSB. */
+  readonly ycsb?:
+    | { readonly records: number; readonly recordBytes: number; readonly distribution: Distribution }
+    | undefined;
+}
+
+/** What one run gave. */
+export interface ClusterRun {
+  readonly figures: Figures;
+  /** By kind of operation, where there are several. */
+  readonly kinds: Readonly<Record<string, Figures>>;
+  readonly processes: readonly ProcessUse[];
+  readonly moments: readonly ClientMeasured[];
+}
+
+const FIRST_PORT = 20_600;
+const LAST_PORT = 29_000;
+const PORT_STEP = 32;
+const READY_MS = 60_000;
+const LOAD_MS = 10 * 60_000;
+const END_MS = 5_000;
+
+async function freeRange(count: number): Promise<number> {
+  for (let port = FIRST_PORT; port < LAST_PORT; port += PORT_STEP) {
+    const ports = Array.from({ length: count + 1 }, (_, id) => replicaPort(port, id - 1));
+    if ((await Promise.all(ports.map(isPortFree))).every(Boolean)) return port;
+  }
+  throw new CommandFailure(`No free range of ports between ${FIRST_PORT} and ${LAST_PORT}.`);
+}
+
+/** Whether the component of this footprint lives in a process of its own that stands in the component's folder. */
+function hasProcess({ footprint }: ComponentSpec): boolean {
+  return footprintEntry(footprint) !== undefined && footprint !== 'wasm' && footprint !== 'worker';
+}
+
+/** See the top of this file. */
+export class BenchCluster {
+  readonly folder: DataFolder;
+  readonly choice: ClusterChoice;
+  readonly #root: string;
+  readonly #supervisor: Supervisor;
+  #clients: BenchChild[] = [];
+
+  private constructor(choice: ClusterChoice, root: string, folder: DataFolder, port: number) {
+    this.choice = choice;
+    this.folder = folder;
+    this.#root = root;
+    this.#supervisor = new Supervisor({
+      folder,
+      replicas: choice.components.length,
+      port,
+      withGateway: false,
+      byzantine: new Map(),
+      behaviours: [],
+      onDown: () => undefined,
+      onGivenUp: () => undefined,
+    });
+  }
+
+  /** Makes a cluster in the system's temporary folder (or `TMPDIR`) and starts it, with its clients. */
+  static async start(choice: ClusterChoice): Promise<BenchCluster> {
+    await requireUsable(choice.components);
+    const root = mkdtempSync(join(tmpdir(), 'moiety-bench-'));
+    const folder = new DataFolder(join(root, 'c'));
+    const { protocol, components, durability } = choice;
+    let cluster: BenchCluster | undefined;
+    try {
+      const port = await freeRange(components.length);
+      await createCluster(folder, { protocol, components, port, development: false });
+      writeConfigs(folder, { replicas: components.length, port, durability });
+      cluster = new BenchCluster(choice, root, folder, port);
+      await cluster.#supervisor.start();
+      await cluster.#startClients();
+      return cluster;
+    } catch (error) {
+      if (cluster !== undefined) await cluster.stop();
+      else rmSync(root, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async #startClients(): Promise<void> {
+    const { clients, window, auth, workload, ycsb } = this.choice;
+    const common = ['--cluster', this.folder.cluster, '--key', this.folder.clientKey('local')];
+    const { records = 1, recordBytes = 0, distribution = 'uniform' } = ycsb ?? {};
+    common.push('--window', String(window), '--workload', workload, '--processes', String(clients));
+    common.push(
+      '--records',
+      String(records),
+      '--payload',
+      String(recordBytes),
+      '--distribution',
+      distribution,
+    );
+    if (auth === 'request') common.push('--bundle', '1');
+    for (let index = 0; index < clients; index += 1)
+      this.#clients.push(
+        new BenchChild(`client ${index}`, programFile('main-load'), [...common, '--index', String(index)]),
+      );
+    await Promise.all(this.#clients.map((client) => client.next(READY_MS)));
+    if (ycsb === undefined) return;
+    for (const client of this.#clients) client.send({ kind: 'load' });
+    await Promise.all(this.#clients.map((client) => client.next(LOAD_MS)));
+  }
+
+  /** One run; what `settings` say of operations on the way and of rates is for all clients together. */
+  async run(settings: ClientRun, atWindow?: (edge: 'begin' | 'end') => void): Promise<ClusterRun> {
+    const { pace } = settings;
+    const count = this.#clients.length;
+    const share =
+      pace.kind === 'open'
+        ? { ...pace, ratePerSecond: pace.ratePerSecond / count }
+        : { ...pace, inFlight: Math.max(1, Math.floor(pace.inFlight / count)) };
+    const orders = this.#clients.map((child) => ({ child, settings: { ...settings, pace: share } }));
+    const meter = new ProcessMeter();
+    let processes: readonly ProcessUse[] = [];
+    const moments = await runTogether<ClientMeasured>(orders, (edge) => {
+      if (edge === 'begin') meter.begin(this.#processes());
+      else processes = meter.end();
+      atWindow?.(edge);
+    });
+    const kinds = new Map<string, Measured[]>();
+    for (const one of moments)
+      for (const [kind, part] of Object.entries(one.kinds))
+        kinds.set(kind, [...(kinds.get(kind) ?? []), part]);
+    const byKind = [...kinds]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([kind, parts]) => [kind, figuresOf(parts)]);
+    return { figures: figuresOf(moments), kinds: Object.fromEntries(byKind), processes, moments };
+  }
+
+  /** Names and numbers of all processes: clients, replicas, and those of the trusted components. */
+  #processes(): readonly (readonly [string, number])[] {
+    const pids: [string, number][] = [];
+    for (const [id, { name, pid }] of this.#supervisor.processes().entries()) {
+      if (pid !== null) pids.push([name, pid]);
+      if (hasProcess(this.choice.components[id]!))
+        for (const own of componentProcesses(this.folder.replica(id).trusted))
+          pids.push([`trusted ${id}`, own]);
+    }
+    for (const { name, pid } of this.#clients) pids.push([name, pid]);
+    return pids;
+  }
+
+  /** Kills (`kill -9`) a replica's process, which stays down. */
+  async kill(replica: number): Promise<void> {
+    await this.#supervisor.fault({ action: 'kill', replica });
+  }
+
+  /** Starts a replica that was killed. */
+  async restart(replica: number): Promise<void> {
+    await this.#supervisor.fault({ action: 'restart', replica });
+  }
+
+  /** Ends every process and removes the folder. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.end(END_MS)));
+    await this.#supervisor.stop();
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}

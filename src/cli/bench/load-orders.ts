@@ -1,0 +1,33 @@
+/** What the client processes of a benchmark are told beyond the settings of a run, and what they tell back. */
+import type { LoadSettings, Measured } from './measured.ts';
+
+/** What operations do. `null`: nothing (they are ordered and answered). Letters: core workloads of YCSB. */
+export const WORKLOADS = ['put', 'null', 'A', 'B', 'C', 'D', 'E', 'F'] as const;
+/** One of them. */
+export type Workload = (typeof WORKLOADS)[number];
+
+/** How requests prove who they come from: a signature for a bundle of them, or one for each. */
+export const AUTHENTICATIONS = ['bundle', 'request'] as const;
+/** One of them. */
+export type Authentication = (typeof AUTHENTICATIONS)[number];
+
+/** A run of a client process. */
+export interface ClientRun extends LoadSettings {
+  /** Tell when operations ended, too. */
+  readonly timeline?: boolean;
+}
+
+/** Operations that ended at one moment: milliseconds since 1970, and how many. */
+export type Moment = readonly [atMs: number, count: number];
+
+/** What a client process tells after a run. */
+export interface ClientMeasured extends Measured {
+  /** By kind of operation, where there are several. */
+  readonly kinds: Readonly<Record<string, Measured>>;
+  readonly moments: readonly Moment[];
+}
+
+/** What a client process may be told. */
+export type ClientOrder =
+  /** To write its share of the records. */
+  { readonly kind: 'load' } | { readonly kind: 'start'; readonly settings: ClientRun };

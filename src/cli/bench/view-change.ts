@@ -1,0 +1,267 @@
+/**
+ * How long a cluster is silent after `kill -9` of its primary, and of what that time is made. Clients send to the
+ * primary alone at first; the others hear of a request when its client repeats it, and give the primary the request
+ * timer's time before they leave its view.
+ */
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { RETRANSMIT_MS } from '../../client/bundle-tracker.ts';
+import { connect } from '../../client/client.ts';
+import type { MoietyClient } from '../../client/contract.ts';
+import { readKeyFile } from '../../client/keys.ts';
+import { readClusterFile } from '../cluster-file.ts';
+import { CommandFailure } from '../failure.ts';
+import { Baseline } from './baselines.ts';
+import { BenchCluster } from './cluster.ts';
+import type { ClusterChoice } from './cluster.ts';
+import type { Moment } from './load-orders.ts';
+import { rounded } from './measured.ts';
+import { median } from './statistics.ts';
+
+/** What is asked for. */
+export interface ViewChangeSettings {
+  readonly inFlight: number;
+  readonly payload: number;
+  readonly warmupMs: number;
+  /** How long it is measured before the kill, and how long afterwards. */
+  readonly beforeMs: number;
+  readonly afterMs: number;
+}
+
+/** Terms of the time that may pass, each in milliseconds. */
+export interface Terms {
+  /** Until a client sends what has no answer to all replicas. */
+  readonly retransmissionMs: number;
+  /** Until a replica that has the request leaves the view. */
+  readonly requestTimerMs: number;
+  /** One message from process to process, measured: half of a round trip over raw sockets. */
+  readonly messageDelayMs: number;
+  readonly messageDelays: number;
+  /** One synced write of 512 bytes, measured in the same folder; 0 unless durability is `fsync`. */
+  readonly syncMs: number;
+  readonly syncs: number;
+  /** All of them. */
+  readonly sumMs: number;
+}
+
+/** One kill. */
+export interface ViewChangeRun {
+  readonly killed: number;
+  readonly throughputBefore: number;
+  /** From the kill to the last answer of the old view. */
+  readonly lastOfOldViewMs: number;
+  /** From the kill until f+1 replicas say that they are in a later view; null: they did not. */
+  readonly newViewMs: number | null;
+  /** From the kill to the first answer after the silence: the next commit as a client sees it. */
+  readonly nextCommitMs: number;
+  /** From the next commit until throughput is 90 % of what it was, over half a second; null: not while it was measured. */
+  readonly recoveredMs: number | null;
+  readonly throughputAfter: number;
+  readonly errors: number;
+}
+
+/** What the kills gave. */
+export interface ViewChangeReport {
+  readonly terms: Terms;
+  readonly runs: readonly ViewChangeRun[];
+  readonly nextCommitMs: number;
+  readonly recoveredMs: number | null;
+}
+
+/** REQ-VIEW-CHANGE, VIEW-CHANGE, NEW-VIEW (which proposes again), COMMIT, reply. */
+const MESSAGE_DELAYS = 5;
+/** Of these, three own messages in a row are sealed: each is in the journal, then in the component, before it is sent. */
+const SEALED_IN_A_ROW = 3;
+const SYNC_SAMPLES = 100;
+const SYNC_BYTES = 512;
+const POLL_MS = 20;
+const RECOVERED_SHARE = 0.9;
+const WINDOW_MS = 500;
+const STEP_MS = 50;
+
+/** Milliseconds of one synced write in a folder. */
+export function syncMsIn(folder: string): number {
+  const file = openSync(join(folder, 'sync-probe'), 'w', 0o600);
+  const block = Buffer.alloc(SYNC_BYTES, 1);
+  try {
+    const samples = Array.from({ length: SYNC_SAMPLES }, () => {
+      const begun = performance.now();
+      writeSync(file, block);
+      fdatasyncSync(file);
+      return performance.now() - begun;
+    });
+    return rounded(median(samples), 3);
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function messageDelayMs(): Promise<number> {
+  const raw = await Baseline.start('main-raw');
+  try {
+    const pace = { kind: 'closed', inFlight: 1 } as const;
+    const { p50Ms } = await raw.run({ pace, payload: 100, warmupMs: 300, durationMs: 700 });
+    return rounded(p50Ms / 2, 3);
+  } finally {
+    raw.stop();
+  }
+}
+
+async function termsOf(cluster: BenchCluster): Promise<Terms> {
+  const settings = readClusterFile(cluster.folder.cluster);
+  const isSynced = cluster.choice.durability === 'fsync';
+  const perSeal = cluster.choice.protocol.trustedProgram === undefined ? 1 : 2;
+  const parts = {
+    retransmissionMs: RETRANSMIT_MS,
+    requestTimerMs: settings.timers.requestMs,
+    messageDelayMs: await messageDelayMs(),
+    messageDelays: MESSAGE_DELAYS,
+    syncMs: isSynced ? syncMsIn(cluster.folder.path) : 0,
+    syncs: isSynced ? SEALED_IN_A_ROW * perSeal : 0,
+  };
+  const sum =
+    parts.retransmissionMs +
+    parts.requestTimerMs +
+    parts.messageDelays * parts.messageDelayMs +
+    parts.syncs * parts.syncMs;
+  return { ...parts, sumMs: rounded(sum, 1) };
+}
+
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** Operations a second that ended in [from, to). */
+function rateIn(moments: readonly Moment[], fromMs: number, toMs: number): number {
+  let count = 0;
+  for (const [atMs, ended] of moments) if (atMs >= fromMs && atMs < toMs) count += ended;
+  return (count * 1000) / (toMs - fromMs);
+}
+
+/** What the moments at which operations ended say about a kill. Times are milliseconds since 1970; moments ascend. */
+export function judgeKill(
+  moments: readonly Moment[],
+  times: { readonly fromMs: number; readonly killedMs: number; readonly toMs: number },
+): Pick<
+  ViewChangeRun,
+  'throughputBefore' | 'lastOfOldViewMs' | 'nextCommitMs' | 'recoveredMs' | 'throughputAfter'
+> {
+  const { fromMs, killedMs, toMs } = times;
+  let last = killedMs;
+  let silence = 0;
+  let next = Number.NaN;
+  let lastOfOldView = killedMs;
+  for (const [atMs] of moments) {
+    if (atMs < killedMs) continue;
+    if (atMs - last > silence) {
+      silence = atMs - last;
+      lastOfOldView = last;
+      next = atMs;
+    }
+    last = atMs;
+  }
+  if (Number.isNaN(next))
+    throw new CommandFailure('After the kill nothing was answered any more while it was measured.');
+  const before = rateIn(moments, fromMs, killedMs);
+  let recoveredMs: number | null = null;
+  for (let at = next; at + WINDOW_MS <= toMs && recoveredMs === null; at += STEP_MS)
+    if (rateIn(moments, at, at + WINDOW_MS) >= RECOVERED_SHARE * before) recoveredMs = rounded(at - next, 0);
+  return {
+    throughputBefore: rounded(before, 1),
+    lastOfOldViewMs: rounded(lastOfOldView - killedMs, 1),
+    nextCommitMs: rounded(next - killedMs, 1),
+    recoveredMs,
+    throughputAfter: rounded(rateIn(moments, next, toMs), 1),
+  };
+}
+
+/** Asks the replicas until f+1 are in a later view than `view`. */
+async function whenInLaterView(
+  client: MoietyClient,
+  view: number,
+  stopped: AbortSignal,
+): Promise<number | undefined> {
+  while (!stopped.aborted) {
+    const seen = await client.status().catch(() => []);
+    const later = seen.filter((one) => one.reachable && one.view > view && one.role !== 'recovering');
+    if (later.length > client.settings.f) return now();
+    await new Promise((done) => setTimeout(done, POLL_MS));
+  }
+  return undefined;
+}
+
+async function killOnce(cluster: BenchCluster, settings: ViewChangeSettings): Promise<ViewChangeRun> {
+  const { inFlight, payload, warmupMs, beforeMs, afterMs } = settings;
+  const watcher = await connect({
+    cluster: readClusterFile(cluster.folder.cluster),
+    key: readKeyFile(cluster.folder.clientKey('admin')),
+    connectTimeoutMs: 20_000,
+  });
+  const stopped = new AbortController();
+  let newView: Promise<number | undefined> = Promise.resolve(undefined);
+  let killed = -1;
+  let killedMs = 0;
+  const kill = async (): Promise<void> => {
+    const seen = await watcher.status();
+    const primary = seen.find((one) => one.reachable && one.role === 'primary');
+    if (primary?.reachable !== true) throw new CommandFailure('No replica says that it leads.');
+    killed = primary.id;
+    killedMs = now();
+    await cluster.kill(killed);
+    newView = whenInLaterView(watcher, primary.view, stopped.signal);
+  };
+  try {
+    let killing: Promise<void> = Promise.resolve();
+    const timer = setTimeout(() => {
+      killing = kill();
+      killing.catch(() => undefined);
+    }, warmupMs + beforeMs);
+    const pace = { kind: 'closed', inFlight } as const;
+    const durationMs = beforeMs + afterMs;
+    const { moments, figures } = await cluster
+      .run({ pace, payload, warmupMs, durationMs, timeline: true })
+      .finally(() => clearTimeout(timer));
+    await killing;
+    stopped.abort();
+    const all = moments.flatMap((one) => one.moments).sort(([a], [b]) => a - b);
+    const times = { fromMs: killedMs - beforeMs, killedMs, toMs: killedMs + afterMs };
+    const newViewAt = await newView;
+    return {
+      killed,
+      ...judgeKill(all, times),
+      newViewMs: newViewAt === undefined ? null : rounded(newViewAt - killedMs, 0),
+      errors: figures.errors,
+    };
+  } finally {
+    stopped.abort();
+    await watcher.close();
+  }
+}
+
+/** Kills the primary of `runs` new clusters. Fails with a CommandFailure. */
+export async function measureViewChange(
+  choice: ClusterChoice,
+  settings: ViewChangeSettings & { readonly runs: number },
+  note: (text: string) => void,
+): Promise<ViewChangeReport> {
+  const runs: ViewChangeRun[] = [];
+  let terms: Terms | undefined;
+  for (let number = 1; number <= settings.runs; number += 1) {
+    const cluster = await BenchCluster.start(choice);
+    try {
+      terms ??= await termsOf(cluster);
+      const run = await killOnce(cluster, settings);
+      note(`  kill ${number}: replica ${run.killed}, next commit after ${run.nextCommitMs} ms`);
+      runs.push(run);
+    } finally {
+      await cluster.stop();
+    }
+  }
+  const recovered = runs.map(({ recoveredMs }) => recoveredMs);
+  return {
+    terms: terms!,
+    runs,
+    nextCommitMs: rounded(median(runs.map(({ nextCommitMs }) => nextCommitMs)), 1),
+    recoveredMs: recovered.some((ms) => ms === null) ? null : median(recovered.map(Number)),
+  };
+}
