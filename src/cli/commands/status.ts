@@ -148,6 +148,10 @@ async function printComponents(
   printLine(`Weakest footprint: ${weakest.footprint} (replica ${weakest.replicas.join(', ')}).`);
 }
 
+/** Whoever reads of a suspicion wants to know what to do about it. */
+const SUSPICION_NOTE =
+  'A suspicion is no proof: silence, late votes and missing messages pass by themselves when the replica is heard in time again.';
+
 /** Decision A1: a volatile component says so. */
 const DEVELOPMENT_NOTE =
   'Development cluster (--dev): its trusted components are volatile and protect nothing. After a final halt, ' +
@@ -181,6 +185,7 @@ async function status(options: Options): Promise<void> {
     for (const word of words) printLine(word);
     if (problem !== undefined) printLine(problem.message);
     if (words.length === 0 && problem === undefined) printLine('Nothing is wrong.');
+    if (replicas.some(({ suspected: whom }) => (whom?.length ?? 0) > 0)) printLine(SUSPICION_NOTE);
     if (replicas.some(({ tc }) => tc?.suite === 'hmac-sha256')) printLine(DEVELOPMENT_NOTE);
   }
   if (problem !== undefined) process.exitCode = EXIT.unreachable;
