@@ -7,7 +7,10 @@ import { batchDigest, encodeBatch } from '../core/request.ts';
 import type { Hash, Milliseconds, View } from '../core/types.ts';
 
 /** Proposals without execution, at most, whatever the window would allow. */
-export const IN_FLIGHT_MAX = 32;
+const IN_FLIGHT_MAX = 32;
+
+/** How far ahead of the own clock the time of a batch may be (decision D4). */
+export const TIME_AHEAD_MAX_MS = 5_000;
 
 /** Bytes of a batch that are not bundles: version, view, time, counts. */
 export const BATCH_FRAME_BYTES = 32;

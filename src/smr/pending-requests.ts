@@ -20,6 +20,9 @@ export const PENDING_LIMITS: PendingLimits = {
   bytesMax: 64 * 1024 * 1024,
 };
 
+/** Bundles passed on for one look at what waits, at most. */
+const FORWARDS_MAX = 64;
+
 /** One waiting bundle. */
 interface Pending {
   readonly bundle: Bundle;
@@ -253,7 +256,10 @@ export class PendingRequests {
    * What to pass on now, at most `max` of each: to the primary what it may have missed, to everybody what is half-way
    * to its deadline (so that every correct replica has a deadline for it).
    */
-  dueForwards(now: Milliseconds, max: number): { readonly toPrimary: Bundle[]; readonly toAll: Bundle[] } {
+  dueForwards(
+    now: Milliseconds,
+    max = FORWARDS_MAX,
+  ): { readonly toPrimary: Bundle[]; readonly toAll: Bundle[] } {
     const toPrimary: Bundle[] = [];
     const toAll: Bundle[] = [];
     for (const [digest, pending] of this.#unforwarded) {

@@ -55,8 +55,8 @@ export class EaReplica extends ChainReplica<EaOrder> {
   #onPrepare(message: Sealed<EaContent>, content: EaOrder, from: ReplicaId): Intake {
     const { author } = message;
     const { view, sequence } = content;
-    const place = this.placeOf(content);
-    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    const turn = this.turnOf(content);
+    if (turn !== 'now') return turn;
     if (!this.rule('A2M-PBFT-EA.N3.backup', author !== this.primaryOf(view), 'PREPARE')) return 'taken';
     if (from === this.self) this.accepted = Math.max(this.accepted, sequence);
     let prepares = this.#prepares.get(sequence);

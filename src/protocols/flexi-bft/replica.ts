@@ -5,7 +5,7 @@
 import type { Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { CommitVotes } from '../../smr/attested/commit-votes.ts';
-import type { Intake } from '../../smr/attested/hooks.ts';
+import type { Intake, Turn } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { inFlightMaxOf } from '../../smr/batcher.ts';
 import type { FlexiContent, FlexiSealed, PrePrepare, Prepare } from './messages.ts';
@@ -54,18 +54,18 @@ class FlexiReplica extends FlexiViews {
     return Math.max(this.stableSequence, this.base.start.low) + this.window;
   }
 
-  /** Whether a sequence number is past, may be spoken of now, or comes too early. */
-  #placeOf(sequence: SequenceNumber): 'past' | 'now' | 'early' {
-    if (sequence <= this.stableSequence) return 'past';
-    return this.rule('FlexiBFT.13.window', sequence <= this.#high) ? 'now' : 'early';
+  /** When something that was said of an order, in whatever view, has its turn. */
+  #turnOf(sequence: SequenceNumber): Turn {
+    if (sequence <= this.stableSequence) return 'taken';
+    return this.rule('FlexiBFT.13.window', sequence <= this.#high) ? 'now' : 'later';
   }
 
   #onPrePrepare(message: FlexiSealed, content: PrePrepare): Intake {
     const { view, sequence, batch } = content;
     const isOwn = message.author === this.self;
     if (isOwn) this.#onOwnProposal(message, content);
-    const place = this.#placeOf(sequence);
-    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    const turn = this.#turnOf(sequence);
+    if (turn !== 'now') return turn;
     this.#takeWord(message, content);
     const current = this.base.start.view;
     if (view !== current) return view > current && view >= this.view ? 'later' : 'taken';
@@ -97,8 +97,8 @@ class FlexiReplica extends FlexiViews {
     const { view, sequence } = content;
     const { author } = message;
     if (author === this.self && view === this.base.start.view) this.#said.add(sequence);
-    const place = this.#placeOf(sequence);
-    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    const turn = this.#turnOf(sequence);
+    if (turn !== 'now') return turn;
     // The primary has spoken by its proposal.
     if (author === this.primaryOf(view)) return 'taken';
     this.#takeWord(message, content);
@@ -122,7 +122,7 @@ class FlexiReplica extends FlexiViews {
     let moved = false;
     for (const sequence of [...this.#changed]) {
       this.#changed.delete(sequence);
-      if (!this.decisions.has(sequence) && this.#decideCommitted(sequence)) moved = true;
+      if (this.#decideCommitted(sequence)) moved = true;
       const proposal = this.#proposals.get(sequence);
       if (proposal !== undefined && !this.#said.has(sequence)) this.#vouch(proposal);
     }
@@ -131,7 +131,10 @@ class FlexiReplica extends FlexiViews {
 
   /** Step 13: with the proposal, a quorum. */
   #decideCommitted(sequence: SequenceNumber): boolean {
-    const words = this.#words.decided(sequence, this.quorum);
+    const known = this.decisions.get(sequence)?.digest;
+    const isOther = ({ content }: FlexiSealed): boolean => (content as PrePrepare | Prepare).batch !== known;
+    const words = this.#words.decided(sequence, this.quorum, isOther);
+    if (known !== undefined && words === undefined) return false;
     if (!this.rule('FlexiBFT.13.commit', words !== undefined, 'PREPARE')) return false;
     const proof = words!.slice(0, this.quorum);
     const { batch: digest } = proof[0]!.content as PrePrepare | Prepare;

@@ -3,12 +3,10 @@ import type { ReplicaContext } from '../../core/protocol.ts';
 import type { Batch } from '../../core/request.ts';
 import { decodeBatch } from '../../core/request.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
-import { buildBatch } from '../batcher.ts';
+import { buildBatch, TIME_AHEAD_MAX_MS } from '../batcher.ts';
 import { BodyKeeper } from '../bodies.ts';
 import type { Desk } from './desk.ts';
 
-/** How far ahead of the own clock the time of a batch may be (decision D4). */
-const TIME_AHEAD_MAX_MS = 5_000;
 const KEY = 'body/';
 
 /** Whether a replica may vote for a batch: at once, when its own clock has moved on, or never. */

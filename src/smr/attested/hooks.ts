@@ -16,6 +16,9 @@ export interface AttestedOptions<C extends Content> {
 /** `taken`: it need not come again. `later`: it comes too early and is offered again when this replica has moved. */
 export type Intake = 'taken' | 'later';
 
+/** When a message about an order has its turn: `now`, or how it is taken in because it is past or comes too early. */
+export type Turn = Intake | 'now';
+
 /** What was decided for a sequence number. */
 export interface Decision<C extends Content> {
   readonly digest: Digest;

@@ -1,11 +1,9 @@
 /** What `status` and judges may look at. */
 import type { ReplicaInspection } from '../../core/protocol.ts';
-import type { Milliseconds, ReplicaId } from '../../core/types.ts';
+import type { Milliseconds } from '../../core/types.ts';
+import { namesOf, SILENT_PERIODS } from '../waiting-words.ts';
 import type { AttestedReplica } from './replica.ts';
 import type { Content } from './sealed.ts';
-
-/** Status periods after which a replica counts as silent. */
-const SILENT_PERIODS = 8;
 
 /** Plain data about a replica. */
 export function inspectAttested<C extends Content>(
@@ -37,16 +35,11 @@ export function inspectAttested<C extends Content>(
   };
 }
 
-function names(replicas: readonly ReplicaId[]): string {
-  if (replicas.length === 0) return 'no replica';
-  return replicas.length === 1 ? `replica ${replicas[0]}` : `replicas ${replicas.join(', ')}`;
-}
-
 function waiting<C extends Content>(replica: AttestedReplica<C>, transferring: boolean): string | undefined {
   const { desk, peers, self, timers, n, f } = replica;
   const since = desk.now - SILENT_PERIODS * timers.statusMs;
   const quiet = [...peers.keys()].filter((id) => id !== self && (peers[id]!.lastHeardMs ?? -1) < since);
-  if (n - quiet.length < n - f) return `waits for messages of ${names(quiet)}: ${n - f} replicas are needed`;
+  if (quiet.length > f) return `waits for messages of ${namesOf(quiet)}: ${n - f} replicas are needed`;
   if (transferring) return 'fetches the state of a stable checkpoint';
   if (replica.mode !== 'changing') return undefined;
   return `changes to view ${replica.view}, whose primary is replica ${replica.primary}`;

@@ -6,9 +6,6 @@ import { BATCH_FRAME_BYTES, buildBatch, decideBatch } from '../batcher.ts';
 import { PendingRequests } from '../pending-requests.ts';
 import type { Desk } from './desk.ts';
 
-/** Bundles passed on for one look at the waiting requests, at most. */
-const FORWARDS_MAX = 64;
-
 /** See the top of this file. */
 export class RequestDesk<M> {
   readonly #desk: Desk<M>;
@@ -46,7 +43,7 @@ export class RequestDesk<M> {
       desk.wakeAt('request', wake);
       return false;
     }
-    const { toPrimary, toAll } = this.pending.dueForwards(desk.now, FORWARDS_MAX);
+    const { toPrimary, toAll } = this.pending.dueForwards(desk.now);
     for (const bundle of toPrimary)
       if (primary !== desk.self && this.#stillWaits(bundle))
         desk.emit({ kind: 'forward', bundle, to: primary });

@@ -4,8 +4,8 @@
  * commitments of a quorum decide, whatever their view.
  */
 import type { CheckpointState, ReplicaContext } from '../../core/protocol.ts';
-import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
-import type { Decision, Intake } from '../attested/hooks.ts';
+import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Decision, Intake, Turn } from '../attested/hooks.ts';
 import { CommitVotes } from '../attested/commit-votes.ts';
 import type { Sealed, SealedCodecOptions } from '../attested/sealed.ts';
 import { inFlightMaxOf } from '../batcher.ts';
@@ -55,17 +55,11 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
   /** What votes of a quorum decide. */
   protected abstract decisionOf(votes: readonly Sealed<ChainContent<P>>[]): Decision<ChainContent<P>>;
 
-  /** Where an order of a view stands: past, to be looked at now, or too early. */
-  protected placeOf({
-    view,
-    sequence,
-  }: {
-    readonly view: View;
-    readonly sequence: SequenceNumber;
-  }): 'past' | 'now' | 'early' {
-    if (sequence <= this.stableSequence || view < this.view) return 'past';
-    if (view > this.view || !this.rule('Chain.VC.left', this.mode === 'active')) return 'early';
-    return this.rule('Chain.N2.window', this.inWindow(sequence)) ? 'now' : 'early';
+  /** When something that was said of an order in a view has its turn. */
+  protected turnOf({ view, sequence }: Omit<Vote, 'digest'>): Turn {
+    if (sequence <= this.stableSequence || view < this.view) return 'taken';
+    if (view > this.view || !this.rule('Chain.VC.left', this.mode === 'active')) return 'later';
+    return this.rule('Chain.N2.window', this.inWindow(sequence)) ? 'now' : 'later';
   }
 
   /** The highest sequence number that is done with, or taken, in this view. */
@@ -78,8 +72,8 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     const { kind, author } = message;
     const { view, sequence, digest } = order;
     if (!this.rule('Chain.N2.primary', author === this.primaryOf(view), kind)) return 'taken';
-    const place = this.placeOf(order);
-    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    const turn = this.turnOf(order);
+    if (turn !== 'now') return turn;
     const obliged = obligation(this.terms, sequence) ?? digest;
     if (!this.rule('Chain.N2.obliged', obliged === digest, kind)) return 'taken';
     this.proposals.set(sequence, { message, order });
@@ -116,8 +110,10 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     let moved = false;
     for (const sequence of [...this.#voted].sort((a, b) => a - b)) {
       this.#voted.delete(sequence);
-      if (this.decisions.has(sequence)) continue;
-      const votes = this.commits.decided(sequence, this.commitQuorum);
+      const known = this.decisions.get(sequence)?.digest;
+      const isOther = (vote: Sealed<ChainContent<P>>): boolean => this.decisionOf([vote]).digest !== known;
+      const votes = this.commits.decided(sequence, this.commitQuorum, isOther);
+      if (known !== undefined && votes === undefined) continue;
       if (!this.rule('Chain.CM', votes !== undefined)) continue;
       this.decide(sequence, this.decisionOf(votes!));
       moved = true;

@@ -7,7 +7,7 @@ import type { CheckpointState, ReplicaContext, StoreEntry } from '../../core/pro
 import type { Batch } from '../../core/request.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import { inFlightMaxOf } from '../batcher.ts';
-import type { AttestedOptions, Intake } from '../attested/hooks.ts';
+import type { AttestedOptions, Intake, Turn } from '../attested/hooks.ts';
 import { AttestedReplica } from '../attested/replica.ts';
 import type { Content, Sealed } from '../attested/sealed.ts';
 import { ViewVotes } from '../attested/view-votes.ts';
@@ -92,18 +92,17 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     }
   }
 
-  /** Where an order of a view stands: past, to be looked at now, or too early. */
-  #placeOf(view: View, sequence: SequenceNumber): 'past' | 'now' | 'early' {
-    if (sequence <= this.stableSequence || view < this.view) return 'past';
-    if (view > this.view || this.mode === 'changing') return 'early';
-    return this.rule('PBFT.N2.window', this.inWindow(sequence)) ? 'now' : 'early';
+  #turnOf(view: View, sequence: SequenceNumber): Turn {
+    if (sequence <= this.stableSequence || view < this.view) return 'taken';
+    if (view > this.view || this.mode === 'changing') return 'later';
+    return this.rule('PBFT.N2.window', this.inWindow(sequence)) ? 'now' : 'later';
   }
 
   #onPrePrepare(message: Sealed<OrderContent>, content: PrePrepare): Intake {
     const { view, sequence, digest } = content;
     if (!this.rule('PBFT.N2.primary', message.author === this.primaryOf(view), 'PRE-PREPARE')) return 'taken';
-    const place = this.#placeOf(view, sequence);
-    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    const turn = this.#turnOf(view, sequence);
+    if (turn !== 'now') return turn;
     const slot = this.slots.of(sequence);
     const known = slot.prePrepare?.content as PrePrepare | undefined;
     const decided = this.decisions.get(sequence)?.digest;
@@ -133,8 +132,8 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   #onPrepare(message: Sealed<OrderContent>, content: Prepare): Intake {
     const { view, sequence, digest } = content;
     if (!this.rule('PBFT.N3.backup', message.author !== this.primaryOf(view), 'PREPARE')) return 'taken';
-    const place = this.#placeOf(view, sequence);
-    if (place !== 'now') return place === 'past' ? 'taken' : 'later';
+    const turn = this.#turnOf(view, sequence);
+    if (turn !== 'now') return turn;
     if (message.author === this.self) this.slots.of(sequence).chosen = digest;
     this.slots.addPrepare(message, sequence, digest);
     return 'taken';
@@ -248,8 +247,9 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
 
   /** Step 4: committed. */
   #decideCommitted(sequence: SequenceNumber): boolean {
-    if (this.decisions.has(sequence)) return false;
-    const commits = this.slots.committed(sequence, this.quorum);
+    const known = this.decisions.get(sequence)?.digest;
+    const commits = this.slots.committed(sequence, this.quorum, known);
+    if (known !== undefined && commits === undefined) return false;
     if (!this.rule('PBFT.N4', commits !== undefined)) return false;
     const { digest } = commits![0]!.content as Commit;
     const sources = commits!.map(({ author }) => author);

@@ -2,13 +2,11 @@
 import type { Milliseconds, ReplicaId } from '../../core/types.ts';
 import type { PeerInspection, ReplicaInspection } from '../../core/protocol.ts';
 import { currentEntry } from '../registry.ts';
+import { namesOf, SILENT_PERIODS } from '../waiting-words.ts';
 import { conductOf } from './conduct.ts';
 import { logHasRoom } from './ordering.ts';
 import type { ReplicaState } from './state.ts';
 import { viewChangersOf } from './view-change.ts';
-
-/** Silent for so many status periods: it counts as not heard. */
-const SILENT_PERIODS = 8;
 
 /** See `Replica.inspect`. */
 export function inspectReplica(s: ReplicaState, wallMs: Milliseconds): ReplicaInspection {
@@ -47,11 +45,6 @@ export function inspectReplica(s: ReplicaState, wallMs: Milliseconds): ReplicaIn
   };
 }
 
-function names(replicas: readonly ReplicaId[]): string {
-  if (replicas.length === 0) return 'no replica';
-  return replicas.length === 1 ? `replica ${replicas[0]}` : `replicas ${replicas.join(', ')}`;
-}
-
 /** Replicas whose counter or log is lost and whose RECOVER is not covered yet. */
 function unregistered(s: ReplicaState): ReplicaId[] {
   const found: ReplicaId[] = [];
@@ -77,15 +70,15 @@ function waiting(s: ReplicaState, now: Milliseconds): string | undefined {
   const quiet = silent(s, now);
   if (s.n - lost.length < s.quorum)
     return (
-      `final halt: ${names(lost)} lost counter or log, fewer than ${s.quorum} replicas have theirs; no RECOVER can ` +
+      `final halt: ${namesOf(lost)} lost counter or log, fewer than ${s.quorum} replicas have theirs; no RECOVER can ` +
       'be decided any more (see the operator procedure)'
     );
   const keepers = s.n - lost.filter((replica) => s.recovers[replica] !== undefined).length;
   const lacking = quiet.filter((replica) => s.recovers[replica] === undefined);
   if (keepers - lacking.length < s.quorum)
     return (
-      `waits for messages of ${names(lacking)}: ${s.quorum} replicas with counter and log are needed` +
-      (lost.length > 0 ? `, ${names(lost)} must be re-admitted` : '')
+      `waits for messages of ${namesOf(lacking)}: ${s.quorum} replicas with counter and log are needed` +
+      (lost.length > 0 ? `, ${namesOf(lost)} must be re-admitted` : '')
     );
   if (s.transferring !== undefined) return 'fetches the state of a stable checkpoint';
   if (!s.maySeal) return 'its RECOVER must be ordered and covered by a stable checkpoint';
@@ -95,7 +88,7 @@ function waiting(s: ReplicaState, now: Milliseconds): string | undefined {
   const there = viewChangersOf(s, s.view);
   if (there.length < s.quorum) {
     const others = s.slots.map((_, replica) => replica).filter((replica) => !there.includes(replica));
-    return `changes to view ${s.view}: waits for VIEW-CHANGEs of ${names(others)}`;
+    return `changes to view ${s.view}: waits for VIEW-CHANGEs of ${namesOf(others)}`;
   }
   return `changes to view ${s.view}: waits for the NEW-VIEW of replica ${s.primaryOf(s.view)}`;
 }

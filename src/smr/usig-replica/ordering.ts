@@ -4,15 +4,12 @@ import { BATCH_RECOVERS_MAX, writeRecover } from '../../core/request.ts';
 import { Writer } from '../../core/codec.ts';
 import { equalBytes } from '../../core/bytes.ts';
 import type { SequenceNumber } from '../../core/types.ts';
-import { BATCH_FRAME_BYTES, buildBatch, decideBatch, inFlightMaxOf } from '../batcher.ts';
+import { BATCH_FRAME_BYTES, buildBatch, decideBatch, inFlightMaxOf, TIME_AHEAD_MAX_MS } from '../batcher.ts';
 import { currentEntry, isEffectiveRecover } from '../registry.ts';
 import type { Prepare, PrepareContent } from '../usig-stream/messages.ts';
 import { makeBodyDurable, wantBody } from './execution.ts';
 import type { ReplicaState } from './state.ts';
 import { requestViewChangeTo } from './suspicion.ts';
-
-/** How far ahead of the own clock the time of a batch may be (decision D4). */
-export const TIME_AHEAD_MAX_MS = 5_000;
 
 /**
  * B7: whether the own log has room for more PREPAREs, COMMITs and CHECKPOINTs. It fills up while nobody vouches for this

@@ -48,8 +48,6 @@ import {
 import { requestViewChangeTo } from './suspicion.ts';
 import { considerViewChange, onNewViewTimeout } from './view-change.ts';
 
-/** Bundles passed on for one look at the waiting requests, at most. */
-const FORWARDS_MAX = 64;
 /** Rounds of `settle`; each moves a counter, an order or a view, so this many mean a bug of ours. */
 const SETTLE_ROUNDS_MAX = 100_000;
 
@@ -231,7 +229,7 @@ function considerRequests(s: ReplicaState): void {
     return;
   }
   const primary = s.primaryOf(s.view);
-  const { toPrimary, toAll } = s.pending.dueForwards(s.now, FORWARDS_MAX);
+  const { toPrimary, toAll } = s.pending.dueForwards(s.now);
   for (const bundle of toPrimary) if (primary !== s.self) s.emit({ kind: 'forward', bundle, to: primary });
   for (const bundle of toAll) s.emit({ kind: 'forward', bundle });
   if (toAll.length > 0) s.part.onWaiting?.();
