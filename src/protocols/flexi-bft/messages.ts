@@ -87,8 +87,6 @@ const PURPOSE = '07';
 export const VIEW_COUNTERS = 128;
 /** Values of a counter for one view. */
 export const VALUES_PER_VIEW = 2 ** 40;
-/** Members of a cluster, and proposals in one VIEW-CHANGE, at most. */
-const PROPOSALS_MAX = 8_192;
 
 /** What has to vouch for the proposal of a sequence number in a view; undefined beyond what counters can express. */
 export function counterFor(
@@ -163,10 +161,10 @@ function read(kind: FlexiContent['kind'], reader: Reader, codec: SealedCodec<Fle
       const start = {
         view: reader.u64(),
         low: reader.u64(),
-        batches: reader.list(PROPOSALS_MAX, (r) => r.digest()),
+        batches: reader.list(codec.window, (r) => r.digest()),
       };
       const enters = reader.list(codec.members, codec.readSealed);
-      const proposals = reader.list(PROPOSALS_MAX, codec.readSealed);
+      const proposals = reader.list(codec.window, codec.readSealed);
       return { kind, view, checkpoints, base: { start, enters }, proposals };
     }
     case 'NEW-VIEW':

@@ -4,7 +4,7 @@
  */
 import type { Reader, Writer } from '../../core/codec.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
-import type { SealedCodecOptions } from '../../smr/attested/sealed.ts';
+import type { SealedCodec, SealedCodecOptions } from '../../smr/attested/sealed.ts';
 import type { OrderContent } from '../../smr/three-phase/messages.ts';
 import {
   isOrderContent,
@@ -12,6 +12,7 @@ import {
   readOrderContent,
   writeOrderContent,
 } from '../../smr/three-phase/messages.ts';
+import { BATCHES_PER_ORDER_MAX } from './selection.ts';
 
 /** Name in settings, on the command line and in digests. */
 export const PROTOCOL_NAME = 'pbft-mac';
@@ -92,10 +93,6 @@ export interface Entered extends ViewStart {
 export type MacContent =
   OrderContent | ViewChange | ViewChangeAck | NewView | FetchViewChange | ViewChangeCopy | Decided | Entered;
 
-/** Claims of one list, at most. */
-const CLAIMS_MAX = 65_536;
-const MEMBERS_MAX = 1_024;
-
 const writeCheckpoint = (writer: Writer, { sequence, digest }: CheckpointClaim): unknown =>
   writer.u64(sequence).digest(digest);
 const readCheckpoint = (reader: Reader): CheckpointClaim => ({
@@ -114,9 +111,9 @@ const writeStart = (writer: Writer, { checkpoint, proposals }: ViewStart): unkno
   writeCheckpoint(writer, checkpoint);
   return writer.list(proposals, writeCheckpoint);
 };
-const readStart = (reader: Reader): ViewStart => ({
+const readStart = (reader: Reader, { window }: SealedCodec<MacContent>): ViewStart => ({
   checkpoint: readCheckpoint(reader),
-  proposals: reader.list(CLAIMS_MAX, readCheckpoint),
+  proposals: reader.list(window, readCheckpoint),
 });
 
 function writeViewChange(writer: Writer, content: ViewChange): void {
@@ -124,14 +121,14 @@ function writeViewChange(writer: Writer, content: ViewChange): void {
   writer.list(content.prepared, writeClaim).list(content.proposed, writeClaim);
 }
 
-function readViewChange(reader: Reader): ViewChange {
+function readViewChange(reader: Reader, { window }: SealedCodec<MacContent>): ViewChange {
   return {
     kind: 'VIEW-CHANGE',
     view: reader.u64(),
     low: reader.u64(),
-    checkpoints: reader.list(CLAIMS_MAX, readCheckpoint),
-    prepared: reader.list(CLAIMS_MAX, readClaim),
-    proposed: reader.list(CLAIMS_MAX, readClaim),
+    checkpoints: reader.list(window + 1, readCheckpoint),
+    prepared: reader.list(window, readClaim),
+    proposed: reader.list(BATCHES_PER_ORDER_MAX * window, readClaim),
   };
 }
 
@@ -174,27 +171,27 @@ export const MAC_MESSAGES: SealedCodecOptions<MacContent> = {
         writeStart(writer.u64(content.view), content);
     }
   },
-  read(kind, reader) {
+  read(kind, reader, codec) {
     switch (kind) {
       case 'VIEW-CHANGE':
-        return readViewChange(reader);
+        return readViewChange(reader, codec);
       case 'VIEW-CHANGE-ACK':
         return { kind, view: reader.u64(), of: reader.u32(), digest: reader.digest() };
       case 'NEW-VIEW':
         return {
           kind,
           view: reader.u64(),
-          from: reader.list(MEMBERS_MAX, (r) => ({ replica: r.u32(), digest: r.digest() })),
-          ...readStart(reader),
+          from: reader.list(codec.members, (r) => ({ replica: r.u32(), digest: r.digest() })),
+          ...readStart(reader, codec),
         };
       case 'FETCH-VIEW-CHANGE':
         return { kind, of: reader.u32(), digest: reader.digest() };
       case 'VIEW-CHANGE-COPY':
-        return { kind, of: reader.u32(), copy: readViewChange(reader) };
+        return { kind, of: reader.u32(), copy: readViewChange(reader, codec) };
       case 'DECIDED':
         return { kind, ...readCheckpoint(reader) };
       case 'ENTERED':
-        return { kind, view: reader.u64(), ...readStart(reader) };
+        return { kind, view: reader.u64(), ...readStart(reader, codec) };
       default:
         return readOrderContent(kind, reader);
     }

@@ -83,13 +83,36 @@ export function select(sizes: SelectionSizes, changes: readonly Claimed[]): Sele
   for (const { content } of changes)
     for (const { sequence } of content.prepared) end = Math.max(end, sequence);
   end = Math.min(end, checkpoint.sequence + sizes.window);
+  const about = claimsAbout(changes);
   const proposals: CheckpointClaim[] = [];
   for (let sequence = checkpoint.sequence + 1; sequence <= end; sequence += 1) {
-    const digest = selectBatch(sizes, changes, sequence);
+    const digest = selectBatch(sizes, about(sequence), sequence);
     if (digest === undefined) return undefined;
     proposals.push({ sequence, digest });
   }
   return { checkpoint, proposals };
+}
+
+/** For each order the VIEW-CHANGEs with what they claim of it, and nothing else: they are long, and orders are many. */
+function claimsAbout(changes: readonly Claimed[]): (sequence: SequenceNumber) => readonly Claimed[] {
+  const bySequence = (claims: readonly OrderClaim[]): Map<SequenceNumber, OrderClaim[]> => {
+    const map = new Map<SequenceNumber, OrderClaim[]>();
+    for (const claim of claims) {
+      const known = map.get(claim.sequence);
+      if (known === undefined) map.set(claim.sequence, [claim]);
+      else known.push(claim);
+    }
+    return map;
+  };
+  const sorted = changes.map(({ author, content }) => {
+    const [prepared, proposed] = [bySequence(content.prepared), bySequence(content.proposed)];
+    return { author, content, prepared, proposed };
+  });
+  return (sequence) =>
+    sorted.map(({ author, content, prepared, proposed }) => {
+      const own = { prepared: prepared.get(sequence) ?? [], proposed: proposed.get(sequence) ?? [] };
+      return { author, content: { ...content, ...own } };
+    });
 }
 
 /** The highest checkpoint that f+1 hold and 2f+1 have not left behind. */

@@ -21,7 +21,7 @@ export interface OrderReq {
   readonly digest: Digest;
 }
 
-/** What SPEC-RESPONSE and LOCAL-COMMIT are about: an order of a view that began with `base` (g of the sheet). */
+/** What SPEC-RESPONSE and LOCAL-COMMIT are about: an order of a view that began with `base` (g of the README). */
 export interface Core {
   readonly view: View;
   readonly base: Position;
@@ -132,9 +132,6 @@ const KINDS = [
   'CHECKPOINT',
 ] as const satisfies readonly ZyzzyvaContent['kind'][];
 
-/** Messages that one quotes, and batches above a stable checkpoint, at most. */
-const QUOTED_MAX = 1_024;
-const DIGESTS_MAX = 65_536;
 /** Bytes of one message inside a client's proof, at most. */
 const PROOF_MAX = 1_024;
 
@@ -199,7 +196,9 @@ function read(
   reader: Reader,
   codec: SealedCodec<ZyzzyvaContent>,
 ): ZyzzyvaContent {
-  const quoted = (): Sealed<ZyzzyvaContent>[] => reader.list(QUOTED_MAX, codec.readSealed);
+  const oneOfEach = (): Sealed<ZyzzyvaContent>[] => reader.list(codec.members, codec.readSealed);
+  // A proof against a primary is its own word and one of each.
+  const proof = (): Sealed<ZyzzyvaContent>[] => reader.list(codec.members + 1, codec.readSealed);
   const view = kind === 'SPEC-RESPONSE' || kind === 'LOCAL-COMMIT' ? 0 : reader.u64();
   switch (kind) {
     case 'ORDER-REQ':
@@ -210,22 +209,23 @@ function read(
     case 'FILL-HOLE':
       return { kind, view, after: readPosition(reader) };
     case 'POM':
-      return { kind, view, proof: quoted() };
+      return { kind, view, proof: proof() };
     case 'I-HATE-THE-PRIMARY':
       return { kind, view };
     case 'VIEW-CHANGE':
       return {
         kind,
         view,
-        checkpoints: quoted(),
+        checkpoints: oneOfEach(),
         label: reader.u64(),
-        certificate: quoted(),
-        digests: reader.list(DIGESTS_MAX, (r) => r.digest()),
+        certificate: oneOfEach(),
+        // The own stable checkpoint may be a window below the base of the view.
+        digests: reader.list(2 * codec.window, (r) => r.digest()),
         history: reader.digest(),
-        reason: quoted(),
+        reason: proof(),
       };
     case 'NEW-VIEW':
-      return { kind, view, viewChanges: quoted(), base: readPosition(reader) };
+      return { kind, view, viewChanges: oneOfEach(), base: readPosition(reader) };
     case 'VIEW-CONFIRM':
       return { kind, view, base: readPosition(reader) };
     case 'CHECKPOINT':

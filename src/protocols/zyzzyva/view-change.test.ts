@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { Batch } from '../../core/request.ts';
 import type { Sealed } from '../../smr/attested/sealed.ts';
 import type { History } from './history.ts';
-import type { Message, ZyzzyvaContent } from './messages.ts';
+import type { Message, ViewChange, ZyzzyvaContent } from './messages.ts';
 import { publishedHistory } from './published-rule.testing.ts';
 import { Scene } from './scene.testing.ts';
 import type { ZyzzyvaReplica } from './replica.ts';
@@ -235,7 +235,8 @@ describe('Zyzzyva, VIEW-CHANGE', () => {
     const judge = (length: number): unknown => {
       const digests = new Array<Batch>(length).fill(bodies.nullBatch);
       const reason = scene.hates([0, 3], 0);
-      return judgeViewChange(counting, scene.viewChange(3, 1, { history: scene.history(digests), reason }));
+      const leave = scene.viewChange(3, 1, { history: scene.history(digests), reason });
+      return judgeViewChange(counting, leave as Message<ViewChange>);
     };
     assert.ok(judge(judging.window) !== undefined && links === judging.window);
     assert.ok(judge(judging.window + 1) === undefined && links === judging.window);

@@ -26,9 +26,11 @@ export function judgeViewChange(judging: Judging, message: Message<ViewChange>):
   const isBare = label === 0 && content.certificate.length === 0;
   const certificate = isBare ? undefined : certificateOf(quorum, content.certificate);
   if (!rule('Zyzzyva.VC.4.LABEL', isBare || certificate?.view === label, 'VIEW-CHANGE')) return undefined;
-  const history = History.after(judging.link, stable!, digests);
-  const isChained = history.end.history === content.history && history.length <= lastOf(judging, stable!);
-  if (!rule('Zyzzyva.VC.4.CHAIN', isChained, 'VIEW-CHANGE')) return undefined;
+  // How long it is first: hashing is work.
+  const isInside = stable!.length + digests.length <= lastOf(judging, stable!);
+  const history = isInside ? History.after(judging.link, stable!, digests) : undefined;
+  const isChained = history?.end.history === content.history;
+  if (!rule('Zyzzyva.VC.4.CHAIN', isChained, 'VIEW-CHANGE') || history === undefined) return undefined;
   const proven = certificate?.proven;
   const reaches = proven === undefined || proven.length <= history.start || history.has(proven);
   if (!rule('Zyzzyva.VC.4.REACH', reaches, 'VIEW-CHANGE')) return undefined;

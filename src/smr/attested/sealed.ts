@@ -85,8 +85,8 @@ const WINDOW_MAX = 8_192;
 export const SKIPPED_MAX = 4_096;
 /** Messages inside messages inside messages: none has more layers than this, and a liar's shall not fill the stack. */
 const QUOTE_DEPTH_MAX = 8;
-/** Messages in one PROOF, at most. */
-export const PROOF_MESSAGES_MAX = 4_096;
+/** Messages in one stored list, at most. */
+const STORED_MESSAGES_MAX = 4_096;
 
 const TOP = { status: 0, proof: 1, sealed: 2 } as const;
 const BY = ['link', 'host', 'object'] as const;
@@ -120,6 +120,11 @@ export class SealedCodec<C extends Content> {
     this.members = context.settings?.members.length ?? MEMBERS_MAX;
     this.window = context.settings === undefined ? WINDOW_MAX : windowOf(context.settings.limits);
     this.#options = options;
+  }
+
+  /** What one PROOF shows at most: orders of a window, or what leads into a view with one word of each before it. */
+  get #proofMax(): number {
+    return 2 * (this.window + this.members);
   }
 
   /** Canonical bytes and digest of a content by an author. */
@@ -221,9 +226,9 @@ export class SealedCodec<C extends Content> {
         case TOP.sealed:
           return this.readSealed(reader);
         case TOP.proof:
-          return { kind: 'PROOF', messages: reader.list(PROOF_MESSAGES_MAX, this.readSealed) };
+          return { kind: 'PROOF', messages: reader.list(this.#proofMax, this.readSealed) };
         case TOP.status:
-          return readStatus(reader);
+          return readStatus(reader, this.members);
         default:
           reader.fail();
           return undefined;
@@ -255,11 +260,11 @@ export class SealedCodec<C extends Content> {
 
   /** What `encodeList` wrote; undefined if damaged. */
   decodeList(bytes: Uint8Array): Sealed<C>[] | undefined {
-    return decodeWhole(bytes, (reader) => reader.list(PROOF_MESSAGES_MAX, this.readSealed));
+    return decodeWhole(bytes, (reader) => reader.list(STORED_MESSAGES_MAX, this.readSealed));
   }
 }
 
-function readStatus(reader: Reader): Status {
+function readStatus(reader: Reader, members: number): Status {
   return {
     kind: 'STATUS',
     life: reader.u64(),
@@ -268,7 +273,7 @@ function readStatus(reader: Reader): Status {
     executed: reader.u64(),
     stable: reader.u64(),
     first: reader.u64(),
-    received: reader.list(MEMBERS_MAX, (r) => r.u64()),
+    received: reader.list(members, (r) => r.u64()),
     skipped: reader.list(SKIPPED_MAX, (r) => r.u64()),
   };
 }

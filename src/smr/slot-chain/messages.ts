@@ -98,9 +98,8 @@ const SHARED_KINDS = [
 ] as const satisfies readonly SharedContent<OrderContent>['kind'][];
 type SharedKind = (typeof SHARED_KINDS)[number];
 
-/** Quoted lists, at most. */
-const CHAIN_MAX = 32_768;
-const ORDERS_MAX = 16_384;
+/** Views that a replica left one after the other without coming to take part in one, at most. */
+const BARRIERS_MAX = 8_192;
 
 type Codec<P extends OrderContent> = SealedCodec<ChainContent<P>>;
 
@@ -154,9 +153,9 @@ export function writeTerms(writer: Writer, { view, base, orders, carried }: Term
     .u64(carried);
 }
 
-function readTerms(reader: Reader): Terms {
+function readTerms(reader: Reader, window: number): Terms {
   const [view, base] = [reader.u64(), reader.u64()];
-  const orders = reader.list(ORDERS_MAX, (r) => r.digest());
+  const orders = reader.list(window, (r) => r.digest());
   if (view >= VIEW_END) reader.fail();
   return { view, base, orders, carried: reader.u64() };
 }
@@ -210,10 +209,10 @@ function readShared<P extends OrderContent>(
         view: reader.u64(),
         checkpoints: reader.list(codec.members, codec.readSealed),
         entered: reader.option((r) => ({
-          terms: readTerms(r),
+          terms: readTerms(r, codec.window),
           acks: r.list(codec.members, codec.readSealed),
         })),
-        chain: reader.list(CHAIN_MAX, (r) => ({
+        chain: reader.list(codec.window + BARRIERS_MAX, (r) => ({
           message: codec.readSealed(r),
           proof: r.list(codec.members, codec.readSealed),
         })),
@@ -223,7 +222,7 @@ function readShared<P extends OrderContent>(
         kind,
         view: reader.u64(),
         viewChanges: reader.list(codec.members, codec.readSealed),
-        terms: readTerms(reader),
+        terms: readTerms(reader, codec.window),
       };
     case 'NV-ACK':
       return { kind, view: reader.u64(), digest: reader.digest() };
