@@ -50,13 +50,17 @@ export class BodyKeeper {
       this.#bodies.set(digest, batch);
       return true;
     }
-    this.#stray.set(digest, batch);
+    this.#addStray(batch);
+    return false;
+  }
+
+  #addStray(batch: Batch): void {
+    this.#stray.set(batch.digest, batch);
     this.#strayBytes += batch.bytes.length;
     for (const [other, old] of this.#stray) {
       if (this.#strayBytes <= STRAY_BYTES_MAX && this.#stray.size <= STRAY_MAX) break;
       this.#dropStray(other, old);
     }
-    return false;
   }
 
   /** Keeps a body that this replica made or has read back. */
@@ -136,6 +140,19 @@ export class BodyKeeper {
   /** Forgets everything that is wanted: what still matters is asked for again. */
   clearWanted(): void {
     this.#wanted.clear();
+  }
+
+  /**
+   * Forgets what is wanted, too. Bodies that nobody stored, bad ones among them, are worth no more than those that
+   * came unasked, where the oldest give way; what still matters is asked for by name again.
+   */
+  demote(): void {
+    this.clearWanted();
+    for (const [digest, batch] of this.#bodies) {
+      if (this.#durable.has(digest)) continue;
+      this.#bodies.delete(digest);
+      this.#addStray(batch);
+    }
   }
 
   /** Stored bodies that no order above `sequence` needs; they are forgotten here. */

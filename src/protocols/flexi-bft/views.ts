@@ -274,7 +274,6 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
     this.desk.store([{ key: KEY.base, value }, { key: KEY.entering, value: undefined }, ...gone]);
     this.#takeBase(entering, enters);
     this.vouched.clear();
-    this.bodies.clearWanted();
     this.enterView(entering.start.view);
     this.onEntered();
   }

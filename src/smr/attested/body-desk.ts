@@ -93,9 +93,9 @@ export class BodyDesk<M> {
     if (next !== undefined) this.#desk.wakeAt('bodies', Math.max(next, this.#desk.now + 1));
   }
 
-  /** Forgets what is fetched for nothing any more. */
-  clearWanted(): void {
-    this.#keeper.clearWanted();
+  /** Forgets what was fetched for nothing, and stops to fetch: what is still needed is asked for again. */
+  sweep(): void {
+    this.#keeper.demote();
   }
 
   /** Forgets bodies that no sequence number above this one needs. */

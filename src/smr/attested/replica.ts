@@ -26,7 +26,7 @@ import { Backoff } from '../backoff.ts';
 import { BodyDesk } from './body-desk.ts';
 import type { CheckpointCertificate } from './checkpoint-votes.ts';
 import { CheckpointVotes, restoreStable, stableEntries } from './checkpoint-votes.ts';
-import { Decisions } from './decisions.ts';
+import { contradiction, Decisions, keepsContradiction } from './decisions.ts';
 import { Desk } from './desk.ts';
 import { Gossip } from './gossip.ts';
 import type { AttestedOptions, Decision, Execution, Intake } from './hooks.ts';
@@ -222,7 +222,7 @@ export abstract class AttestedReplica<C extends Content>
     this.desk.cancelTimer('newView');
     this.requests.restart(this.requestDelay);
     // What is still needed is asked for again; what only the view before named is not.
-    this.bodies.clearWanted();
+    this.bodies.sweep();
     this.own.trim((message) => this.isObsolete(message));
     this.noteProgress();
     this.desk.note('enteredView', { view });
@@ -232,7 +232,8 @@ export abstract class AttestedReplica<C extends Content>
 
   /** What is decided for a sequence number; the first word stands, a second one can only be a broken budget. */
   decide(sequence: SequenceNumber, decision: Decision<C>): void {
-    if (sequence > this.stableSequence) this.decisions.note(sequence, decision);
+    if (sequence <= this.stableSequence || this.decisions.note(sequence, decision)) return;
+    this.halt(contradiction(sequence));
   }
 
   /** What shows a decision to a replica that lacks it; empty if nothing here can. */
@@ -322,6 +323,7 @@ export abstract class AttestedReplica<C extends Content>
     for (const known of [...this.boundaries.keys()]) if (known < sequence) this.boundaries.delete(known);
     this.checkpoints.dropBelow(sequence);
     this.bodies.dropThrough(previous);
+    this.bodies.sweep();
     this.onStable(sequence);
     this.own.trim((message) => this.isObsolete(message));
     this.noteProgress();
@@ -337,7 +339,7 @@ export abstract class AttestedReplica<C extends Content>
     this.executed = checkpoint.sequence;
     this.boundaries.clear();
     this.boundaries.set(checkpoint.sequence, checkpoint);
-    this.bodies.clearWanted();
+    this.bodies.sweep();
     this.onInstalled(checkpoint.sequence);
     this.noteProgress();
   }
@@ -350,7 +352,10 @@ export abstract class AttestedReplica<C extends Content>
     this.#takeIn(input);
     if (!this.halted) this.#settle();
     const effects = this.desk.take();
-    return this.halted ? effects.filter(({ kind }) => kind === 'halt' || kind === 'note') : effects;
+    if (!this.halted) return effects;
+    return effects.filter(
+      (effect) => effect.kind === 'halt' || effect.kind === 'note' || keepsContradiction(effect),
+    );
   }
 
   #takeIn(input: Input<AttestedMessage<C>>): void {
@@ -390,6 +395,8 @@ export abstract class AttestedReplica<C extends Content>
   #onStart(recovery: Recovery): void {
     if (this.#started) return;
     this.#started = true;
+    const contradicted = Decisions.contradicted(recovery.stored);
+    if (contradicted !== undefined) return this.halt(contradiction(contradicted));
     this.executed = recovery.executed;
     this.stable = restoreStable(recovery.stored, this.codec);
     if (recovery.checkpoint.sequence > this.stableSequence)

@@ -363,7 +363,6 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     this.#accepted = undefined;
     this.#begin(entered, terms);
     this.#noteCheckpoints((message.content as NewView<P>).viewChanges);
-    this.bodies.clearWanted();
     this.enterView(terms.view);
     this.onEntered();
     return true;
