@@ -34,7 +34,7 @@ function without(stage: EaStage, id: ReplicaId, removed: ChainRule | undefined):
   Object.assign(rules, { rule: patched });
 }
 
-/** Runs one seed; a sentence if correct replicas disagreed. */
+/** Runs one seed; a sentence if correct replicas disagreed, or one of them was shown two decisions and stopped. */
 function play(seed: number, removed?: ChainRule): string | undefined {
   const random = new Prng(seed);
   const stage = new EaStage();
@@ -56,6 +56,8 @@ function play(seed: number, removed?: ChainRule): string | undefined {
     } catch (error) {
       return (error as Error).message;
     }
+    const stopped = stage.machines.find(({ halted }, id) => id !== self && halted !== undefined);
+    if (stopped !== undefined) return stopped.halted;
   }
   return undefined;
 }

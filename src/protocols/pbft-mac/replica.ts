@@ -103,7 +103,7 @@ class MacReplica extends ThreePhaseAgreement<MacContent> {
 
   /** Who lacks COMMITs of replicas that do not help it believes f+1 that had a quorum of them: one is correct. */
   #onDecided(from: ReplicaId, { sequence, digest }: Decided): void {
-    if (!this.inWindow(sequence) || this.decisions.has(sequence)) return;
+    if (!this.inWindow(sequence) || this.decisions.get(sequence)?.digest === digest) return;
     let claims = this.#decided.get(sequence);
     if (claims === undefined) this.#decided.set(sequence, (claims = new Map()));
     claims.set(from, digest);

@@ -28,10 +28,17 @@ export class CommitVotes<M extends { readonly author: ReplicaId }> {
     return true;
   }
 
-  /** Equal words of at least `quorum` replicas, in the order in which they came; undefined if there are none. */
-  decided(sequence: SequenceNumber, quorum: number): readonly M[] | undefined {
+  /**
+   * Equal words of at least `quorum` replicas, in the order in which they came; undefined if there are none. `counts`: which
+   * words are looked for, judged by one of them.
+   */
+  decided(
+    sequence: SequenceNumber,
+    quorum: number,
+    counts: (word: M) => boolean = () => true,
+  ): readonly M[] | undefined {
     for (const votes of this.#votes.get(sequence)?.values() ?? [])
-      if (votes.size >= quorum) return [...votes.values()];
+      if (votes.size >= quorum && counts([...votes.values()][0]!)) return [...votes.values()];
     return undefined;
   }
 

@@ -2,7 +2,7 @@
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import { CommitVotes } from '../attested/commit-votes.ts';
 import type { Sealed } from '../attested/sealed.ts';
-import type { OrderContent } from './messages.ts';
+import type { Commit, OrderContent } from './messages.ts';
 
 /** One order of the current view. */
 export interface Slot {
@@ -63,9 +63,14 @@ export class Slots {
     if (this.#commits.add(message, sequence, key)) this.changed.add(sequence);
   }
 
-  /** Equal COMMITs of a quorum for an order. */
-  committed(sequence: SequenceNumber, quorum: number): readonly Sealed<OrderContent>[] | undefined {
-    return this.#commits.decided(sequence, quorum)?.slice(0, quorum);
+  /** Equal COMMITs of a quorum for an order, for another batch than the one that is known to be decided. */
+  committed(
+    sequence: SequenceNumber,
+    quorum: number,
+    known?: Digest,
+  ): readonly Sealed<OrderContent>[] | undefined {
+    const counts = ({ content }: Sealed<OrderContent>): boolean => (content as Commit).digest !== known;
+    return this.#commits.decided(sequence, quorum, counts)?.slice(0, quorum);
   }
 
   /** Orders of which something is known in this view, ascending. */
