@@ -1,6 +1,7 @@
 /** A2M-PBFT-E as a point of the design space: classical paradigm, trusted log for the execution (code CA), N = 3f+1. */
 import type { ProtocolDefinition } from '../../core/protocol.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
+import { THREE_PHASE_FACTS } from '../../smr/three-phase/facts.ts';
 import { A2M_PBFT_E_CLIENT, EXECUTION_WIRE } from './client.ts';
 import type { ExecutionContent } from './messages.ts';
 import { PROTOCOL_NAME } from './messages.ts';
@@ -14,20 +15,11 @@ export const a2mPbftE: ProtocolDefinition<AttestedMessage<ExecutionContent>> = {
   designCode: 'CA',
   trustedProgram: 'a2m',
   facts: {
+    ...THREE_PHASE_FACTS,
     paper: 'Chun, Maniatis, Shenker, Kubiatowicz, SOSP 2007',
-    replicas: '3f+1',
     quorums: 'prepare, commit, view change, checkpoint, attested reply 2f+1',
-    phases: 3,
-    delays: 5,
-    messages: (n) => ({
-      'PRE-PREPARE': n - 1,
-      PREPARE: (n - 1) * (n - 1),
-      COMMIT: n * (n - 1),
-      REPLY: n,
-    }),
     trustedCalls: (n) => n,
     faultsSafe: (n) => 2 * Math.floor((n - 1) / 3),
-    faultsLive: (n) => Math.floor((n - 1) / 3),
   },
   rules: A2M_PBFT_E_RULES,
   client: A2M_PBFT_E_CLIENT,

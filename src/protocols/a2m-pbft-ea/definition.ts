@@ -2,6 +2,7 @@
 import type { ProtocolDefinition } from '../../core/protocol.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { wireOf } from '../../smr/attested/wire.ts';
+import { THREE_PHASE_FACTS } from '../../smr/three-phase/facts.ts';
 import type { EaContent } from './messages.ts';
 import { EA_MESSAGES, PROTOCOL_NAME } from './messages.ts';
 import { createA2mPbftEaReplica } from './replica.ts';
@@ -14,17 +15,10 @@ export const a2mPbftEa: ProtocolDefinition<AttestedMessage<EaContent>> = {
   designCode: 'CA',
   trustedProgram: 'a2m',
   facts: {
+    ...THREE_PHASE_FACTS,
     paper: 'Chun, Maniatis, Shenker, Kubiatowicz, SOSP 2007',
     replicas: '2f+1',
     quorums: 'prepare, commit, view change, new view, checkpoint, reply f+1',
-    phases: 3,
-    delays: 5,
-    messages: (n) => ({
-      'PRE-PREPARE': n - 1,
-      PREPARE: (n - 1) * (n - 1),
-      COMMIT: n * (n - 1),
-      REPLY: n,
-    }),
     trustedCalls: (n) => 2 * n,
     faultsSafe: (n) => Math.floor((n - 1) / 2),
     faultsLive: (n) => Math.floor((n - 1) / 2),

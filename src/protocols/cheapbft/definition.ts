@@ -3,6 +3,7 @@ import type { DecodeContext, ProtocolDefinition, Seal } from '../../core/protoco
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { isSealed } from '../../smr/attested/sealed.ts';
 import { wireOf } from '../../smr/attested/wire.ts';
+import { ACTIVE_HALF_FACTS } from '../../smr/passive/facts.ts';
 import type { FallbackDefinition } from './inner.ts';
 import { carriedBy, readInner } from './inner.ts';
 import type { CheapContent } from './messages.ts';
@@ -21,16 +22,9 @@ export function cheapbftOver(fallback: FallbackDefinition): ProtocolDefinition<C
     designCode: 'OA',
     trustedProgram: 'cash',
     facts: {
+      ...ACTIVE_HALF_FACTS,
       paper: 'Kapitza, Behl, Cachin, Distler, Kuhnle, Mohammadi, Schröder-Preikschat, Stengel, EuroSys 2012',
-      replicas: '2f+1',
-      active: 'f+1',
       quorums: 'commit and update all f+1 active · switch, checkpoint, reply f+1',
-      phases: 2,
-      delays: 4,
-      messages: (_n, f) => ({ PREPARE: f, COMMIT: f * f, UPDATE: (f + 1) * f, REPLY: f + 1 }),
-      trustedCalls: (_n, f) => f + 1,
-      faultsSafe: (n) => Math.floor((n - 1) / 2),
-      faultsLive: (n) => Math.floor((n - 1) / 2),
     },
     rules: CHEAPBFT_RULES,
     makesUpdates: true,

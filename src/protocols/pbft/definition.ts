@@ -2,6 +2,7 @@
 import type { ProtocolDefinition } from '../../core/protocol.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { wireOf } from '../../smr/attested/wire.ts';
+import { THREE_PHASE_FACTS } from '../../smr/three-phase/facts.ts';
 import type { PhaseContent } from '../../smr/three-phase/messages.ts';
 import { PBFT_MESSAGES, PROTOCOL_NAME } from './messages.ts';
 import { createPbftReplica } from './replica.ts';
@@ -13,22 +14,7 @@ export const pbft: ProtocolDefinition<AttestedMessage<PhaseContent>> = {
   title: 'PBFT',
   designCode: 'C',
   trustedProgram: undefined,
-  facts: {
-    paper: 'Castro, Liskov, OSDI 1999',
-    replicas: '3f+1',
-    quorums: 'prepare, commit, view change, checkpoint 2f+1 · reply f+1',
-    phases: 3,
-    delays: 5,
-    messages: (n) => ({
-      'PRE-PREPARE': n - 1,
-      PREPARE: (n - 1) * (n - 1),
-      COMMIT: n * (n - 1),
-      REPLY: n,
-    }),
-    trustedCalls: () => 0,
-    faultsSafe: (n) => Math.floor((n - 1) / 3),
-    faultsLive: (n) => Math.floor((n - 1) / 3),
-  },
+  facts: { ...THREE_PHASE_FACTS, paper: 'Castro, Liskov, OSDI 1999' },
   rules: PBFT_RULES,
   replicasFor: (f) => 3 * f + 1,
   createReplica: createPbftReplica,

@@ -2,6 +2,7 @@
 import type { ProtocolDefinition } from '../../core/protocol.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { wireOf } from '../../smr/attested/wire.ts';
+import { ACTIVE_HALF_FACTS } from '../../smr/passive/facts.ts';
 import type { ReContent } from './messages.ts';
 import { PROTOCOL_NAME, RE_MESSAGES } from './messages.ts';
 import { createReminbftReplica } from './replica.ts';
@@ -14,16 +15,9 @@ export const reminbft: ProtocolDefinition<AttestedMessage<ReContent>> = {
   designCode: 'OA',
   trustedProgram: 'trinc',
   facts: {
+    ...ACTIVE_HALF_FACTS,
     paper: 'Distler, Cachin, Kapitza, IEEE TC 2016',
-    replicas: '2f+1',
-    active: 'f+1',
     quorums: 'commit, update, view change, new view, checkpoint, reply f+1',
-    phases: 2,
-    delays: 4,
-    messages: (_n, f) => ({ PREPARE: f, COMMIT: f * f, UPDATE: (f + 1) * f, REPLY: f + 1 }),
-    trustedCalls: (_n, f) => f + 1,
-    faultsSafe: (n) => Math.floor((n - 1) / 2),
-    faultsLive: (n) => Math.floor((n - 1) / 2),
   },
   rules: REMINBFT_RULES,
   makesUpdates: true,
