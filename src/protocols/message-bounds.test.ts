@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { windowOf } from '../core/config.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
-import { sha256, TestCluster } from '../smr/attested/cluster.testing.ts';
+import { TestCluster } from '../smr/attested/cluster.testing.ts';
 import type { Content, Sealed, SealedCodecOptions, Status } from '../smr/attested/sealed.ts';
-import { SealedCodec, SKIPPED_MAX } from '../smr/attested/sealed.ts';
+import { BARRIERS_MAX, SealedCodec, SKIPPED_MAX } from '../smr/attested/sealed.ts';
 import { EXECUTION_MESSAGES, HISTORY_MAX } from './a2m-pbft-e/messages.ts';
 import { EA_MESSAGES } from './a2m-pbft-ea/messages.ts';
 import { CHEAP_MESSAGES } from './cheapbft/messages.ts';
@@ -21,6 +21,8 @@ const { settings } = new TestCluster(pbft);
 const MEMBERS = settings.members.length;
 const WINDOW = windowOf(settings.limits);
 const domain = { clusterId: settings.clusterId, configurationVersion: 1 };
+/** Nothing here depends on digests. */
+const hash = () => new Uint8Array(32);
 const position = { length: 0, history: ZERO_DIGEST };
 const terms = { view: 1, base: 0, orders: [], carried: 0 };
 const start = { view: 0, low: 0, batches: [] };
@@ -33,13 +35,19 @@ interface Case {
 }
 
 const ofCodec = (options: unknown): SealedCodec<Content> =>
-  new SealedCodec({ hash: sha256, domain, settings }, options as SealedCodecOptions<Content>);
+  new SealedCodec({ hash, domain, settings }, options as SealedCodecOptions<Content>);
 const digests = (count: number) => new Array<typeof ZERO_DIGEST>(count).fill(ZERO_DIGEST);
 
-/** A CHECKPOINT of the codec's protocol, which all of them have. */
-function sealed(codec: SealedCodec<Content>): Sealed<Content> {
-  const state = { sequence: 4, stateDigest: ZERO_DIGEST, history: ZERO_DIGEST, view: 0 };
-  const content = { kind: 'CHECKPOINT', ...state };
+const CHECKPOINT = {
+  ...{ kind: 'CHECKPOINT', sequence: 4, stateDigest: ZERO_DIGEST },
+  ...{ history: ZERO_DIGEST, view: 0 },
+};
+
+/** A signed message; by default a CHECKPOINT, which all protocols have. */
+function sealed(
+  codec: SealedCodec<Content>,
+  content: Content & Record<string, unknown> = CHECKPOINT,
+): Sealed<Content> {
   const word = { kind: 'host', replica: 1, signature: new Uint8Array(64) } as const;
   return codec.complete(1, 1, content, codec.encodeContent(1, content), word);
 }
@@ -63,7 +71,8 @@ function ofPhases(one: Sealed<Content>): Case[] {
 }
 
 /** Lists of the view change on chains of slots. */
-function ofChains(one: Sealed<Content>): Case[] {
+function ofChains(one: Sealed<Content>, codec: SealedCodec<Content>): Case[] {
+  const barrier = sealed(codec, { kind: 'BARRIER', view: 1 });
   const change = { kind: 'VIEW-CHANGE', view: 1, checkpoints: [], entered: undefined, chain: [] };
   const newView = { kind: 'NEW-VIEW', view: 1, viewChanges: [], terms };
   const many = (count: number) => new Array<typeof one>(count).fill(one);
@@ -71,13 +80,20 @@ function ofChains(one: Sealed<Content>): Case[] {
     terms: { ...terms, orders: digests(orders) },
     acks: many(count),
   });
-  const chain = (count: number, proof: number) => new Array(count).fill({ message: one, proof: many(proof) });
+  const chain = (message: Sealed<Content>, count: number, proof: number) =>
+    new Array(count).fill({ message, proof: many(proof) });
   return [
     { list: 'checkpoints', most: MEMBERS, with: (n) => ({ ...change, checkpoints: many(n) }) },
     { list: 'acks', most: MEMBERS, with: (n) => ({ ...change, entered: entered(n, 0) }) },
     { list: 'orders', most: WINDOW, with: (n) => ({ ...change, entered: entered(0, n) }) },
-    { list: 'chain', most: WINDOW + 8_192, with: (n) => ({ ...change, chain: chain(n, 0) }) },
-    { list: 'proof', most: MEMBERS, with: (n) => ({ ...change, chain: chain(1, n) }) },
+    { list: 'votes', most: WINDOW, with: (n) => ({ ...change, chain: chain(one, n, 0) }) },
+    { list: 'proof', most: MEMBERS, with: (n) => ({ ...change, chain: chain(one, 1, n) }) },
+    {
+      list: 'barriers',
+      most: WINDOW + BARRIERS_MAX,
+      with: (n) => ({ ...change, chain: chain(barrier, n, 0) }),
+    },
+    { list: 'proof of a barrier', most: 0, with: (n) => ({ ...change, chain: chain(barrier, 1, n) }) },
     { list: 'viewChanges', most: MEMBERS, with: (n) => ({ ...newView, viewChanges: many(n) }) },
     {
       list: 'terms',
@@ -160,7 +176,11 @@ function ofMac(): Case[] {
 }
 
 const history = (n: number) => ({ kind: 'HISTORY', first: 1, digests: digests(n) });
-const LISTS: readonly (readonly [string, unknown, (one: Sealed<Content>) => Case[]])[] = [
+const LISTS: readonly (readonly [
+  string,
+  unknown,
+  (one: Sealed<Content>, codec: SealedCodec<Content>) => Case[],
+])[] = [
   ['pbft', PBFT_MESSAGES, ofPhases],
   ['repbft', REPBFT_MESSAGES, ofPhases],
   [
@@ -180,13 +200,25 @@ describe('lists on the wire', () => {
   for (const [name, options, cases] of LISTS)
     it(`${name}: no longer than the cluster and its window allow`, () => {
       const codec = ofCodec(options);
-      for (const { list, most, with: content } of cases(sealed(codec))) {
+      for (const { list, most, with: content } of cases(sealed(codec), codec)) {
         const isRead = (count: number): boolean =>
           codec.decodeContent(codec.encodeContent(1, content(count)).bytes) !== undefined;
         assert.ok(isRead(most), `${list} of ${most}`);
         assert.equal(isRead(most + 1), false, `${list} of ${most + 1}`);
       }
     });
+
+  it('no frame holds more messages than the longest NEW-VIEW, however they lie in each other', () => {
+    const codec = ofCodec(RE_MESSAGES);
+    const barrier = { message: sealed(codec, { kind: 'BARRIER', view: 1 }), proof: [] };
+    const chain = new Array(BARRIERS_MAX).fill(barrier);
+    const change = { kind: 'VIEW-CHANGE', view: 1, checkpoints: [], entered: undefined, chain };
+    const one = sealed(codec, change);
+    const isRead = (count: number): boolean =>
+      codec.decode(codec.encode({ kind: 'PROOF', messages: new Array(count).fill(one) })) !== undefined;
+    const most = Math.floor(codec.sealedMax / (1 + BARRIERS_MAX));
+    assert.deepEqual([isRead(most + 1), isRead(most)], [false, true]);
+  });
 
   it('STATUS and PROOF, too', () => {
     const codec = ofCodec(PBFT_MESSAGES);

@@ -85,6 +85,8 @@ const WINDOW_MAX = 8_192;
 export const SKIPPED_MAX = 4_096;
 /** Messages inside messages inside messages: none has more layers than this, and a liar's shall not fill the stack. */
 const QUOTE_DEPTH_MAX = 8;
+/** Entries of chains that say nothing of orders (BARRIERs of views that came to nothing), at most. */
+export const BARRIERS_MAX = 16_384;
 /** Messages in one stored list, at most. */
 const STORED_MESSAGES_MAX = 4_096;
 
@@ -110,6 +112,8 @@ export class SealedCodec<C extends Content> {
   readonly #options: SealedCodecOptions<C>;
   /** How deep the message that is being read lies inside others. */
   #depth = 0;
+  /** How many messages may still be read out of the frame that is being read. */
+  #left = Infinity;
 
   constructor(
     context: Pick<DecodeContext, 'hash' | 'domain'> & Partial<Pick<DecodeContext, 'settings'>>,
@@ -125,6 +129,16 @@ export class SealedCodec<C extends Content> {
   /** What one PROOF shows at most: orders of a window, or what leads into a view with one word of each before it. */
   get #proofMax(): number {
     return 2 * (this.window + this.members);
+  }
+
+  /**
+   * Messages in one frame, those inside others included: a NEW-VIEW that quotes as much as any protocol lets it. Each costs
+   * a hash of it and the check of a seal.
+   */
+  get sealedMax(): number {
+    const { members, window } = this;
+    const viewChange = 3 * members + (members + 2) * window + BARRIERS_MAX;
+    return members * (1 + viewChange) + this.#proofMax;
   }
 
   /** Canonical bytes and digest of a content by an author. */
@@ -180,7 +194,8 @@ export class SealedCodec<C extends Content> {
     const bytes = reader.bytes(MESSAGE_BYTES_MAX).slice();
     const attestation = readAttestation(reader, author);
     this.#depth += 1;
-    const isReadable = !reader.failed && this.#depth <= QUOTE_DEPTH_MAX;
+    this.#left -= 1;
+    const isReadable = !reader.failed && this.#depth <= QUOTE_DEPTH_MAX && this.#left >= 0;
     const content = isReadable ? this.decodeContent(bytes) : undefined;
     this.#depth -= 1;
     if (content === undefined) {
@@ -221,7 +236,8 @@ export class SealedCodec<C extends Content> {
   /** The message, or undefined if the bytes are not exactly one canonical, bounded message. */
   decode(bytes: Uint8Array): AttestedMessage<C> | undefined {
     if (bytes.length > MESSAGE_BYTES_MAX) return undefined;
-    return decodeWhole(bytes, (reader): AttestedMessage<C> | undefined => {
+    this.#left = this.sealedMax;
+    const message = decodeWhole(bytes, (reader): AttestedMessage<C> | undefined => {
       switch (reader.u8()) {
         case TOP.sealed:
           return this.readSealed(reader);
@@ -234,6 +250,8 @@ export class SealedCodec<C extends Content> {
           return undefined;
       }
     });
+    this.#left = Infinity;
+    return message;
   }
 
   /** All seals in a message, those of quoted messages included. */

@@ -8,6 +8,7 @@ import type { Digest, SequenceNumber, View } from '../../core/types.ts';
 import type { Checkpoint } from '../attested/checkpoint.ts';
 import { readCheckpoint, writeCheckpoint } from '../attested/checkpoint.ts';
 import type { Sealed, SealedCodec, SealedCodecOptions } from '../attested/sealed.ts';
+import { BARRIERS_MAX } from '../attested/sealed.ts';
 import type { UpdateContent } from '../passive/messages.ts';
 import { hasSlot, VIEW_END } from './slots.ts';
 
@@ -97,9 +98,6 @@ const SHARED_KINDS = [
   'NV-ACK',
 ] as const satisfies readonly SharedContent<OrderContent>['kind'][];
 type SharedKind = (typeof SHARED_KINDS)[number];
-
-/** Views that a replica left one after the other without coming to take part in one, at most. */
-const BARRIERS_MAX = 8_192;
 
 type Codec<P extends OrderContent> = SealedCodec<ChainContent<P>>;
 
@@ -212,10 +210,7 @@ function readShared<P extends OrderContent>(
           terms: readTerms(r, codec.window),
           acks: r.list(codec.members, codec.readSealed),
         })),
-        chain: reader.list(codec.window + BARRIERS_MAX, (r) => ({
-          message: codec.readSealed(r),
-          proof: r.list(codec.members, codec.readSealed),
-        })),
+        chain: readChain(reader, codec),
       };
     case 'NEW-VIEW':
       return {
@@ -227,6 +222,18 @@ function readShared<P extends OrderContent>(
     case 'NV-ACK':
       return { kind, view: reader.u64(), digest: reader.digest() };
   }
+}
+
+/** Votes for orders of a window, with what entitled to them, and barriers of views that came to nothing. */
+function readChain<P extends OrderContent>(reader: Reader, codec: Codec<P>): ChainEntry<P>[] {
+  let votes = 0;
+  return reader.list(codec.window + BARRIERS_MAX, (r) => {
+    const message = codec.readSealed(r);
+    const isVote = !r.failed && message.content.kind !== 'BARRIER';
+    votes += isVote ? 1 : 0;
+    if (votes > codec.window) r.fail();
+    return { message, proof: r.list(isVote ? codec.members : 0, codec.readSealed) };
+  });
 }
 
 function quotedInShared<P extends OrderContent>(
