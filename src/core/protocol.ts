@@ -399,8 +399,8 @@ export interface ProtocolFacts {
   readonly quorums: string;
   /** Phases between replicas in the fault-free case. */
   readonly phases: number;
-  /** Message delays from request to accepted answer, fault-free. */
-  readonly delays: number;
+  /** Message delays from request to accepted answer, fault-free, in a cluster for f faults. */
+  delays(f: number): number;
   /** Messages between replicas and to the client per batch, fault-free, by kind, without those to oneself. */
   messages(n: number, f: number): Readonly<Record<string, number>>;
   /** Calls of trusted components per batch, all replicas together. */

@@ -16,9 +16,9 @@ const HEAD = [
   'active',
   'component',
   'phases',
-  'delays',
   'f',
   'n',
+  'delays',
   'safe',
   'live',
   'messages',
@@ -32,25 +32,19 @@ code       C classical: agree in phases, then execute and answer; S speculative:
 N          replicas for f faulty ones; n is their number for the f of the line
 active     replicas that order and execute while nothing is wrong; the others are passive: they apply changes
 component  program of the trusted component that each replica has
-phases     between replicas; delays: from a request to an answer that clients believe; both without faults
+phases     between replicas without faults
+delays     of messages from a request to an answer that clients believe, without faults
 safe       with up to so many faulty ones clients are never told two histories; live: it makes progress, too
 messages   of one batch without faults, counted in a run; formula: what the definition says; TC calls: counted`;
 
 function cellsOf(row: ProtocolRow, totalOf: (messages: Readonly<Record<string, number>>) => number) {
   return row.costs.map((cost, index) => [
     ...(index === 0
-      ? [
-          row.name,
-          row.designCode,
-          row.replicas,
-          row.active,
-          row.trustedComponent ?? 'none',
-          row.phases,
-          row.delays,
-        ]
-      : ['', '', '', '', '', '', '']),
+      ? [row.name, row.designCode, row.replicas, row.active, row.trustedComponent ?? 'none', row.phases]
+      : ['', '', '', '', '', '']),
     cost.f,
     cost.n,
+    cost.delays,
     cost.faultsSafe,
     cost.faultsLive,
     totalOf(cost.measured),

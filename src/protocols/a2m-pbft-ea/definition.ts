@@ -19,6 +19,8 @@ export const a2mPbftEa: ProtocolDefinition<AttestedMessage<EaContent>> = {
     paper: 'Chun, Maniatis, Shenker, Kubiatowicz, SOSP 2007',
     replicas: '2f+1',
     quorums: 'prepare, commit, view change, new view, checkpoint, reply f+1',
+    // PRE-PREPARE and own PREPARE are f+1 words already where f = 1.
+    delays: (f) => (f === 1 ? 4 : 5),
     trustedCalls: (n) => 2 * n,
     faultsSafe: (n) => Math.floor((n - 1) / 2),
     faultsLive: (n) => Math.floor((n - 1) / 2),

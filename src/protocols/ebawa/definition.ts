@@ -21,8 +21,9 @@ export const ebawa: ProtocolDefinition<UsigMessage> = {
     replicas: '2f+1',
     quorums: 'commit, view change, checkpoint, reply f+1',
     phases: 2,
-    // Four where the slots before are filled; idle owners give theirs up one message later.
-    delays: 5,
+    // A PREPARE and the own word are f+1 where f = 1. Idle owners before give their slots up when they see it, and that
+    // needs as many words: one message later.
+    delays: (f) => (f === 1 ? 4 : 5),
     // One owner has a request, the others skip their slots of the round; each votes for the batch, then for the SKIPs.
     messages: (n) => ({ PREPARE: n * (n - 1), 'COMMIT-VECTOR': (2 * n - 1) * (n - 1), REPLY: n }),
     trustedCalls: (n) => 3 * n - 1,

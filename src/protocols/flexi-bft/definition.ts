@@ -18,7 +18,7 @@ export const flexiBft: ProtocolDefinition<AttestedMessage<FlexiContent>> = {
     replicas: '3f+1',
     quorums: 'commit, view change, checkpoint 2f+1 · reply f+1',
     phases: 2,
-    delays: 4,
+    delays: () => 4,
     messages: (n) => ({ PREPREPARE: n - 1, PREPARE: (n - 1) * (n - 1), REPLY: n }),
     trustedCalls: () => 1,
     faultsSafe: (n) => Math.floor((n - 1) / 3),

@@ -20,7 +20,8 @@ export const minbft: ProtocolDefinition<MinbftMessage> = {
     replicas: '2f+1',
     quorums: 'commit, view change, checkpoint, reply f+1',
     phases: 2,
-    delays: 4,
+    // PREPARE and own COMMIT are f+1 words already where f = 1.
+    delays: (f) => (f === 1 ? 3 : 4),
     messages: (n) => ({ PREPARE: n - 1, COMMIT: (n - 1) * (n - 1), REPLY: n }),
     trustedCalls: (n) => n,
     faultsSafe: (n) => Math.floor((n - 1) / 2),

@@ -27,7 +27,7 @@ export const minzyzzyva: ProtocolDefinition<MinzyzzyvaMessage> = {
     replicas: '2f+1',
     quorums: 'fast reply 2f+1 · certificate, final reply, view change, checkpoint f+1',
     phases: 1,
-    delays: 3,
+    delays: () => 3,
     messages: (n) => ({ PREPARE: n - 1, REPLY: n }),
     trustedCalls: (n) => n,
     faultsSafe: (n) => Math.floor((n - 1) / 2),

@@ -19,7 +19,7 @@ export const repbft: ProtocolDefinition<AttestedMessage<RepbftContent>> = {
     active: '2f+1',
     quorums: 'prepare, commit, view change, checkpoint 2f+1 · update, reply f+1',
     phases: 3,
-    delays: 5,
+    delays: () => 5,
     // Those of normal-case mode; in fault-handling mode they are PBFT's.
     messages: (_n, f) => ({
       'PRE-PREPARE': 2 * f,

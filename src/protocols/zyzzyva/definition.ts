@@ -19,7 +19,7 @@ export const zyzzyva: ProtocolDefinition<AttestedMessage<ZyzzyvaContent>> = {
     replicas: '3f+1',
     quorums: 'fast reply 3f+1 · certificate, replies to it, view change, checkpoint 2f+1 · final reply f+1',
     phases: 1,
-    delays: 3,
+    delays: () => 3,
     messages: (n) => ({ 'ORDER-REQ': n - 1, REPLY: n }),
     trustedCalls: () => 0,
     faultsSafe: (n) => Math.floor((n - 1) / 3),

@@ -80,6 +80,39 @@ export function measureCosts(protocol: AnyProtocol, f: number): MeasuredCosts {
   return { n, f, messages, trustedCalls: world.trustedCalls / BATCHES };
 }
 
+/** What one message takes on the way, for delays: far longer than all timers that order has to wait for. */
+const LINK_MS = 1_000;
+
+/** Requests whose delays are looked at. */
+const TIMED = 3;
+
+/** Message delays from a request to the answer that its client believes: one for each request, links being all that takes time. */
+export function measureDelays(protocol: AnyProtocol, f: number): number[] {
+  const n = protocol.replicasFor(f);
+  const calm = calmScenario(n, f);
+  const paceMs = 20 * LINK_MS;
+  const scenario: Scenario = {
+    ...calm,
+    network: { ...calm.network, delayLowMs: LINK_MS, delayHighMs: LINK_MS },
+    disk: { syncLowMs: 0, syncHighMs: 0 },
+    trusted: { lowMs: 0, highMs: 0 },
+    clients: calm.clients.map((client) => ({ ...client, paceMs, bundles: TIMED })),
+    calmMs: paceMs * (TIMED + 1),
+  };
+  const issued = new Map<string, number>();
+  const delays: number[] = [];
+  const world = familyWorld(protocol, scenario, {
+    listener: {
+      onIssued: (_client, txId) => issued.set(txId, world.queue.now),
+      onBelieved: ({ result }) => delays.push((world.queue.now - issued.get(result.txId)!) / LINK_MS),
+    },
+  });
+  world.run();
+  if (world.judge.violations.length > 0 || delays.length !== TIMED)
+    throw new Error(`${protocol.name} does not run calmly: ${JSON.stringify(world.judge.violations)}`);
+  return delays;
+}
+
 /** Whether what was counted is what the formulas say, kind by kind; a sentence for each difference. */
 export function differences(facts: ProtocolFacts, { n, f, messages, trustedCalls }: MeasuredCosts): string[] {
   const said: Record<string, number> = { ...facts.messages(n, f) };

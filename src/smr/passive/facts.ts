@@ -6,7 +6,7 @@ export const ACTIVE_HALF_FACTS: Omit<ProtocolFacts, 'paper' | 'quorums'> = {
   replicas: '2f+1',
   active: 'f+1',
   phases: 2,
-  delays: 4,
+  delays: () => 4,
   messages: (_n, f) => ({ PREPARE: f, COMMIT: f * f, UPDATE: (f + 1) * f, REPLY: f + 1 }),
   trustedCalls: (_n, f) => f + 1,
   faultsSafe: (n) => Math.floor((n - 1) / 2),

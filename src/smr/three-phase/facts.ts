@@ -6,7 +6,7 @@ export const THREE_PHASE_FACTS: Omit<ProtocolFacts, 'paper'> = {
   replicas: '3f+1',
   quorums: 'prepare, commit, view change, checkpoint 2f+1 · reply f+1',
   phases: 3,
-  delays: 5,
+  delays: () => 5,
   messages: (n) => ({
     'PRE-PREPARE': n - 1,
     PREPARE: (n - 1) * (n - 1),
