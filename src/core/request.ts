@@ -106,7 +106,7 @@ export function clientIdOf(hash: Hash, clientKey: Uint8Array): Digest {
   return bytesToDigest(hash(clientKey));
 }
 
-/** RECOVER (MinBFT "Reboot with a new epoch", rule 1): replica j asks to speak with a new trusted component. */
+/** RECOVER: replica j asks to speak with a new trusted component. */
 export interface RecoverRequest {
   readonly replica: ReplicaId;
   /** The incarnation that the registry must name when this takes effect. */

@@ -225,7 +225,7 @@ export class SealDesk {
       if (message.authenticator === undefined) image.own.delete(counter);
   }
 
-  /** Who asks to speak with another component shows that this component is its own (rule 1 of "Reboot"). */
+  /** Who asks to speak with another component shows that this component is its own. */
   #attest(identity: TrustedIdentity): void {
     this.#call('attest', { op: 'attest', challenge: recoverChallengeFor(this.#recoverParts(), identity) });
   }

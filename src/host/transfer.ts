@@ -1,5 +1,5 @@
 /**
- * State transfer (common-smr "State transfer"): fetches the chunks of a certified checkpoint from the root of its hash
+ * State transfer: fetches the chunks of a certified checkpoint from the root of its hash
  * tree down, skipping what the own state already has, then the blocks of the ledger up to the certified header. Every
  * answer is checked against a digest that is trusted already, so one honest source is enough; a source that answers
  * wrongly is left out.

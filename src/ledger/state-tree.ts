@@ -1,5 +1,5 @@
 /**
- * The hash tree over the chunks of a replica's state (common-smr "Hash tree", decisions D3 and D6). The state digest
+ * The hash tree over the chunks of a replica's state (decisions D3 and D6). The state digest
  * binds cluster, membership, number of chunks and all chunk bytes; a checkpoint rehashes changed chunks and the nodes
  * above them only. A replica that fetches state checks every answer from the root down with `verifyNode` and
  * `verifyChunk`, so that one honest source is enough and a lying one is found at its first wrong answer.

@@ -1,4 +1,4 @@
-/** When a primary proposes, and what a batch is made of (common-smr "Batching"). */
+/** When a primary proposes, and what a batch is made of. */
 import type { ClusterLimits } from '../core/config.ts';
 import { windowOf } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';

@@ -1,5 +1,5 @@
 /**
- * The client table (common-smr "Client table", decision C4): sessions, which of their requests were executed, and what
+ * The client table (decision C4): sessions, which of their requests were executed, and what
  * came of them. A function of the executed sequence alone; part of the replicated state, in shards, so that a
  * checkpoint encodes only the sessions that were used since the last one.
  */

@@ -1,5 +1,5 @@
 /**
- * Requests that wait to be ordered (common-smr "Admission", "Batching"): bounded, first in first out for each client,
+ * Requests that wait to be ordered: bounded, first in first out for each client,
  * round robin between clients, with forward times and deadlines. Not replicated.
  */
 import { bytesToHex } from '../core/bytes.ts';
@@ -183,7 +183,7 @@ export class PendingRequests {
     );
   }
 
-  /** On entering a view: everything is unproposed again (rule 7 of "Accepting a NEW-VIEW"). */
+  /** On entering a view: everything is unproposed again. */
   clearProposed(): void {
     for (const queue of this.#clients.values()) queue.unproposed.clear();
     this.#ready.clear();

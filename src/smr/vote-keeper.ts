@@ -1,6 +1,6 @@
 /**
  * Votes, explicit for each order: a vote for n-1 is never inferred from a vote for n. A voter is a replica under an
- * incarnation; which incarnations count is judged when deciding, not here (rule 2 of "Reboot with a new epoch").
+ * incarnation; which incarnations count is judged when deciding, not here.
  */
 import type { Incarnation, ReplicaId, SequenceNumber } from '../core/types.ts';
 

@@ -41,7 +41,7 @@ describe('Zyzzyva, clients', () => {
     }
   });
 
-  it('never count answers of different views, bases, places or histories together (pitfall 3)', () => {
+  it('never count answers of different views, bases, places or histories together', () => {
     const others: Core[] = [
       { ...core, view: 4 },
       { ...core, base: { length: 1, history: digest('a') } },

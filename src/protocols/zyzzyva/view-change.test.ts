@@ -200,7 +200,7 @@ describe('Zyzzyva, VIEW-CHANGE', () => {
     }
   });
 
-  it('a certificate inside the base of its view proves the whole base (pitfall 5)', () => {
+  it('a certificate inside the base of its view proves the whole base', () => {
     const make = (length: number): Scene =>
       offered((s, batches) => {
         const whole = s.history(batches);

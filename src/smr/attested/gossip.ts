@@ -1,5 +1,5 @@
 /**
- * Retransmission on lossy links (common-smr): STATUS tells what a replica has, and whoever sees what it lacks sends it:
+ * Retransmission on lossy links: STATUS tells what a replica has, and whoever sees what it lacks sends it:
  * own messages, the stable certificate, what shows a decision, what leads into the view.
  */
 import { Reader, Writer } from '../../core/codec.ts';

@@ -1,4 +1,4 @@
-/** The decision to fetch a certified state instead of executing up to it (common-smr "Catch-up"). */
+/** The decision to fetch a certified state instead of executing up to it. */
 import type { CheckpointState } from '../../core/protocol.ts';
 import type { Milliseconds, ReplicaId } from '../../core/types.ts';
 import type { CheckpointCertificate } from './checkpoint-votes.ts';

@@ -170,7 +170,7 @@ function dropNewViews(s: ReplicaState): void {
   s.store(entries);
 }
 
-/** Decides whether to fetch a state instead of executing up to it (common-smr "Catch-up decision"). */
+/** Decides whether to fetch a state instead of executing up to it. */
 export function considerTransfer(s: ReplicaState): void {
   const known = stableSequence(s.knownStable);
   if (known <= s.executed) {

@@ -242,7 +242,7 @@ function considerRequests(s: ReplicaState): void {
 }
 
 /**
- * Rules 7 and 8 of "Reboot": while a RECOVER waits, is held or is not covered, orders must go on; the same deadline as
+ * While a RECOVER waits, is held or is not covered, orders must go on; the same deadline as
  * for a request, anew for every order.
  */
 function considerCoverage(s: ReplicaState): void {

@@ -288,7 +288,7 @@ export class ReplicaState extends ReplicaDesk<UsigMessage, UsigReplicaRule | Own
 
   /**
    * RECOVER.3: whether this replica may use its trusted component: the registry names it, and a stable checkpoint
-   * covers the RECOVER that brought it there (rule 4 of "Reboot").
+   * covers the RECOVER that brought it there.
    */
   get maySeal(): boolean {
     const entry = currentEntry(this.registry, this.self);

@@ -1,4 +1,4 @@
-/** Chain of incarnations: links from genesis on (rule 9 of "Reboot with a new epoch"). */
+/** Chain of incarnations: links from genesis on. */
 import { decodeRegistry, entryOf } from '../registry.ts';
 import type { IncarnationEntry, Registry } from '../registry.ts';
 import { registryDigest } from './context.ts';

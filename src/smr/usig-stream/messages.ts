@@ -277,7 +277,7 @@ export interface StreamSync {
 export interface CheckpointProof {
   readonly kind: 'CHECKPOINT-PROOF';
   readonly certificate: CheckpointCertificate;
-  /** Links of the chain of incarnations that the receiver may lack, oldest first (rule 9 of "Reboot"). */
+  /** Links of the chain of incarnations that the receiver may lack, oldest first. */
   readonly links: readonly RegistryLink[];
 }
 

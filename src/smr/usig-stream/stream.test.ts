@@ -150,7 +150,7 @@ describe('MinBFT.STEP.COMMIT', () => {
     assert.deepEqual([r1.state.lastSequence, r1.state.lastPrimaryCounter, r1.state.counter], [2, 2, 2]);
   });
 
-  it('.1 refuses a commitment after a VIEW-CHANGE (pitfall 1)', () => {
+  it('.1 refuses a commitment after a VIEW-CHANGE', () => {
     const { r0, r1 } = scene();
     r1.viewChange(1);
     r1.commit(r0.prepare(1, 'a'));
