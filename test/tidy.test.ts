@@ -38,11 +38,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   host: ['core', 'crypto', 'trusted', 'smr', 'ledger'],
   adversary: ['core', 'crypto', 'trusted', 'smr', 'protocols', 'ledger', 'apps', 'host'],
   sim: [...PURE, 'client'],
+  platform: ['core', 'crypto'],
   footprints: ['core', 'crypto', 'trusted'],
-  node: [...PURE.filter((folder) => folder !== 'adversary'), 'footprints'],
-  client: ['core', 'crypto', 'protocols', 'ledger', 'apps', 'smr'],
-  gateway: ['core', 'crypto', 'protocols', 'ledger', 'apps', 'smr', 'client'],
-  cli: [...PURE, 'sim', 'footprints', 'node', 'client', 'gateway'],
+  node: [...PURE.filter((folder) => folder !== 'adversary'), 'footprints', 'platform'],
+  client: ['core', 'crypto', 'protocols', 'ledger', 'apps', 'smr', 'platform'],
+  gateway: ['core', 'crypto', 'protocols', 'ledger', 'apps', 'smr', 'client', 'platform'],
+  cli: [...PURE, 'sim', 'footprints', 'node', 'client', 'gateway', 'platform'],
 };
 /** Runtime packages that pure folders may use, with a decision record each. */
 const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -235,6 +236,36 @@ describe('tidy', () => {
       product.filter((file) => !reached.has(file)),
       [],
       'nothing imports these',
+    );
+  });
+
+  it('exports no function, class or constant that nobody imports', () => {
+    const imported = new Map<string, Set<string>>();
+    const pattern = /\b(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s*from\s+['"](\.[^'"]+)['"]/g;
+    for (const file of files.filter((one) => /^(src|test|scripts)\/.*\.(ts|mjs)$/.test(one))) {
+      for (const [, names, specifier] of stripComments(read(file)).matchAll(pattern)) {
+        const target = resolveImport(file, specifier!);
+        const known = imported.get(target) ?? new Set();
+        for (const name of names!.split(','))
+          known.add(
+            name
+              .trim()
+              .replace(/^type /, '')
+              .split(' as ')[0]!,
+          );
+        imported.set(target, known);
+      }
+    }
+    const offences: string[] = [];
+    for (const file of product.filter((one) => !/\/main(-[a-z]+)?\.ts$/.test(one)))
+      for (const [, name] of stripComments(read(file)).matchAll(
+        /^export (?:abstract |async )?(?:const|let|function\*?|class) (\w+)/gm,
+      ))
+        if (imported.get(file)?.has(name!) !== true) offences.push(`${file}: ${name}`);
+    assert.deepEqual(
+      offences,
+      [],
+      'used in their own file alone, or not at all: no `export`, or no such thing',
     );
   });
 

@@ -12,7 +12,7 @@ import {
 } from '../ledger/genesis.ts';
 import { encodeTrust } from '../ledger/trust.ts';
 import type { Trust } from '../ledger/trust.ts';
-import { nodeAttestationCrypto, nodeHash } from '../node/crypto.ts';
+import { nodeAttestationCrypto } from '../node/crypto.ts';
 import { protocolNeeds } from '../protocols/catalogue.ts';
 import type { AnyProtocol } from '../protocols/catalogue.ts';
 import { registrationProblem } from '../trusted/attestation/registration.ts';
@@ -20,6 +20,7 @@ import { CommandFailure } from './failure.ts';
 import { readJsonFile } from './member-file.ts';
 import type { ClientFile, MemberFile } from './member-file.ts';
 import { faultsOf, possibleSizes } from './protocol-choice.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** What a new cluster is composed from. */
 export interface Composition {
@@ -73,7 +74,7 @@ export function composeCluster(composition: Composition): ClusterSettings {
 }
 
 /** What a verifier needs to know of a cluster. */
-export function trustOf(settings: ClusterSettings): Trust {
+function trustOf(settings: ClusterSettings): Trust {
   const { clusterId, f, configurationVersion } = settings;
   return {
     clusterId,

@@ -6,10 +6,10 @@ import { decodeBlock, blockRootsFit } from '../ledger/block.ts';
 import type { Block, HeaderSignature } from '../ledger/contract.ts';
 import type { Trust } from '../ledger/trust.ts';
 import { validHeaderSignatures } from '../ledger/verify.ts';
-import { nodeHash } from '../node/crypto.ts';
 import type { Digest, Height } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
 import type { LedgerCopy } from './ledger-copy.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** A block of some copies, as far as it must be remembered. */
 interface Candidate {

@@ -6,7 +6,7 @@ import { ZERO_DIGEST } from '../core/types.ts';
 import { PROTOCOLS } from '../protocols/catalogue.ts';
 import { createAnswerRules } from './answer-rules.ts';
 import { FakeCluster } from './fake-cluster.testing.ts';
-import { nodeHash } from './keys.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 const STANDINGS: readonly Standing[] = ['speculative', 'committed', 'final'];
 const { settings } = new FakeCluster(2);

@@ -44,13 +44,7 @@ import type {
 } from './contract.ts';
 import { ClientError } from './errors.ts';
 import { EVENT_POLL_MS, streamEvents } from './events.ts';
-import {
-  clientCertificate,
-  createKeySigner,
-  createOpenSignatureCheck,
-  createSignatureCheck,
-  nodeHash,
-} from './keys.ts';
+import { clientCertificate, createKeySigner, createSignatureCheck } from './keys.ts';
 import { LedgerReader } from './ledger-reader.ts';
 import { ReplicaLink } from './link.ts';
 import { receiptOf } from './receipts.ts';
@@ -60,6 +54,8 @@ import { ReplyWatch } from './reply-watch.ts';
 import type { FoundEvidence } from './reply-watch.ts';
 import { StateFile } from './state-file.ts';
 import { Submitter } from './submitter.ts';
+import { ED25519 } from '../platform/ed25519.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** How long a call waits unless told otherwise. */
 const TIMEOUT_MS: Milliseconds = 10_000;
@@ -130,7 +126,7 @@ class NodeClient implements MoietyClient {
       stateFile === undefined ? undefined : new StateFile(stateFile, bytesToDigest(nodeHash(owner)));
     const verifyHost = createSignatureCheck(settings.members.map((member) => hexToBytes(member.hostKey)!));
     const channels = (): ReplicaChannels => this.#channels;
-    const crypto = { hash: nodeHash, verifySignature: createOpenSignatureCheck() };
+    const crypto = { hash: nodeHash, verifySignature: ED25519.verify };
     const protocol = options.protocol ?? protocolNamed(settings.protocol);
     if (protocol === undefined)
       throw new ClientError('invalid', `this version does not know the protocol "${settings.protocol}"`);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, sign, verify } from 'node:crypto';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { test } from 'node:test';
 import { bytesToHex } from '../core/bytes.ts';
@@ -17,7 +17,8 @@ import type { Checkpoint, Draft, Prepare } from '../smr/usig-stream/messages.ts'
 import { statementForUi } from '../trusted/statement.ts';
 import { verifyEvidence } from './evidence.ts';
 import { FakeCluster } from './fake-cluster.testing.ts';
-import { nodeHash, publicKeyOf, rawPublicKey } from './keys.ts';
+import { nodeHash } from '../platform/sha256.ts';
+import { ED25519, rawPublicKeyOf } from '../platform/ed25519.ts';
 
 const trustedKeys: KeyObject[] = [0, 1, 2].map(() => generateKeyPairSync('ed25519').privateKey);
 const base = new FakeCluster().settings;
@@ -25,7 +26,7 @@ const settings: ClusterSettings = {
   ...base,
   members: base.members.map((member, id) => ({
     ...member,
-    trusted: { ...member.trusted, publicKey: bytesToHex(rawPublicKey(trustedKeys[id]!)) },
+    trusted: { ...member.trusted, publicKey: bytesToHex(rawPublicKeyOf(trustedKeys[id]!)!) },
   })),
 };
 const { clusterId, configurationVersion } = settings;
@@ -139,9 +140,7 @@ test('genuine messages of correct replicas make no proof', () => {
 
 test('any flipped byte of a record makes it worthless, or leaves the accusation as it is', () => {
   const random = new Prng(9);
-  const verifySignature = (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean =>
-    signature.length === 64 && verify(null, message, publicKeyOf(key), signature);
-  const crypto = { hash: nodeHash, verifySignature };
+  const crypto = { hash: nodeHash, verifySignature: ED25519.verify };
   for (const [text, accused] of [
     [double, 0],
     [wrong, 2],

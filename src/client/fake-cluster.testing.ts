@@ -25,8 +25,10 @@ import { headerSignatureDigest } from '../ledger/receipt.ts';
 import { createNodeCrypto } from '../node/crypto.ts';
 import { decodeFakeCertificate, fakeProof, fakeRules } from './fake-speculation.testing.ts';
 import type { FakeCertificate } from './fake-speculation.testing.ts';
-import { createKeySigner, nodeHash, rawPublicKey } from './keys.ts';
+import { createKeySigner } from './keys.ts';
 import type { OpenChannel } from './replica-channels.ts';
+import { nodeHash } from '../platform/sha256.ts';
+import { rawPublicKeyOf } from '../platform/ed25519.ts';
 
 /** How a replica behaves. `lying`: other results, other heights, validly signed. */
 export type Behaviour = 'correct' | 'mute' | 'down' | 'lying' | 'busy' | 'forged';
@@ -91,8 +93,8 @@ export class FakeCluster {
         id,
         name: `r${id}`,
         organisation: 'org',
-        hostKey: bytesToHex(rawPublicKey(key)),
-        linkKey: bytesToHex(rawPublicKey(newKey())),
+        hostKey: bytesToHex(rawPublicKeyOf(key)!),
+        linkKey: bytesToHex(rawPublicKeyOf(newKey())!),
         address: `127.0.0.1:${4700 + id}`,
         trusted: {
           program: 'usig',
@@ -101,10 +103,10 @@ export class FakeCluster {
           suite: 'ed25519',
           tcId: String(id).repeat(32),
           tcEpoch: String(id).repeat(16) as TcEpoch,
-          publicKey: bytesToHex(rawPublicKey(newKey())),
+          publicKey: bytesToHex(rawPublicKeyOf(newKey())!),
         },
       })),
-      clients: [{ key: bytesToHex(rawPublicKey(this.clientKey)), organisation: 'org', role: 'admin' }],
+      clients: [{ key: bytesToHex(rawPublicKeyOf(this.clientKey)!), organisation: 'org', role: 'admin' }],
       policy: [{ prefix: '', organisations: ['org'] }],
       limits: DEFAULT_LIMITS,
       timers: DEFAULT_TIMERS,
@@ -218,7 +220,7 @@ export class FakeCluster {
   #onFrame(replica: FakeReplica, link: number, payload: Uint8Array, frame: ClientFrame): void {
     if (replica.behaviour === 'mute') return;
     if (frame.kind === 'query') return this.#onQuery(replica, link, frame);
-    const clientKey = rawPublicKey(this.clientKey);
+    const clientKey = rawPublicKeyOf(this.clientKey)!;
     if (frame.kind === 'bundle') {
       this.received[replica.id]! += 1;
       if (replica.behaviour === 'busy') {

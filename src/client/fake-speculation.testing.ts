@@ -9,7 +9,7 @@ import { domainWriter, finishDigest } from '../core/domain.ts';
 import type { ClientRules, Seal } from '../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../core/types.ts';
 import type { SignedProof } from './answer-rules.ts';
-import { nodeHash } from './keys.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** What a proof is about. */
 export interface FakeHistory {

@@ -10,8 +10,9 @@ import { CLIENT_WIRE_VERSION, decodeClientFrame, encodeReplicaFrame } from '../c
 import type { ReplicaFrame } from '../core/client-wire.ts';
 import type { Digest } from '../core/types.ts';
 import { FakeCluster } from './fake-cluster.testing.ts';
-import { clientCertificate, rawPublicKey } from './keys.ts';
+import { clientCertificate } from './keys.ts';
 import { CLIENT_ALPN, ReplicaLink, splitAddress } from './link.ts';
+import { rawPublicKeyOf } from '../platform/ed25519.ts';
 
 const newKey = (): KeyObject => generateKeyPairSync('ed25519').privateKey;
 const pemOf = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -53,7 +54,7 @@ async function meet(
       sockets.add(socket);
       socket.on('error', () => undefined);
       const shown = socket.getPeerX509Certificate()!;
-      assert.deepEqual(rawPublicKey(shown.publicKey), rawPublicKey(clientKey));
+      assert.deepEqual(rawPublicKeyOf(shown.publicKey)!, rawPublicKeyOf(clientKey)!);
       socket.once('data', (bytes: Buffer) => {
         hello = decodeClientFrame(bytes.subarray(4));
         const welcome = {
@@ -76,7 +77,7 @@ async function meet(
   const { port } = server.address() as AddressInfo;
   const member = {
     ...settings.members[0]!,
-    linkKey: bytesToHex(rawPublicKey(linkKey)),
+    linkKey: bytesToHex(rawPublicKeyOf(linkKey)!),
     address: `127.0.0.1:${port}`,
   };
   const frames: ReplicaFrame[] = [];
@@ -86,7 +87,7 @@ async function meet(
     member,
     key: pemOf(clientKey),
     certificate: clientCertificate(clientKey),
-    clientKey: rawPublicKey(clientKey),
+    clientKey: rawPublicKeyOf(clientKey)!,
     onUp: () => (isUp = true),
     onDown: () => undefined,
     onFrame: (received) => frames.push(received),

@@ -16,7 +16,7 @@ import type { ReplicaFrame } from '../core/client-wire.ts';
 import type { ClusterSettings, MemberSettings } from '../core/config.ts';
 import { hexToBytes } from '../core/bytes.ts';
 import type { Milliseconds } from '../core/types.ts';
-import { rawPublicKey } from './keys.ts';
+import { rawPublicKeyOf } from '../platform/ed25519.ts';
 
 /** Protocol name in the TLS handshake. */
 export const CLIENT_ALPN = 'moiety-client/1';
@@ -208,5 +208,5 @@ export class ReplicaLink {
 function isKeyOf(certificate: X509Certificate, linkKey: string): boolean {
   const expected = hexToBytes(linkKey);
   if (expected?.length !== 32 || certificate.publicKey.asymmetricKeyType !== 'ed25519') return false;
-  return Buffer.compare(rawPublicKey(certificate.publicKey), expected) === 0;
+  return Buffer.compare(rawPublicKeyOf(certificate.publicKey)!, expected) === 0;
 }

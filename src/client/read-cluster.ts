@@ -4,7 +4,7 @@ import type { ClusterSettings } from '../core/config.ts';
 import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
 import { protocolNeeds } from '../protocols/catalogue.ts';
 import { ClientError } from './errors.ts';
-import { nodeHash } from './keys.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** Reads cluster.json with every check. Throws a `ClientError` (`invalid`) that says what is wrong with the file. */
 export function readClusterSettings(path: string): ClusterSettings {

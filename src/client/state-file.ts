@@ -20,7 +20,7 @@ import { Reader, Writer } from '../core/codec.ts';
 import { BUNDLE_BYTES_MAX } from '../core/request.ts';
 import type { Digest, RequestNumber, SessionId } from '../core/types.ts';
 import { ClientError } from './errors.ts';
-import { nodeHash } from './keys.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 const OPENED = 1;
 const BUNDLE = 2;

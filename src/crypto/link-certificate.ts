@@ -45,7 +45,7 @@ function bitString(bytes: Uint8Array): Uint8Array {
 }
 
 /** SubjectPublicKeyInfo (DER) of a raw Ed25519 public key of 32 bytes. */
-export function ed25519PublicKeyInfo(publicKey: Uint8Array): Uint8Array {
+function ed25519PublicKeyInfo(publicKey: Uint8Array): Uint8Array {
   return der(TAG.sequence, der(TAG.sequence, der(TAG.objectId, ED25519_ID)), bitString(publicKey));
 }
 

@@ -11,9 +11,10 @@ import type { ClusterSettings } from '../core/config.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import type { MoietyClient, SeenStatus } from '../client/contract.ts';
 import { verifyEvidence } from '../client/evidence.ts';
-import { createSignatureCheck, nodeHash } from '../client/keys.ts';
+import { createSignatureCheck } from '../client/keys.ts';
 import type { FoundEvidence } from '../client/reply-watch.ts';
 import { encodeEvidenceDocument } from '../ledger/evidence-document.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** Records of one rule against one replica, and of all, at most. */
 const PER_RULE_MAX = 4;

@@ -5,7 +5,7 @@
 import type { Committed } from '../client/contract.ts';
 
 /** A no-op must succeed within this time. */
-export const HEALTH_MS = 5_000;
+const HEALTH_MS = 5_000;
 /** How long an outcome serves further checks. */
 const SHARED_MS = 1_000;
 

@@ -32,7 +32,7 @@ export function committedToJson(committed: Committed): Json {
 }
 
 /** Result of an operation of the key-value store; others as bytes. */
-export function resultToJson(result: Uint8Array): Json {
+function resultToJson(result: Uint8Array): Json {
   const kv = decodeKvResult(result);
   switch (kv?.kind) {
     case 'put':

@@ -28,7 +28,7 @@ function keyOf(request: FastifyRequest): Uint8Array {
 }
 
 /** Entity tag of a value. */
-export function etagOf(value: Uint8Array): string {
+function etagOf(value: Uint8Array): string {
   return `"${createHash('sha256').update(value).digest('base64url').slice(0, 32)}"`;
 }
 

@@ -22,7 +22,7 @@ import { bodyOf, parameter } from './routes.ts';
 import type { GatewayParts, Route } from './routes.ts';
 
 /** Media type of a bundle that the end client signed (decision C8). */
-export const BUNDLE_TYPE = 'application/vnd.moiety.bundle';
+const BUNDLE_TYPE = 'application/vnd.moiety.bundle';
 const TX_BODY_BYTES_MAX = 160 * 1024;
 /** A viewer that takes nothing for so long is let go. */
 const VIEWER_STALL_MS = 30_000;

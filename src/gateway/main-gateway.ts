@@ -8,13 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { connect } from '../client/client.ts';
-import { nodeHash, openKeyFile } from '../client/keys.ts';
+import { openKeyFile } from '../client/keys.ts';
 import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import { protocolNeeds } from '../protocols/catalogue.ts';
 import { EvidenceBook } from './evidence-book.ts';
 import type { FaultOrder, FaultPort } from './routes.ts';
 import { startGateway } from './server.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** Name of the environment variable with the fault token of this start. */
 export const FAULT_TOKEN_VARIABLE = 'MOIETY_FAULT_TOKEN';

@@ -9,8 +9,9 @@ import { DEFAULT_LIMITS, DEFAULT_TIMERS } from '../core/config.ts';
 import type { Digest, TcEpoch } from '../core/types.ts';
 import { createTrustedFolder } from '../footprints/process/launcher.ts';
 import { clusterIdOf, clusterSettingsToJson } from '../ledger/genesis.ts';
-import { nodeHash } from './crypto.ts';
-import { createKeyFile, rawPublicKeyOf } from './keys.ts';
+import { createKeyFile } from './keys.ts';
+import { nodeHash } from '../platform/sha256.ts';
+import { rawPublicKeyOf } from '../platform/ed25519.ts';
 
 /** Ports that were free a moment ago. */
 export async function freePorts(count: number): Promise<number[]> {

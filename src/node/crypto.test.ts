@@ -12,14 +12,15 @@ import { verifyP256Portable } from '../crypto/portable-p256.ts';
 import { portableHash } from '../crypto/portable.ts';
 import { statementForObject } from '../trusted/object-check.ts';
 import { statementForUi } from '../trusted/statement.ts';
+import { createNodeCrypto, createSignatureCheck, nodeAttestationCrypto } from './crypto.ts';
+import { linkIdentityOf } from './keys.ts';
 import {
-  createNodeCrypto,
-  createSignatureCheck,
-  nodeAttestationCrypto,
+  ED25519_BACKENDS,
   isCanonicalKeyEncoding,
-  nodeHash,
-} from './crypto.ts';
-import { linkIdentityOf, publicKeyOfRaw, rawPublicKeyOf } from './keys.ts';
+  publicKeyOfRaw,
+  rawPublicKeyOf,
+} from '../platform/ed25519.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** L, little-endian. */
 const GROUP_ORDER = 'edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010';
@@ -51,41 +52,42 @@ function addOrder(half: Uint8Array): Uint8Array {
 }
 
 describe('cryptography of a replica', () => {
-  it('judges every signature as the portable rule does', () => {
-    const random = new Prng(5);
-    const check = createSignatureCheck();
-    const same = (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean => {
-      const verdict = check(key, message, signature);
-      // Keys of small order are refused here whatever the equation says: they are never registered (rule K1).
-      const isSmall = SMALL_ORDER_KEYS.includes(Buffer.from(key).toString('hex'));
-      assert.equal(verdict, !isSmall && verifyEd25519Portable(key, message, signature));
-      assert.equal(check(key, message, signature), verdict, 'the memory gives the same verdict');
-      return verdict;
-    };
-    for (let round = 0; round < 6; round += 1) {
-      const { privateKey } = generateKeyPairSync('ed25519');
-      const key = rawPublicKeyOf(privateKey)!;
-      const message = nodeHash(Uint8Array.of(round));
-      const good = new Uint8Array(sign(null, message, privateKey));
-      assert.ok(same(key, message, good));
-      const flipped = good.slice();
-      flipped[random.between(0, 63)]! ^= 1 << random.between(0, 7);
-      assert.ok(!same(key, message, flipped));
-      assert.ok(!same(key, nodeHash(message), good));
-      const larger = good.slice();
-      larger.set(addOrder(good.subarray(32)), 32);
-      assert.ok(!same(key, message, larger), 'S + L');
-      assert.ok(!same(key, message, good.subarray(1)));
-      assert.ok(!same(key.subarray(1), message, good));
-    }
-    for (const key of SPECIAL_KEYS.map((hex) => hexToBytes(hex)!)) {
-      for (const commitment of SPECIAL_KEYS.map((hex) => hexToBytes(hex)!)) {
-        const signature = new Uint8Array(64);
-        signature.set(commitment);
-        for (let round = 0; round < 3; round += 1) same(key, nodeHash(Uint8Array.of(round)), signature);
+  for (const backend of ED25519_BACKENDS)
+    it(`judges every signature as the portable rule does, on ${backend.name}`, () => {
+      const random = new Prng(5);
+      const check = createSignatureCheck(backend);
+      const same = (key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean => {
+        const verdict = check(key, message, signature);
+        // Keys of small order are refused here whatever the equation says: they are never registered (rule K1).
+        const isSmall = SMALL_ORDER_KEYS.includes(Buffer.from(key).toString('hex'));
+        assert.equal(verdict, !isSmall && verifyEd25519Portable(key, message, signature));
+        assert.equal(check(key, message, signature), verdict, 'the memory gives the same verdict');
+        return verdict;
+      };
+      for (let round = 0; round < 6; round += 1) {
+        const { privateKey } = generateKeyPairSync('ed25519');
+        const key = rawPublicKeyOf(privateKey)!;
+        const message = nodeHash(Uint8Array.of(round));
+        const good = new Uint8Array(sign(null, message, privateKey));
+        assert.ok(same(key, message, good));
+        const flipped = good.slice();
+        flipped[random.between(0, 63)]! ^= 1 << random.between(0, 7);
+        assert.ok(!same(key, message, flipped));
+        assert.ok(!same(key, nodeHash(message), good));
+        const larger = good.slice();
+        larger.set(addOrder(good.subarray(32)), 32);
+        assert.ok(!same(key, message, larger), 'S + L');
+        assert.ok(!same(key, message, good.subarray(1)));
+        assert.ok(!same(key.subarray(1), message, good));
       }
-    }
-  });
+      for (const key of SPECIAL_KEYS.map((hex) => hexToBytes(hex)!)) {
+        for (const commitment of SPECIAL_KEYS.map((hex) => hexToBytes(hex)!)) {
+          const signature = new Uint8Array(64);
+          signature.set(commitment);
+          for (let round = 0; round < 3; round += 1) same(key, nodeHash(Uint8Array.of(round)), signature);
+        }
+      }
+    });
 
   it('knows canonical encodings', () => {
     const canonical = SPECIAL_KEYS.map((hex) => isCanonicalKeyEncoding(hexToBytes(hex)!));

@@ -2,24 +2,17 @@
  * Keys on disk (decision D7): Ed25519 private keys as PKCS8 PEM, readable by their owner alone. A replica has a host
  * key (signs replies, block headers, RECOVER) and a link key (proves itself in TLS); nothing else ever reads them.
  */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  sign as signWith,
-  X509Certificate,
-} from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, sign as signWith, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { createLinkCertificate, ed25519PublicKeyInfo } from '../crypto/link-certificate.ts';
+import { createLinkCertificate } from '../crypto/link-certificate.ts';
+import { rawPublicKeyOf } from '../platform/ed25519.ts';
 
 /** A key file that cannot be used; `message` is a sentence for the operator. */
 export class KeyFileError extends Error {
   override readonly name = 'KeyFileError';
 }
-
-const RAW_KEY_BYTES = 32;
 
 /** Makes a new key file (mode 0600, folder 0700). Throws `KeyFileError` if the file exists: keys are never replaced. */
 export function createKeyFile(file: string): KeyObject {
@@ -64,24 +57,6 @@ export function readKeyFile(file: string): KeyObject {
     // Told below, without the content.
   }
   throw new KeyFileError(`The key file ${file} does not hold an Ed25519 private key in PKCS8 PEM.`);
-}
-
-/** Raw public key (32 bytes) of an Ed25519 key, private or public; undefined for other kinds of keys. */
-export function rawPublicKeyOf(key: KeyObject): Uint8Array | undefined {
-  if (key.asymmetricKeyType !== 'ed25519') return undefined;
-  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
-  const info = publicKey.export({ format: 'der', type: 'spki' });
-  return new Uint8Array(info.subarray(info.length - RAW_KEY_BYTES));
-}
-
-/** Key object of a raw Ed25519 public key; undefined unless it has 32 bytes. Whether it is a point shows later. */
-export function publicKeyOfRaw(raw: Uint8Array): KeyObject | undefined {
-  if (raw.length !== RAW_KEY_BYTES) return undefined;
-  try {
-    return createPublicKey({ key: Buffer.from(ed25519PublicKeyInfo(raw)), format: 'der', type: 'spki' });
-  } catch {
-    return undefined;
-  }
 }
 
 /** What TLS needs to prove a link key: both in PEM. */

@@ -9,9 +9,10 @@ import type { ReplicaId } from '../core/types.ts';
 import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
 import { protocolNeeds } from '../protocols/catalogue.ts';
 import { registrationProblem } from '../trusted/attestation/registration.ts';
-import { nodeAttestationCrypto, nodeHash } from './crypto.ts';
+import { nodeAttestationCrypto } from './crypto.ts';
 import type { Durability } from './journal.ts';
 import { parseAddress } from './peer-hello.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** Exit codes of a replica process; documented in docs/operations.md. */
 export const EXIT = { stopped: 0, badConfig: 2, storeRefused: 3, failed: 4, startAgain: 5 } as const;

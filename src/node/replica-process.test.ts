@@ -11,7 +11,7 @@ import type { QueryTopic, ReplicaFrame } from '../core/client-wire.ts';
 import type { ClusterFiles } from './cluster.testing.ts';
 import { makeClusterFiles } from './cluster.testing.ts';
 import { EvidenceStore } from './evidence-store.ts';
-import { linkIdentityOf, rawPublicKeyOf, readKeyFile } from './keys.ts';
+import { linkIdentityOf, readKeyFile } from './keys.ts';
 import { readClusterFile, readNodeConfig } from './node-config.ts';
 import { readStopNote } from './process-log.ts';
 import { ReplicaProcess } from './replica-process.ts';
@@ -19,6 +19,7 @@ import type { ReplicaProcessOptions } from './replica-process.ts';
 import type { TrustedConnection } from '../footprints/contract.ts';
 import { stopTrustedProcess } from '../footprints/process/launcher.ts';
 import type { HostStatus } from '../host/status.ts';
+import { rawPublicKeyOf } from '../platform/ed25519.ts';
 
 /** A trusted component that never answers: enough for everything around a replica. */
 const MUTE: TrustedConnection = { send: () => undefined, onClose: () => undefined, close: () => undefined };

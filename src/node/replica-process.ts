@@ -26,7 +26,7 @@ import { protocolNamed } from '../protocols/catalogue.ts';
 import type { AnyProtocol } from '../protocols/catalogue.ts';
 import type { BlockStore } from './block-store.ts';
 import { openBlockStore } from './block-store.ts';
-import { createNodeCrypto, nodeHash } from './crypto.ts';
+import { createNodeCrypto } from './crypto.ts';
 import { claimStore, foldersOf, lockDataFolder } from './data-folder.ts';
 import type { ReleaseLock } from './data-folder.ts';
 import { diskFailureSentence, systemDisk } from './disk.ts';
@@ -34,7 +34,7 @@ import { endorsementsIn, ENDORSEMENTS_FOLDER } from './endorsements.ts';
 import { EvidenceStore } from './evidence-store.ts';
 import { openJournal } from './journal.ts';
 import type { Journal } from './journal.ts';
-import { rawPublicKeyOf, readKeyFile } from './keys.ts';
+import { readKeyFile } from './keys.ts';
 import { createMetrics } from './metrics.ts';
 import type { NodeConfig } from './node-config.ts';
 import { EXIT, readClusterFile, StartRefused } from './node-config.ts';
@@ -43,6 +43,8 @@ import { Queries } from './queries.ts';
 import { causeOf, StateStore } from './state-store.ts';
 import { Transport } from './transport.ts';
 import { TrustedLink } from './trusted-link.ts';
+import { nodeHash } from '../platform/sha256.ts';
+import { rawPublicKeyOf } from '../platform/ed25519.ts';
 
 /** What a development cluster may put between the parts of a replica; production passes nothing. */
 export interface DevelopmentHooks {

@@ -9,10 +9,11 @@ import { CLIENT_WIRE_VERSION, decodeReplicaFrame, encodeClientFrame } from '../c
 import type { ClusterSettings } from '../core/config.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMERS } from '../core/config.ts';
 import type { Digest, TcEpoch } from '../core/types.ts';
-import { linkIdentityOf, rawPublicKeyOf } from './keys.ts';
+import { linkIdentityOf } from './keys.ts';
 import { judgePeerHello, parseAddress, encodePeerHello } from './peer-hello.ts';
 import { Transport } from './transport.ts';
 import type { TransportLimits } from './transport-contract.ts';
+import { rawPublicKeyOf } from '../platform/ed25519.ts';
 
 function newKey(): KeyObject {
   return generateKeyPairSync('ed25519').privateKey;

@@ -19,7 +19,7 @@ import { Doorway } from './doorway.ts';
 import type { CloseReason, FrameEvents, FrameLimits } from './frame-socket.ts';
 import { FrameSocket } from './frame-socket.ts';
 import type { LinkIdentity } from './keys.ts';
-import { linkIdentityOf, rawPublicKeyOf } from './keys.ts';
+import { linkIdentityOf } from './keys.ts';
 import {
   CLIENT_ALPN,
   encodePeerHello,
@@ -35,6 +35,7 @@ import type {
   TransportOptions,
 } from './transport-contract.ts';
 import { DEFAULT_TRANSPORT_LIMITS } from './transport-contract.ts';
+import { rawPublicKeyOf } from '../platform/ed25519.ts';
 
 /** Warnings about refused strangers in one tick, at most. */
 const STRANGER_WARNINGS_MAX = 5;

@@ -33,6 +33,7 @@ const agreed = product.filter((file) => /^(core|crypto|trusted|smr|protocols|led
 
 /** Low halves of integers of 64 bits, beside their high halves; and generators of chance. */
 const CUT_ON_PURPOSE: readonly string[] = [
+  'apps/kv/buckets.ts',
   'core/codec.ts',
   'core/prng.ts',
   'crypto/fast-model.ts',

@@ -9,7 +9,6 @@ import { after, describe, it } from 'node:test';
 import { clientCertificate, readKeyFile as readClientKey } from '../../src/client/keys.ts';
 import { bytesToTcEpoch, digestToBytes } from '../../src/core/bytes.ts';
 import { createKeyFile, KeyFileError, linkIdentityOf, readKeyFile } from '../../src/node/keys.ts';
-import { nodeHash } from '../../src/node/crypto.ts';
 import { StateDamage, StateLog } from '../../src/footprints/process/state-log.ts';
 import type { Digest } from '../../src/core/types.ts';
 import { RECENT_DEPTH, USIG_OBJECT_ID } from '../../src/trusted/contract.ts';
@@ -21,6 +20,7 @@ import type {
 } from '../../src/trusted/contract.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../../src/trusted/frames.ts';
 import { createUsig, encodeUsigRecord } from '../../src/trusted/programs/usig/program.ts';
+import { nodeHash } from '../../src/platform/sha256.ts';
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'moiety-operations-'));
 after(() => fs.rmSync(root, { recursive: true, force: true }));

@@ -13,9 +13,9 @@ import { bundleDigest, encodeBatch, encodeBundle } from '../../src/core/request.
 import type { Digest, RequestNumber, SessionId } from '../../src/core/types.ts';
 import { encodeOperation } from '../../src/ledger/operation.ts';
 import { outcomeDigest, transactionId } from '../../src/ledger/transaction.ts';
-import { nodeHash } from '../../src/node/crypto.ts';
 import { DIGEST_KINDS } from '../../src/smr/usig-stream/context.ts';
 import { encodeStatement, SUITE_BYTE } from '../../src/trusted/statement.ts';
+import { nodeHash } from '../../src/platform/sha256.ts';
 
 const root = new URL('../../src/', import.meta.url);
 const DIGESTS = ['aa', 'bb', '00'].map((byte) => byte.repeat(32) as Digest);

@@ -16,11 +16,12 @@ import type { ClusterSettings } from '../../src/core/config.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMERS } from '../../src/core/config.ts';
 import type { Digest, TcEpoch } from '../../src/core/types.ts';
 import { FrameSocket } from '../../src/node/frame-socket.ts';
-import { linkIdentityOf, rawPublicKeyOf } from '../../src/node/keys.ts';
+import { linkIdentityOf } from '../../src/node/keys.ts';
 import { CLIENT_ALPN, encodePeerHello, PEER_ALPN } from '../../src/node/peer-hello.ts';
 import { Transport } from '../../src/node/transport.ts';
 import { collectCorpus } from '../fuzz/corpus.ts';
 import { targetsFor } from '../fuzz/targets.ts';
+import { rawPublicKeyOf } from '../../src/platform/ed25519.ts';
 
 const FRAME_MAX = 1_000;
 

@@ -4,7 +4,8 @@ import { makeReceipt } from '../../src/ledger/receipt.ts';
 import { SampleCluster } from '../../src/ledger/sample-ledger.testing.ts';
 import type { Trust } from '../../src/ledger/trust.ts';
 import type { VerifierCrypto } from '../../src/ledger/verify.ts';
-import { createSignatureCheck, nodeHash } from '../../src/node/crypto.ts';
+import { createSignatureCheck } from '../../src/node/crypto.ts';
+import { nodeHash } from '../../src/platform/sha256.ts';
 
 /** See the top of this file. */
 export interface GenuineReceipt {

@@ -46,7 +46,8 @@ function writePublicFile(path: string, content: MemberFile | ClientFile): void {
 }
 
 async function newKey(path: string): Promise<string> {
-  const { createKeyFile, rawPublicKeyOf } = await import('../../node/keys.ts');
+  const { createKeyFile } = await import('../../node/keys.ts');
+  const { rawPublicKeyOf } = await import('../../platform/ed25519.ts');
   return bytesToHex(rawPublicKeyOf(createKeyFile(path))!);
 }
 
@@ -199,7 +200,7 @@ async function registerClient(file: string, options: AdminOptions): Promise<void
 
 async function revokeClient(file: string, options: AdminOptions): Promise<void> {
   const { clientIdOf } = await import('../../core/request.ts');
-  const { nodeHash } = await import('../../node/crypto.ts');
+  const { nodeHash } = await import('../../platform/sha256.ts');
   const key = hexToBytes(readClientFile(file).key ?? '');
   if (key === undefined) throw new CommandFailure(`${file}: its key is not hexadecimal.`);
   const committed = await asAdmin(options, (client) => client.revokeClient(clientIdOf(nodeHash, key)));

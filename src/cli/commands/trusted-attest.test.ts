@@ -18,10 +18,11 @@ import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frame
 import type { Digest } from '../../core/types.ts';
 import { bytesToHex } from '../../core/bytes.ts';
 import { nodeAttestationCrypto } from '../../node/crypto.ts';
-import { createKeyFile, rawPublicKeyOf } from '../../node/keys.ts';
+import { createKeyFile } from '../../node/keys.ts';
 import { measureFile } from '../../footprints/process/program-file.ts';
 import { judgeEvidence } from '../../trusted/attestation/judge.ts';
 import { readEvidenceFile, readPolicyFile, writeEvidenceFile } from '../trusted/evidence-files.ts';
+import { rawPublicKeyOf } from '../../platform/ed25519.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../../bin/moiety.mjs', import.meta.url));
 const BUILT = new URL('../../../trusted/', import.meta.url);

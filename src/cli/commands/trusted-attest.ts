@@ -86,7 +86,7 @@ async function collectEvidence(
 ): Promise<EvidenceFile & { readonly bind: Digest }> {
   const { openComponent, footprintNamed } = await import('../../footprints/registry.ts');
   const { readComponentFolder } = await import('../../footprints/component-note.ts');
-  const { nodeHash } = await import('../../node/crypto.ts');
+  const { nodeHash } = await import('../../platform/sha256.ts');
   const { footprint } = readComponentFolder(folder);
   if (!(await footprintNamed(footprint)).persistent)
     throw new CommandFailure(
@@ -123,7 +123,7 @@ async function collectEvidence(
 
 /** The occasion that the options name, as what the component has to seal. */
 async function challengeFor(options: AttestOptions): Promise<(identity: TrustedIdentity) => Digest> {
-  const { nodeHash } = await import('../../node/crypto.ts');
+  const { nodeHash } = await import('../../platform/sha256.ts');
   const { nonce, member: memberPath, cluster, replica } = options;
   const occasions = [nonce, memberPath, cluster].filter((one) => one !== undefined).length;
   if (occasions !== 1 || (cluster === undefined) !== (replica === undefined))
@@ -167,7 +167,9 @@ interface EndorseOptions {
 
 /** Signs as operator what an evidence file claims. */
 async function endorse(file: string, options: EndorseOptions): Promise<void> {
-  const { createNodeSigner, nodeAttestationCrypto, nodeHash } = await import('../../node/crypto.ts');
+  const { nodeAttestationCrypto } = await import('../../node/crypto.ts');
+  const { ED25519 } = await import('../../platform/ed25519.ts');
+  const { nodeHash } = await import('../../platform/sha256.ts');
   const { readKeyFile } = await import('../../node/keys.ts');
   const { bundle, footprint, challenge } = readEvidenceFile(file);
   const evidence = evidenceOf(bundle, file);
@@ -178,7 +180,7 @@ async function endorse(file: string, options: EndorseOptions): Promise<void> {
   const bind = bindDigestOf(nodeHash, evidence);
   const now = Date.now();
   const statement = {
-    root: bytesToHex(createNodeSigner(key).publicKey),
+    root: bytesToHex(ED25519.signer(key).publicKey),
     measurement: evidence.measurement,
     carrier:
       options.carrier === undefined ? ZERO_DIGEST : bytesToDigest(nodeHash(readCarrier(options.carrier))),
@@ -217,7 +219,7 @@ interface AttachOptions {
 
 /** Puts endorsements into an evidence file, or evidence into the public file of a member. */
 async function attach(file: string, options: AttachOptions): Promise<void> {
-  const { nodeHash } = await import('../../node/crypto.ts');
+  const { nodeHash } = await import('../../platform/sha256.ts');
   const evidence = readEvidenceFile(file);
   const bind = bindDigestOf(nodeHash, evidenceOf(evidence.bundle, file));
   const bundle = decodeBundleOfEvidence(evidence.bundle)!;

@@ -5,7 +5,7 @@ import type { TrustedRegistration } from '../../core/config.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
 import { createComponent } from '../../footprints/registry.ts';
 import { createWasmComponents } from '../../footprints/wasm/component-folder.ts';
-import { createKeyFile, rawPublicKeyOf } from '../../node/keys.ts';
+import { createKeyFile } from '../../node/keys.ts';
 import type { AnyProtocol } from '../../protocols/catalogue.ts';
 import { composeCluster, writeClusterFiles } from '../cluster-file.ts';
 import { printableSpec } from '../component-choice.ts';
@@ -14,6 +14,7 @@ import { CommandFailure, messageOf } from '../failure.ts';
 import { CLIENT_FORMAT, MEMBER_FORMAT } from '../member-file.ts';
 import type { ClientFile, MemberFile } from '../member-file.ts';
 import { killComponents } from './component-processes.ts';
+import { rawPublicKeyOf } from '../../platform/ed25519.ts';
 
 /** What is asked for. */
 export interface NewCluster {
