@@ -45,7 +45,9 @@ test('nothing refers to a sheet that is not here', () => {
     text
       .split('\n')
       .flatMap((line, at) =>
-        /\bsheets?\b|\bdesign notes\b|\bcommon-smr\b|"Reboot/i.test(line) ? [`${path}:${at + 1}: ${line.trim()}`] : [],
+        /\bsheets?\b|\bdesign notes\b|\bcommon-smr\b|"Reboot/i.test(line)
+          ? [`${path}:${at + 1}: ${line.trim()}`]
+          : [],
       ),
   );
   assert.deepEqual(found, []);
