@@ -14,7 +14,7 @@ const LOCAL_REPLICAS_MAX = 16;
 const LOCAL_FAULTS_MAX = Math.floor((LOCAL_REPLICAS_MAX - 1) / 2);
 
 /** Names of all protocols, for sentences. */
-export function protocolNames(): string {
+function protocolNames(): string {
   return PROTOCOLS.map(({ name }) => name).join(', ');
 }
 

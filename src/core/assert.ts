@@ -9,8 +9,3 @@ export class AssertionFailure extends Error {
 export function assert(condition: unknown, claim: string): asserts condition {
   if (!condition) throw new AssertionFailure(claim);
 }
-
-/** Closes a `switch` over a union: a forgotten case is a compile error. */
-export function unreachable(value: never): never {
-  throw new AssertionFailure(`unreachable case: ${JSON.stringify(value)}`);
-}

@@ -31,7 +31,7 @@ export interface AppliedRecord {
 }
 
 /** Prefix of the keys under which batch bodies are stored. */
-export const BODY_KEY = 'body/';
+const BODY_KEY = 'body/';
 
 /** The record of what a restart does again. */
 export function encodeStep(step: ExecutedRecord | AppliedRecord): Uint8Array {

@@ -141,7 +141,7 @@ export function recoverChallengeFor(parts: RecoverParts, identity: TrustedIdenti
 }
 
 /** What others must vouch for in that RECOVER: key and challenge as one digest. */
-export function recoverBindFor(parts: RecoverParts, identity: TrustedIdentity): Digest {
+function recoverBindFor(parts: RecoverParts, identity: TrustedIdentity): Digest {
   const { suite, tcId, tcEpoch, publicKey } = identity;
   const challenge = recoverChallengeFor(parts, identity);
   return bindDigestOf(parts.hash, { suite, tcId, tcEpoch, publicKey, challenge });

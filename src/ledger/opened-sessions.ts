@@ -8,7 +8,7 @@ import { UndoLog } from '../core/undo-log.ts';
 import type { Digest, Milliseconds, SequenceNumber, SessionId } from '../core/types.ts';
 
 /** OPENs remembered at a time, at most. */
-export const OPENS_MAX = 16 * 1024;
+const OPENS_MAX = 16 * 1024;
 /** OPENs remembered at a time for one client, at most: one client cannot lock the others out. */
 export const OPENS_PER_CLIENT_MAX = OPENS_MAX / 16;
 

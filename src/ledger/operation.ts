@@ -14,7 +14,7 @@ export const APPLICATION_OPERATION_BYTES_MAX = OPERATION_BYTES_MAX - 128;
 /** Bytes of a result's payload, at most. */
 export const RESULT_PAYLOAD_BYTES_MAX = OPERATION_BYTES_MAX - 16;
 /** Bytes of the nonce of an OPEN. */
-export const OPEN_NONCE_BYTES = 16;
+const OPEN_NONCE_BYTES = 16;
 /** How far ahead of block time the `validUntil` of an OPEN may lie, in milliseconds. */
 export const OPEN_VALIDITY_MAX_MS = 10 * 60 * 1000;
 

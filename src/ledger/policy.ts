@@ -7,7 +7,7 @@ import { assert } from '../core/assert.ts';
 import type { PolicyRule } from '../core/config.ts';
 
 /** In the list of a rule: every organisation. */
-export const ANY_ORGANISATION = '*';
+const ANY_ORGANISATION = '*';
 
 /** Judges writes. */
 export interface Policy {

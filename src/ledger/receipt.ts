@@ -17,7 +17,7 @@ import { isOrganisationName } from './transaction.ts';
 /** Value of the field `format`. */
 export const RECEIPT_FORMAT = 'moiety-receipt/1';
 /** Header signatures of one receipt, at most. */
-export const RECEIPT_SIGNATURES_MAX = 256;
+const RECEIPT_SIGNATURES_MAX = 256;
 /** Characters of a receipt, at most: operation, result, paths and signatures in hexadecimal, and room for the rest. */
 export const RECEIPT_LENGTH_MAX = 4 * OPERATION_BYTES_MAX + 192 * RECEIPT_SIGNATURES_MAX + 16 * 1024;
 

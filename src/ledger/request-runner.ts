@@ -54,7 +54,7 @@ interface Effect {
  * Operations of a well-formed bundle, in order, or undefined: session 0 holds exactly one OPEN, every other session
  * none. A pure function of the bytes, so the whole bundle stands or falls everywhere alike.
  */
-export function operationsOf(bundle: BundleContent): readonly Operation[] | undefined {
+function operationsOf(bundle: BundleContent): readonly Operation[] | undefined {
   if (bundle.session === 0 && bundle.requests.length !== 1) return undefined;
   const operations: Operation[] = [];
   for (const request of bundle.requests) {

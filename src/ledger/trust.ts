@@ -9,7 +9,7 @@ import { isPrimeOrderKey } from '../crypto/ed25519-rule.ts';
 import { DocumentFields } from './document-fields.ts';
 
 /** Value of the field `format`. */
-export const TRUST_FORMAT = 'moiety-trust/1';
+const TRUST_FORMAT = 'moiety-trust/1';
 /** Replicas of one cluster, at most, as far as verifiers go. */
 const HOST_KEYS_MAX = 256;
 const TRUST_LENGTH_MAX = 64 * 1024;

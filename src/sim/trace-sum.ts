@@ -9,7 +9,7 @@ export function sumOfBytes(bytes: Uint8Array): number {
 }
 
 /** The first bits of a digest. */
-export function sumOfDigest(digest: string): number {
+function sumOfDigest(digest: string): number {
   return Number.parseInt(digest.slice(0, 8), 16) | 0;
 }
 

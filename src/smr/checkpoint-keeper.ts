@@ -7,7 +7,7 @@ import type { Incarnation, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { Checkpoint, CheckpointCertificate } from './usig-stream/messages.ts';
 
 /** CHECKPOINTs kept for one replica; more only displace its own older ones. */
-export const CHECKPOINTS_PER_REPLICA_MAX = 16;
+const CHECKPOINTS_PER_REPLICA_MAX = 16;
 
 /** Whether two CHECKPOINTs say the same about the state, so that they count together. */
 export function agreeOnState(a: Checkpoint, b: Checkpoint): boolean {

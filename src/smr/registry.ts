@@ -126,7 +126,7 @@ export function encodeRegistry(registry: Registry): Uint8Array {
 }
 
 /** Incarnations that one replica may have had, at most; a RECOVER beyond it is not effective anywhere. */
-export const INCARNATIONS_MAX = 1 << 16;
+const INCARNATIONS_MAX = 1 << 16;
 
 /** Reads a registry of `n` members; undefined unless canonical. */
 export function decodeRegistry(bytes: Uint8Array, n: number): Registry | undefined {

@@ -13,9 +13,6 @@ import type { ProgramKey, TrustedProgram } from './contract.ts';
 import { createUsig } from './programs/usig/program.ts';
 import { statementForUi, tcIdOf } from './statement.ts';
 
-/** Name of this footprint in registrations. */
-export const MODEL_FOOTPRINT = 'model';
-
 const SEAL_BYTES = 64;
 
 function mix(word: number): number {

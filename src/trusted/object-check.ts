@@ -25,7 +25,7 @@ const isValue = (value: CounterValue, least: CounterValue): boolean =>
   Number.isInteger(value) && value >= least && value < SAFE_INTEGER_END;
 
 /** Whether the fields can be those of a statement about an object of this form at all. */
-export function isObjectAttestation(attestation: ObjectAttestation): boolean {
+function isObjectAttestation(attestation: ObjectAttestation): boolean {
   const { object, form, previous, value, history, strict } = attestation;
   return (
     OBJECT_ID.test(object) &&

@@ -6,7 +6,7 @@ import type { CheckpointContent, Draft, PrepareContent } from '../../smr/usig-st
 import type { LiarDesk, Strategy } from './strategy.ts';
 
 /** A checkpoint that says something that the state does not. */
-export function wrongCheckpoint(draft: CheckpointContent): CheckpointContent {
+function wrongCheckpoint(draft: CheckpointContent): CheckpointContent {
   const first = draft.stateDigest.startsWith('0') ? '1' : '0';
   return { ...draft, stateDigest: (first + draft.stateDigest.slice(1)) as Digest };
 }

@@ -28,7 +28,7 @@ function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /** Places of a value that can be changed, outermost first. Sealed parts of others are taken as a whole. */
-export function placesOf(value: unknown, path: Path = []): readonly Path[] {
+function placesOf(value: unknown, path: Path = []): readonly Path[] {
   if (Array.isArray(value))
     return [path, ...value.flatMap((item: unknown, index) => placesOf(item, [...path, index]))];
   if (!isPlain(value)) return path.length === 0 ? [] : [path];

@@ -88,7 +88,7 @@ function find(bucket: Bucket, key: Uint8Array): Place {
 }
 
 /** Spreads keys over 2^32 values: FNV-1a, and the final mix of MurmurHash3, since the upper bits choose the bucket. */
-export function mixOf(key: Uint8Array): number {
+function mixOf(key: Uint8Array): number {
   let mix = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) mix = Math.imul(mix ^ key[index]!, 0x01000193);
   mix = Math.imul(mix ^ (mix >>> 16), 0x85ebca6b);

@@ -2,7 +2,7 @@
 import type { LoadSettings, Measured } from './measured.ts';
 
 /** What operations do. `null`: nothing (they are ordered and answered). Letters: core workloads of YCSB. */
-export const WORKLOADS = ['put', 'null', 'A', 'B', 'C', 'D', 'E', 'F'] as const;
+const WORKLOADS = ['put', 'null', 'A', 'B', 'C', 'D', 'E', 'F'] as const;
 /** One of them. */
 export type Workload = (typeof WORKLOADS)[number];
 

@@ -18,7 +18,7 @@ const TICKS = 100;
 const SAMPLE_MS = 500;
 
 /** Processor seconds that a process has used; undefined if it is gone or this is not Linux. */
-export function processorSeconds(pid: number): number | undefined {
+function processorSeconds(pid: number): number | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold spaces; what follows it is regular.
@@ -30,7 +30,7 @@ export function processorSeconds(pid: number): number | undefined {
 }
 
 /** Bytes of a process that are in memory; undefined if it is gone or this is not Linux. */
-export function residentBytes(pid: number): number | undefined {
+function residentBytes(pid: number): number | undefined {
   try {
     const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
     return line === null ? undefined : Number(line[1]) * 1024;

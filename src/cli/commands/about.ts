@@ -5,7 +5,7 @@ import { withJson } from '../options.ts';
 import { printJson, printLine } from '../output.ts';
 
 /** Version of this package. */
-export function packageVersion(): string {
+function packageVersion(): string {
   const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
 }

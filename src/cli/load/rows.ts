@@ -35,7 +35,7 @@ export interface RowOptions {
 }
 
 /** The file cannot be read as what it was said to be. */
-export class RowsUnreadable extends Error {
+class RowsUnreadable extends Error {
   override readonly name = 'RowsUnreadable';
 }
 

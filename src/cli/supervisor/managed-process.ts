@@ -210,7 +210,7 @@ export class ManagedProcess {
 }
 
 /** The last line that says something: the message of a structured log line, or the line as it is. */
-export function messageOfLog(text: string): string | undefined {
+function messageOfLog(text: string): string | undefined {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const fatal = [...lines].reverse().find((line) => /"level":(60|50|"fatal"|"error")/.test(line));
   // Of a crash with a stack, the words before the stack.

@@ -14,7 +14,7 @@ import { CommandFailure, EXIT, messageOf } from '../failure.ts';
 import { readJsonFile } from '../member-file.ts';
 
 /** Value of the field `format` of an evidence file. */
-export const EVIDENCE_FILE_FORMAT = 'moiety-evidence/1';
+const EVIDENCE_FILE_FORMAT = 'moiety-evidence/1';
 
 /** Evidence of one component, as a file. */
 export interface EvidenceFile {

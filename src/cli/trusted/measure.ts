@@ -37,7 +37,7 @@ export interface CellFigures {
 }
 
 /** The component did not do what was asked; the message says what it answered. */
-export class MeasureFailure extends Error {
+class MeasureFailure extends Error {
   override readonly name = 'MeasureFailure';
 }
 

@@ -7,14 +7,13 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { hexToBytes } from '../../core/bytes.ts';
 import type { TrustedRegistration } from '../../core/config.ts';
-import type { Digest } from '../../core/types.ts';
 import { registrationOf } from '../../trusted/client.ts';
 import { decodeTrustedResponse } from '../../trusted/frames.ts';
 import type { FootprintOptions } from '../contract.ts';
 import { FOLDER_FILES } from './channel.ts';
 import { connectTrustedProcess, openSocket, TrustedProcessError } from './connect.ts';
 import type { ProcessConnection } from './connect.ts';
-import { FIRST_PROGRAM, measureFile, programOf } from './program-file.ts';
+import { FIRST_PROGRAM, programOf } from './program-file.ts';
 import { findSandbox, SANDBOX_FILES, sandboxArguments, withFilter } from './sandbox.ts';
 import type { SandboxAccess } from './sandbox.ts';
 import type { Durability } from './state-log.ts';
@@ -60,11 +59,6 @@ const CARRIER_FILE = 'trusted-process.mjs';
 /** Path of the built carrier. */
 export function trustedCarrierPath(): string {
   return fileURLToPath(new URL(`../../../trusted/${CARRIER_FILE}`, import.meta.url));
-}
-
-/** SHA-256 of what carries the trusted programs in this footprint. */
-export function carrierMeasurement(): Digest {
-  return measureFile(trustedCarrierPath());
 }
 
 /**

@@ -9,7 +9,7 @@ import type { GuardGroup } from '../../trusted/rote/contract.ts';
 /** Folder of all guards in the folder of a component. */
 export const GUARDS_FOLDER = 'guards';
 /** Files of one guard. */
-export const GUARD_FILES = {
+const GUARD_FILES = {
   key: 'key',
   group: 'group.json',
   socket: 'socket',

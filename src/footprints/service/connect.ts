@@ -55,7 +55,7 @@ function judge(route: ServiceRoute, answer: ServiceAnswer | undefined): TrustedR
 }
 
 /** Connects and greets. Rejects with ServiceError. */
-export function greetService(route: ServiceRoute, greeting: ServiceGreeting): Promise<Greeted> {
+function greetService(route: ServiceRoute, greeting: ServiceGreeting): Promise<Greeted> {
   return new Promise((done, fail) => {
     const where = formatHostPort(route);
     const socket = tls.connect({

@@ -13,14 +13,9 @@ import { SUITE_BYTE, suiteOfByte } from '../../trusted/statement.ts';
 /** ALPN name; its number changes with anything incompatible below the greeting. */
 export const SERVICE_ALPN = 'moiety-trusted/1';
 /** Version of the greeting and of all that follows. */
-export const SERVICE_VERSION = 1;
+const SERVICE_VERSION = 1;
 /** Bytes of an enrolment token. */
 export const ENROLMENT_TOKEN_BYTES = 24;
-/** Bytes of a greeting, at most. */
-export const GREETING_BYTES_MAX = 128;
-/** Bytes of a welcome or refusal, at most. */
-export const ANSWER_BYTES_MAX = 1024;
-
 const KIND = { greeting: 1, welcome: 2, refusal: 3 } as const;
 const NAME_BYTES_MAX = 32;
 const REASON_BYTES_MAX = 512;

@@ -9,7 +9,7 @@ const KERNEL_PREFIX = 'kernel-';
 const KERNEL_FILE = 'vmlinuz';
 
 /** Modules that the guest loads, in the order of native/carrier/guest.c. */
-export const MODULE_NAMES: readonly string[] = [
+const MODULE_NAMES: readonly string[] = [
   'virtio_ring',
   'virtio',
   'virtio_pci_legacy_dev',

@@ -30,11 +30,6 @@ const KEY_FILE = 'key';
 const KEY_BYTES = 8 + 32;
 const MODULES = new URL('../../../trusted/', import.meta.url);
 
-/** Whether a trusted component's folder is of this kind. */
-export function isVolatileFolder(folder: string): boolean {
-  return existsSync(join(folder, COMPONENT_FILE));
-}
-
 function sync(path: string): void {
   const descriptor = openSync(path, 'r');
   try {

@@ -32,7 +32,7 @@ import { indexAt, isSkip, nextSlot, ownerIndex, ownersOf, roundEnd, RUN_MAX, ski
 import { Suspects } from './suspects.ts';
 
 /** Votes for SKIPs alone wait so long for more of them. */
-export const TICK_MS: Milliseconds = 5;
+const TICK_MS: Milliseconds = 5;
 
 /** Key of the view that was executed in last. */
 const FLOOR_KEY = 'floor';

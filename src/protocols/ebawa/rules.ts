@@ -15,7 +15,7 @@ function defence(id: string, text: string): RuleDescription {
 }
 
 /** Rules that EBAWA alone has. */
-export const EBAWA_OWN_RULES: readonly RuleDescription[] = [
+const EBAWA_OWN_RULES: readonly RuleDescription[] = [
   guard('EBAWA.STEP.1', 'PREPARE: the next own slot, no gap ever, the last slot of a run inside the window'),
   guard('EBAWA.STEP.2', 'COMMIT-VEC: every proposal is one that may be voted for, or none counts'),
   defence('EBAWA.STEP.3', 'whoever skipped slots shows the checkpoint that covers them as stable'),

@@ -15,7 +15,7 @@ function defence(id: string, text: string): RuleDescription {
 }
 
 /** Rules that MinZyzzyva alone has. */
-export const MINZYZZYVA_OWN_RULES: readonly RuleDescription[] = [
+const MINZYZZYVA_OWN_RULES: readonly RuleDescription[] = [
   defence(
     'MinZyzzyva.STEP.1',
     'the history in a SPEC is judged by no stream rule; correct replicas put in the true one',

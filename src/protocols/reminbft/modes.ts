@@ -3,7 +3,7 @@
  * in *fault-handling mode* everybody takes part. Quorums are the same in both. The mode is agreed: view 0 begins in
  * normal-case mode, every other view in fault-handling mode until its command MODE.
  */
-import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { Terms } from '../../smr/slot-chain/messages.ts';
 import { topOf } from '../../smr/slot-chain/view-change.ts';
 
@@ -41,10 +41,4 @@ export function nextPatience(previous: Terms, top: SequenceNumber, first: number
 /** Whether an order of a view is in normal-case mode, given since when its view is. */
 export function isNormal(since: SequenceNumber | undefined, sequence: SequenceNumber): boolean {
   return since !== undefined && sequence > since;
-}
-
-/** What is stored about the mode: since when which view is in normal-case mode. */
-export interface StoredMode {
-  readonly view: View;
-  readonly since: SequenceNumber;
 }

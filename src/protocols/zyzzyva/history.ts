@@ -9,7 +9,7 @@ import type { Digest, Hash, SequenceNumber } from '../../core/types.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
 
 /** Hash of the empty history. */
-export const GENESIS_HISTORY: Digest = ZERO_DIGEST;
+const GENESIS_HISTORY: Digest = ZERO_DIGEST;
 
 /** h_n = H(h_{n-1}, d_n). What a batch's time is (ND of the paper) lies in the batch, under its digest. */
 export type Link = (previous: Digest, digest: Digest) => Digest;

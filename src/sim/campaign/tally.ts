@@ -56,7 +56,7 @@ export interface Tally {
 }
 
 /** Findings that are kept in full; further ones are only counted (in `violating`). */
-export const FINDINGS_MAX = 200;
+const FINDINGS_MAX = 200;
 /** Upper ends of the buckets of recovery times, seconds. */
 export const RECOVERY_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 40, Infinity] as const;
 

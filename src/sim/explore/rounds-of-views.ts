@@ -6,7 +6,7 @@ import type { SequenceNumber, View } from '../../core/types.ts';
 import type { Draft, MinbftMessage } from '../../smr/usig-stream/messages.ts';
 
 /** Phases of a view, in the order in which they come. View 0 begins with PREPARE. */
-export const PHASES = [
+const PHASES = [
   'REQUEST-VIEW-CHANGE',
   'VIEW-CHANGE',
   'NEW-VIEW',

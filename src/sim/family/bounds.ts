@@ -75,7 +75,7 @@ export function runBreach(protocol: AnyProtocol, breach: Breach, seed: number): 
 }
 
 /** A cluster for one fault whose twins and correct replicas stand on two sides, cut off from each other for a while. */
-export function breachScenario(protocol: AnyProtocol, breach: Breach, seed: number): Scenario {
+function breachScenario(protocol: AnyProtocol, breach: Breach, seed: number): Scenario {
   const random = new Prng(seed + DRAW);
   const f = 1;
   const needed = protocol.replicasFor(f);

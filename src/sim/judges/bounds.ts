@@ -32,7 +32,7 @@ export class BoundsJudge {
 }
 
 /** Everything of a replica that grows. */
-export function measuresOf(s: ReplicaState): Measure[] {
+function measuresOf(s: ReplicaState): Measure[] {
   const { window, n, limits } = s;
   // Each view costs an entry or two as long as no checkpoint becomes stable.
   const views = 4 * (Math.max(s.view, s.target) + 1);

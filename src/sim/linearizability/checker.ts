@@ -10,7 +10,7 @@
 import type { History, HistoryOperation, Model } from './history.ts';
 
 /** Steps of the search over all objects of a history, if nothing else is asked for. */
-export const STEPS_MAX = 5_000_000;
+const STEPS_MAX = 5_000_000;
 
 /** Verdict on a history. `unknown` means that the bound was met: a failure to be looked at, not a pass. */
 export type Linearizability<Op, Result> =

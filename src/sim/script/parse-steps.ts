@@ -34,7 +34,7 @@ export const STEP_USAGE = {
 } as const;
 
 /** What puppets can be made to do. */
-export const PUPPET_USAGE = {
+const PUPPET_USAGE = {
   makes: 'P makes NAME from first|last request in view V [with RECOVER-NAME and RECOVER-NAME ...]',
   seals: 'P seals NAME [anew] = STATEMENT [but FIELD VALUE and FIELD VALUE ...]',
   renews: 'P renews NAME [but FIELD VALUE ...]',
@@ -45,7 +45,7 @@ export const PUPPET_USAGE = {
 } as const;
 
 /** What a puppet may have certified. */
-export const STATEMENT_USAGE = [
+const STATEMENT_USAGE = [
   'PREPARE nN of view V with BODY [after NEW-VIEW-NAME]',
   'COMMIT to MESSAGE',
   'COMMIT-NEW-VIEW to MESSAGE|genesis',
@@ -55,7 +55,7 @@ export const STATEMENT_USAGE = [
 ] as const;
 
 /** What a step may wait for and an expectation may name. */
-export const CONDITION_USAGE = [
+const CONDITION_USAGE = [
   'A executed nN',
   'view V entered by A,B',
   'A proven [RULE]',
@@ -67,9 +67,6 @@ export const CONDITION_USAGE = [
   'N results believed',
   'time MS',
 ] as const;
-
-/** How a message is named. */
-export const MESSAGE_USAGE = 'KIND|any [nN|nN+] [of view V] [counter C] [by A]';
 
 type Verb = keyof typeof STEP_USAGE;
 
@@ -154,7 +151,7 @@ function readRule(words: Words, verb: 'drop' | 'hold' | 'delay'): Step {
 }
 
 /** Reads the name of a message: its kind, and what else must be on its label. */
-export function readMessage(words: Words): MessageFilter {
+function readMessage(words: Words): MessageFilter {
   const filter: { -readonly [K in keyof MessageFilter]: MessageFilter[K] } = {};
   if (!words.skip('any')) {
     if (!/^([A-Z][A-Z-]+|body|bundle|fetchBody|headerSignature|chunks|blocks)$/.test(words.peek))

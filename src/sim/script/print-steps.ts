@@ -8,7 +8,7 @@ function list(replicas: readonly ReplicaId[]): string {
 }
 
 /** A message by its label. */
-export function messageText(message: MessageFilter): string {
+function messageText(message: MessageFilter): string {
   const { kind = 'any', sequence, orHigher, view, counter, author } = message;
   const parts = [kind];
   if (sequence !== undefined) parts.push(`n${sequence}${orHigher === true ? '+' : ''}`);

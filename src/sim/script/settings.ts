@@ -81,7 +81,7 @@ export const SETTINGS: readonly SettingVerb[] = [
 ];
 
 /** Usage of a settings line. */
-export function settingUsage({ verb, fields }: SettingVerb): string {
+function settingUsage({ verb, fields }: SettingVerb): string {
   const words = fields.map(({ word, at, flag }) =>
     flag !== undefined ? `[${word}]` : `[${word} ${at.length > 1 ? 'LOW..HIGH' : 'NUMBER'}]`,
   );

@@ -17,7 +17,7 @@ const TOLD_PER_FETCH = 16;
 /** Parts sent for one question, at most. */
 const PARTS_PER_FETCH = 8;
 /** Name of the timer; what it is for is judged anew when it fires. */
-export const UPDATE_TIMER = 'updates';
+const UPDATE_TIMER = 'updates';
 
 /** See the top of this file. `C`: contents of the protocol, those of the exchange among them. */
 export class UpdateExchange<C extends Content> {

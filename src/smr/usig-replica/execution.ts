@@ -20,7 +20,7 @@ import { renewStreams } from './streams.ts';
 import type { ViewGroup } from './view-groups.ts';
 
 /** The registry after a batch with these RECOVERs was executed at `n` (rule 1 of "Reboot"). */
-export function registryWith(
+function registryWith(
   s: ReplicaState,
   registry: Registry,
   recovers: readonly RecoverRequest[],

@@ -58,7 +58,7 @@ export function statusOf(s: ReplicaState): Status {
 }
 
 /** How many replicas have been heard within four status periods, the own one included. */
-export function reachable(s: ReplicaState): number {
+function reachable(s: ReplicaState): number {
   const since = s.now - 4 * s.timers.statusMs;
   let count = 1;
   for (const [replica, peer] of s.peers.entries())
@@ -105,7 +105,7 @@ function resendStreams(s: ReplicaState, from: ReplicaId, peer: PeerState, status
 }
 
 /** Sends what comes after a position of a stream, as far as the budget goes; younger messages are on their way. */
-export function sendStream(
+function sendStream(
   s: ReplicaState,
   to: ReplicaId,
   author: ReplicaId,

@@ -5,7 +5,7 @@
 import type { Digest, Incarnation, ReplicaId, SequenceNumber, TcEpoch, View } from '../../core/types.ts';
 import type { TrustedKey } from '../../core/protocol.ts';
 import type { IncarnationEntry, Registry } from '../registry.ts';
-import { currentEntry, entryOf, trustedKeyOf } from '../registry.ts';
+import { entryOf, trustedKeyOf } from '../registry.ts';
 import type { StreamContext } from '../usig-stream/context.ts';
 import { validRegistryLink } from '../usig-stream/links.ts';
 import type { OwnRule, UsigStreamRule } from '../usig-stream/rules.ts';
@@ -17,7 +17,6 @@ import type { Validity } from '../usig-stream/validity.ts';
 import { need } from '../usig-stream/validity.ts';
 import type { ValidationKnowledge, ValidNewView } from '../usig-stream/view-change.ts';
 import { ValidationCache, validNewView, validViewChange } from '../usig-stream/view-change.ts';
-import { stableSequence } from '../checkpoint-keeper.ts';
 
 /** Contents of NEW-VIEWs kept, at most; those in use are never dropped. */
 const NEW_VIEWS_MAX = 64;
@@ -29,8 +28,8 @@ export function registryAfter(registry: Registry, n: SequenceNumber): Registry {
   return { members: registry.members.map((entries) => entries.filter((entry) => entry.since <= n)) };
 }
 
-/** Chain of incarnations (rule 9 of "Reboot with a new epoch"). */
-export class IncarnationBook {
+/** Chain of incarnations. */
+class IncarnationBook {
   readonly #context: StreamContext;
   /** By replica. */
   readonly #entries: readonly Map<TcEpoch, IncarnationEntry>[];
@@ -116,7 +115,7 @@ export class IncarnationBook {
 }
 
 /** Contents of NEW-VIEWs by the digest of their header, with verdicts. */
-export class NewViewStore {
+class NewViewStore {
   readonly #proofs = new Map<Digest, NewViewProof[]>();
   /** No view above this one was ever put in. */
   highestView: View = -1;
@@ -253,14 +252,4 @@ export class Knowledge {
 function fitProof(proof: NewViewProof, header: NewViewHeader): NewViewProof | undefined {
   if (sameUi(proof.header, header)) return proof;
   return proof.kind === 'NEW-VIEW' ? makeFullNewView(header, proof.viewChanges) : undefined;
-}
-
-/** Sequence number of a link. */
-export function linkSequence(link: RegistryLink): SequenceNumber {
-  return stableSequence(link.certificate);
-}
-
-/** The incarnation that is current for a replica in a registry. */
-export function currentIncarnation(registry: Registry, replica: ReplicaId): Incarnation {
-  return currentEntry(registry, replica).incarnation;
 }

@@ -74,7 +74,7 @@ function latestRecover(s: ReplicaState, entries: Iterable<Prepare>, latest: Sequ
 }
 
 /** Whether a RECOVER waits until 2cp orders have passed (rule 8). */
-export function holdsRecover(s: ReplicaState): boolean {
+function holdsRecover(s: ReplicaState): boolean {
   return s.recovers.some((request) => {
     if (request === undefined) return false;
     const current = currentEntry(s.registry, request.replica);

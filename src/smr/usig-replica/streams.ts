@@ -28,7 +28,7 @@ import { counterOf, StreamLog } from './stream-log.ts';
 import type { ReplicaState, StreamItem, StreamSlot } from './state.ts';
 
 /** Puts a message (or what a log shows of it) into the stream of its author, to wait for its turn. */
-export function offerItem(s: ReplicaState, item: StreamItem): void {
+function offerItem(s: ReplicaState, item: StreamItem): void {
   const ui = streamUi(item);
   const slot = s.slots[ui.replica];
   if (slot === undefined || slot.state.dead) return;
@@ -263,7 +263,7 @@ export function intakeStreamSync(s: ReplicaState, message: StreamSync): void {
  * Skips a stream to a vouched anchor (CKPT.3). A sync never changes the incarnation and never revives a dead stream.
  * Votes in the part that is skipped are lost here; the anchor's own NEW-VIEW counts as committed to.
  */
-export function syncStream(s: ReplicaState, anchor: Checkpoint, vouchers: readonly Checkpoint[]): void {
+function syncStream(s: ReplicaState, anchor: Checkpoint, vouchers: readonly Checkpoint[]): void {
   const author = anchor.ui.replica;
   const slot = s.slots[author];
   const incarnation = s.knowledge.book.incarnationOf(author, anchor.ui.tcEpoch);

@@ -251,7 +251,7 @@ function formCertificate(s: ReplicaState, group: ViewGroup, content: ValidNewVie
 }
 
 /** Entry that makes the content of a NEW-VIEW durable. */
-export function storeNewView(s: ReplicaState, proof: NewViewProof): StoreEntry[] {
+function storeNewView(s: ReplicaState, proof: NewViewProof): StoreEntry[] {
   const { digest } = proof.header;
   if (s.storedNewViews.has(digest)) return [];
   s.storedNewViews.add(digest);

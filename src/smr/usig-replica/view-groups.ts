@@ -10,7 +10,7 @@ import type { CommitNewView, NewViewReference, Prepare } from '../usig-stream/me
 import { genesisNewViewReference } from '../usig-stream/stream.ts';
 
 /** PREPAREs of one view by order; those with RECOVERs, which are few, are found without a look at all. */
-export class Proposals {
+class Proposals {
   readonly #all = new Map<SequenceNumber, Prepare>();
   readonly #withRecovers = new Map<SequenceNumber, Prepare>();
 
@@ -74,7 +74,7 @@ export interface ViewGroup {
 const GROUPS_MAX = 256;
 
 /** Key of a group. */
-export function groupKey(reference: NewViewReference): string {
+function groupKey(reference: NewViewReference): string {
   return `${reference.view}/${reference.incarnation}/${reference.counter}/${reference.digest}`;
 }
 

@@ -4,7 +4,7 @@ import type { StreamContext } from './context.ts';
 import type { Checkpoint } from './messages.ts';
 
 /** Whether a CHECKPOINT of another replica vouches for the stream of `author` up to `anchor` (rule R2). */
-export function vouchesFor(
+function vouchesFor(
   context: StreamContext,
   voucher: Checkpoint,
   anchor: Checkpoint,

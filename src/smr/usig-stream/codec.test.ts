@@ -16,7 +16,7 @@ import {
   sha256,
   TestCluster,
 } from './fixture.test.ts';
-import { sealsOf, uiOf } from './seals.ts';
+import { sealsOf } from './seals.ts';
 import { KIND } from './wire.ts';
 
 function play() {
@@ -402,15 +402,10 @@ describe('seals', () => {
     assert.equal(seals.filter((seal) => seal.kind === 'counter' && seal.digest === prepare.digest).length, 2);
   });
 
-  it('of messages without any are none; uiOf names the place in a stream', () => {
-    const { messages, newView, commit } = SCENE;
+  it('of messages without any are none', () => {
+    const { messages } = SCENE;
     const none = ['STATUS', 'RESEND-REQUEST', 'FETCH-LINKS', 'FETCH-NEW-VIEW'];
     for (const message of messages) assert.equal(sealsOf(message).length === 0, none.includes(message.kind));
-    assert.equal(uiOf(newView), newView.header.ui);
-    assert.equal(uiOf(commit), commit.ui);
-    for (const message of messages)
-      if (none.includes(message.kind) || message.kind === 'STREAM-SYNC')
-        assert.equal(uiOf(message), undefined);
   });
 
   it('a stub stands for the VIEW-CHANGE that it abbreviates', () => {

@@ -166,7 +166,7 @@ export function digestWriter(context: DigestContext, kind: DigestKind): Writer {
 }
 
 /** Digest of the fixed NEW-VIEW that view 0 starts with: view 0, counter 0, empty base, no UI. */
-export function genesisNewViewDigest(context: DigestContext): Digest {
+function genesisNewViewDigest(context: DigestContext): Digest {
   return digestOf(context, 'GENESIS-NEW-VIEW', new Uint8Array(0));
 }
 

@@ -29,7 +29,7 @@ import {
 } from './wire.ts';
 
 /** Links in one CHECKPOINT-PROOF, at most. */
-export const LINKS_MAX = 64;
+const LINKS_MAX = 64;
 /** Votes in one STREAM-BATCH, at most. */
 export const STREAM_BATCH_MAX = 256;
 /** Bytes of an encoded registry, at most. */
@@ -71,13 +71,13 @@ export function encodePlain(message: PlainMessage): Uint8Array {
 }
 
 /** Writes a link of the chain of incarnations. */
-export function writeLink(writer: Writer, link: RegistryLink): void {
+function writeLink(writer: Writer, link: RegistryLink): void {
   writeCertificate(writer, link.certificate);
   writer.bytes(link.registry);
 }
 
 /** Reads what `writeLink` wrote. */
-export function readLink(context: StreamContext, reader: Reader): RegistryLink {
+function readLink(context: StreamContext, reader: Reader): RegistryLink {
   return { certificate: readCertificate(context, reader), registry: reader.bytes(REGISTRY_BYTES_MAX) };
 }
 

@@ -142,9 +142,3 @@ export function sealsOf(message: UsigMessage): Seal[] {
   collector.message(message);
   return collector.seals;
 }
-
-/** UI of a message that has a place in a stream; undefined for all others. */
-export function uiOf(message: UsigMessage): UniqueIdentifier | undefined {
-  if (message.kind === 'NEW-VIEW') return message.header.ui;
-  return 'ui' in message ? message.ui : undefined;
-}

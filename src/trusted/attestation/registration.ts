@@ -35,7 +35,7 @@ type MemberPart = Pick<MemberSettings, 'hostKey' | 'trusted'>;
  * Judges the registration of a member; undefined where nothing is asked and nothing is shown. `timeMs`: when the
  * cluster is composed; a replica that reads an old cluster.json judges without time.
  */
-export function judgeRegistration(
+function judgeRegistration(
   member: MemberPart,
   policy: ClusterSettings['attestation'],
   crypto: AttestationCrypto,
@@ -78,7 +78,7 @@ export function registrationProblem(
 }
 
 /** Judges the evidence of a RECOVER. A function of settings and bytes alone (docs/decisions/0012). */
-export function judgeRecover(
+function judgeRecover(
   request: RecoverRequest,
   settings: ClusterSettings,
   crypto: AttestationCrypto,

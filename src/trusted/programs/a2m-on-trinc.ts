@@ -60,13 +60,13 @@ export interface EndProof {
 }
 
 /** Digest under which the first counter moves to the slot of an entry. */
-export function entryDigestOf(hash: Hash, log: LogCounters, entry: Digest, history: Digest): Digest {
+function entryDigestOf(hash: Hash, log: LogCounters, entry: Digest, history: Digest): Digest {
   const writer = new Writer(128).raw(asciiBytes('a2m-trinc/ENTRY')).hex(log.slots);
   return bytesToDigest(hash(writer.raw(digestToBytes(entry)).raw(digestToBytes(history)).finish()));
 }
 
 /** Digest under which the second counter moves. */
-export function truncateDigestOf(hash: Hash, log: LogCounters): Digest {
+function truncateDigestOf(hash: Hash, log: LogCounters): Digest {
   return bytesToDigest(hash(new Writer(64).raw(asciiBytes('a2m-trinc/TRUNCATE')).hex(log.slots).finish()));
 }
 

@@ -11,7 +11,7 @@ import type { Digest } from '../../core/types.ts';
 export type GuardId = number;
 
 /** Members of a group, at most. */
-export const GUARDS_MAX = 31;
+const GUARDS_MAX = 31;
 /** Applications of one member, at most. */
 export const APPLICATIONS_MAX = 8;
 /** Bytes of a message, at most: RECOVER-R with every row of the largest group. */

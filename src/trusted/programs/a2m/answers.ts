@@ -52,7 +52,7 @@ export function historyAfter(hash: Hash, slot: CounterValue, entry: Digest, befo
 }
 
 /** The statement, if it is about that log. */
-export function readLogStatement(place: LogPlace, bytes: Uint8Array): Statement | undefined {
+function readLogStatement(place: LogPlace, bytes: Uint8Array): Statement | undefined {
   const statement = decodeStatement(bytes);
   if (statement === undefined) return undefined;
   const isOfPlace =

@@ -6,14 +6,10 @@ import type { CounterValue, Digest, TcEpoch } from '../../../core/types.ts';
 import { STATEMENT_BYTES } from '../../contract.ts';
 import type { TrustedCertificate, TrustedRequest, TrustedResponse } from '../../contract.ts';
 
-/** Name of this program in identities and registrations. */
-export const SHARE_PROGRAM = 'share';
 /** The program's only object: class 4 (share set), purpose 1. */
 export const SHARE_OBJECT_ID = '0401000000000000';
 /** Members of a group, at most. */
-export const SHARE_MEMBERS_MAX = 25;
-/** Views are below. */
-export const SHARE_VIEW_END = 2 ** 13;
+const SHARE_MEMBERS_MAX = 25;
 /** Counter values of a view are below. */
 export const SHARE_COUNTER_END = 2 ** 40;
 

@@ -23,7 +23,7 @@ import { decodeTrustedRequest, encodeTrustedResponse } from '../../frames.ts';
 import { bindDigestOf, statementForUi } from '../../statement.ts';
 
 /** Name of this program in identities and registrations. */
-export const USIG_PROGRAM = 'usig';
+const USIG_PROGRAM = 'usig';
 
 const NOT_CANONICAL = 'not a canonical TCS1 request';
 

@@ -6,8 +6,6 @@ import { STATEMENT_KIND } from '../../contract.ts';
 import type { TrustedIdentity, TrustedRequest } from '../../contract.ts';
 import { decodeStatement } from '../../statement.ts';
 
-/** Name of this program in identities and registrations. */
-export const WAIT_PROGRAM = 'wait';
 /** The program's only object: class 5 (timer), purpose 1. */
 export const WAIT_OBJECT_ID = '0501000000000000';
 /** Milliseconds that everybody waits, whatever is drawn. */
@@ -40,7 +38,7 @@ export function waitTokenDuration(token: Uint8Array): number | undefined {
 }
 
 /** `aux` of a wait certificate: the mean and the certificate before, for which the time was drawn. */
-export function waitAuxOf(hash: Hash, previous: Digest, meanMs: number): Digest {
+function waitAuxOf(hash: Hash, previous: Digest, meanMs: number): Digest {
   const bytes = new Writer(64).raw(asciiBytes('tc-wait-v1')).u64(meanMs).raw(digestToBytes(previous));
   return bytesToDigest(hash(bytes.finish()));
 }
