@@ -91,9 +91,9 @@ export type Input<M> =
   | { readonly kind: 'attested'; readonly id: number; readonly attestation: Attestation }
   /**
    * The object gave this value, or a later one, to something that an earlier, lost store of this replica knew: the
-   * message is not said, now or ever. Comes in the place of `attested`. `value`: where the object stands, if it can be known.
+   * message is not said, now or ever. Comes in the place of `attested`.
    */
-  | { readonly kind: 'refused'; readonly id: number; readonly value?: CounterValue }
+  | { readonly kind: 'refused'; readonly id: number }
   /** A message that a client made of replicas' answers (a commit certificate); all its seals hold. */
   | { readonly kind: 'clientMessage'; readonly message: Verified<M> }
   /**

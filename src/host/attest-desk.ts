@@ -6,7 +6,7 @@
  */
 import type { Attestation, AttestedDraft, Attestor } from '../core/attestation.ts';
 import type { ClusterSettings } from '../core/config.ts';
-import type { CounterValue, Digest, ReplicaId, TcEpoch } from '../core/types.ts';
+import type { Digest, ReplicaId, TcEpoch } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import { isRegistered } from '../trusted/client.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
@@ -41,7 +41,7 @@ export interface AttestDeskOptions {
   readonly append: (record: Uint8Array) => void;
   readonly whenSynced: (then: () => void) => void;
   readonly onAttested: (id: number, attestation: Attestation) => void;
-  readonly onRefused: (id: number, value: CounterValue | undefined) => void;
+  readonly onRefused: (id: number) => void;
   readonly onStart: (result: {
     readonly standing: 'keeper';
     readonly tcEpoch: TcEpoch;
@@ -130,7 +130,7 @@ export class AttestDesk {
     for (let head = this.#waiting[0]; head?.outcome !== undefined; head = this.#waiting[0]) {
       this.#waiting.shift();
       if (head.outcome.kind === 'given') this.#options.onAttested(head.id, head.outcome.word);
-      else this.#options.onRefused(head.id, head.outcome.value);
+      else this.#options.onRefused(head.id);
     }
   }
 

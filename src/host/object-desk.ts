@@ -8,7 +8,7 @@ import type { CounterValue, Digest, ReplicaId } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
 import type { SealVerifier } from '../crypto/port.ts';
 import { FLAG_STRICT_LOG } from '../trusted/programs/a2m/answers.ts';
-import { CERTIFICATES_MAX, COUNTER_SENTINEL, STATEMENT_KIND } from '../trusted/contract.ts';
+import { CERTIFICATES_MAX, STATEMENT_KIND } from '../trusted/contract.ts';
 import type {
   Statement,
   TrustedCertificate,
@@ -25,10 +25,9 @@ import type { ObjectValue } from './records.ts';
 /** An object as a protocol names it. */
 export type ObjectAttestor = Extract<Attestor, { readonly kind: 'object' }>;
 
-/** What became of a question. `refused`: the value belongs to something else; `value`: where the object stands. */
+/** What became of a question. `refused`: the value belongs to something else. */
 export type WordOutcome =
-  | { readonly kind: 'given'; readonly word: ObjectAttestation }
-  | { readonly kind: 'refused'; readonly value: CounterValue | undefined };
+  { readonly kind: 'given'; readonly word: ObjectAttestation } | { readonly kind: 'refused' };
 
 /** What the desk is made of. */
 export interface ObjectDeskOptions {
@@ -154,7 +153,7 @@ export class ObjectDesk {
       {
         NO_OBJECT: () => this.#create(job, () => this.#move(job)),
         NOT_MONOTONIC: () => this.#findMove(job),
-        CLOSED: () => this.#finish(job, { kind: 'refused', value: undefined }),
+        CLOSED: () => this.#finish(job, { kind: 'refused' }),
       },
     );
   }
@@ -168,22 +167,8 @@ export class ObjectDesk {
         const statement = decodeStatement(move.statement);
         return statement?.value === value && statement.digest === job.digest;
       });
-      if (found !== undefined) return this.#take(job, { op: 'certificates', certificates: [found] });
-      const last = statementsOf(answer).at(-1)?.value;
-      if (last !== undefined) return this.#finish(job, { kind: 'refused', value: last });
-      this.#findValue(job);
-    });
-  }
-
-  /** Its last move has left the queue: it says by itself where it stands, or it is moved by one for nothing. */
-  #findValue(job: Job): void {
-    const { object: objectId } = job.by;
-    const { digest } = job;
-    const judge = (answer: Answer): void =>
-      this.#finish(job, { kind: 'refused', value: statementsOf(answer).at(-1)?.value });
-    const next = { op: 'advance', objectId, value: COUNTER_SENTINEL, independent: false, digest } as const;
-    this.#call({ op: 'status', objectId, nonce: NO_NONCE, digest }, judge, {
-      BAD_REQUEST: () => this.#call(next, judge),
+      if (found === undefined) this.#finish(job, { kind: 'refused' });
+      else this.#take(job, { op: 'certificates', certificates: [found] });
     });
   }
 
@@ -193,12 +178,12 @@ export class ObjectDesk {
     const { object: objectId, value, mode } = job.by;
     const end = this.#ends.get(objectId);
     if (end === undefined) return this.#findEnd(job);
-    if (value <= end.slot) return this.#findEntry(job, end.slot);
+    if (value <= end.slot) return this.#findEntry(job);
     const take = (answer: Answer): void => this.#take(job, answer);
     const failures = { QUOTA: () => this.#truncate(job) };
     if (value === end.slot + 1)
       return this.#call({ op: 'append', objectId, entry: job.digest }, take, failures);
-    if (mode !== 'jump') return this.#finish(job, { kind: 'refused', value: end.slot });
+    if (mode !== 'jump') return this.#finish(job, { kind: 'refused' });
     const jump = { op: 'advanceLog', objectId, slot: value, base: end.history, entry: job.digest } as const;
     this.#call(jump, take, failures);
   }
@@ -220,13 +205,13 @@ export class ObjectDesk {
     });
   }
 
-  #findEntry(job: Job, last: CounterValue): void {
+  #findEntry(job: Job): void {
     const { object: objectId, value: slot } = job.by;
     this.#call({ op: 'lookup', objectId, slot, nonce: NO_NONCE }, (answer) => {
       const statement = statementsOf(answer)[0];
       const isOurs = statement?.kind === STATEMENT_KIND.logEntry && statement.digest === job.digest;
       if (isOurs) this.#take(job, answer);
-      else this.#finish(job, { kind: 'refused', value: last });
+      else this.#finish(job, { kind: 'refused' });
     });
   }
 
@@ -247,7 +232,7 @@ export class ObjectDesk {
     const { object: objectId, form, mode } = job.by;
     const made = form === 'log' ? (mode === 'jump' ? 'jump' : 'strict') : mode === 'jump' ? 'jump' : 'step';
     this.#call({ op: 'create', objectId, mode: made }, then, {
-      CLOSED: () => this.#finish(job, { kind: 'refused', value: undefined }),
+      CLOSED: () => this.#finish(job, { kind: 'refused' }),
     });
   }
 

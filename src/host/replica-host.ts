@@ -205,8 +205,7 @@ export class ReplicaHost<M> {
       ...this.#deskParts(),
       ...(definition.trustedProgram === undefined ? {} : { trusted: ports.trusted }),
       onAttested: (id, attestation) => this.#give({ kind: 'attested', id, attestation }),
-      onRefused: (id, value) =>
-        this.#give({ kind: 'refused', id, ...(value === undefined ? {} : { value }) }),
+      onRefused: (id) => this.#give({ kind: 'refused', id }),
       onStart: (start) => this.#onReady(start),
     });
   }

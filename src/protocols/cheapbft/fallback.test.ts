@@ -196,6 +196,18 @@ describe('a run of the fallback', () => {
     );
   });
 
+  it('only listens once its component refuses a value', () => {
+    const { run, asked, inputs, start } = runOf(() => []);
+    start();
+    run.onUnsaid();
+    assert.ok(run.listens);
+    assert.deepEqual(asked, ['listening']);
+    assert.deepEqual(
+      inputs.flatMap((input) => (input.kind === 'start' ? [input.recovery.standing] : [])),
+      ['keeper', 'recovering'],
+    );
+  });
+
   it('is told of no batch with RECOVERs as authentic', () => {
     const scene = new Scene();
     scene.deliver(2, 0, scene.by(2, { kind: 'PANIC', instance: 0 }));

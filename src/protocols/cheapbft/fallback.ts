@@ -146,11 +146,21 @@ export class Fallback {
     if (attestation.kind === 'object' && !this.listens) this.take({ kind: 'sealed', ui: uiOf(attestation) });
   }
 
+  /** The component refused its word: this run has said something before that its store knows nothing of. */
+  onUnsaid(): void {
+    this.#listen('its component has given this value before');
+    this.#run();
+  }
+
   /** Takes in what happened, and whatever follows from it. */
   take(input: Input<object>): void {
     // The answer to an execution comes before anything else (H5).
     if (input.kind === 'executed') this.#inputs.unshift(input);
     else this.#inputs.push(input);
+    this.#run();
+  }
+
+  #run(): void {
     if (this.#running) return;
     this.#running = true;
     for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {

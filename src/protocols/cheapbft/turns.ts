@@ -195,6 +195,11 @@ export abstract class CheapTurns extends AttestedReplica<CheapContent> {
     return 'taken';
   }
 
+  protected override onUnsaid(content: CheapContent): void {
+    if (content.kind !== 'DRAFT' || content.instance !== this.instance.number) return;
+    this.#runs[content.role]?.onUnsaid();
+  }
+
   protected override onTimer(timer: string): void {
     for (const run of [this.#runs.order, this.#runs.switch]) {
       const name = run?.timerOf(timer);

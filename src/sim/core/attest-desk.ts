@@ -107,11 +107,7 @@ export class CoreAttestDesk {
   #answer({ id, by, digest }: AttestRecord): AttestAnswer {
     const attestation = this.vouch(by, digest);
     if (attestation !== undefined) return { kind: 'attested', id, attestation };
-    return {
-      kind: 'refused',
-      id,
-      ...(by.kind === 'object' ? { value: this.#options.trusted.valueOf(by.object) } : {}),
-    };
+    return { kind: 'refused', id };
   }
 
   /** Gives the word for a digest. */

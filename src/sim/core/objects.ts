@@ -71,11 +71,6 @@ export class CoreObjects {
     return this.#deeds.length;
   }
 
-  /** Last value of an object; 0 if it was never used. */
-  valueOf(object: string): CounterValue {
-    return this.#last.get(object)?.attestation.value ?? 0;
-  }
-
   #word(
     { replica, tcEpoch }: TrustedKey,
     { object, form, mode, value }: ObjectWish,

@@ -77,11 +77,6 @@ export class CoreTrusted {
     return this.#objects.attest(this.#key, wish, digest);
   }
 
-  /** Where one of its counters or logs stands. */
-  valueOf(object: string): CounterValue {
-    return this.#objects.valueOf(object);
-  }
-
   identity(): TrustedIdentity {
     const { tcId, tcEpoch, publicKey } = this.#key;
     return {

@@ -56,6 +56,8 @@ class Machine<C extends Content> {
   replica: Replica<AttestedMessage<C>>;
   stored = new Map<string, Uint8Array>();
   drafts: AttestedDraft[] = [];
+  /** Highest number that an own message ever had. */
+  through = 0;
   /** Last value of each object of its trusted component, with the words given. */
   readonly objects = new Map<string, Map<number, Digest>>();
   /** Digests of what was executed, in order; index 0 is order 1. */
@@ -118,7 +120,7 @@ export class TestCluster<C extends Content> {
   }
 
   #start(id: ReplicaId): void {
-    const { history, stable, stored, drafts, states } = this.machines[id]!;
+    const { history, stable, stored, drafts, through, states } = this.machines[id]!;
     this.input(id, {
       kind: 'start',
       recovery: {
@@ -127,6 +129,7 @@ export class TestCluster<C extends Content> {
         stored: new Map(stored),
         ownLog: [],
         attested: [...drafts],
+        attestedThrough: through,
         executed: history.length,
         checkpoint: stable,
         protocolState: states[history.length]!,
@@ -140,6 +143,7 @@ export class TestCluster<C extends Content> {
     if (wiped) {
       machine.stored.clear();
       machine.drafts = [];
+      machine.through = 0;
       machine.history = [];
       machine.states.length = 1;
       machine.confirmed = 0;
@@ -284,11 +288,16 @@ export class TestCluster<C extends Content> {
 
   #attest(id: ReplicaId, machine: Machine<C>, effect: Extract<Effect<never>, { kind: 'attest' }>): void {
     const attestation = this.vouch(id, effect.by, effect.digest);
-    if (attestation === undefined) return;
-    machine.drafts.push({ id: effect.id, digest: effect.digest, draft: effect.draft, attestation });
+    const answer: Input<AttestedMessage<C>> =
+      attestation === undefined
+        ? { kind: 'refused', id: effect.id }
+        : { kind: 'attested', id: effect.id, attestation };
+    machine.through = effect.id;
+    if (attestation !== undefined)
+      machine.drafts.push({ id: effect.id, digest: effect.digest, draft: effect.draft, attestation });
     const { starts } = machine;
     this.#later(0, () => {
-      if (machine.starts === starts) this.input(id, { kind: 'attested', id: effect.id, attestation });
+      if (machine.starts === starts) this.input(id, answer);
     });
   }
 

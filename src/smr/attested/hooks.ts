@@ -81,6 +81,12 @@ export abstract class ProtocolHooks<C extends Content> {
     return undefined;
   }
 
+  /**
+   * The trusted component refused its word: it had spent the value before the store was lost. What is never said cannot
+   * do harm; this replica is one of the f until a stable checkpoint covers what it has forgotten.
+   */
+  protected onUnsaid(_content: C): void {}
+
   /** The service has executed `sequence`. */
   protected onExecuted(_sequence: SequenceNumber, _update: Uint8Array | undefined): void {}
 

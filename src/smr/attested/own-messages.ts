@@ -72,14 +72,19 @@ export class OwnMessages<C extends Content> {
 
   /** The word was given: the message is durable and may leave. */
   complete(id: number, attestation: Attestation): Sealed<C> {
-    // What is left out was refused: the component had spent the value on something that this store has lost.
-    while (this.#outstanding.length > 0 && this.#outstanding[0]!.id < id) this.#outstanding.shift();
     const outstanding = this.#outstanding.shift();
     assert(outstanding?.id === id, 'own messages are attested in order');
     const { content, encoded } = outstanding;
     const message = this.#codec.complete(id, this.#self, content, encoded, attestation);
     this.#kept.push({ message, at: this.#desk.now });
     return message;
+  }
+
+  /** The word was refused: nobody will ever hear the message. Gives what it would have said. */
+  drop(id: number): C {
+    const outstanding = this.#outstanding.shift();
+    assert(outstanding?.id === id, 'own messages are attested or refused in order');
+    return outstanding.content;
   }
 
   /** Takes back what was attested before a restart; gives the messages in order, undefined if one is damaged. */

@@ -371,6 +371,8 @@ export abstract class AttestedReplica<C extends Content>
         return this.noteProgress();
       case 'attested':
         return this.#onAttested(this.own.complete(input.id, input.attestation));
+      case 'refused':
+        return this.onUnsaid(this.own.drop(input.id));
       case 'timeout':
         this.desk.onTimerFired(input.timer);
         return this.#onTimeout(input.timer);
