@@ -110,11 +110,6 @@ export class PendingRequests {
     return [...this.#all.values()].map(({ bundle }) => bundle);
   }
 
-  /** The bundle, if it waits here. */
-  get(digest: Digest): Bundle | undefined {
-    return this.#all.get(digest)?.bundle;
-  }
-
   /**
    * Admits a bundle. False if it waits already or a bound is reached (then it is dropped without a timer: the
    * client retries). `delayMs`: request deadline; forwarding happens at a fifth, spreading to all at half of it.

@@ -1,12 +1,12 @@
 /**
  * Votes, explicit for each order: a vote for n-1 is never inferred from a vote for n. A voter is a replica under an
- * incarnation; which incarnations count is judged when deciding, not here.
+ * incarnation; which incarnations count is judged when deciding, not here. (Where messages are attested one by one, words
+ * of many views count side by side and must be bounded: `attested/commit-votes.ts`.)
  */
 import type { Incarnation, ReplicaId, SequenceNumber } from '../core/types.ts';
 
-/** What was proposed, and who stands for it. */
-export interface Candidate<P> {
-  readonly proposal: P;
+/** Who stands for a proposal. */
+interface Candidate {
   /** One entry per replica; a replica that voted under two incarnations is kept under both. */
   readonly voters: readonly Voter[];
 }
@@ -65,7 +65,7 @@ export class VoteKeeper<P> {
   }
 
   /** Candidates at an order, in order of arrival. */
-  candidates(sequence: SequenceNumber): readonly Candidate<P>[] {
+  candidates(sequence: SequenceNumber): readonly Candidate[] {
     return [...(this.#slots.get(sequence)?.candidates.values() ?? [])];
   }
 

@@ -6,7 +6,7 @@ import { provenCheckpoint, readingOf } from '../../smr/attested/checkpoint.ts';
 import { sha256, TestCluster } from '../../smr/attested/cluster.testing.ts';
 import { isSigned } from '../../smr/attested/quorums.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
-import { isSealed, SealedCodec } from '../../smr/attested/sealed.ts';
+import { isOf, isSealed, SealedCodec } from '../../smr/attested/sealed.ts';
 import type { PhaseContent, PreparedProof, ViewChange } from '../../smr/three-phase/messages.ts';
 import type { PhaseRules } from '../../smr/three-phase/view-change.ts';
 import {
@@ -405,6 +405,7 @@ describe('PBFT, validity of a VIEW-CHANGE', () => {
       stage.forge(author, { kind: 'VIEW-CHANGE', view: 5, checkpoints: [], prepared: [prepared(1, 1, A)] }),
     );
     const newView = stage.forge(1, { kind: 'NEW-VIEW', view: 5, viewChanges: changes });
+    assert.ok(isOf(newView, 'NEW-VIEW'));
     assert.deepEqual([...judgeNewView(rules, newView)!.proposals], [[1, A]]);
   });
 });

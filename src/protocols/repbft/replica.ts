@@ -149,7 +149,7 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   #lookAtModes(): void {
     this.#known = Math.max(this.#known, this.executed, this.base.end);
     for (;;) {
-      const proposal = this.slots.find(this.#known + 1)?.prePrepare?.content as PrePrepare | undefined;
+      const proposal = this.slots.find(this.#known + 1)?.prePrepare?.content;
       if (proposal === undefined || decodeMode(proposal.digest) !== undefined) break;
       this.#known += 1;
     }

@@ -1,4 +1,7 @@
-/** What replicas committed to, in whatever view: equal words of a quorum decide for ever. Bounded by the window. */
+/**
+ * What replicas committed to, in whatever view: equal words of a quorum decide for ever. Bounded by the window. (On USIG
+ * streams votes are those of one view, and voters have incarnations: `vote-keeper.ts`.)
+ */
 import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
 
 /** Different things that words of one replica for one order are kept for: one of each of its last views. */
@@ -37,8 +40,10 @@ export class CommitVotes<M extends { readonly author: ReplicaId }> {
     quorum: number,
     counts: (word: M) => boolean = () => true,
   ): readonly M[] | undefined {
-    for (const votes of this.#votes.get(sequence)?.values() ?? [])
-      if (votes.size >= quorum && counts([...votes.values()][0]!)) return [...votes.values()];
+    for (const votes of this.#votes.get(sequence)?.values() ?? []) {
+      const [first] = votes.values();
+      if (votes.size >= quorum && counts(first!)) return [...votes.values()];
+    }
     return undefined;
   }
 
@@ -47,7 +52,7 @@ export class CommitVotes<M extends { readonly author: ReplicaId }> {
     const found: M[] = [];
     for (const candidates of this.#votes.values())
       for (const votes of candidates.values())
-        if (votes.size >= quorum) found.push(...[...votes.values()].slice(0, 1));
+        if (votes.size >= quorum) found.push(votes.values().next().value!);
     return found;
   }
 

@@ -62,6 +62,14 @@ export function isSealed<C extends Content>(message: AttestedMessage<C>): messag
   return 'content' in message;
 }
 
+/** Whether a message is of this kind; narrows its content. */
+export function isOf<C extends Content, K extends C['kind']>(
+  message: Sealed<C> | undefined,
+  kind: K,
+): message is Sealed<Extract<C, { readonly kind: K }>> {
+  return message?.kind === kind;
+}
+
 /** What a codec is made of. */
 export interface SealedCodecOptions<C extends Content> {
   /** Name of the protocol, part of every digest (decision B6). */

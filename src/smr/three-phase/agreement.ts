@@ -10,6 +10,7 @@ import { inFlightMaxOf } from '../batcher.ts';
 import type { AttestedOptions, Intake, Turn } from '../attested/hooks.ts';
 import { AttestedReplica } from '../attested/replica.ts';
 import type { Content, Sealed } from '../attested/sealed.ts';
+import { isOf } from '../attested/sealed.ts';
 import { ViewVotes } from '../attested/view-votes.ts';
 import type { NewViewBase } from './base.ts';
 import { EMPTY_BASE } from './base.ts';
@@ -21,8 +22,8 @@ import { Slots } from './slots.ts';
 
 /** A proposal and PREPAREs that make it prepared. */
 export interface Prepared {
-  readonly prePrepare: Sealed<OrderContent>;
-  readonly prepares: readonly Sealed<OrderContent>[];
+  readonly prePrepare: Sealed<PrePrepare>;
+  readonly prepares: readonly Sealed<Prepare>[];
 }
 
 /** See the top of this file. `C`: contents of the protocol, `OrderContent` and those of its view change. */
@@ -60,7 +61,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   /** What must be durable before it says COMMIT. */
   protected abstract beforeCommit(order: PrePrepare, prepared: Prepared): readonly StoreEntry[];
   /** What shows a decision to somebody who lacks it; empty if words cannot be passed on. */
-  protected abstract proofOf(commits: readonly Sealed<OrderContent>[]): readonly Sealed<C>[];
+  protected abstract proofOf(commits: readonly Sealed<Commit>[]): readonly Sealed<C>[];
 
   override rule(rule: ThreePhaseRule | (string & {}), passed: boolean, about?: string): boolean {
     return super.rule(rule, passed, about);
@@ -79,17 +80,9 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   protected override onSealed(sealed: Sealed<C>, _from: ReplicaId): Intake {
     if (!isOrderContent(sealed.content)) return this.onViewMessage(sealed);
     const message = sealed as Sealed<Content> as Sealed<OrderContent>;
-    const { content } = message;
-    switch (content.kind) {
-      case 'PRE-PREPARE':
-        return this.#onPrePrepare(message, content);
-      case 'PREPARE':
-        return this.#onPrepare(message, content);
-      case 'COMMIT':
-        return this.#onCommit(message, content);
-      case 'CHECKPOINT':
-        return 'taken';
-    }
+    if (isOf(message, 'PRE-PREPARE')) return this.#onPrePrepare(message);
+    if (isOf(message, 'PREPARE')) return this.#onPrepare(message);
+    return isOf(message, 'COMMIT') ? this.#onCommit(message) : 'taken';
   }
 
   #turnOf(view: View, sequence: SequenceNumber): Turn {
@@ -98,15 +91,15 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     return this.rule('PBFT.N2.window', this.inWindow(sequence)) ? 'now' : 'later';
   }
 
-  #onPrePrepare(message: Sealed<OrderContent>, content: PrePrepare): Intake {
-    const { view, sequence, digest } = content;
+  #onPrePrepare(message: Sealed<PrePrepare>): Intake {
+    const { view, sequence, digest } = message.content;
     if (!this.rule('PBFT.N2.primary', message.author === this.primaryOf(view), 'PRE-PREPARE')) return 'taken';
     const turn = this.#turnOf(view, sequence);
     if (turn !== 'now') return turn;
     const slot = this.slots.of(sequence);
-    const known = slot.prePrepare?.content as PrePrepare | undefined;
     const decided = this.decisions.get(sequence)?.digest;
-    const once = [known?.digest, slot.chosen, decided].every((other) => (other ?? digest) === digest);
+    const known = slot.prePrepare?.content.digest;
+    const once = [known, slot.chosen, decided].every((other) => (other ?? digest) === digest);
     if (!this.rule('PBFT.N2.once', once, 'PRE-PREPARE')) {
       this.desk.note('conflictingProposal', { view, sequence, primary: message.author });
       return 'taken';
@@ -129,22 +122,22 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     return this.base.proposals.get(sequence) ?? this.bodies.nullBatch.digest;
   }
 
-  #onPrepare(message: Sealed<OrderContent>, content: Prepare): Intake {
-    const { view, sequence, digest } = content;
+  #onPrepare(message: Sealed<Prepare>): Intake {
+    const { view, sequence, digest } = message.content;
     if (!this.rule('PBFT.N3.backup', message.author !== this.primaryOf(view), 'PREPARE')) return 'taken';
     const turn = this.#turnOf(view, sequence);
     if (turn !== 'now') return turn;
     if (message.author === this.self) this.slots.of(sequence).chosen = digest;
-    this.slots.addPrepare(message, sequence, digest);
+    this.slots.addPrepare(message);
     return 'taken';
   }
 
-  #onCommit(message: Sealed<OrderContent>, content: Commit): Intake {
-    const { view, sequence, digest } = content;
+  #onCommit(message: Sealed<Commit>): Intake {
+    const { view, sequence, digest } = message.content;
     if (sequence <= this.stableSequence) return 'taken';
     if (!this.inWindow(sequence)) return 'later';
     if (message.author === this.self && view === this.view) this.slots.of(sequence).saidCommit = digest;
-    this.slots.addCommit(message, content);
+    this.slots.addCommit(message);
     return 'taken';
   }
 
@@ -188,7 +181,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
 
   /** Step 2: a backup says PREPARE for the first proposal that it can vouch for. */
   #prepare(sequence: SequenceNumber, slot: Slot): void {
-    const proposal = slot.prePrepare?.content as PrePrepare | undefined;
+    const proposal = slot.prePrepare?.content;
     if (proposal === undefined || slot.chosen !== undefined || this.isPrimary) return;
     if (!this.mayVoteFor(proposal)) return;
     const batch = this.bodyOf(proposal.digest, this.#sourcesOf(proposal.digest));
@@ -234,7 +227,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   #commit(slot: Slot): void {
     const { prePrepare } = slot;
     if (prePrepare === undefined || slot.saidCommit !== undefined) return;
-    const proposal = prePrepare.content as PrePrepare;
+    const proposal = prePrepare.content;
     // Own votes count when they have looped back: an own PREPARE is among these, or this is the primary.
     const prepares = [...(slot.prepares.get(proposal.digest)?.values() ?? [])];
     if (slot.chosen !== proposal.digest) return;
@@ -251,7 +244,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     const commits = this.slots.committed(sequence, this.quorum, known);
     if (known !== undefined && commits === undefined) return false;
     if (!this.rule('PBFT.N4', commits !== undefined)) return false;
-    const { digest } = commits![0]!.content as Commit;
+    const { digest } = commits![0]!.content;
     const sources = commits!.map(({ author }) => author);
     this.decide(sequence, { digest, proof: this.proofOf(commits!), sources });
     return true;

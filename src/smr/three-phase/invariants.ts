@@ -3,7 +3,6 @@ import type { Replica } from '../../core/protocol.ts';
 import type { Digest } from '../../core/types.ts';
 import type { Content } from '../attested/sealed.ts';
 import { ThreePhaseAgreement } from './agreement.ts';
-import type { PrePrepare } from './messages.ts';
 
 /** A sentence if something is wrong among these replicas. */
 export function checkThreePhase(replicas: readonly Replica<object>[]): string | undefined {
@@ -21,7 +20,7 @@ function checkPrepared(replicas: readonly Agreement[]): string | undefined {
   for (const { slots, self, quorum } of replicas)
     for (const sequence of slots.sequences()) {
       const slot = slots.find(sequence)!;
-      const proposal = slot.prePrepare?.content as PrePrepare | undefined;
+      const proposal = slot.prePrepare?.content;
       const prepares = slot.prepares.get(proposal?.digest ?? NOTHING)?.size ?? 0;
       if (proposal === undefined || prepares < quorum - 1) continue;
       // While it changes a replica still holds what it knew of the view before.

@@ -7,13 +7,14 @@ import type { SequenceNumber, View } from '../../core/types.ts';
 import type { AttestedOptions, Intake } from '../attested/hooks.ts';
 import { isSigned } from '../attested/quorums.ts';
 import type { Content, Sealed } from '../attested/sealed.ts';
+import { isOf } from '../attested/sealed.ts';
 import type { Prepared } from './agreement.ts';
 import { ThreePhaseAgreement } from './agreement.ts';
 import type { NewViewBase } from './base.ts';
-import type { OrderContent, PhaseContent, PreparedProof, PrePrepare, ViewChange } from './messages.ts';
+import type { Commit, NewView, PhaseContent, PreparedProof, PrePrepare, ViewChange } from './messages.ts';
 import { isPhaseContent } from './messages.ts';
 import type { PhaseRules } from './view-change.ts';
-import { baseOf, isValidViewChange, judgeNewView } from './view-change.ts';
+import { baseOf, isValidViewChange, judgeNewView, viewChangesOf } from './view-change.ts';
 
 /** Keys of the durable map. */
 const STORE_KEY = { prepared: 'prepared/', newView: 'new-view' } as const;
@@ -23,16 +24,16 @@ export abstract class ThreePhaseReplica<C extends Content> extends ThreePhaseAgr
   protected override readonly attestor = { kind: 'host' } as const;
   readonly phaseRules: PhaseRules;
   /** Latest VIEW-CHANGE of each replica. */
-  readonly #viewChanges: (Sealed<PhaseContent> | undefined)[];
+  readonly #viewChanges: (Sealed<ViewChange> | undefined)[];
   /** PSet: by order the proof of the highest view in which it was prepared here. */
   readonly preparedHere = new Map<SequenceNumber, PreparedProof>();
-  #newView: Sealed<PhaseContent> | undefined;
+  #newView: Sealed<NewView> | undefined;
   /** View whose NEW-VIEW this replica has asked a word for. */
   #newViewSaid: View = 0;
 
   constructor(context: ReplicaContext, codec: AttestedOptions<C>['codec']) {
     super(context, codec);
-    this.#viewChanges = new Array<Sealed<PhaseContent> | undefined>(this.n).fill(undefined);
+    this.#viewChanges = new Array<Sealed<ViewChange> | undefined>(this.n).fill(undefined);
     this.phaseRules = {
       quorum: this.quorum,
       window: this.window,
@@ -47,8 +48,14 @@ export abstract class ThreePhaseReplica<C extends Content> extends ThreePhaseAgr
     this.say(content as Content as C, this.attestor);
   }
 
-  #foreign(messages: readonly Sealed<PhaseContent>[]): readonly Sealed<C>[] {
-    return messages as readonly Sealed<Content>[] as readonly Sealed<C>[];
+  /** Messages of this folder as those of the protocol: that `C` has their kinds no type can say. */
+  #wide(messages: readonly Sealed<Content>[]): readonly Sealed<C>[] {
+    return messages as readonly Sealed<C>[];
+  }
+
+  /** Messages of the protocol of which it is known that they are of this folder. */
+  #narrow(messages: readonly Sealed<Content>[]): readonly Sealed<PhaseContent>[] {
+    return messages as readonly Sealed<PhaseContent>[];
   }
 
   protected override beforePrepare(): readonly StoreEntry[] {
@@ -57,14 +64,13 @@ export abstract class ThreePhaseReplica<C extends Content> extends ThreePhaseAgr
 
   /** Step 3: the proof is durable before the COMMIT leaves. */
   protected override beforeCommit({ sequence }: PrePrepare, proof: Prepared): readonly StoreEntry[] {
-    this.preparedHere.set(sequence, proof as PreparedProof);
-    const messages = [proof.prePrepare, ...proof.prepares] as readonly Sealed<Content>[];
-    const value = this.codec.encodeList(messages as readonly Sealed<C>[]);
+    this.preparedHere.set(sequence, proof);
+    const value = this.codec.encodeList(this.#wide([proof.prePrepare, ...proof.prepares]));
     return [{ key: STORE_KEY.prepared + String(sequence), value }];
   }
 
-  protected override proofOf(commits: readonly Sealed<OrderContent>[]): readonly Sealed<C>[] {
-    return commits as readonly Sealed<Content>[] as readonly Sealed<C>[];
+  protected override proofOf(commits: readonly Sealed<Commit>[]): readonly Sealed<C>[] {
+    return this.#wide(commits);
   }
 
   protected override onStable(sequence: SequenceNumber): void {
@@ -84,9 +90,8 @@ export abstract class ThreePhaseReplica<C extends Content> extends ThreePhaseAgr
   protected override onViewMessage(sealed: Sealed<C>): Intake {
     if (!isPhaseContent(sealed.content)) return 'taken';
     const message = sealed as Sealed<Content> as Sealed<PhaseContent>;
-    const { content } = message;
-    if (content.kind === 'VIEW-CHANGE') return this.#onViewChange(message, content);
-    return content.kind === 'NEW-VIEW' ? this.#onNewView(message, content.view) : 'taken';
+    if (isOf(message, 'VIEW-CHANGE')) return this.#onViewChange(message);
+    return isOf(message, 'NEW-VIEW') ? this.#onNewView(message) : 'taken';
   }
 
   // ---- view change -------------------------------------------------------------------------------------------------
@@ -97,24 +102,19 @@ export abstract class ThreePhaseReplica<C extends Content> extends ThreePhaseAgr
       .filter(([sequence]) => sequence > this.stableSequence)
       .sort(([a], [b]) => a - b)
       .map(([, proof]) => proof);
-    const checkpoints = (this.stable?.messages ?? []) as readonly Sealed<Content>[];
-    this.#sayView({
-      kind: 'VIEW-CHANGE',
-      view,
-      checkpoints: checkpoints as readonly Sealed<PhaseContent>[],
-      prepared,
-    });
+    const checkpoints = this.#narrow(this.stable?.messages ?? []);
+    this.#sayView({ kind: 'VIEW-CHANGE', view, checkpoints, prepared });
   }
 
-  #onViewChange(message: Sealed<PhaseContent>, content: ViewChange): Intake {
-    const { author } = message;
-    const known = this.#viewChanges[author]?.content as ViewChange | undefined;
+  #onViewChange(message: Sealed<ViewChange>): Intake {
+    const { author, content } = message;
+    const known = this.#viewChanges[author]?.content;
     if (known !== undefined && known.view >= content.view) return 'taken';
     if (content.view < this.view) return 'taken';
     if (author !== this.self && !isValidViewChange(this.phaseRules, message)) return 'taken';
     this.#viewChanges[author] = message;
     this.votes.note(author, content.view);
-    for (const checkpoint of this.#foreign(content.checkpoints)) this.noteCheckpoint(checkpoint);
+    for (const checkpoint of this.#wide(content.checkpoints)) this.noteCheckpoint(checkpoint);
     // After a restart the own wish is found in the log.
     if (author === this.self && content.view > this.view) this.leaveFor(content.view);
     return 'taken';
@@ -128,7 +128,7 @@ export abstract class ThreePhaseReplica<C extends Content> extends ThreePhaseAgr
   #sayNewView(): void {
     const { view } = this;
     const viewChanges = this.#viewChanges.filter(
-      (one): one is Sealed<PhaseContent> => (one?.content as ViewChange | undefined)?.view === view,
+      (one): one is Sealed<ViewChange> => one?.content.view === view,
     );
     if (viewChanges.length < this.quorum) return;
     // The own one may still be on its way to its word: others may have been quicker.
@@ -136,7 +136,8 @@ export abstract class ThreePhaseReplica<C extends Content> extends ThreePhaseAgr
     this.#sayView({ kind: 'NEW-VIEW', view, viewChanges: viewChanges.slice(0, this.quorum) });
   }
 
-  #onNewView(message: Sealed<PhaseContent>, view: View): Intake {
+  #onNewView(message: Sealed<NewView>): Intake {
+    const { view } = message.content;
     if (this.isPastView(view)) return 'taken';
     const base = judgeNewView(this.phaseRules, message);
     if (base === undefined) {
@@ -144,63 +145,46 @@ export abstract class ThreePhaseReplica<C extends Content> extends ThreePhaseAgr
         this.startViewChange(view + 1);
       return 'taken';
     }
-    this.#enter(message, view, base);
+    this.#enter(message, base);
     return 'taken';
   }
 
-  #enter(message: Sealed<PhaseContent>, view: View, base: NewViewBase): void {
-    const value = this.codec.encodeList(this.#foreign([message]));
+  #enter(message: Sealed<NewView>, base: NewViewBase): void {
+    const value = this.codec.encodeList(this.#wide([message]));
     this.desk.store([{ key: STORE_KEY.newView, value }]);
-    this.#take(message, view, base);
-    const { viewChanges } = message.content as { viewChanges: readonly Sealed<PhaseContent>[] };
-    for (const one of viewChanges)
-      for (const checkpoint of this.#foreign((one.content as ViewChange).checkpoints))
-        this.noteCheckpoint(checkpoint);
-    this.enterView(view);
+    this.#take(message, base);
+    for (const { checkpoints } of viewChangesOf(message))
+      for (const checkpoint of this.#wide(checkpoints)) this.noteCheckpoint(checkpoint);
+    this.enterView(message.content.view);
     this.onViewEntered();
   }
 
-  #take(message: Sealed<PhaseContent>, view: View, base: NewViewBase): void {
+  #take(message: Sealed<NewView>, base: NewViewBase): void {
     this.#newView = message;
-    this.takeBase(view, base);
+    this.takeBase(message.content.view, base);
   }
 
   /** A view was entered. */
   protected onViewEntered(): void {}
 
   override newViewProof(): readonly Sealed<C>[] {
-    return this.#newView === undefined ? [] : this.#foreign([this.#newView]);
+    return this.#newView === undefined ? [] : this.#wide([this.#newView]);
   }
 
   // ---- restart -----------------------------------------------------------------------------------------------------
 
   protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
-    const newView = this.#decodeOne(stored.get(STORE_KEY.newView));
-    if (newView?.content.kind === 'NEW-VIEW') {
-      const { view, viewChanges } = newView.content;
-      this.#take(
-        newView,
-        view,
-        baseOf(
-          this.phaseRules,
-          viewChanges.map((one) => one.content as ViewChange),
-        ),
-      );
-    }
+    const [newView] = this.#decode(stored.get(STORE_KEY.newView));
+    if (isOf(newView, 'NEW-VIEW')) this.#take(newView, baseOf(this.phaseRules, viewChangesOf(newView)));
     for (const [key, value] of stored) {
       if (!key.startsWith(STORE_KEY.prepared)) continue;
-      const [prePrepare, ...prepares] = this.#decodeAll(value);
-      if (prePrepare === undefined || prePrepare.content.kind !== 'PRE-PREPARE') continue;
-      this.preparedHere.set(prePrepare.content.sequence, { prePrepare, prepares });
+      const [prePrepare, ...prepares] = this.#decode(value);
+      if (isOf(prePrepare, 'PRE-PREPARE'))
+        this.preparedHere.set(prePrepare.content.sequence, { prePrepare, prepares });
     }
   }
 
-  #decodeAll(bytes: Uint8Array | undefined): readonly Sealed<PhaseContent>[] {
-    const messages = bytes === undefined ? undefined : this.codec.decodeList(bytes);
-    return (messages ?? []) as readonly Sealed<Content>[] as readonly Sealed<PhaseContent>[];
-  }
-
-  #decodeOne(bytes: Uint8Array | undefined): Sealed<PhaseContent> | undefined {
-    return this.#decodeAll(bytes)[0];
+  #decode(bytes: Uint8Array | undefined): readonly Sealed<PhaseContent>[] {
+    return this.#narrow((bytes && this.codec.decodeList(bytes)) ?? []);
   }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Digest } from '../../core/types.ts';
 import type { Sealed } from '../attested/sealed.ts';
-import type { OrderContent } from './messages.ts';
+import type { Commit } from './messages.ts';
 import { Slots } from './slots.ts';
 
 const VIEWS = 9;
@@ -11,7 +11,7 @@ const digest = 'a'.repeat(64) as Digest;
 
 function commit(slots: Slots, author: number, view: number): void {
   const content = { kind: 'COMMIT', view, sequence: 1, digest } as const;
-  slots.addCommit({ author, content } as Sealed<OrderContent>, content);
+  slots.addCommit({ author, content } as Sealed<Commit>);
 }
 
 test('COMMITs of the last view decide after many views that did not', () => {

@@ -1,14 +1,14 @@
 /** What is known of each order of the current view, and COMMITs of any view. Bounded by the window. */
-import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { CommitVotes } from '../attested/commit-votes.ts';
 import type { Sealed } from '../attested/sealed.ts';
-import type { Commit, OrderContent } from './messages.ts';
+import type { Commit, Prepare, PrePrepare } from './messages.ts';
 
 /** One order of the current view. */
 export interface Slot {
-  prePrepare: Sealed<OrderContent> | undefined;
+  prePrepare: Sealed<PrePrepare> | undefined;
   /** By digest: PREPAREs of backups. */
-  readonly prepares: Map<Digest, Map<ReplicaId, Sealed<OrderContent>>>;
+  readonly prepares: Map<Digest, Map<ReplicaId, Sealed<Prepare>>>;
   /** What this replica itself has said PREPARE (or PRE-PREPARE) for in this view: nothing else may follow. */
   chosen: Digest | undefined;
   /** What it has said COMMIT for in this view. */
@@ -18,7 +18,7 @@ export interface Slot {
 /** See the top of this file. */
 export class Slots {
   readonly #slots = new Map<SequenceNumber, Slot>();
-  readonly #commits = new CommitVotes<Sealed<OrderContent>>();
+  readonly #commits = new CommitVotes<Sealed<Commit>>();
   /** Orders with something new since the last look. */
   readonly changed = new Set<SequenceNumber>();
 
@@ -43,7 +43,8 @@ export class Slots {
   }
 
   /** Counts a PREPARE. */
-  addPrepare(message: Sealed<OrderContent>, sequence: SequenceNumber, digest: Digest): void {
+  addPrepare(message: Sealed<Prepare>): void {
+    const { sequence, digest } = message.content;
     const { prepares } = this.of(sequence);
     // One replica has one say in a view: its first.
     for (const votes of prepares.values()) if (votes.has(message.author)) return;
@@ -54,22 +55,15 @@ export class Slots {
   }
 
   /** Counts a COMMIT, of whatever view: a quorum of equal ones decides for ever. */
-  addCommit(
-    message: Sealed<OrderContent>,
-    order: { readonly view: View; readonly sequence: SequenceNumber; readonly digest: Digest },
-  ): void {
-    const { view, sequence, digest } = order;
+  addCommit(message: Sealed<Commit>): void {
+    const { view, sequence, digest } = message.content;
     const key = `${view}/${digest}`;
     if (this.#commits.add(message, sequence, key)) this.changed.add(sequence);
   }
 
   /** Equal COMMITs of a quorum for an order, for another batch than the one that is known to be decided. */
-  committed(
-    sequence: SequenceNumber,
-    quorum: number,
-    known?: Digest,
-  ): readonly Sealed<OrderContent>[] | undefined {
-    const counts = ({ content }: Sealed<OrderContent>): boolean => (content as Commit).digest !== known;
+  committed(sequence: SequenceNumber, quorum: number, known?: Digest): readonly Sealed<Commit>[] | undefined {
+    const counts = ({ content }: Sealed<Commit>): boolean => content.digest !== known;
     return this.#commits.decided(sequence, quorum, counts)?.slice(0, quorum);
   }
 

@@ -7,6 +7,7 @@ import type { CheckpointProofRules } from '../attested/checkpoint.ts';
 import { provenCheckpoint } from '../attested/checkpoint.ts';
 import { areDistinct, isSigned } from '../attested/quorums.ts';
 import type { Sealed } from '../attested/sealed.ts';
+import { isOf } from '../attested/sealed.ts';
 import type { NewView, PhaseContent, PreparedProof, ViewChange } from './messages.ts';
 import type { NewViewBase } from './base.ts';
 import type { ThreePhaseRule } from './rules.ts';
@@ -84,8 +85,8 @@ export function baseOf(rules: PhaseRules, viewChanges: readonly ViewChange[]): N
 }
 
 /** The base of a NEW-VIEW, or undefined if it is not valid. */
-export function judgeNewView(rules: PhaseRules, message: Sealed<PhaseContent>): NewViewBase | undefined {
-  const content = message.content as NewView;
+export function judgeNewView(rules: PhaseRules, message: Sealed<NewView>): NewViewBase | undefined {
+  const { content } = message;
   if (!rules.rule('PBFT.NV.primary', message.author === rules.primaryOf(content.view), 'NEW-VIEW'))
     return undefined;
   const { viewChanges, view } = content;
@@ -98,8 +99,10 @@ export function judgeNewView(rules: PhaseRules, message: Sealed<PhaseContent>): 
         one.content.kind === 'VIEW-CHANGE' && one.content.view === view && isValidViewChange(rules, one),
     );
   if (!rules.rule('PBFT.NV.quorum', isQuorum, 'NEW-VIEW')) return undefined;
-  return baseOf(
-    rules,
-    viewChanges.map((one) => one.content as ViewChange),
-  );
+  return baseOf(rules, viewChangesOf(message));
+}
+
+/** What the VIEW-CHANGEs of a valid NEW-VIEW say. */
+export function viewChangesOf({ content }: Sealed<NewView>): readonly ViewChange[] {
+  return content.viewChanges.flatMap((one) => (isOf(one, 'VIEW-CHANGE') ? [one.content] : []));
 }

@@ -151,10 +151,6 @@ class NewViewStore {
     if (this.#proofs.size === 0) return NO_PROOFS;
     return [...this.#proofs.values()].flat();
   }
-
-  delete(digest: Digest): void {
-    this.#proofs.delete(digest);
-  }
 }
 
 function sameUi(a: NewViewHeader, b: NewViewHeader): boolean {

@@ -18,8 +18,8 @@ export const THREE_PHASE_MUTANTS: readonly FamilyMutant[] = [
       removes: 'COMMITs of a quorum: one fewer decides',
       rules: ['PBFT.N4'],
       patches: inFile(agreement, [
-        `this.slots.committed(sequence, this.quorum)`,
-        `this.slots.committed(sequence, this.quorum - 1)`,
+        `this.slots.committed(sequence, this.quorum, known)`,
+        `this.slots.committed(sequence, this.quorum - 1, known)`,
       ]),
     },
     {

@@ -110,8 +110,8 @@ export const TRUSTED_OBJECT_MUTANTS: readonly FamilyMutant[] = [
       removes: 'a quorum commits: one word fewer decides',
       rules: ['FlexiBFT.13.commit'],
       patches: inFile('src/protocols/flexi-bft/replica.ts', [
-        `this.#words.decided(sequence, this.quorum)`,
-        `this.#words.decided(sequence, this.quorum - 1)`,
+        `this.#words.decided(sequence, this.quorum, isOther)`,
+        `this.#words.decided(sequence, this.quorum - 1, isOther)`,
       ]),
     },
     {
