@@ -338,6 +338,11 @@ export class BlockStore implements BlockPort {
     return place === undefined ? undefined : { first: place.firstNumber, count: place.transactions };
   }
 
+  /** Transactions of all blocks. */
+  get transactionCount(): number {
+    return this.#nextNumber(this.#height + 1) - 1;
+  }
+
   /** Height of the block that holds a transaction number; undefined if there is none yet. */
   heightOfNumber(number: number): Height | undefined {
     let low = 1;

@@ -19,14 +19,14 @@ import type { Block, HeaderSignature } from '../ledger/contract.ts';
 import { encodeReceipt, headerSignatureDigest, makeReceipt } from '../ledger/receipt.ts';
 import type { BlockStore } from './block-store.ts';
 import type { EvidenceStore } from './evidence-store.ts';
-import type { StateStore } from './state-store.ts';
+import type { BlockIndex } from './block-index.ts';
 
 /** What the answers are made of. */
 export interface QuerySources {
   readonly settings: ClusterSettings;
   readonly crypto: CryptoPort;
   readonly blocks: BlockStore;
-  readonly state: StateStore;
+  readonly index: BlockIndex;
   readonly evidence: EvidenceStore;
   readonly status: () => HostStatus;
   readonly metrics: Registry;
@@ -135,16 +135,10 @@ export class Queries {
     return [...kept, own];
   }
 
-  /** The block that really holds this transaction: the index is a hint. */
+  /** The block that holds this transaction. */
   #find(txId: string): { readonly block: Block; readonly index: number } | undefined {
     if (!TX_ID.test(txId)) return undefined;
-    const { state, blocks, crypto } = this.#sources;
-    const place = state.find(txId as Digest);
-    const bytes = place === undefined ? undefined : blocks.read(place.height);
-    const block = bytes === undefined ? undefined : decodeBlock(crypto.hash, bytes);
-    if (place === undefined || block === undefined) return undefined;
-    const { index } = place;
-    return block.transactions[index]?.id === txId ? { block, index } : undefined;
+    return this.#sources.index.find(txId as Digest);
   }
 
   #receipt(txId: string): QueryAnswer {

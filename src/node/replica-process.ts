@@ -19,7 +19,6 @@ import { openComponent } from '../footprints/registry.ts';
 import type { BlockPort, ClientLink, HostPorts, ObserverPort, TimerPort } from '../host/ports.ts';
 import { createReplicaHost } from '../host/replica-host.ts';
 import type { ReplicaHost } from '../host/replica-host.ts';
-import { decodeBlock } from '../ledger/block.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import { createLedgerExecutor } from '../ledger/executor.ts';
 import { protocolNamed } from '../protocols/catalogue.ts';
@@ -40,6 +39,7 @@ import type { NodeConfig } from './node-config.ts';
 import { EXIT, readClusterFile, StartRefused } from './node-config.ts';
 import { clearStopNote, createLogger, writeStopNote } from './process-log.ts';
 import { Queries } from './queries.ts';
+import { BlockIndex } from './block-index.ts';
 import { causeOf, StateStore } from './state-store.ts';
 import { Transport } from './transport.ts';
 import { TrustedLink } from './trusted-link.ts';
@@ -70,8 +70,6 @@ export interface ReplicaProcessOptions {
   readonly onStopped?: (exitCode: number) => void;
 }
 
-/** Blocks put into the transaction index in one go while it catches up. */
-const INDEX_SLICE = 64;
 /** A stop that takes longer than this is ended. */
 const STOP_MS = 10_000;
 
@@ -96,12 +94,12 @@ export class ReplicaProcess {
   #journal!: Journal;
   #blocks!: BlockStore;
   #state!: StateStore;
+  #index!: BlockIndex;
   #evidence!: EvidenceStore;
   #transport!: Transport;
   #trusted: TrustedLink | undefined;
   #queries!: Queries;
   #stopping: Promise<void> | undefined;
-  #indexing = false;
   #releaseLock: ReleaseLock | undefined;
   /** Port that the replica listens on. */
   port = 0;
@@ -166,9 +164,8 @@ export class ReplicaProcess {
     this.#buildHost(definition, settings, crypto);
     await this.#listen(config.listen ?? member.address);
     const snapshot = this.#state.load();
-    this.#state.truncateIndex(this.#blocks.height);
     this.#host.start({ journal: records, snapshot }, Date.now());
-    this.#catchUpIndex();
+    this.#index.catchUp();
     this.#log.info(
       { port: this.port, records: records.length, durability: config.durability },
       'replica started',
@@ -204,6 +201,8 @@ export class ReplicaProcess {
       onStored: (sequence) => this.#host.onSnapshotStored(sequence, Date.now()),
       onFatal,
     });
+    const index = { disk: systemDisk, folder: folders.blocks, blocks: this.#blocks, hash: nodeHash, onFatal };
+    this.#index = await BlockIndex.open(index);
     this.#evidence = new EvidenceStore(folders.evidence, settings.clusterId, replica);
     return opened.records;
   }
@@ -308,7 +307,7 @@ export class ReplicaProcess {
       settings,
       crypto,
       blocks: this.#blocks,
-      state: this.#state,
+      index: this.#index,
       evidence: this.#evidence,
       status,
       self: this.#config.replica,
@@ -331,12 +330,12 @@ export class ReplicaProcess {
     return {
       append: (block) => {
         this.#blocks.append(block);
-        this.#state.index(block);
+        this.#index.onBlock(block);
       },
       sign: (height, headerHash, signature) => this.#blocks.sign(height, headerHash, signature),
       truncateAbove: (height) => {
         this.#blocks.truncateAbove(height);
-        this.#state.truncateIndex(height);
+        this.#index.onTruncated();
       },
       read: (height) => this.#blocks.read(height),
     };
@@ -413,26 +412,6 @@ export class ReplicaProcess {
     });
   }
 
-  /** Puts blocks that are not in the transaction index into it, a few at a time. */
-  #catchUpIndex(): void {
-    if (this.#indexing || this.#stopping !== undefined) return;
-    this.#indexing = true;
-    const step = (): void => {
-      for (let count = 0; count < INDEX_SLICE; count += 1) {
-        const height = this.#state.indexedHeight + 1;
-        const bytes = this.#stopping === undefined ? this.#blocks.read(height) : undefined;
-        const block = bytes === undefined ? undefined : decodeBlock(nodeHash, bytes);
-        if (block === undefined) {
-          this.#indexing = false;
-          return;
-        }
-        this.#state.index(block);
-      }
-      setImmediate(step);
-    };
-    step();
-  }
-
   /**
    * A promise was rejected that nobody waits for: a bug of ours, or LMDB, which rejects also inner promises when a
    * commit fails. Its sentence comes from the store if that knows more; the replica stops in order either way.
@@ -487,6 +466,7 @@ export class ReplicaProcess {
     this.#trusted?.close();
     await this.#journal?.close();
     await this.#state?.close();
+    await this.#index?.close();
     await this.#blocks?.close();
     this.#releaseLock?.();
   }

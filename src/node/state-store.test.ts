@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { open } from 'lmdb';
 import type { Digest } from '../core/types.ts';
-import type { Block, FrozenCheckpoint, Transaction } from '../ledger/contract.ts';
+import type { FrozenCheckpoint } from '../ledger/contract.ts';
 import { StoreDamaged } from './journal.ts';
 import { diskFailureSentence } from './disk.ts';
 import { causeOf, StateStore } from './state-store.ts';
@@ -142,33 +142,6 @@ describe('state store', () => {
     );
     assert.throws(() => snapshot.chunk(6), /chunk 6 of the snapshot is missing/);
     await again.store.close();
-  });
-
-  it('finds transactions at once and after a restart, and knows how far the index goes', async () => {
-    const folder = newFolder();
-    const idOf = (height: number, index: number): Digest =>
-      (height * 16 + index).toString(16).padStart(64, '0') as Digest;
-    const blockAt = (height: number): Block => ({
-      header: { height } as Block['header'],
-      headerHash: idOf(height, 0),
-      transactions: [0, 1].map((index) => ({ id: idOf(height, index) }) as Transaction),
-      bytes: new Uint8Array(0),
-    });
-    let rig = new Rig(folder);
-    rig.store.index(blockAt(1));
-    rig.store.index(blockAt(2));
-    rig.store.index(blockAt(4));
-    assert.deepEqual(rig.store.find(idOf(2, 1)), { height: 2, index: 1 });
-    assert.equal(rig.store.find(idOf(4, 0)), undefined);
-    assert.equal(rig.store.find('xyz' as Digest), undefined);
-    await rig.store.close();
-    rig = new Rig(folder);
-    assert.equal(rig.store.indexedHeight, 2);
-    assert.deepEqual(rig.store.find(idOf(1, 0)), { height: 1, index: 0 });
-    rig.store.truncateIndex(1);
-    rig.store.index(blockAt(2));
-    assert.equal(rig.store.indexedHeight, 2);
-    await rig.store.close();
   });
 });
 

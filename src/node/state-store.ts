@@ -1,6 +1,5 @@
 /**
- * The LMDB environment of one replica (decision E7): chunks of the latest durable checkpoint, and the index from txId
- * to place in the ledger.
+ * The LMDB environment of one replica (decision E7): chunks of the latest durable checkpoint.
  *
  * A snapshot is written in two durable steps: first its changed chunks under keys that name the checkpoint, then the
  * one record that makes it the latest. A crash between them leaves the former snapshot whole. Every value carries a
@@ -10,21 +9,17 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { open } from 'lmdb';
 import type { Database, Key, RootDatabase } from 'lmdb';
-import { digestToBytes, equalBytes, hexToBytes } from '../core/bytes.ts';
-import type { Digest, Height, SequenceNumber } from '../core/types.ts';
+import { equalBytes } from '../core/bytes.ts';
+import type { SequenceNumber } from '../core/types.ts';
 import type { SnapshotPort } from '../host/ports.ts';
-import type { Block, FrozenCheckpoint } from '../ledger/contract.ts';
+import type { FrozenCheckpoint } from '../ledger/contract.ts';
 import { diskFailureSentence } from './disk.ts';
 import { StoreDamaged } from './journal.ts';
 
 const CHECK_BYTES = 16;
 const LATEST_KEY = 'latest';
-const INDEXED_KEY = 'indexed';
 /** Chunks read and written in one go; between them the process does other work. */
 const SLICE = 128;
-/** Blocks whose transactions wait for the index, before they are written at once. */
-const INDEX_WAITING_MAX = 4096;
-const INDEX_MS = 1_000;
 
 type ChunkKey = [index: number, sequence: SequenceNumber];
 
@@ -61,12 +56,6 @@ function readable<T>(folder: string, read: () => T): T {
     const { message } = error as Error;
     throw message.startsWith('MDB_') ? damaged(folder, message) : error;
   }
-}
-
-/** Where a transaction stands in the ledger. */
-export interface TransactionPlace {
-  readonly height: Height;
-  readonly index: number;
 }
 
 /** LMDB rejects every write of a failed commit with a general error that carries the promise of the real one. */
@@ -117,7 +106,6 @@ export class StateStore implements SnapshotPort {
   readonly #root: RootDatabase;
   readonly #chunks: Database<Buffer, ChunkKey>;
   readonly #meta: Database<Buffer, string>;
-  readonly #transactions: Database<Buffer, Buffer>;
   #latest: LatestSnapshot | undefined;
   #next: StoreRequest | undefined;
   /** Snapshots that a newer one overtook before they were written. */
@@ -125,11 +113,6 @@ export class StateStore implements SnapshotPort {
   #storing: Promise<void> | undefined;
   #failed = false;
   #closed = false;
-  #indexWaiting = new Map<Digest, TransactionPlace>();
-  #indexWriting = new Map<Digest, TransactionPlace>();
-  #indexTarget: Height = 0;
-  #indexTimer: NodeJS.Timeout | undefined;
-  #indexing: Promise<void> | undefined;
 
   /** Opens (or makes) the environment; throws `StoreDamaged` or the system's error. */
   constructor(options: StateStoreOptions) {
@@ -140,20 +123,12 @@ export class StateStore implements SnapshotPort {
     const root = readable(folder, () =>
       open({ path: folder, noSync: !durable, encoding: 'binary', maxDbs: 4 }),
     );
-    const table = <V, K extends Key>(name: string, keyEncoding?: 'binary'): Database<V, K> =>
-      readable(folder, () =>
-        root.openDB<V, K>({
-          name,
-          encoding: 'binary',
-          ...(keyEncoding === undefined ? {} : { keyEncoding }),
-        }),
-      );
+    const table = <V, K extends Key>(name: string): Database<V, K> =>
+      readable(folder, () => root.openDB<V, K>({ name, encoding: 'binary' }));
     this.#root = root;
     this.#chunks = table('chunks');
     this.#meta = table('meta');
-    this.#transactions = table('transactions', 'binary');
     this.#latest = readable(folder, () => this.#readLatest());
-    this.#indexTarget = readable(folder, () => this.#readIndexed());
   }
 
   #readLatest(): LatestSnapshot | undefined {
@@ -165,13 +140,6 @@ export class StateStore implements SnapshotPort {
     const view = new DataView(value.buffer, value.byteOffset);
     const sequence = Number(view.getBigUint64(0));
     return { sequence, chunkCount: view.getUint32(8), meta: value.slice(12) };
-  }
-
-  #readIndexed(): Height {
-    const sealed = this.#meta.get(INDEXED_KEY);
-    const value = sealed === undefined ? undefined : openedValue(INDEXED_KEY, sealed);
-    // A damaged mark costs a new index, nothing else.
-    return value === undefined ? 0 : Number(new DataView(value.buffer, value.byteOffset).getBigUint64(0));
   }
 
   // --- snapshots ---------------------------------------------------------------------------------------------------
@@ -288,77 +256,11 @@ export class StateStore implements SnapshotPort {
     }
   }
 
-  // --- transaction index -------------------------------------------------------------------------------------------
-
-  /** Blocks up to this height are in the index, or wait for it. */
-  get indexedHeight(): Height {
-    return this.#indexTarget;
-  }
-
-  /** Takes the transactions of the next block; written in the background. Blocks that are known are passed over. */
-  index(block: Block): void {
-    const { height } = block.header;
-    if (this.#failed || this.#closed || height !== this.#indexTarget + 1) return;
-    this.#indexTarget = height;
-    block.transactions.forEach(({ id }, index) => this.#indexWaiting.set(id, { height, index }));
-    if (this.#indexWaiting.size >= INDEX_WAITING_MAX) this.#writeIndexSoon();
-    else this.#indexTimer ??= setTimeout(() => this.#writeIndexSoon(), INDEX_MS);
-  }
-
-  /** Blocks above this height are gone: entries that point there are replaced or point to nothing. */
-  truncateIndex(height: Height): void {
-    this.#indexTarget = Math.min(this.#indexTarget, height);
-    for (const [id, place] of this.#indexWaiting) if (place.height > height) this.#indexWaiting.delete(id);
-  }
-
-  /** Where a transaction is said to be; the reader looks whether that block holds it. */
-  find(id: Digest): TransactionPlace | undefined {
-    const waiting = this.#indexWaiting.get(id) ?? this.#indexWriting.get(id);
-    if (waiting !== undefined) return waiting;
-    const key = hexToBytes(id);
-    const value = key?.length === 32 ? this.#transactions.get(Buffer.from(key)) : undefined;
-    if (value?.length !== 12) return undefined;
-    return { height: Number(value.readBigUInt64BE(0)), index: value.readUInt32BE(8) };
-  }
-
-  #writeIndexSoon(): void {
-    clearTimeout(this.#indexTimer);
-    this.#indexTimer = undefined;
-    if (this.#failed || this.#indexing !== undefined) return;
-    this.#indexing = this.#writeIndex()
-      .catch((error: unknown) => this.#fail('Writing the transaction index', error))
-      .finally(() => {
-        this.#indexing = undefined;
-        if (this.#indexWaiting.size >= INDEX_WAITING_MAX) this.#writeIndexSoon();
-      });
-  }
-
-  async #writeIndex(): Promise<void> {
-    const target = this.#indexTarget;
-    this.#indexWriting = this.#indexWaiting;
-    this.#indexWaiting = new Map();
-    const writes: Promise<boolean>[] = [];
-    for (const [id, { height, index }] of this.#indexWriting) {
-      const value = Buffer.alloc(12);
-      value.writeBigUInt64BE(BigInt(height), 0);
-      value.writeUInt32BE(index, 8);
-      writes.push(this.#transactions.put(Buffer.from(digestToBytes(id)), value));
-    }
-    await Promise.all(writes);
-    const mark = Buffer.alloc(8);
-    mark.writeBigUInt64BE(BigInt(target), 0);
-    await this.#meta.put(INDEXED_KEY, sealedValue(INDEXED_KEY, mark));
-    this.#indexWriting = new Map();
-  }
-
   /** Finishes what runs, then closes. */
   async close(): Promise<void> {
     if (this.#closed) return;
     await this.#storing;
-    this.#writeIndexSoon();
-    await this.#indexing;
     this.#closed = true;
-    clearTimeout(this.#indexTimer);
     await this.#root.close();
   }
 
