@@ -1,4 +1,5 @@
 /** The cluster that is measured: real processes in a folder of its own, and the processes that drive it. */
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import type { Durability } from '../../node/journal.ts';
 import type { AnyProtocol } from '../../protocols/catalogue.ts';
 import { requireUsable } from '../component-choice.ts';
 import { DataFolder } from '../data-folder.ts';
-import { CommandFailure } from '../failure.ts';
+import { CommandFailure, messageOf } from '../failure.ts';
 import { componentProcesses } from '../supervisor/component-processes.ts';
 import { writeConfigs } from '../supervisor/configs.ts';
 import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
@@ -56,8 +57,12 @@ const READY_MS = 60_000;
 const LOAD_MS = 10 * 60_000;
 const END_MS = 5_000;
 
+/** Begins anywhere, so that two benchmarks that start at once do not choose the same ports. */
 async function freeRange(count: number): Promise<number> {
-  for (let port = FIRST_PORT; port < LAST_PORT; port += PORT_STEP) {
+  const ranges = Math.floor((LAST_PORT - FIRST_PORT) / PORT_STEP);
+  const first = randomInt(ranges);
+  for (let step = 0; step < ranges; step += 1) {
+    const port = FIRST_PORT + ((first + step) % ranges) * PORT_STEP;
     const ports = Array.from({ length: count + 1 }, (_, id) => replicaPort(port, id - 1));
     if ((await Promise.all(ports.map(isPortFree))).every(Boolean)) return port;
   }
@@ -109,10 +114,21 @@ export class BenchCluster {
       await cluster.#startClients();
       return cluster;
     } catch (error) {
-      if (cluster !== undefined) await cluster.stop();
-      else rmSync(root, { recursive: true, force: true });
-      throw error;
+      if (cluster === undefined) {
+        rmSync(root, { recursive: true, force: true });
+        throw error;
+      }
+      const reasons = cluster.#reasons();
+      await cluster.stop();
+      throw new CommandFailure([messageOf(error), ...reasons].join('\n'));
     }
+  }
+
+  /** What ended replicas say of it. */
+  #reasons(): readonly string[] {
+    return this.#supervisor
+      .processes()
+      .flatMap(({ name, reason }) => (reason === null ? [] : [`${name} has ended: ${reason}`]));
   }
 
   async #startClients(): Promise<void> {

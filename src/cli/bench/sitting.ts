@@ -23,8 +23,10 @@ export interface Point {
   readonly runs: number;
 }
 
-/** Figures of one run without its histogram. */
-export type RunFigures = Omit<Figures, 'histogram'>;
+/** One run: figures without the histogram, and what each process used. */
+export interface RunFigures extends Omit<Figures, 'histogram'> {
+  readonly processes: readonly ProcessUse[];
+}
 
 /** A baseline beside it. */
 export interface BesideReport {
@@ -112,7 +114,7 @@ export class Sitting {
       const floor = await this.#floor?.run(settings);
       const raw = await this.#raw?.run(settings);
       alternations.push({ own, floor, raw });
-      onRun(own.figures, number);
+      onRun(runOf(own), number);
     }
     return reportOf(point, alternations);
   }
@@ -164,8 +166,8 @@ function kindsOf(runs: readonly ClusterRun[]): PointReport['kinds'] {
   return Object.fromEntries(entries);
 }
 
-function withoutHistogram({ histogram: _, ...rest }: Figures): RunFigures {
-  return rest;
+function runOf({ figures: { histogram: _, ...figures }, processes }: ClusterRun): RunFigures {
+  return { ...figures, processes };
 }
 
 function reportOf(point: Point, alternations: readonly Alternation[]): PointReport {
@@ -198,6 +200,6 @@ function reportOf(point: Point, alternations: readonly Alternation[]): PointRepo
     p50OfFloor: ratios(alternations.map((one) => [one.own.figures.p50Ms, one.floor?.p50Ms])),
     raw: besideOf(raw),
     floorOfRaw: ratios(alternations.map((one) => [one.floor?.throughput ?? 0, one.raw?.throughput])),
-    runs: figures.map(withoutHistogram),
+    runs: own.map(runOf),
   };
 }

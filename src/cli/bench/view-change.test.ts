@@ -12,7 +12,8 @@ const times = { fromMs: 1_000, killedMs: 3_000, toMs: 9_000 };
 
 test('the next commit ends the longest silence after the kill, not the answers that were on their way', () => {
   const moments = [...steady(1_000, 3_030, 10), ...steady(5_000, 6_000, 5), ...steady(6_000, 9_000, 10)];
-  assert.deepEqual(judgeKill(moments, times), {
+  const { timeline, ...judged } = judgeKill(moments, times);
+  assert.deepEqual(judged, {
     throughputBefore: 1_000,
     lastOfOldViewMs: 20,
     nextCommitMs: 2_000,
@@ -20,6 +21,11 @@ test('the next commit ends the longest silence after the kill, not the answers t
     recoveredMs: 900,
     throughputAfter: 875,
   });
+  assert.equal(timeline.length, 80);
+  assert.deepEqual(
+    [timeline[0], timeline[20], timeline[30], timeline[40], timeline[79]],
+    [1_000, 300, 0, 500, 1_000],
+  );
 });
 
 test('a cluster that stays slow has not recovered, and one that says nothing is an error', () => {

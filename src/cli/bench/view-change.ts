@@ -57,6 +57,8 @@ export interface ViewChangeRun {
   /** From the next commit until throughput is 90 % of what it was, over half a second; null: not while it was measured. */
   readonly recoveredMs: number | null;
   readonly throughputAfter: number;
+  /** Operations a second in each tenth of a second, from the first one that was measured before the kill. */
+  readonly timeline: readonly number[];
   readonly errors: number;
 }
 
@@ -78,6 +80,7 @@ const POLL_MS = 20;
 const RECOVERED_SHARE = 0.9;
 const WINDOW_MS = 500;
 const STEP_MS = 50;
+const TIMELINE_MS = 100;
 
 /** Milliseconds of one synced write in a folder. */
 export function syncMsIn(folder: string): number {
@@ -138,13 +141,22 @@ function rateIn(moments: readonly Moment[], fromMs: number, toMs: number): numbe
   return (count * 1000) / (toMs - fromMs);
 }
 
+function timelineOf(moments: readonly Moment[], fromMs: number, toMs: number): readonly number[] {
+  const counts = new Array<number>(Math.floor((toMs - fromMs) / TIMELINE_MS)).fill(0);
+  for (const [atMs, ended] of moments) {
+    const at = Math.floor((atMs - fromMs) / TIMELINE_MS);
+    if (at >= 0 && at < counts.length) counts[at]! += ended;
+  }
+  return counts.map((count) => Math.round((count * 1000) / TIMELINE_MS));
+}
+
 /** What the moments at which operations ended say about a kill. Times are milliseconds since 1970; moments ascend. */
 export function judgeKill(
   moments: readonly Moment[],
   times: { readonly fromMs: number; readonly killedMs: number; readonly toMs: number },
 ): Pick<
   ViewChangeRun,
-  'throughputBefore' | 'lastOfOldViewMs' | 'nextCommitMs' | 'recoveredMs' | 'throughputAfter'
+  'throughputBefore' | 'lastOfOldViewMs' | 'nextCommitMs' | 'recoveredMs' | 'throughputAfter' | 'timeline'
 > {
   const { fromMs, killedMs, toMs } = times;
   let last = killedMs;
@@ -172,6 +184,7 @@ export function judgeKill(
     nextCommitMs: rounded(next - killedMs, 1),
     recoveredMs,
     throughputAfter: rounded(rateIn(moments, next, toMs), 1),
+    timeline: timelineOf(moments, fromMs, toMs),
   };
 }
 
