@@ -1,7 +1,8 @@
 /** The product from outside: real processes, real sockets, real disks; the acceptance list of the first version. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually, LocalCluster, moiety, processesOf, startMoiety } from './support/local-cluster.ts';
@@ -173,8 +174,11 @@ describe('wrong usage', () => {
   it('is told with exit code 2', () => {
     assert.equal(moiety('frobnicate').code, 2);
     assert.equal(moiety('status', '--frobnicate').code, 2);
-    assert.equal(moiety('up', '--replicas', '4').code, 2);
-    assert.equal(moiety('up', '--byzantine', '0=sing').code, 2);
+    // A folder that is not there: what lies in the working folder must not matter.
+    const nowhere = join(tmpdir(), 'mo-nowhere');
+    assert.equal(moiety('up', '--data', nowhere, '--replicas', '4').code, 2);
+    assert.equal(moiety('up', '--data', nowhere, '--byzantine', '0=sing').code, 2);
+    assert.ok(!existsSync(nowhere));
     assert.equal(moiety('put', 'only-a-key').code, 2);
   });
 

@@ -58,7 +58,7 @@ export class CheckpointKeeper {
 
   /**
    * The highest certificate above `above` that can be made of what is held, members ascending by replica.
-   * `mayCertify`: whether a CHECKPOINT's key was known before this certificate (rule 9 of "Reboot").
+   * `mayCertify`: whether a CHECKPOINT's key was known before this certificate.
    */
   certificateAbove(
     above: SequenceNumber,

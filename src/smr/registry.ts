@@ -1,5 +1,5 @@
 /**
- * The registry: which trusted component speaks for which replica, now and before (MinBFT "Reboot with a new epoch").
+ * The registry: which trusted component speaks for which replica, now and before.
  * An immutable value; its canonical bytes are the `protocolState` that checkpoints cover.
  */
 import { Reader, Writer } from '../core/codec.ts';
@@ -68,7 +68,7 @@ export function trustedKeyOf(replica: ReplicaId, entry: IncarnationEntry): Trust
 }
 
 /**
- * Whether RECOVER is *formally effective* at order `n`, judged against the registry after n-1 (rule 1 of "Reboot").
+ * Whether RECOVER is *formally effective* at order `n`, judged against the registry after n-1.
  * `authentic`: host signature and evidence hold. `checkpointInterval` is cp.
  */
 export function isEffectiveRecover(

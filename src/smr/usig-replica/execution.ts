@@ -19,7 +19,7 @@ import type { Executing, ReplicaState } from './state.ts';
 import { renewStreams } from './streams.ts';
 import type { ViewGroup } from './view-groups.ts';
 
-/** The registry after a batch with these RECOVERs was executed at `n` (rule 1 of "Reboot"). */
+/** The registry after a batch with these RECOVERs was executed at `n`. */
 function registryWith(
   s: ReplicaState,
   registry: Registry,

@@ -1,5 +1,5 @@
 /**
- * Retransmission on lossy links (common-smr): STATUS tells what a replica has, and whoever sees what it lacks sends it,
+ * Retransmission on lossy links: STATUS tells what a replica has, and whoever sees what it lacks sends it,
  * own messages first, with a budget; gaps and missing contents are asked for.
  */
 import type { ReplicaId } from '../../core/types.ts';
@@ -35,7 +35,7 @@ export function onStatusTick(s: ReplicaState): void {
   s.setTimerAt('status', s.now + s.timers.statusMs * jitter);
   s.broadcast(statusOf(s));
   const own = s.peers[s.self]!.request;
-  // Until it is superseded; more and more rarely (common-smr, "Retransmission" 4).
+  // Until it is superseded; more and more rarely.
   if (own !== undefined && own.target > s.view && s.statusRound % 2 === 1) s.broadcast(own);
   if (s.ownRecover !== undefined) s.broadcast(recoverMessage(s.streamContext, s.ownRecover));
   if (reachable(s) < s.quorum) s.quorumLost = true;

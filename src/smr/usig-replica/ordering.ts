@@ -52,7 +52,7 @@ function unexecutedEntries(s: ReplicaState): Prepare[] {
   return [...base.filter((entry) => entry.sequence > s.executed), ...proposals];
 }
 
-/** The boundary up to which a RECOVER still has to be covered; undefined if none has (rule 7 of "Reboot"). */
+/** The boundary up to which a RECOVER still has to be covered; undefined if none has. */
 export function coverageBoundary(s: ReplicaState): SequenceNumber | undefined {
   const cp = s.limits.checkpointInterval;
   const { newView } = s.own.state;
@@ -183,7 +183,7 @@ export function nextVote(s: ReplicaState): Prepare | undefined {
   return ready ? prepare : undefined;
 }
 
-/** Conditions on the body (rule 3 of "Backup"). Stores it if they hold. */
+/** Conditions on the body. Stores it if they hold. */
 export function bodyAllows(s: ReplicaState, prepare: Prepare): boolean {
   const batch = s.bodies.get(prepare.batchDigest);
   if (batch === undefined) {

@@ -416,7 +416,7 @@ function trimRelay(s: ReplicaState, author: ReplicaId, slot: StreamSlot): void {
   }
 }
 
-/** Starts the streams of incarnations that the registry names anew (rule 3 of "Reboot"). */
+/** Starts the streams of incarnations that the registry names anew. */
 export function renewStreams(s: ReplicaState): void {
   for (const [replica, slot] of s.slots.entries()) {
     const entry = currentEntry(s.registry, replica);

@@ -68,7 +68,7 @@ function isLost(s: ReplicaState, primary: ReplicaId): boolean {
   return due <= s.now;
 }
 
-/** Triggers 2 and rule 5 of "Reboot": a dead stream or a retired incarnation leads nobody. */
+/** A dead stream or a retired incarnation leads nobody. */
 function suspectPrimary(s: ReplicaState): void {
   if (!s.maySeal || s.view < 0) return;
   const primary = s.primaryOf(s.view);

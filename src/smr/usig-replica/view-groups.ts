@@ -1,6 +1,6 @@
 /**
  * What was proposed, voted for and committed to under one NEW-VIEW. Old and new incarnation of a primary may have
- * NEW-VIEWs with equal (view, counter): the key holds the incarnation (pitfall 22).
+ * NEW-VIEWs with equal (view, counter): the key holds the incarnation.
  */
 import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Voter } from '../vote-keeper.ts';
