@@ -1,7 +1,7 @@
 /** What holds between correct Flexi-BFT replicas at any moment (what the README argues with). */
 import type { Replica } from '../../core/protocol.ts';
 import type { Digest, View } from '../../core/types.ts';
-import type { PrePrepare, Prepare } from './messages.ts';
+import type { Prepare } from './messages.ts';
 import { endOf } from './messages.ts';
 import { FlexiViews } from './views.ts';
 
@@ -32,7 +32,7 @@ function checkProposals(replicas: readonly FlexiViews[]): string | undefined {
   const proposals = new Map<string, Digest>();
   for (const { vouched, base, self } of replicas)
     for (const { content } of vouched.values()) {
-      const { view, sequence, batch } = content as PrePrepare;
+      const { view, sequence, batch } = content;
       if (view !== base.start.view) return `replica ${self} holds on to a proposal of view ${view}`;
       const key = `${view}/${sequence}`;
       if ((proposals.get(key) ?? batch) !== batch)

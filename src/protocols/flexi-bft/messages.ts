@@ -76,7 +76,7 @@ export interface Leave {
 
 export type FlexiContent = PrePrepare | Prepare | Checkpoint | ViewChange | NewView | Enter | Leave;
 /** A message with the word given for it. */
-export type FlexiSealed = Sealed<FlexiContent>;
+export type FlexiSealed<C extends FlexiContent = FlexiContent> = Sealed<C>;
 
 /** Purpose byte of a view's counter in the id of an object. */
 const PURPOSE = '07';

@@ -7,16 +7,20 @@ import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { CommitVotes } from '../../smr/attested/commit-votes.ts';
 import type { Intake, Turn } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
+import { isOf } from '../../smr/attested/sealed.ts';
 import { inFlightMaxOf } from '../../smr/batcher.ts';
 import type { FlexiContent, FlexiSealed, PrePrepare, Prepare } from './messages.ts';
 import { counterFor, endOf } from './messages.ts';
 import { FlexiViews, HOST, KEY } from './views.ts';
 
+/** What vouches for a batch as an order: the primary's proposal, a backup's PREPARE. */
+type Word = PrePrepare | Prepare;
+
 class FlexiReplica extends FlexiViews {
   /** PREPREPAREs and PREPAREs of any view. */
-  readonly #words = new CommitVotes<FlexiSealed>();
+  readonly #words = new CommitVotes<FlexiSealed<Word>>();
   /** Proposals of the last view entered. */
-  readonly #proposals = new Map<SequenceNumber, FlexiSealed>();
+  readonly #proposals = new Map<SequenceNumber, FlexiSealed<PrePrepare>>();
   /** Sequence numbers that something new is known of. */
   readonly #changed = new Set<SequenceNumber>();
   /** Proposals that wait for a body, for time to pass, or for the view to be entered. */
@@ -29,24 +33,11 @@ class FlexiReplica extends FlexiViews {
   // ---- messages ----------------------------------------------------------------------------------------------------
 
   protected override onSealed(message: FlexiSealed, from: ReplicaId): Intake {
-    const { content } = message;
-    switch (content.kind) {
-      case 'PREPREPARE':
-        if (from === this.self) this.unattested = Math.max(0, this.unattested - 1);
-        return this.#onPrePrepare(message, content);
-      case 'PREPARE':
-        return this.#onPrepare(message, content);
-      case 'VIEW-CHANGE':
-        return this.onViewChange(message, content);
-      case 'NEW-VIEW':
-        return this.onNewView(message, content.view);
-      case 'ENTER':
-        return this.onEnter(message, content);
-      case 'LEAVE':
-        return this.onLeave(content.view);
-      case 'CHECKPOINT':
-        return 'taken';
+    if (isOf(message, 'PREPREPARE')) {
+      if (from === this.self) this.unattested = Math.max(0, this.unattested - 1);
+      return this.#onPrePrepare(message);
     }
+    return isOf(message, 'PREPARE') ? this.#onPrepare(message) : this.onViewMessage(message);
   }
 
   /** Highest sequence number that may be proposed in this view now. */
@@ -60,13 +51,13 @@ class FlexiReplica extends FlexiViews {
     return this.rule('FlexiBFT.13.window', sequence <= this.#high) ? 'now' : 'later';
   }
 
-  #onPrePrepare(message: FlexiSealed, content: PrePrepare): Intake {
-    const { view, sequence, batch } = content;
+  #onPrePrepare(message: FlexiSealed<PrePrepare>): Intake {
+    const { view, sequence, batch } = message.content;
     const isOwn = message.author === this.self;
-    if (isOwn) this.#onOwnProposal(message, content);
+    if (isOwn) this.#onOwnProposal(message);
     const turn = this.#turnOf(sequence);
     if (turn !== 'now') return turn;
-    this.#takeWord(message, content);
+    this.#takeWord(message);
     const current = this.base.start.view;
     if (view !== current) return view > current && view >= this.view ? 'later' : 'taken';
     if (this.#proposals.has(sequence)) return 'taken';
@@ -79,7 +70,8 @@ class FlexiReplica extends FlexiViews {
   }
 
   /** The counter's word is the primary's vote: what it has spoken for is told in its next VIEW-CHANGE. */
-  #onOwnProposal(message: FlexiSealed, { view, sequence }: PrePrepare): void {
+  #onOwnProposal(message: FlexiSealed<PrePrepare>): void {
+    const { view, sequence } = message.content;
     if (view !== this.base.start.view || sequence <= this.stableSequence) return;
     this.#proposed = Math.max(this.#proposed, sequence);
     this.vouched.set(sequence, message);
@@ -93,19 +85,20 @@ class FlexiReplica extends FlexiViews {
   }
 
   /** Words of any view count: what a quorum vouched for in one is decided for ever. */
-  #onPrepare(message: FlexiSealed, content: Prepare): Intake {
+  #onPrepare(message: FlexiSealed<Prepare>): Intake {
+    const { author, content } = message;
     const { view, sequence } = content;
-    const { author } = message;
     if (author === this.self && view === this.base.start.view) this.#said.add(sequence);
     const turn = this.#turnOf(sequence);
     if (turn !== 'now') return turn;
     // The primary has spoken by its proposal.
     if (author === this.primaryOf(view)) return 'taken';
-    this.#takeWord(message, content);
+    this.#takeWord(message);
     return 'taken';
   }
 
-  #takeWord(message: FlexiSealed, { view, sequence, batch }: PrePrepare | Prepare): void {
+  #takeWord(message: FlexiSealed<Word>): void {
+    const { view, sequence, batch } = message.content;
     this.#words.add(message, sequence, `${view}/${batch}`);
     this.#changed.add(sequence);
   }
@@ -132,19 +125,19 @@ class FlexiReplica extends FlexiViews {
   /** Step 13: with the proposal, a quorum. */
   #decideCommitted(sequence: SequenceNumber): boolean {
     const known = this.decisions.get(sequence)?.digest;
-    const isOther = ({ content }: FlexiSealed): boolean => (content as PrePrepare | Prepare).batch !== known;
+    const isOther = ({ content }: FlexiSealed<Word>): boolean => content.batch !== known;
     const words = this.#words.decided(sequence, this.quorum, isOther);
     if (known !== undefined && words === undefined) return false;
     if (!this.rule('FlexiBFT.13.commit', words !== undefined, 'PREPARE')) return false;
     const proof = words!.slice(0, this.quorum);
-    const { batch: digest } = proof[0]!.content as PrePrepare | Prepare;
+    const { batch: digest } = proof[0]!.content;
     this.decide(sequence, { digest, proof, sources: proof.map(({ author }) => author) });
     return true;
   }
 
   /** Step 13: a backup says PREPARE; no trusted component is asked. */
-  #vouch(message: FlexiSealed): void {
-    const proposal = message.content as PrePrepare;
+  #vouch(message: FlexiSealed<PrePrepare>): void {
+    const proposal = message.content;
     const { sequence, batch: digest } = proposal;
     if (this.isPrimary && this.mode === 'active') return;
     const mayVouch = this.rule('FlexiBFT.13.left', this.mode === 'active', 'PREPREPARE');
@@ -216,7 +209,7 @@ class FlexiReplica extends FlexiViews {
   protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
     super.restore(stored);
     for (const [sequence, message] of this.vouched) {
-      this.#takeWord(message, message.content as PrePrepare);
+      this.#takeWord(message);
       this.#proposals.set(sequence, message);
     }
   }

@@ -32,7 +32,7 @@ export class Scene extends TestCluster<FlexiContent> {
   }
 
   /** A message of an author that says whatever it is told; proposals get the word of its component. */
-  by(author: ReplicaId, content: FlexiContent): FlexiSealed {
+  by<C extends FlexiContent>(author: ReplicaId, content: C): FlexiSealed<C> {
     const encoded = this.#codec.encodeContent(author, content);
     const isProposal = content.kind === 'PREPREPARE';
     const by = isProposal ? counterFor(content.view, content.sequence, this.n)! : ({ kind: 'host' } as const);

@@ -135,7 +135,7 @@ describe('Flexi-BFT, view change', () => {
     const scene = new Scene();
     const { judge } = scene.at(3);
     const changes = [0, 2, 3].map((id) => scene.by(id, change(1)));
-    const newView = (author: number, list: readonly FlexiSealed[]): FlexiSealed =>
+    const newView = (author: number, list: readonly FlexiSealed[]): FlexiSealed<NewView> =>
       scene.by(author, { kind: 'NEW-VIEW', view: 1, changes: list });
     assert.deepEqual(judgeNewView(judge, newView(1, changes))?.start, { view: 1, low: 0, batches: [] });
     assert.equal(judgeNewView(judge, newView(2, changes)), undefined);

@@ -125,8 +125,8 @@ function startFrom(
 }
 
 /** What a NEW-VIEW amounts to, or undefined if it is not valid. */
-export function judgeNewView(judge: FlexiJudge, message: FlexiSealed): JudgedNewView | undefined {
-  const { view, changes } = message.content as NewView;
+export function judgeNewView(judge: FlexiJudge, message: FlexiSealed<NewView>): JudgedNewView | undefined {
+  const { view, changes } = message.content;
   const isPrimary = view > 0 && message.author === judge.primaryOf(view);
   if (!judge.rule('FlexiBFT.NV.primary', isPrimary, 'NEW-VIEW')) return undefined;
   const holds =

@@ -6,12 +6,13 @@ import type { CheckpointState, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Intake } from '../../smr/attested/hooks.ts';
 import { AttestedReplica } from '../../smr/attested/replica.ts';
-import { SealedCodec } from '../../smr/attested/sealed.ts';
+import { isOf, SealedCodec } from '../../smr/attested/sealed.ts';
 import { ViewVotes } from '../../smr/attested/view-votes.ts';
 import type {
   Enter,
   FlexiContent,
   FlexiSealed,
+  NewView,
   PrePrepare,
   ViewBase,
   ViewChange,
@@ -40,7 +41,7 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
   /** The last view that this replica took part in, and what shows that a quorum did. */
   base: ViewBase = GENESIS_BASE;
   /** PREPREPAREs of that view beyond its start that this replica vouched for. Durable before its word. */
-  readonly vouched = new Map<SequenceNumber, FlexiSealed>();
+  readonly vouched = new Map<SequenceNumber, FlexiSealed<PrePrepare>>();
   /** Own proposals that wait for the counter's word. */
   unattested = 0;
   #baseCheckpoints: readonly FlexiSealed[] = [];
@@ -49,8 +50,8 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
   #entering: Entering | undefined;
   readonly #votes: ViewVotes;
   /** By replica: its VIEW-CHANGE and its ENTER for the highest view. */
-  readonly #changes: (FlexiSealed | undefined)[];
-  readonly #enters: (FlexiSealed | undefined)[];
+  readonly #changes: (FlexiSealed<ViewChange> | undefined)[];
+  readonly #enters: (FlexiSealed<Enter> | undefined)[];
   #owesChange = false;
   #leaving = false;
   /** View whose NEW-VIEW this replica has asked a word for. */
@@ -61,8 +62,8 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
     super(context, { codec: new SealedCodec(context, FLEXI_MESSAGES), checkpointQuorum: quorum });
     this.quorum = quorum;
     this.#votes = new ViewVotes(this.n);
-    this.#changes = new Array<FlexiSealed | undefined>(this.n).fill(undefined);
-    this.#enters = new Array<FlexiSealed | undefined>(this.n).fill(undefined);
+    this.#changes = new Array<FlexiSealed<ViewChange> | undefined>(this.n).fill(undefined);
+    this.#enters = new Array<FlexiSealed<Enter> | undefined>(this.n).fill(undefined);
     this.judge = {
       n: this.n,
       quorum,
@@ -80,6 +81,14 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
 
   protected override fits(message: FlexiSealed): boolean {
     return fitsKind(this.judge, message);
+  }
+
+  /** A message about views, or one that says nothing here. */
+  protected onViewMessage(message: FlexiSealed): Intake {
+    if (isOf(message, 'VIEW-CHANGE')) return this.#onViewChange(message);
+    if (isOf(message, 'NEW-VIEW')) return this.#onNewView(message);
+    if (isOf(message, 'ENTER')) return this.#onEnter(message);
+    return isOf(message, 'LEAVE') ? this.#onLeave(message.content.view) : 'taken';
   }
 
   /** A view was entered: nothing was said in it yet. */
@@ -128,18 +137,18 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
   }
 
   /** The own LEAVE is durable: proposals before it that have no word will not get one (their component refused). */
-  protected onLeave(view: View): Intake {
+  #onLeave(view: View): Intake {
     this.unattested = 0;
     this.#leaving = false;
     if (view > this.view) this.#leave(view);
     return 'taken';
   }
 
-  protected onViewChange(message: FlexiSealed, content: ViewChange): Intake {
-    const { author } = message;
+  #onViewChange(message: FlexiSealed<ViewChange>): Intake {
+    const { author, content } = message;
     const { view } = content;
-    const known = this.#changes[author]?.content as ViewChange | undefined;
-    if (view < this.view || view <= (known?.view ?? 0)) return 'taken';
+    const known = this.#changes[author]?.content.view ?? 0;
+    if (view < this.view || view <= known) return 'taken';
     const isOwn = author === this.self;
     if (!isOwn && !isValidViewChange(this.judge, content)) return 'taken';
     this.#changes[author] = message;
@@ -170,13 +179,12 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
 
   #considerNewView(): void {
     const { view } = this;
-    const ready = this.#changes.filter((message): message is FlexiSealed => {
-      const content = message?.content as ViewChange | undefined;
-      if (content?.view !== view) return false;
-      const { start } = content.base;
-      const proposals = content.proposals.map((one) => one.content as PrePrepare);
+    const ready = this.#changes.filter((message): message is FlexiSealed<ViewChange> => {
+      if (message?.content.view !== view) return false;
+      const { start } = message.content.base;
+      const proposals = message.content.proposals.map((one) => one.content as PrePrepare);
       const batches = proposals.filter(({ sequence }) => sequence > this.stableSequence);
-      const sources = [message!.author, this.primaryOf(start.view)];
+      const sources = [message.author, this.primaryOf(start.view)];
       return this.#hasAll([...this.#openBatches(start), ...batches.map(({ batch }) => batch)], sources);
     });
     if (!this.rule('FlexiBFT.NV.bodies', ready.length >= this.quorum, 'VIEW-CHANGE')) return;
@@ -202,7 +210,8 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
 
   // ---- entering ----------------------------------------------------------------------------------------------------
 
-  protected onNewView(message: FlexiSealed, view: View): Intake {
+  #onNewView(message: FlexiSealed<NewView>): Intake {
+    const { view, changes } = message.content;
     if (view <= this.base.start.view || view < this.view) return 'taken';
     const entering = this.#entering?.start.view === view ? this.#entering : undefined;
     if (entering?.message.digest === message.digest) return 'taken';
@@ -218,7 +227,6 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
     if (view > this.view) this.leaveFor(view);
     this.#owesChange = false;
     this.#entering = { ...judged, said: entering?.said ?? false };
-    const { changes } = message.content as { changes: readonly FlexiSealed[] };
     for (const { content, author } of changes) {
       this.#votes.note(author, view);
       for (const checkpoint of (content as ViewChange).checkpoints) this.noteCheckpoint(checkpoint);
@@ -226,21 +234,22 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
     return 'taken';
   }
 
-  protected onEnter(message: FlexiSealed, content: Enter): Intake {
+  #onEnter(message: FlexiSealed<Enter>): Intake {
     const { author } = message;
-    const known = this.#enters[author]?.content as Enter | undefined;
-    if (content.view <= this.base.start.view || content.view <= (known?.view ?? 0)) return 'taken';
+    const { view } = message.content;
+    const known = this.#enters[author]?.content.view ?? 0;
+    if (view <= this.base.start.view || view <= known) return 'taken';
     this.#enters[author] = message;
-    if (author === this.self && content.view > this.view) this.leaveFor(content.view);
-    if (author === this.self && this.#entering?.start.view === content.view) this.#entering.said = true;
+    if (author === this.self && view > this.view) this.leaveFor(view);
+    if (author === this.self && this.#entering?.start.view === view) this.#entering.said = true;
     return 'taken';
   }
 
-  #entersFor({ start, digest }: JudgedNewView): FlexiSealed[] {
-    return this.#enters.filter((message): message is FlexiSealed => {
-      const content = message?.content as Enter | undefined;
-      return content?.view === start.view && content.start === digest;
-    });
+  #entersFor({ start, digest }: JudgedNewView): FlexiSealed<Enter>[] {
+    return this.#enters.filter(
+      (message): message is FlexiSealed<Enter> =>
+        message?.content.view === start.view && message.content.start === digest,
+    );
   }
 
   #considerEntering(): boolean {
@@ -295,20 +304,21 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
   protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
     const list = (key: string): readonly FlexiSealed[] => {
       const bytes = stored.get(key);
-      return bytes === undefined ? [] : (this.codec.decodeList(bytes) ?? []);
+      return (bytes && this.codec.decodeList(bytes)) ?? [];
     };
+    const judged = (message: FlexiSealed | undefined): JudgedNewView | undefined =>
+      isOf(message, 'NEW-VIEW') ? judgeNewView(this.judge, message) : undefined;
     const [newView, ...enters] = list(KEY.base);
-    const base = newView && judgeNewView(this.judge, newView);
+    const base = judged(newView);
     if (base !== undefined) {
       this.#takeBase(base, enters);
       this.view = base.start.view;
     }
-    const [next] = list(KEY.entering);
-    const entering = next && judgeNewView(this.judge, next);
+    const entering = judged(list(KEY.entering)[0]);
     if (entering !== undefined) this.#entering = { ...entering, said: false };
     for (const key of stored.keys()) {
       const [message] = key.startsWith(KEY.proposal) ? list(key) : [];
-      if (message?.content.kind === 'PREPREPARE' && message.content.view === this.view)
+      if (isOf(message, 'PREPREPARE') && message.content.view === this.view)
         this.vouched.set(message.content.sequence, message);
     }
   }

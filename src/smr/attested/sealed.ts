@@ -165,13 +165,13 @@ export class SealedCodec<C extends Content> {
   }
 
   /** The message that a word makes of a content. */
-  complete(
+  complete<D extends C>(
     id: number,
     author: ReplicaId,
-    content: C,
+    content: D,
     encoded: EncodedContent,
     attestation: Attestation,
-  ): Sealed<C> {
+  ): Sealed<D> {
     return { kind: content.kind, id, author, content, ...encoded, attestation };
   }
 
