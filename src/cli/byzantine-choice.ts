@@ -10,8 +10,8 @@ import { requireProtocol } from './protocol-choice.ts';
 
 /** The protocol whose messages the adversary knows. */
 const KNOWN_PROTOCOL = 'minbft';
-/** Needs the simulator, which sees what kind of message a frame holds. */
-export const SIMULATED: readonly string[] = ['mute-kinds'];
+/** Need the simulator, which sees what kind of message a frame holds, or shows what more liars than a cluster stands do. */
+export const SIMULATED: readonly string[] = ['mute-kinds', 'collude'];
 
 /** Whether the lies of MinBFT are told in this protocol. */
 export function knowsMessages(protocol: string): boolean {

@@ -39,10 +39,14 @@ const TABLE = [
     name: 'forge',
     text: 'Changes what its replica is about to say before it is vouched for, for all or for some.',
   },
+  { name: 'collude', text: 'Gives clients the same wrong results as everybody else who tells this lie.' },
 ] as const satisfies readonly GenericLieEntry[];
 
 /** One lie. */
 export type GenericLie = (typeof TABLE)[number]['name'];
+
+/** Lies that came later: seeds draw the others as before, and these apart or never. */
+export const LATER_LIES: readonly GenericLie[] = ['invent', 'forge', 'collude'];
 
 /** Lies in the contents of messages: told in protocols whose messages are attested one by one. */
 export const CONTENT_LIES: readonly GenericLie[] = ['invent', 'forge'];

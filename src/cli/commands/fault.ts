@@ -105,7 +105,7 @@ export function addFault(program: Command): void {
   )
     .addHelpText(
       'after',
-      `\nActions:\n${actions}\n\nBehaviours of MinBFT, lies in its messages:\n${behaviours}\n\nBehaviours of all other protocols, which need no knowledge of messages:\n${others}\n\nExamples:\n  moiety fault kill 0\n  moiety fault kill-tc 1\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n  moiety fault byzantine 1 reseal --data /tmp/pbft\n`,
+      `\nActions:\n${actions}\n\nBehaviours of MinBFT, lies in its messages:\n${behaviours}\n\nBehaviours of all other protocols (invent and forge not where each replica has one counter stream):\n${others}\n\nExamples:\n  moiety fault kill 0\n  moiety fault kill-tc 1\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n  moiety fault byzantine 1 reseal --data /tmp/pbft\n`,
     )
     .action(fault);
 }

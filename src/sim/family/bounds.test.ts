@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PROTOCOLS, protocolNamed } from '../../protocols/catalogue.ts';
-import { breachesOf, searchBreach } from './bounds.ts';
+import { breachesOf, isHalf, runStarved, searchBreach, standsWhole } from './bounds.ts';
 
 /** Seeds in which a fork has to be found. */
 const SEEDS_MAX = 100;
 /** Seeds in which none may be, within the bound. */
 const SEEDS_CLEAN = 30;
+/** Seeds in which a cluster that is too small gets nowhere. */
+const SEEDS_STARVED = 3;
 const ONLY = process.env['MOIETY_PROTOCOL'];
 
 describe('the bound is real', () => {
@@ -17,6 +19,17 @@ describe('the bound is real', () => {
         const { seed, violation } = searchBreach(protocol, breach, SEEDS_MAX);
         assert.notEqual(seed, undefined, `no fork within ${SEEDS_MAX} seeds`);
         console.log(`${protocol.name} ${breach}: seed ${seed}, ${violation}`);
+      });
+
+    for (const breach of standsWhole(protocol))
+      it(`${protocol.name} keeps one history, its components being whole: ${breach}`, () => {
+        assert.equal(searchBreach(protocol, breach, SEEDS_CLEAN).violation, undefined);
+      });
+
+    if (isHalf(protocol))
+      it(`${protocol.name} orders nothing with one replica too few and f silent ones`, () => {
+        for (let seed = 1; seed <= SEEDS_STARVED; seed += 1)
+          assert.deepEqual(runStarved(protocol, seed), { believed: 0, violation: undefined });
       });
 
     it(`${protocol.name} does not fork with as many twins as it stands`, () => {

@@ -12,6 +12,7 @@ import type { CoreCorruption, CoreCorruptionContext } from '../core/world.ts';
 
 /** Share of wrong answers that also claim to be worth more, or prove something else. */
 const WORSE_SHARE = 0.3;
+const NO_BYTES = new Uint8Array(0);
 const STANDINGS: readonly Standing[] = ['speculative', 'committed', 'final'];
 
 /** The lies of one Byzantine machine; a twin has none beside being two. */
@@ -42,6 +43,8 @@ function wrapFamilyLinks<M>(lie: GenericLie, options: LinkLiarOptions, links: Co
       return wrapLinks(lie, options, links);
     case 'corrupt-reply':
       return withWorse(options.random, wrapLinks(lie, options, links));
+    case 'collude':
+      return { ...links, toClient: (client, reply) => links.toClient(client, agreedLie(reply)) };
     case 'mute-kinds':
       return withoutKinds(options, links);
     default:
@@ -60,6 +63,16 @@ function withWorse<M>(random: Prng, links: CoreLinks<M>): CoreLinks<M> {
     return { ...reply, proof };
   };
   return { ...links, toClient: (client, reply) => links.toClient(client, worse(reply)) };
+}
+
+/** The answer that liars agree on without a word: wrong in the same place, and worth as much as can be. */
+function agreedLie(reply: CoreReply): CoreReply {
+  const results = reply.results.map((result) => ({
+    ...result,
+    result: result.result.map((byte) => byte ^ 1),
+  }));
+  const isFinal = reply.standing === 'final';
+  return { ...reply, results, standing: 'final', proof: isFinal ? reply.proof : NO_BYTES };
 }
 
 /** Some kinds of messages never leave, for anybody or for some. */

@@ -3,7 +3,7 @@
  * lies that need no knowledge of it. The seed, the protocol and f are the whole of a schedule.
  */
 import { DRAWN_BEHAVIOURS } from '../../adversary/behaviours.ts';
-import { CONTENT_LIES, GENERIC_LIES } from '../../adversary/generic/lies.ts';
+import { CONTENT_LIES, GENERIC_LIES, LATER_LIES } from '../../adversary/generic/lies.ts';
 import type { GenericLie } from '../../adversary/generic/lies.ts';
 import { Prng } from '../../core/prng.ts';
 import type { ProtocolDefinition } from '../../core/protocol.ts';
@@ -157,7 +157,7 @@ export function drawTwin(random: Prng, replica: ReplicaId, n: number, durationMs
 
 function drawLieNames(random: Prng, { makesUpdates }: PlannedProtocol): GenericLie[] {
   const names = GENERIC_LIES.map(({ name }) => name).filter(
-    (name) => !CONTENT_LIES.includes(name) && (makesUpdates === true || name !== 'lie-update'),
+    (name) => !LATER_LIES.includes(name) && (makesUpdates === true || name !== 'lie-update'),
   );
   const lies = [random.pick(names)];
   if (random.chance(0.3)) lies.push(random.pick(names.filter((name) => name !== lies[0])));

@@ -69,11 +69,15 @@ const OF_REPLICAS: readonly JudgeName[] = [
   'chain',
 ];
 
-/** With more faults than a protocol is live with its replicas may differ, as long as its clients do not see it. */
+/**
+ * With more faults than a protocol is live with its replicas may differ, as long as its clients do not see it. Beyond its
+ * promise only those judge who look from outside: what its insides say to each other was never promised there.
+ */
 function mutedFor({ facts }: AnyProtocol, scenario: Scenario): readonly JudgeName[] {
   const { length } = liarsOf(scenario);
   const { n } = scenario;
-  return length > facts.faultsLive(n) && length <= facts.faultsSafe(n) ? OF_REPLICAS : [];
+  if (length > facts.faultsLive(n) && length <= facts.faultsSafe(n)) return OF_REPLICAS;
+  return scenario.overBudget === true ? ['inside'] : [];
 }
 
 /** Makes the world of a scenario for a protocol, not yet run. */
