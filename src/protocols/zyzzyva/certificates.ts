@@ -6,10 +6,10 @@ import { equalBytes } from '../../core/bytes.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import { isQuorum, isSigned } from '../../smr/attested/quorums.ts';
 import type { Sealed } from '../../smr/attested/sealed.ts';
+import { isOf } from '../../smr/attested/sealed.ts';
 import type { Link, Position } from './history.ts';
 import { GENESIS } from './history.ts';
 import type { Message, OrderReq, SpecResponse, ZyzzyvaContent } from './messages.ts';
-import { isOf } from './messages.ts';
 import type { ZyzzyvaRule } from './rules.ts';
 
 /** What judgements depend on beside the bytes. */

@@ -4,10 +4,11 @@ import { describe, it } from 'node:test';
 import type { Digest } from '../../core/types.ts';
 import { sha256 } from '../../smr/attested/cluster.testing.ts';
 import type { Proof } from '../../smr/attested/sealed.ts';
+import { isOf } from '../../smr/attested/sealed.ts';
 import { ZYZZYVA_CLIENT } from './client.ts';
 import { zyzzyva } from './definition.ts';
 import type { Core, Message, ZyzzyvaContent } from './messages.ts';
-import { encodeCommitProof, encodeSpecProof, isOf } from './messages.ts';
+import { encodeCommitProof, encodeSpecProof } from './messages.ts';
 import { ZYZZYVA_RULES } from './rules.ts';
 import { Scene } from './scene.testing.ts';
 

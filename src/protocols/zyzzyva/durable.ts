@@ -3,9 +3,9 @@ import { Reader, Writer } from '../../core/codec.ts';
 import type { StoreEntry } from '../../core/protocol.ts';
 import type { Digest, SequenceNumber, View } from '../../core/types.ts';
 import type { Sealed, SealedCodec } from '../../smr/attested/sealed.ts';
+import { isOf } from '../../smr/attested/sealed.ts';
 import type { Position } from './history.ts';
 import type { Message, NewView, OrderReq, ZyzzyvaContent } from './messages.ts';
-import { isOf } from './messages.ts';
 
 const KEY = {
   view: 'view',

@@ -4,7 +4,7 @@ import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { Digest, SequenceNumber, View } from '../../core/types.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
 import type { Sealed, SealedCodecOptions } from '../../smr/attested/sealed.ts';
-import { SealedCodec } from '../../smr/attested/sealed.ts';
+import { isOf, SealedCodec } from '../../smr/attested/sealed.ts';
 import type { Position } from './history.ts';
 
 /** Name in settings, on the command line and in digests. */
@@ -260,14 +260,6 @@ export const ZYZZYVA_MESSAGES: SealedCodecOptions<ZyzzyvaContent> = {
   read,
   quoted,
 };
-
-/** Whether a message has this kind; narrows its content. */
-export function isOf<K extends ZyzzyvaContent['kind']>(
-  message: Sealed<ZyzzyvaContent> | undefined,
-  kind: K,
-): message is Message<Extract<ZyzzyvaContent, { readonly kind: K }>> {
-  return message?.content.kind === kind;
-}
 
 /** Equal for cores that count together; never equal for two views or two bases. */
 export function coreKey({ view, base, sequence, history }: Core): string {

@@ -7,7 +7,7 @@ import type { Batch, Bundle } from '../../core/request.ts';
 import type { Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Proof, Sealed } from '../../smr/attested/sealed.ts';
-import { isSealed } from '../../smr/attested/sealed.ts';
+import { isOf, isSealed } from '../../smr/attested/sealed.ts';
 import { inFlightMaxOf } from '../../smr/batcher.ts';
 import { AnswerBook } from './answer-book.ts';
 import type { CommitCertificate } from './certificates.ts';
@@ -18,7 +18,7 @@ import { CoreVotes, OrderBook } from './gathered.ts';
 import type { Position } from './history.ts';
 import { GENESIS } from './history.ts';
 import type { Core, FillHole, Message, OrderReq, SpecResponse, ZyzzyvaContent } from './messages.ts';
-import { encodeCommitProof, encodeSpecProof, isOf } from './messages.ts';
+import { encodeCommitProof, encodeSpecProof } from './messages.ts';
 import { HOST, ZyzzyvaViews } from './views.ts';
 
 /** ORDER-REQs passed on for one FILL-HOLE, at most. */

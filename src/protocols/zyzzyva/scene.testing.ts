@@ -11,14 +11,14 @@ import { markVerified } from '../../core/types.ts';
 import { sha256, TestCluster } from '../../smr/attested/cluster.testing.ts';
 import type { TestAnswer } from '../../smr/attested/cluster.testing.ts';
 import type { AttestedMessage, Proof, Sealed } from '../../smr/attested/sealed.ts';
-import { isSealed, SealedCodec } from '../../smr/attested/sealed.ts';
+import { isOf, isSealed, SealedCodec } from '../../smr/attested/sealed.ts';
 import { buildBatch } from '../../smr/batcher.ts';
 import { ZYZZYVA_CLIENT } from './client.ts';
 import { zyzzyva } from './definition.ts';
 import type { Link, Position } from './history.ts';
 import { GENESIS, History, linkOf } from './history.ts';
 import type { Message, ZyzzyvaContent } from './messages.ts';
-import { coreKey, encodeSpecProof, isOf, ZYZZYVA_MESSAGES } from './messages.ts';
+import { coreKey, encodeSpecProof, ZYZZYVA_MESSAGES } from './messages.ts';
 import { ZyzzyvaReplica } from './replica.ts';
 import type { ZyzzyvaSwitches } from './views.ts';
 

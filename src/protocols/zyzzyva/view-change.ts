@@ -3,12 +3,12 @@
  * configuration; "too old for me" is not invalid.
  */
 import type { Sealed } from '../../smr/attested/sealed.ts';
+import { isOf } from '../../smr/attested/sealed.ts';
 import type { Report } from './base.ts';
 import type { Judging } from './certificates.ts';
 import { certificateOf, isReason, lastOf, stableProofOf } from './certificates.ts';
 import { History } from './history.ts';
 import type { Message, NewView, ViewChange, ZyzzyvaContent } from './messages.ts';
-import { isOf } from './messages.ts';
 
 /** The rule of the new view; `newHistory` but for the tests that show what older rules lead to. */
 export type HistoryRule = (f: number, reports: readonly Report[]) => History | undefined;

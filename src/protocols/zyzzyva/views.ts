@@ -6,6 +6,7 @@ import type { ReplicaContext } from '../../core/protocol.ts';
 import type { SequenceNumber, View } from '../../core/types.ts';
 import type { Intake } from '../../smr/attested/hooks.ts';
 import type { Sealed } from '../../smr/attested/sealed.ts';
+import { isOf } from '../../smr/attested/sealed.ts';
 import { ViewVotes } from '../../smr/attested/view-votes.ts';
 import { newHistory } from './base.ts';
 import type { Report } from './base.ts';
@@ -16,7 +17,6 @@ import { ByView } from './gathered.ts';
 import { ZyzzyvaHistories } from './histories.ts';
 import type { History, Position } from './history.ts';
 import type { Hate, Message, NewView, ViewChange, ViewConfirm, ZyzzyvaContent } from './messages.ts';
-import { isOf } from './messages.ts';
 import type { HistoryRule } from './view-change.ts';
 import { judgeNewView, judgeViewChange } from './view-change.ts';
 

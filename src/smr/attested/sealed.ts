@@ -67,7 +67,7 @@ export function isOf<C extends Content, K extends C['kind']>(
   message: Sealed<C> | undefined,
   kind: K,
 ): message is Sealed<Extract<C, { readonly kind: K }>> {
-  return message?.kind === kind;
+  return message?.content.kind === kind;
 }
 
 /** What a codec is made of. */
