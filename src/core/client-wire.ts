@@ -226,6 +226,15 @@ export function encodeReplicaFrame(frame: ReplicaFrame): Uint8Array {
   }
 }
 
+/** Bytes of the frame of a signed reply, whose content is encoded already (`writeReplyContent`). */
+export function encodeReplyFrame(content: Uint8Array, signature: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(1 + content.length + signature.length);
+  frame[0] = 2;
+  frame.set(content, 1);
+  frame.set(signature, 1 + content.length);
+  return frame;
+}
+
 /** Reads a replica's frame; undefined unless canonical and bounded. */
 export function decodeReplicaFrame(bytes: Uint8Array): ReplicaFrame | undefined {
   return decodeWhole(bytes, (reader): ReplicaFrame | undefined => {

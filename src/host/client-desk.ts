@@ -19,13 +19,13 @@ import { bytesToHex } from '../core/bytes.ts';
 import {
   decodeClientFrame,
   encodeReplicaFrame,
+  encodeReplyFrame,
   PROOF_BYTES_MAX,
-  REPLY_TAG,
   writeReplyContent,
 } from '../core/client-wire.ts';
 import type { ReplyContent } from '../core/client-wire.ts';
+import { Writer } from '../core/codec.ts';
 import type { Domain } from '../core/domain.ts';
-import { domainWriter, finishDigest } from '../core/domain.ts';
 import type { Input, Seal, Standing } from '../core/protocol.ts';
 import { decodeBundle } from '../core/request.ts';
 import type { Bundle } from '../core/request.ts';
@@ -33,6 +33,7 @@ import { markVerified } from '../core/types.ts';
 import type { Digest, Hash, Milliseconds, ReplicaId, SequenceNumber, Verified, View } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor, ReplyGroup } from '../ledger/contract.ts';
+import { signedReplyDigest } from '../ledger/reply-evidence.ts';
 import { isFinalRefusal } from '../ledger/request-runner.ts';
 import type { ClientLink, NetworkPort, ObserverPort } from './ports.ts';
 
@@ -91,7 +92,7 @@ export interface ClientDeskOptions<M> {
 
 /** Digest that a host key signs for a reply (decision B6). */
 export function replyDigest(hash: Hash, domain: Domain, reply: ReplyContent): Digest {
-  return finishDigest(hash, writeReplyContent(domainWriter(REPLY_TAG, domain), reply));
+  return signedReplyDigest(hash, domain, writeReplyContent(new Writer(512), reply).finish());
 }
 
 /** See the top of this file. */
@@ -337,8 +338,10 @@ export class ClientDesk<M> {
     for (let at = 0; at < group.results.length; at += RESULTS_PER_REPLY) {
       const results = group.results.slice(at, at + RESULTS_PER_REPLY);
       const content = { replica: self, session: group.session, view, standing, proof, results };
-      const signature = crypto.hostSigner.sign(replyDigest(hash, domain, content));
-      frames.push(encodeReplicaFrame({ kind: 'reply', ...content, signature }));
+      // Encoded once: for the signature and for the frame.
+      const bytes = writeReplyContent(new Writer(64 + 128 * results.length), content).finish();
+      const signature = crypto.hostSigner.sign(signedReplyDigest(hash, domain, bytes));
+      frames.push(encodeReplyFrame(bytes, signature));
     }
     return frames;
   }
