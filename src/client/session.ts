@@ -3,11 +3,12 @@
  * and keeps to the granted window, t - oldestUnfinished < W. Pure; the `BundleTracker` follows what it makes.
  */
 import type { Domain } from '../core/domain.ts';
-import { BUNDLE_BYTES_MAX, BUNDLE_REQUESTS_MAX, bundleDigest, encodeBundle } from '../core/request.ts';
+import { BUNDLE_BYTES_MAX, BUNDLE_REQUESTS_MAX, signBundle } from '../core/request.ts';
 import type { Bundle, Request } from '../core/request.ts';
+import { bytesToDigest } from '../core/bytes.ts';
 import type { Digest, Hash, RequestNumber, SessionId } from '../core/types.ts';
 import type { Signer } from '../crypto/port.ts';
-import { transactionId } from '../ledger/transaction.ts';
+import { TransactionHasher } from '../ledger/transaction.ts';
 import type { TrackedRequest } from './bundle-tracker.ts';
 
 /** Version, key, session, request count and signature of a bundle. */
@@ -64,6 +65,7 @@ export class ClientSession<T> {
   readonly #queue = new Set<QueuedOperation<T>>();
   #queueBytes = 0;
   #nextNumber: RequestNumber;
+  #hasher: TransactionHasher | undefined;
 
   constructor(options: SessionOptions) {
     this.id = options.session;
@@ -170,21 +172,20 @@ export class ClientSession<T> {
   #pack(taken: readonly QueuedOperation<T>[]): PackedBundle<T> {
     const { hash, domain, signer, clientId } = this.#options;
     const session = this.id;
+    const hasher = (this.#hasher ??= new TransactionHasher(hash, domain.clusterId).begin(clientId, session));
     const requests: Request[] = [];
     const tracked: (TrackedRequest & { readonly ticket: T })[] = [];
     for (const { ticket, operation, mayBeOther } of taken) {
       const number = this.#nextNumber;
       this.#nextNumber += 1;
-      const txId = transactionId(hash, domain.clusterId, clientId, session, number, operation);
+      const txId = bytesToDigest(hasher.id(number, operation));
       requests.push({ number, operation });
       tracked.push({ number, txId, mayBeOther, ticket });
     }
     const content = { clientKey: signer.publicKey, session, requests };
-    const digest = bundleDigest(hash, domain, content);
-    const signature = signer.sign(digest);
-    const bytes = encodeBundle(content, signature);
-    this.#openBundles.add(digest);
-    for (const { number } of requests) this.#unfinished.set(number, digest);
-    return { bundle: { ...content, digest, bytes, signature }, requests: tracked };
+    const bundle = signBundle(hash, domain, content, (digest) => signer.sign(digest));
+    this.#openBundles.add(bundle.digest);
+    for (const { number } of requests) this.#unfinished.set(number, bundle.digest);
+    return { bundle, requests: tracked };
   }
 }

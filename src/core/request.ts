@@ -80,6 +80,22 @@ export function encodeBundle(content: BundleContent, signature: Uint8Array): Uin
   return writeBundleContent(new Writer(1024), content).raw(signature).finish();
 }
 
+/** Makes a bundle: encodes once what is signed and what is sent. */
+export function signBundle(
+  hash: Hash,
+  domain: Domain,
+  content: BundleContent,
+  sign: (digest: Digest) => Uint8Array,
+): Bundle {
+  const body = writeBundleContent(new Writer(1024), content).finish();
+  const digest = digestOfBundleBody(hash, domain, body);
+  const signature = sign(digest);
+  const bytes = new Uint8Array(body.length + signature.length);
+  bytes.set(body);
+  bytes.set(signature, body.length);
+  return { ...content, digest, bytes, signature };
+}
+
 /** Reads a bundle; undefined if the bytes are not exactly one canonical, bounded bundle. Seals are not checked here. */
 export function decodeBundle(hash: Hash, domain: Domain, bytes: Uint8Array): Bundle | undefined {
   if (bytes.length > BUNDLE_BYTES_MAX) return undefined;
