@@ -10,7 +10,7 @@ import type { AnyProtocol } from '../../protocols/catalogue.ts';
 import { requireUsable } from '../component-choice.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, messageOf } from '../failure.ts';
-import { componentProcesses } from '../supervisor/component-processes.ts';
+import { componentProcesses, killComponents } from '../supervisor/component-processes.ts';
 import { writeConfigs } from '../supervisor/configs.ts';
 import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
 import { isPortFree } from '../supervisor/ports.ts';
@@ -56,6 +56,10 @@ const PORT_STEP = 32;
 const READY_MS = 60_000;
 const LOAD_MS = 10 * 60_000;
 const END_MS = 5_000;
+/** `disconnect`: the launcher of this command was killed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'disconnect'] as const;
+/** What a shell expects of a program that Ctrl-C has ended. */
+const INTERRUPTED = 130;
 
 /** Begins anywhere, so that two benchmarks that start at once do not choose the same ports. */
 async function freeRange(count: number): Promise<number> {
@@ -81,11 +85,21 @@ export class BenchCluster {
   readonly #root: string;
   readonly #supervisor: Supervisor;
   #clients: BenchChild[] = [];
+  #stopping: Promise<void> | undefined;
+  readonly #onSignal: () => void;
 
-  private constructor(choice: ClusterChoice, root: string, folder: DataFolder, port: number) {
+  private constructor(parts: {
+    readonly choice: ClusterChoice;
+    readonly root: string;
+    readonly folder: DataFolder;
+    readonly port: number;
+    readonly onSignal: () => void;
+  }) {
+    const { choice, folder, port } = parts;
     this.choice = choice;
     this.folder = folder;
-    this.#root = root;
+    this.#root = parts.root;
+    this.#onSignal = parts.onSignal;
     this.#supervisor = new Supervisor({
       folder,
       replicas: choice.components.length,
@@ -105,16 +119,30 @@ export class BenchCluster {
     const folder = new DataFolder(join(root, 'c'));
     const { protocol, components, durability } = choice;
     let cluster: BenchCluster | undefined;
+    // Ctrl-C leaves neither processes nor folders behind.
+    let isStopping = false;
+    const onSignal = (): void => {
+      // A terminal's Ctrl-C comes twice: from itself, and passed on by the launcher.
+      if (isStopping) return;
+      isStopping = true;
+      const stopped = cluster?.stop() ?? killComponents(folder.at('tc-'));
+      void stopped.finally(() => {
+        rmSync(root, { recursive: true, force: true });
+        process.exit(INTERRUPTED);
+      });
+    };
+    for (const name of SIGNALS) process.on(name, onSignal);
     try {
       const port = await freeRange(components.length);
       await createCluster(folder, { protocol, components, port, development: false });
       writeConfigs(folder, { replicas: components.length, port, durability });
-      cluster = new BenchCluster(choice, root, folder, port);
+      cluster = new BenchCluster({ choice, root, folder, port, onSignal });
       await cluster.#supervisor.start();
       await cluster.#startClients();
       return cluster;
     } catch (error) {
       if (cluster === undefined) {
+        for (const name of SIGNALS) process.off(name, onSignal);
         rmSync(root, { recursive: true, force: true });
         throw error;
       }
@@ -205,9 +233,15 @@ export class BenchCluster {
   }
 
   /** Ends every process and removes the folder. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.end(END_MS)));
     await this.#supervisor.stop();
+    for (const name of SIGNALS) process.off(name, this.#onSignal);
     rmSync(this.#root, { recursive: true, force: true });
   }
 }
