@@ -10,7 +10,7 @@ import type { Registry } from '../registry.ts';
 import { applyRecover, currentEntry, encodeRegistry, isEffectiveRecover } from '../registry.ts';
 import { registryDigest } from '../usig-stream/context.ts';
 import type { Prepare } from '../usig-stream/messages.ts';
-import type { ValidNewView } from '../usig-stream/view-change.ts';
+import type { ValidNewView } from '../usig-stream/validation.ts';
 import { distinctReplicas } from '../vote-keeper.ts';
 import { dropKnownRecovers, onBoundary, setRegistry } from './checkpoints.ts';
 import { encodeFlags, encodeLast, STORE_KEY } from './durable.ts';

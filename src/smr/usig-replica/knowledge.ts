@@ -15,8 +15,9 @@ import type { Checkpoint, NewViewHeader, NewViewProof, RegistryLink } from '../u
 import type { StreamLookup } from '../usig-stream/stream.ts';
 import type { Validity } from '../usig-stream/validity.ts';
 import { need } from '../usig-stream/validity.ts';
-import type { ValidationKnowledge, ValidNewView } from '../usig-stream/view-change.ts';
-import { ValidationCache, validNewView, validViewChange } from '../usig-stream/view-change.ts';
+import type { ValidationKnowledge, ValidNewView } from '../usig-stream/validation.ts';
+import { ValidationCache } from '../usig-stream/validation.ts';
+import { validNewView, validViewChange } from '../usig-stream/view-change.ts';
 
 /** Contents of NEW-VIEWs kept, at most; those in use are never dropped. */
 const NEW_VIEWS_MAX = 64;

@@ -17,7 +17,7 @@ import type {
   ViewChangeContent,
 } from '../usig-stream/messages.ts';
 import { newViewContent } from '../usig-stream/view-change.ts';
-import type { ValidNewView } from '../usig-stream/view-change.ts';
+import type { ValidNewView } from '../usig-stream/validation.ts';
 import { encodeWhy, STORE_KEY } from './durable.ts';
 import { bodyOf, makeBodyDurable, requestDelay, wantBody } from './execution.ts';
 import type { ReplicaState } from './state.ts';

@@ -39,8 +39,9 @@ import type { UsigStreamRule } from './rules.ts';
 import { incarnationStream, stepStream, streamUi, summaryOf } from './stream.ts';
 import type { StreamLookup, StepResult, StreamState } from './stream.ts';
 import type { Validity } from './validity.ts';
-import { newViewContent, resolveNewView, validViewChange, ValidationCache } from './view-change.ts';
-import type { ValidationKnowledge } from './view-change.ts';
+import { ValidationCache } from './validation.ts';
+import { newViewContent, resolveNewView, validViewChange } from './view-change.ts';
+import type { ValidationKnowledge } from './validation.ts';
 
 export const sha256: Hash = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
 

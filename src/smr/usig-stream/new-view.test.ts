@@ -21,13 +21,8 @@ import {
 } from './fixture.test.ts';
 import { genesisCheckpoint } from './validation.ts';
 import { need } from './validity.ts';
-import {
-  computeBase,
-  newViewContent,
-  ValidationCache,
-  validNewView,
-  validViewChange,
-} from './view-change.ts';
+import { ValidationCache } from './validation.ts';
+import { computeBase, newViewContent, validNewView, validViewChange } from './view-change.ts';
 
 const SMALL = { checkpointInterval: 2, pipelineFactor: 2 };
 

@@ -18,7 +18,8 @@ import {
 } from './fixture.test.ts';
 import type { ClusterOptions } from './fixture.test.ts';
 import { need } from './validity.ts';
-import { ValidationCache, validCheckpointCertificate, validNewView, validViewChange } from './view-change.ts';
+import { ValidationCache } from './validation.ts';
+import { validCheckpointCertificate, validNewView, validViewChange } from './view-change.ts';
 
 const SMALL: ClusterOptions = { checkpointInterval: 2, pipelineFactor: 1 };
 

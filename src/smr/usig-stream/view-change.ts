@@ -34,15 +34,6 @@ import type {
 import { invalid, need } from './validity.ts';
 import type { Invalid, Need, Validity } from './validity.ts';
 
-export { ValidationCache } from './validation.ts';
-export type {
-  ComputedBase,
-  StableCheckpoint,
-  ValidationKnowledge,
-  ValidNewView,
-  ValidViewChange,
-} from './validation.ts';
-
 // ---- VIEW-CHANGE
 
 /**
