@@ -264,10 +264,7 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
     const { start, digest, message } = entering;
     const isReady = this.#hasAll(this.#openBatches(start), [message.author]);
     if (!this.rule('FlexiBFT.NV.bodies', isReady, 'NEW-VIEW')) return false;
-    for (const [index, batch] of start.batches.entries()) {
-      const body = this.bodies.get(batch);
-      if (body !== undefined) this.bodies.makeDurable(body, start.low + index + 1);
-    }
+    this.bodies.makeAllDurable(start.batches, start.low);
     entering.said = true;
     const value = this.codec.encodeList([message]);
     this.say({ kind: 'ENTER', view: start.view, start: digest }, HOST, [{ key: KEY.entering, value }]);

@@ -22,7 +22,7 @@ function batches({ hash, domain }: ReplicaContext, from: number, count: number):
 
 function made(): { readonly desk: BodyDesk<object>; readonly context: ReplicaContext } {
   const context = new TestCluster(pbft).contexts[1]!;
-  return { desk: new BodyDesk(new Desk<object>(context), context), context };
+  return { desk: new BodyDesk(new Desk<object>(context)), context };
 }
 
 describe('bodies that were fetched by name', () => {

@@ -20,11 +20,12 @@ export class BodyDesk<M> {
   /** The batch that does nothing: fills holes of a view change. Everybody makes the same one. */
   readonly nullBatch: Batch;
 
-  constructor(desk: Desk<M>, context: ReplicaContext) {
+  constructor(desk: Desk<M>) {
     this.#desk = desk;
-    this.#context = context;
+    this.#context = desk.context;
     const nothing = { proposedInView: 0, time: 0, recovers: [], bundles: [] };
-    this.nullBatch = buildBatch(context.hash, context.domain, nothing);
+    const { hash, domain } = desk.context;
+    this.nullBatch = buildBatch(hash, domain, nothing);
   }
 
   /** Takes in a body. True if somebody waited for it. */
@@ -72,6 +73,14 @@ export class BodyDesk<M> {
     const known = this.#keeper.isDurable(batch.digest);
     this.#keeper.markDurable(batch.digest, sequence);
     if (!known) this.#desk.store([{ key: KEY + batch.digest, value: batch.bytes }]);
+  }
+
+  /** Makes durable what is here of the batches that a view starts with: those of `after`+1, `after`+2, and so on. */
+  makeAllDurable(digests: readonly Digest[], after: SequenceNumber): void {
+    for (const [index, digest] of digests.entries()) {
+      const batch = this.get(digest);
+      if (batch !== undefined) this.makeDurable(batch, after + index + 1);
+    }
   }
 
   /** Whether the store has this body, or needs none for it. It was judged good before. */

@@ -104,8 +104,8 @@ export abstract class AttestedReplica<C extends Content>
     this.own = new OwnMessages(this.desk, this.codec);
     this.peers = settings.members.map(() => new Peer<C>());
     this.decisions = new Decisions(this.desk, this.codec);
-    this.bodies = new BodyDesk(this.desk, context);
-    this.requests = new RequestDesk(this.desk, context);
+    this.bodies = new BodyDesk(this.desk);
+    this.requests = new RequestDesk(this.desk);
     this.checkpoints = new CheckpointVotes(this.n, options.checkpointQuorum);
     this.backoff = new Backoff(settings.timers.backoffCapMs, settings.limits.checkpointInterval);
     this.prng = new Prng(seed);

@@ -12,9 +12,9 @@ export class RequestDesk<M> {
   readonly #context: ReplicaContext;
   readonly pending = new PendingRequests();
 
-  constructor(desk: Desk<M>, context: ReplicaContext) {
+  constructor(desk: Desk<M>) {
     this.#desk = desk;
-    this.#context = context;
+    this.#context = desk.context;
   }
 
   /** A client's bundle, authentic and not executed as far as is known. */

@@ -3,7 +3,6 @@
  * chain, NEW-VIEW that everybody recomputes, and NV-ACKs of f+1 without which nobody votes in the new view.
  */
 import type { ReplicaContext, StoreEntry } from '../../core/protocol.ts';
-import type { Batch } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Intake } from '../attested/hooks.ts';
 import { AttestedReplica } from '../attested/replica.ts';
@@ -134,14 +133,6 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     if (this.bodies.isDurable(digest)) return true;
     const batch = this.bodies.need(digest, sources);
     return batch !== undefined && this.bodies.judge(batch) !== 'bad';
-  }
-
-  /** Makes bodies durable on which something is about to rest. */
-  protected keepBodies({ base, orders }: Terms): void {
-    for (const [index, digest] of orders.entries()) {
-      const batch: Batch | undefined = this.bodies.get(digest);
-      if (batch !== undefined) this.bodies.makeDurable(batch, base + index + 1);
-    }
   }
 
   // ---- messages ----------------------------------------------------------------------------------------------------
@@ -314,7 +305,7 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     const sources = facts.map(({ author }) => author);
     if (!this.#holdsOrders(terms, sources)) return;
     this.#said.newView = view;
-    this.keepBodies(terms);
+    this.bodies.makeAllDurable(terms.orders, terms.base);
     this.speak({ kind: 'NEW-VIEW', view, viewChanges: chosen.map(({ message }) => message), terms });
   }
 
@@ -345,7 +336,7 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     const sources = (message.content as NewView<P>).viewChanges.map(({ author }) => author);
     if (!this.rule('Chain.NV.ack', this.#holdsOrders(terms, sources))) return;
     this.#said.ack = this.view;
-    this.keepBodies(terms);
+    this.bodies.makeAllDurable(terms.orders, terms.base);
     this.speak({ kind: 'NV-ACK', view: this.view, digest });
   }
 
