@@ -292,6 +292,27 @@ const viewChange: Draw<'viewChange'> = ({ reports }, plots) => {
   return [table(head, body), image('view-change', 'Throughput around a view change')].join('\n\n');
 };
 
+const profile: Draw<'profile'> = ({ cases }) =>
+  cases
+    .map(({ durability: mode, inFlight, throughput: rate, processes }) => {
+      const intro = `Durability ${mode}, ${inFlight} in flight, ${numberText(rate)} operations/s while profiled:`;
+      const names = processes.map(
+        ({ name, busy }) => `${name} (busy ${numberText(busy * 100)} % of the time)`,
+      );
+      const ranks = Math.max(0, ...processes.map(({ costs }) => costs.length));
+      const body = Array.from({ length: ranks }, (_, rank) => [
+        rank + 1,
+        ...processes.map(({ costs }) => {
+          const cost = costs[rank];
+          return cost === undefined
+            ? ''
+            : `${(cost.share * 100).toFixed(1)} % \`${cost.name}\` ${cost.place}`;
+        }),
+      ]);
+      return `${intro}\n\n${table(['', ...names], body)}`;
+    })
+    .join('\n\n');
+
 const soak: Draw<'soak'> = ({ rows }, plots) => {
   plots.set(
     'soak',
@@ -308,7 +329,19 @@ const soak: Draw<'soak'> = ({ rows }, plots) => {
 };
 
 const DRAWS: { readonly [K in keyof Results]: Draw<K> } = {
-  ...{ throughput, bare, durability, authentication, rate, sizes, protocols, ycsb, viewChange, soak },
+  ...{
+    throughput,
+    bare,
+    durability,
+    authentication,
+    rate,
+    sizes,
+    protocols,
+    ycsb,
+    viewChange,
+    profile,
+    soak,
+  },
 };
 
 /** Load per core above which figures are of a busy machine. */

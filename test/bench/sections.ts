@@ -10,6 +10,8 @@ import type { Durability } from '../../src/node/journal.ts';
 import { PROTOCOLS } from '../../src/protocols/catalogue.ts';
 import { closed, cluster, inTurns, measured, point, replicaMiB, sit } from './measure.ts';
 import type { Effort, Row } from './measure.ts';
+import { withProfiles } from './profile.ts';
+import type { ProfileOfProcess } from './profile.ts';
 
 /** Shares of operations with their latency, for curves. */
 export type Quantiles = readonly (readonly [share: number, ms: number])[];
@@ -39,6 +41,7 @@ export interface Results {
   readonly viewChange: {
     readonly reports: readonly (ViewChangeReport & { readonly durability: Durability })[];
   };
+  readonly profile: { readonly cases: readonly ProfileCase[] };
   readonly soak: {
     readonly minutes: number;
     readonly rows: readonly {
@@ -47,6 +50,14 @@ export interface Results {
       readonly replicaMiB: number;
     }[];
   };
+}
+
+/** Where time went under one load. */
+export interface ProfileCase {
+  readonly durability: Durability;
+  readonly inFlight: number;
+  readonly throughput: number;
+  readonly processes: readonly (ProfileOfProcess & { readonly name: string })[];
 }
 
 /** Names of sections, in the order of the page. */
@@ -60,6 +71,7 @@ export const SECTIONS = [
   'protocols',
   'ycsb',
   'viewChange',
+  'profile',
   'soak',
 ] as const satisfies readonly (keyof Results)[];
 
@@ -198,6 +210,25 @@ async function viewChange(effort: Effort): Promise<Results['viewChange']> {
   return { reports };
 }
 
+async function profile(effort: Effort): Promise<Results['profile']> {
+  const cases: ProfileCase[] = [];
+  const seconds = effort.quick ? 3 : 8;
+  for (const mode of ['memory', 'fsync'] as const)
+    await withProfiles(async (profileOf) => {
+      let names: readonly (readonly [string, number])[] = [];
+      const { row } = await sit(cluster({ durability: mode }), NOTHING, (sitting) => {
+        names = sitting.cluster.processes();
+        const what = { ...point(effort, closed(1_024)), runs: 1, durationMs: seconds * 1000 };
+        return measured(sitting, `profiled, ${mode}`, effort, what);
+      });
+      const processes = names
+        .filter(([name]) => ['replica 0', 'replica 1', 'client 0'].includes(name))
+        .map(([name, pid]) => ({ name, ...profileOf(pid, seconds) }));
+      cases.push({ durability: mode, inFlight: row.load, throughput: row.throughput.median, processes });
+    });
+  return { cases };
+}
+
 async function soak(effort: Effort): Promise<Results['soak']> {
   return sit(cluster(), NOTHING, async (sitting) => {
     const runs = SOAK_MINUTES;
@@ -214,5 +245,17 @@ async function soak(effort: Effort): Promise<Results['soak']> {
 
 /** See the top of this file. */
 export const MEASURES: Measures = {
-  ...{ throughput, bare, durability, authentication, rate, sizes, protocols, ycsb, viewChange, soak },
+  ...{
+    throughput,
+    bare,
+    durability,
+    authentication,
+    rate,
+    sizes,
+    protocols,
+    ycsb,
+    viewChange,
+    profile,
+    soak,
+  },
 };

@@ -195,7 +195,7 @@ export class BenchCluster {
     const meter = new ProcessMeter();
     let processes: readonly ProcessUse[] = [];
     const moments = await runTogether<ClientMeasured>(orders, (edge) => {
-      if (edge === 'begin') meter.begin(this.#processes());
+      if (edge === 'begin') meter.begin(this.processes());
       else processes = meter.end();
       atWindow?.(edge);
     });
@@ -210,7 +210,7 @@ export class BenchCluster {
   }
 
   /** Names and numbers of all processes: clients, replicas, and those of the trusted components. */
-  #processes(): readonly (readonly [string, number])[] {
+  processes(): readonly (readonly [string, number])[] {
     const pids: [string, number][] = [];
     for (const [id, { name, pid }] of this.#supervisor.processes().entries()) {
       if (pid !== null) pids.push([name, pid]);
