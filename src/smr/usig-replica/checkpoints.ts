@@ -2,8 +2,7 @@
  * Stable checkpoints, trimming by the anchor rule, state transfer, and the chain of incarnations
  * (W4).
  */
-import type { StoreEntry } from '../../core/protocol.ts';
-import type { CheckpointState } from '../../core/protocol.ts';
+import type { CheckpointState, StoreEntry } from '../../core/protocol.ts';
 import type { RecoverRequest } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { stableSequence } from '../checkpoint-keeper.ts';
@@ -16,6 +15,7 @@ import type {
   CheckpointProof,
   RegistryLink,
 } from '../usig-stream/messages.ts';
+import { LINKS_MAX } from '../usig-stream/plain.ts';
 import { validCheckpointCertificate } from '../usig-stream/view-change.ts';
 import { accuseAgainstCertificate } from './accusations.ts';
 import { encodeCertificate, encodeLast, encodeLink, encodeStable, STORE_KEY } from './durable.ts';
@@ -260,7 +260,7 @@ export function mayBecomeEffective(s: ReplicaState, request: RecoverRequest): bo
 
 /** CHECKPOINT-PROOF: links first, oldest first, then the certificate. */
 export function intakeCheckpointProof(s: ReplicaState, from: ReplicaId, message: CheckpointProof): void {
-  const links = message.links.slice(0, 64);
+  const links = message.links.slice(0, LINKS_MAX);
   const before = linkedThrough(s);
   for (const link of links) takeLink(s, link);
   // Peers begin at this replica's stable checkpoint, each time: what follows on the known links is asked for.

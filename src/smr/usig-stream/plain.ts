@@ -29,7 +29,7 @@ import {
 } from './wire.ts';
 
 /** Links in one CHECKPOINT-PROOF, at most. */
-const LINKS_MAX = 64;
+export const LINKS_MAX = 64;
 /** Votes in one STREAM-BATCH, at most. */
 export const STREAM_BATCH_MAX = 256;
 /** Bytes of an encoded registry, at most. */
