@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { BEHAVIOURS } from '../../src/adversary/behaviours.ts';
+import { PROTOCOLS } from '../../src/protocols/catalogue.ts';
 import { CLIENT_LIES } from '../../src/sim/liar-client.ts';
 import { FAULT_KINDS } from '../../src/sim/scenario.ts';
 
@@ -136,6 +137,24 @@ describe('catalogue of scenarios', () => {
     for (const state of STATES) {
       const count = rows.filter((row) => row.state === state).length;
       assert.ok(new RegExp(`\\| ${state} +\\| +${count} `).test(document), `there are ${count} "${state}"`);
+    }
+  });
+
+  it('counts the scripts of each protocol, and names them all', () => {
+    const scripts = new Map<string, string[]>();
+    for (const file of readdirSync(new URL('scenarios/', root)).sort()) {
+      if (!file.endsWith('.txt')) continue;
+      const protocol = /^protocol (\S+)$/m.exec(textOf(`scenarios/${file}`))?.[1] ?? 'minbft';
+      scripts.set(protocol, [...(scripts.get(protocol) ?? []), file.slice(0, -'.txt'.length)]);
+    }
+    const all = [...scripts.values()].flat();
+    assert.ok(document.includes(`${all.length} scripts stand in \`scenarios/\``), `there are ${all.length}`);
+    for (const { name } of PROTOCOLS) {
+      const names = scripts.get(name) ?? [];
+      assert.ok(names.length >= 2, `${name} has fewer than two scripts`);
+      const row = document.split('\n').find((line) => line.startsWith(`| ${name} `)) ?? '';
+      const [, , count, cells = ''] = row.split('|').map((cell) => cell.trim());
+      assert.deepEqual([Number(count), referencesOf(cells)], [names.length, names], name);
     }
   });
 
