@@ -260,3 +260,21 @@ test('"forgotten" is believed of f+1, but takes back no result that a replica ga
   assert.deepEqual(outcomes([lost, [1, 'final', '', forgotten]]), ['', 'final']);
   assert.deepEqual(outcomes([spec(0), spec(1), spec(2), lost, spec(3)]).at(-1), 'speculative');
 });
+
+test('a result that is waited for does not keep alive what a liar put around it', () => {
+  const tracker = tracking(2, [1]);
+  const memory = new Uint8Array(100_000);
+  const around = { ...result(99), result: memory.subarray(10, 90_000) };
+  give(tracker, 0, 7, [{ ...result(1), result: memory.subarray(0, 2) }, around]);
+  const effects = give(tracker, 1, 7, [{ ...result(1), result: new Uint8Array(2) }]);
+  const done = effects.find((effect) => effect.kind === 'result')!;
+  assert.ok(done.kind === 'result');
+  for (const vote of done.votes)
+    if (vote !== undefined) assert.ok(vote.result.result.buffer.byteLength < 1_000);
+  // What is mostly wanted stays as it is.
+  const other = tracking(2, [1, 2]);
+  const shared = [result(1), result(2)];
+  give(other, 0, 7, shared);
+  const last = give(other, 1, 7, shared).find((effect) => effect.kind === 'result')!;
+  assert.ok(last.kind === 'result' && last.votes[0]!.result === shared[0]);
+});

@@ -20,6 +20,10 @@ export const RETRANSMIT_CAP_MS = 5_000;
 /** Cap on what replicas may ask for with BUSY: a liar must not silence a client for long. */
 const RETRY_AFTER_CAP_MS = 5_000;
 
+const NO_PROOF = new Uint8Array(0);
+/** What a result takes beyond its bytes, about. */
+const RESULT_OVERHEAD_BYTES = 64;
+
 /** One request as the tracker sees it. */
 export interface TrackedRequest {
   readonly number: RequestNumber;
@@ -44,7 +48,7 @@ export type TrackerEffect =
       /** Below `final`, blocks and receipts of it come later. */
       readonly standing: Standing;
       /** Latest word of each replica so far, those included that say otherwise. */
-      readonly votes: ReadonlyMap<ReplicaId, Vote>;
+      readonly votes: readonly (Vote | undefined)[];
     }
   /** f+1 replicas will never order it; these requests are given up. */
   | {
@@ -75,13 +79,16 @@ export interface CheckedReply {
   readonly kept?: KeptReply | undefined;
 }
 
+/** By replica; holes where one has said nothing. Ids are those of the cluster. */
+type Votes = (Vote | undefined)[];
+
 interface Entry {
   readonly request: TrackedRequest;
   readonly owner: Tracked;
-  /** Latest vote of each replica: a liar can change its own vote, never add a second one. */
-  readonly votes: Map<ReplicaId, Vote>;
+  /** Latest vote of each replica, by id: a liar can change its own vote, never add a second one. */
+  readonly votes: Votes;
   /** Who says that it does not keep the result any more: that takes back nothing that it has said before. */
-  readonly forgotten: Map<ReplicaId, Vote>;
+  forgotten: Votes | undefined;
 }
 
 interface Tracked {
@@ -157,7 +164,7 @@ export class BundleTracker {
       };
       this.#bundles.set(digest, tracked);
       for (const request of requests) {
-        const entry = { request, owner: tracked, votes: new Map(), forgotten: new Map() };
+        const entry: Entry = { request, owner: tracked, votes: [], forgotten: undefined };
         entries.set(request.number, entry);
         this.#byTransaction.set(request.txId, entry);
         if (request.mayBeOther) this.#byNumber.set(`${session}/${request.number}`, entry);
@@ -192,26 +199,31 @@ export class BundleTracker {
     const isSpeculative = standing === 'speculative';
     const needed = this.#rules.needed(standing);
     if (needed === undefined && !(isSpeculative && this.#certificates !== undefined)) return [];
-    const proof = reply.proof.slice();
-    for (const received of reply.results) {
-      const entry = this.#find(reply.session, received);
+    const proof = reply.proof.length === 0 ? NO_PROOF : reply.proof.slice();
+    const found = reply.results.map((received) => this.#find(reply.session, received));
+    const isLean = isMostlyWanted(reply.results, found);
+    for (const [index, entry] of found.entries()) {
+      const received = reply.results[index]!;
       // What is final stays so: an older word that comes late over another link takes nothing back.
-      if (entry === undefined || (standing !== 'final' && entry.votes.get(replica)?.standing === 'final'))
+      if (entry === undefined || (standing !== 'final' && entry.votes[replica]?.standing === 'final'))
         continue;
-      // A copy: the frame's buffer must not be kept alive by one small result.
-      const result = { ...received, result: received.result.slice() };
+      const result = isLean ? received : { ...received, result: received.result.slice() };
       const vote: Vote = { result, standing, key, proof, reply: kept };
-      const votes = isStatement(result) ? entry.votes : entry.forgotten;
-      votes.set(replica, vote);
-      const equal = proofsEqualTo(vote, votes);
-      if (needed !== undefined && equal.length >= needed) this.#complete(entry, vote, now, effects);
-      else if (isSpeculative) this.#certificates?.offer(entry, key, equal, now, entry.owner.sentMs);
+      const votes = isStatement(received) ? entry.votes : (entry.forgotten ??= []);
+      votes[replica] = vote;
+      if (needed !== undefined && countEqualTo(vote, votes) >= needed)
+        this.#complete(entry, vote, now, effects);
+      else if (isSpeculative)
+        this.#certificates?.offer(entry, key, proofsEqualTo(vote, votes), now, entry.owner.sentMs);
     }
     return [...effects, ...this.#dueCertificates(now)];
   }
 
-  #complete(entry: Entry, { result, standing }: Vote, now: Milliseconds, effects: TrackerEffect[]): void {
+  #complete(entry: Entry, vote: Vote, now: Milliseconds, effects: TrackerEffect[]): void {
     const { owner, votes } = entry;
+    const { standing } = vote;
+    // A copy: the buffer of a whole reply must not be kept alive by one small result.
+    const result = { ...vote.result, result: vote.result.result.slice() };
     this.#certificates?.settle(entry, now, standing === 'speculative');
     this.#drop(entry);
     const expected = entry.request.txId;
@@ -280,13 +292,38 @@ export class BundleTracker {
   }
 }
 
-/** Proofs of those who say the same, about the same history, with the same standing. */
-function proofsEqualTo(vote: Vote, votes: ReadonlyMap<ReplicaId, Vote>): SignedProof[] {
-  const equal: SignedProof[] = [];
-  for (const [replica, other] of votes) {
-    if (other.standing !== vote.standing || other.key !== vote.key) continue;
-    if (sameWireResult(other.result, vote.result)) equal.push({ replica, proof: other.proof });
+/**
+ * Whether a list of results may be kept as it is: views keep all of it alive, and a liar may have put much around the one
+ * result that is waited for.
+ */
+function isMostlyWanted(results: readonly WireResult[], found: readonly (Entry | undefined)[]): boolean {
+  let wanted = 0;
+  let all = 0;
+  for (const [index, { result }] of results.entries()) {
+    const bytes = RESULT_OVERHEAD_BYTES + result.length;
+    all += bytes;
+    if (found[index] !== undefined) wanted += bytes;
   }
+  return 2 * wanted >= all;
+}
+
+function isEqual(vote: Vote, other: Vote | undefined): other is Vote {
+  if (other?.standing !== vote.standing || other.key !== vote.key) return false;
+  return sameWireResult(other.result, vote.result);
+}
+
+/** How many say the same, about the same history, with the same standing. */
+function countEqualTo(vote: Vote, votes: Votes): number {
+  let count = 0;
+  for (const other of votes) if (isEqual(vote, other)) count += 1;
+  return count;
+}
+
+/** Proofs of those. */
+function proofsEqualTo(vote: Vote, votes: Votes): SignedProof[] {
+  const equal: SignedProof[] = [];
+  for (const [replica, other] of votes.entries())
+    if (isEqual(vote, other)) equal.push({ replica, proof: other.proof });
   return equal;
 }
 

@@ -47,6 +47,7 @@ import { EVENT_POLL_MS, streamEvents } from './events.ts';
 import { clientCertificate, createKeySigner, createSignatureCheck } from './keys.ts';
 import { LedgerReader } from './ledger-reader.ts';
 import { ReplicaLink } from './link.ts';
+import { SharedResults } from './shared-results.ts';
 import { receiptOf } from './receipts.ts';
 import { ReplicaChannels } from './replica-channels.ts';
 import type { OpenChannel } from './replica-channels.ts';
@@ -414,7 +415,8 @@ class NodeClient implements MoietyClient {
 function tlsChannels(key: KeyObject, clientKey: Uint8Array): OpenChannel {
   const certificate = clientCertificate(key);
   const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
-  return (options) => new ReplicaLink({ ...options, key: pem, certificate, clientKey });
+  const { read: readResults } = new SharedResults();
+  return (options) => new ReplicaLink({ ...options, key: pem, certificate, clientKey, readResults });
 }
 
 function committedOf(result: WireResult): Committed {

@@ -8,7 +8,13 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { createKvApplication } from '../apps/kv/application.ts';
 import { bytesToHex } from '../core/bytes.ts';
-import { decodeClientFrame, decodeReplicaFrame, encodeReplicaFrame } from '../core/client-wire.ts';
+import {
+  decodeClientFrame,
+  decodeReplicaFrame,
+  encodeReplicaFrame,
+  writeReplyContent,
+} from '../core/client-wire.ts';
+import { Writer } from '../core/codec.ts';
 import type { ClientFrame, ReplicaFrame, SignedReply } from '../core/client-wire.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMERS } from '../core/config.ts';
 import type { ClusterSettings } from '../core/config.ts';
@@ -191,8 +197,9 @@ export class FakeCluster {
       result: new Uint8Array([0, 9]),
     }));
     const lie: SignedReply = { ...frame, results };
+    const content = writeReplyContent(new Writer(512), lie).finish();
     const digest = replyDigest(nodeHash, this.settings, lie);
-    return { ...lie, signature: createKeySigner(replica.hostKey).sign(digest) };
+    return { ...lie, content, signature: createKeySigner(replica.hostKey).sign(digest) };
   }
 
   /** For `ConnectOptions.openChannel`. */

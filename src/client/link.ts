@@ -12,7 +12,7 @@ import {
   encodeClientFrame,
   QUERY_ANSWER_BYTES_MAX,
 } from '../core/client-wire.ts';
-import type { ReplicaFrame } from '../core/client-wire.ts';
+import type { ReplicaFrame, ResultsReader } from '../core/client-wire.ts';
 import type { ClusterSettings, MemberSettings } from '../core/config.ts';
 import { hexToBytes } from '../core/bytes.ts';
 import type { Milliseconds } from '../core/types.ts';
@@ -40,6 +40,8 @@ export interface LinkOptions {
   readonly onUp: () => void;
   readonly onDown: () => void;
   readonly onFrame: (frame: ReplicaFrame) => void;
+  /** Reads results of replies; links of one cluster share it (`SharedResults`). */
+  readonly readResults?: ResultsReader;
 }
 
 /** Splits `host:port`; IPv6 hosts in brackets. */
@@ -162,7 +164,7 @@ export class ReplicaLink {
       const rest = whole.subarray(4 + length);
       this.#chunks = rest.length > 0 ? [rest] : [];
       this.#buffered = rest.length;
-      const frame = decodeReplicaFrame(whole.subarray(4, 4 + length));
+      const frame = decodeReplicaFrame(whole.subarray(4, 4 + length), this.#options.readResults);
       if (frame === undefined) return this.#fail(socket, 'the replica sent a malformed frame');
       this.#onFrame(socket, frame);
     }

@@ -135,17 +135,16 @@ export class ReplyWatch {
    * Enough replicas agree on a result, which is final. `votes`: the latest word of each replica on this request; those
    * below `final` prove nothing.
    */
-  onAccepted(session: SessionId, result: WireResult, votes: ReadonlyMap<ReplicaId, Vote>): void {
+  onAccepted(session: SessionId, result: WireResult, votes: readonly (Vote | undefined)[]): void {
     if (session === 0) return;
     const name = nameOf(session, result.number);
     const witnesses: KeptReply[] = [];
     const others: Vote[] = [];
-    for (const vote of votes.values()) {
-      if (vote.standing !== 'final') continue;
+    for (const vote of votes) {
+      if (vote?.standing !== 'final') continue;
       if (isContradiction(session, result, vote.result)) others.push(vote);
       else if (vote.reply !== undefined && sameWireResult(result, vote.result)) witnesses.push(vote.reply);
     }
-    witnesses.sort((a, b) => a.replica - b.replica);
     const accepted: Accepted = { session, result, witnesses };
     for (const { reply } of others) if (reply !== undefined) this.#record(accepted, reply);
     if (this.#accepted.has(name)) return;

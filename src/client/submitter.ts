@@ -4,9 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { ReplicaFrame, SignedReply, WireResult } from '../core/client-wire.ts';
-import { CERTIFICATE_BYTES_MAX, writeReplyContent } from '../core/client-wire.ts';
+import { CERTIFICATE_BYTES_MAX } from '../core/client-wire.ts';
 import { digestToBytes } from '../core/bytes.ts';
-import { Writer } from '../core/codec.ts';
 import type { Domain } from '../core/domain.ts';
 import { decodeBundle } from '../core/request.ts';
 import type { Bundle } from '../core/request.ts';
@@ -19,6 +18,7 @@ import { transactionId } from '../ledger/transaction.ts';
 import type { AnswerRules, SignedProof } from './answer-rules.ts';
 import { BundleTracker, PrimaryHint } from './bundle-tracker.ts';
 import type { TrackedRequest, TrackerEffect } from './bundle-tracker.ts';
+import { Deadlines } from './deadlines.ts';
 import { ClientError, openError, refusedError, timeoutError } from './errors.ts';
 import type { ReplicaChannels } from './replica-channels.ts';
 import type { ReplyWatch } from './reply-watch.ts';
@@ -26,6 +26,8 @@ import { Recent } from './recent.ts';
 import { ClientSession } from './session.ts';
 import type { QueuedOperation } from './session.ts';
 import type { StateFile } from './state-file.ts';
+import { ticketOf } from './ticket.ts';
+import type { Ticket } from './ticket.ts';
 
 /** How long an OPEN may take effect, by the client's clock. */
 const OPEN_VALID_MS: Milliseconds = 5 * 60_000;
@@ -63,13 +65,6 @@ export interface SubmitterOptions {
   readonly watch: ReplyWatch;
 }
 
-interface Ticket {
-  readonly resolve: (result: WireResult) => void;
-  readonly reject: (error: ClientError) => void;
-  timer: NodeJS.Timeout | undefined;
-  txId: Digest | undefined;
-}
-
 type Session = ClientSession<Ticket>;
 
 /** See the top of this file. */
@@ -77,6 +72,7 @@ export class Submitter {
   readonly #options: SubmitterOptions;
   readonly #tracker: BundleTracker;
   readonly #hint: PrimaryHint;
+  readonly #deadlines = new Deadlines();
   readonly #tickets = new Map<Digest, Ticket>();
   readonly #sessionOf = new Map<Digest, Session>();
   readonly #refused = new Recent<string>(REMEMBERED_MAX);
@@ -169,7 +165,7 @@ export class Submitter {
     this.#assertOpen();
     const leftMs = Math.max(1, deadline - this.#options.now());
     return new Promise((resolve, reject) => {
-      const ticket: Ticket = { resolve, reject, timer: undefined, txId: undefined };
+      const ticket = ticketOf(resolve, reject);
       const queued = session.submit(ticket, operation, mayBeOther);
       if (queued === undefined)
         return reject(
@@ -177,7 +173,8 @@ export class Submitter {
             retryAfterMs: 200,
           }),
         );
-      ticket.timer = setTimeout(() => this.#onTimeout(ticket, queued), leftMs);
+      ticket.onDue = () => this.#onTimeout(ticket, queued);
+      this.#deadlines.set(ticket, leftMs);
       this.#scheduleFlush();
     });
   }
@@ -196,14 +193,15 @@ export class Submitter {
     const results = requests.map(
       ({ txId }) =>
         new Promise<WireResult>((resolve, reject) => {
-          const ticket: Ticket = { resolve, reject, timer: undefined, txId };
-          ticket.timer = setTimeout(() => {
+          const ticket = ticketOf(resolve, reject, txId);
+          ticket.onDue = () => {
             // A foreign bundle is its client's to repeat: it is not followed beyond the wait of this call.
             this.#tracker.forget(bundle.digest);
             this.#foreign.delete(bundle.digest);
             this.#tickets.delete(txId);
             reject(timeoutError(txId));
-          }, timeoutMs);
+          };
+          this.#deadlines.set(ticket, timeoutMs);
           this.#tickets.set(txId, ticket);
         }),
     );
@@ -229,12 +227,11 @@ export class Submitter {
     if (reply.replica !== replica) return;
     // A reply that comes too late to count is worth a check only if it contradicts what was accepted.
     if (!this.#tracker.wants(session, results) && !watch.contradicts(reply)) return;
-    const content = writeReplyContent(new Writer(512), reply).finish();
-    const digest = signedReplyDigest(hash, domain, content);
+    const digest = signedReplyDigest(hash, domain, reply.content);
     if (!verifyHost(replica, digestToBytes(digest), signature)) return;
     this.#hint.report(replica, reply.view);
     const isFinal = standing === 'final';
-    const kept = isFinal ? watch.keep(replica, content, signature) : undefined;
+    const kept = isFinal ? watch.keep(replica, reply.content.slice(), signature) : undefined;
     if (kept !== undefined) watch.onReply(kept, session, results);
     const key = rules.readProof(proof, replica, standing);
     if (key === undefined) return;
@@ -335,16 +332,17 @@ export class Submitter {
     const validUntil = Math.min(time + OPEN_VALID_MS, Number.MAX_SAFE_INTEGER);
     const operation = encodeOperation({ kind: 'open', nonce, validUntil, window });
     return new Promise<WireResult>((resolve, reject) => {
-      const ticket: Ticket = { resolve, reject, timer: undefined, txId: undefined };
+      const ticket = ticketOf(resolve, reject);
       opener.submit(ticket, operation, false);
       const packed = opener.flush()[0]!;
       const request = packed.requests[0]!;
       ticket.txId = request.txId;
-      ticket.timer = setTimeout(() => {
+      ticket.onDue = () => {
         this.#tracker.forget(packed.bundle.digest);
         this.#tickets.delete(request.txId);
         reject(timeoutError(request.txId));
-      }, OPEN_VALID_MS);
+      };
+      this.#deadlines.set(ticket, OPEN_VALID_MS);
       this.#tickets.set(request.txId, ticket);
       this.#perform(this.#tracker.track(packed.bundle, packed.requests, now(), true));
       this.#keepTicking();
@@ -425,7 +423,7 @@ export class Submitter {
     const ticket = this.#tickets.get(expected);
     if (ticket === undefined) return;
     this.#tickets.delete(expected);
-    clearTimeout(ticket.timer);
+    this.#deadlines.clear(ticket);
     ticket.resolve(result);
   }
 
@@ -449,10 +447,11 @@ export class Submitter {
     const { ticket, operation, mayBeOther } = queued;
     this.#sessionBefore(OPEN_VALID_MS).then(
       (session) => {
-        clearTimeout(ticket.timer);
+        this.#deadlines.clear(ticket);
         const again = session.submit(ticket, operation, mayBeOther);
         if (again === undefined) return this.#fail(ticket, new ClientError('overloaded', 'too many wait'));
-        ticket.timer = setTimeout(() => this.#onTimeout(ticket, again), OPEN_VALID_MS / 30);
+        ticket.onDue = () => this.#onTimeout(ticket, again);
+        this.#deadlines.set(ticket, OPEN_VALID_MS / 30);
         this.#scheduleFlush();
       },
       (error: ClientError) => this.#fail(ticket, error),
@@ -491,7 +490,7 @@ export class Submitter {
   }
 
   #fail(ticket: Ticket, error: ClientError): void {
-    clearTimeout(ticket.timer);
+    this.#deadlines.clear(ticket);
     ticket.reject(error);
   }
 }

@@ -9,7 +9,7 @@ import {
   PROOF_BYTES_MAX,
   writeReplyContent,
 } from './client-wire.ts';
-import type { ClientFrame, ReplicaFrame, ReplyContent } from './client-wire.ts';
+import type { ClientFrame, ReplicaFrame, ReplyContent, SignedReply } from './client-wire.ts';
 import { Writer } from './codec.ts';
 import type { Digest } from './types.ts';
 
@@ -23,21 +23,25 @@ const CLIENT_FRAMES: readonly ClientFrame[] = [
   { kind: 'certificate', bytes: new Uint8Array([5, 6]) },
 ];
 
-const REPLY: ReplyContent & { kind: 'reply'; signature: Uint8Array } = {
-  kind: 'reply',
+const SAID: ReplyContent = {
   replica: 2,
   session: 9,
   view: 4,
   standing: 'speculative',
   proof: new Uint8Array([8, 8, 8]),
   results: [{ number: 1, txId: digest('ab'), sequence: 5, height: 3, result: new Uint8Array([0, 1]) }],
-  signature: new Uint8Array(64).fill(6),
 };
+/** A reply as it comes back from its bytes. */
+function replyOf(said: ReplyContent): SignedReply {
+  const content = writeReplyContent(new Writer(64), said).finish();
+  return { kind: 'reply', ...said, content, signature: new Uint8Array(64).fill(6) };
+}
+const REPLY = replyOf(SAID);
 const REPLICA_FRAMES: readonly ReplicaFrame[] = [
   { kind: 'welcome', version: 2, replica: 1, clusterId: digest('c1') },
   REPLY,
-  { ...REPLY, standing: 'committed', proof: new Uint8Array(PROOF_BYTES_MAX) },
-  { ...REPLY, standing: 'final', proof: new Uint8Array(0), results: [] },
+  replyOf({ ...SAID, standing: 'committed', proof: new Uint8Array(PROOF_BYTES_MAX) }),
+  replyOf({ ...SAID, standing: 'final', proof: new Uint8Array(0), results: [] }),
   { kind: 'busy', bundle: digest('0b'), retryAfterMs: 100 },
   { kind: 'refused', bundle: digest('0b'), reason: 'unknownClient' },
   { kind: 'readAnswer', id: 7, sequence: 5, height: 3, result: new Uint8Array([1]) },

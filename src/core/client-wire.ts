@@ -28,6 +28,7 @@ export const PROOF_BYTES_MAX = 4096;
 export const CERTIFICATE_BYTES_MAX = 64 * 1024;
 /** Results of one reply frame, at most. */
 const RESULTS_MAX = 4096;
+const SIGNATURE_BYTES = 64;
 /** Bytes of one answer to a query (a block, at most). */
 export const QUERY_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -111,7 +112,21 @@ export interface ReplyContent {
   readonly proof: Uint8Array;
   readonly results: readonly WireResult[];
 }
-export type SignedReply = ReplyContent & { readonly kind: 'reply'; readonly signature: Uint8Array };
+
+/** A reply as it came. */
+export type SignedReply = ReplyContent & {
+  readonly kind: 'reply';
+  /** Canonical bytes of all other fields, which the signature covers; a view into the frame. */
+  readonly content: Uint8Array;
+  readonly signature: Uint8Array;
+};
+
+/** Reads the results of a reply: canonical bytes of a list; undefined unless they are that, and bounded. */
+export type ResultsReader = (bytes: Uint8Array) => readonly WireResult[] | undefined;
+
+/** Reads the results of a reply. They are views into `bytes`. */
+export const readResults: ResultsReader = (bytes) =>
+  decodeWhole(bytes, (reader) => reader.list(RESULTS_MAX, readResult));
 
 /** The order of these words is part of the wire. */
 const STANDINGS: readonly Standing[] = ['speculative', 'committed', 'final'];
@@ -147,16 +162,28 @@ export function writeReplyContent(writer: Writer, reply: ReplyContent): Writer {
     .list(reply.results, writeResult);
 }
 
-/** Reads what `writeReplyContent` wrote. */
-export function readReplyContent(reader: Reader): ReplyContent {
+function readReplyHead(reader: Reader): Omit<ReplyContent, 'results'> {
   return {
     replica: reader.u32(),
     session: reader.u64(),
     view: reader.u64(),
     standing: readStanding(reader),
     proof: reader.bytes(PROOF_BYTES_MAX),
-    results: reader.list(RESULTS_MAX, readResult),
   };
+}
+
+/** Reads what `writeReplyContent` wrote. */
+export function readReplyContent(reader: Reader): ReplyContent {
+  return { ...readReplyHead(reader), results: reader.list(RESULTS_MAX, readResult) };
+}
+
+function readSignedReply(reader: Reader, readList: ResultsReader): SignedReply {
+  const start = reader.position;
+  const head = readReplyHead(reader);
+  const results = readList(reader.raw(Math.max(0, reader.remaining - SIGNATURE_BYTES)));
+  if (results === undefined) reader.fail();
+  const content = reader.since(start);
+  return { kind: 'reply', ...head, results: results ?? [], content, signature: reader.raw(SIGNATURE_BYTES) };
 }
 
 /** Bytes of a client's frame. */
@@ -208,7 +235,9 @@ export function decodeClientFrame(bytes: Uint8Array): ClientFrame | undefined {
 }
 
 /** Bytes of a replica's frame. */
-export function encodeReplicaFrame(frame: ReplicaFrame): Uint8Array {
+export function encodeReplicaFrame(
+  frame: Exclude<ReplicaFrame, SignedReply> | Omit<SignedReply, 'content'>,
+): Uint8Array {
   const writer = new Writer(512);
   switch (frame.kind) {
     case 'welcome':
@@ -235,14 +264,20 @@ export function encodeReplyFrame(content: Uint8Array, signature: Uint8Array): Ui
   return frame;
 }
 
-/** Reads a replica's frame; undefined unless canonical and bounded. */
-export function decodeReplicaFrame(bytes: Uint8Array): ReplicaFrame | undefined {
+/**
+ * Reads a replica's frame; undefined unless canonical and bounded. `readList` may know a list of results already: the
+ * replicas of a cluster say the same ones.
+ */
+export function decodeReplicaFrame(
+  bytes: Uint8Array,
+  readList: ResultsReader = readResults,
+): ReplicaFrame | undefined {
   return decodeWhole(bytes, (reader): ReplicaFrame | undefined => {
     switch (reader.u8()) {
       case 1:
         return { kind: 'welcome', version: reader.u16(), replica: reader.u32(), clusterId: reader.digest() };
       case 2:
-        return { kind: 'reply', ...readReplyContent(reader), signature: reader.raw(64) };
+        return readSignedReply(reader, readList);
       case 3:
         return { kind: 'busy', bundle: reader.digest(), retryAfterMs: reader.u32() };
       case 4:

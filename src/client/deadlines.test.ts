@@ -1,0 +1,43 @@
+/** Deadlines of many calls on one timer. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Deadlines } from './deadlines.ts';
+import type { Waiting } from './deadlines.ts';
+
+const waitingFor = (over: string[], name: string): Waiting => ({
+  due: undefined,
+  onDue: () => void over.push(name),
+});
+
+test('each call gives up at its time, never before, and not once it is cleared', async () => {
+  const deadlines = new Deadlines();
+  const over: string[] = [];
+  const [early, late, never] = ['early', 'late', 'never'].map((name) => waitingFor(over, name));
+  const begun = performance.now();
+  await new Promise<void>((resolve) => {
+    deadlines.set(never!, 20);
+    deadlines.set(late!, 160);
+    deadlines.set(early!, 30);
+    deadlines.clear(never!);
+    const onDue = late!.onDue;
+    late!.onDue = () => {
+      onDue();
+      resolve();
+    };
+  });
+  assert.deepEqual(over, ['early', 'late']);
+  assert.ok(performance.now() - begun >= 160);
+  assert.equal(late!.due, undefined);
+});
+
+test('a call that is set again waits for the later deadline alone', async () => {
+  const deadlines = new Deadlines();
+  const over: string[] = [];
+  const call = waitingFor(over, 'call');
+  deadlines.set(call, 10);
+  deadlines.set(call, 130);
+  await new Promise<void>((resolve) => deadlines.set({ due: undefined, onDue: resolve }, 60));
+  assert.deepEqual(over, []);
+  await new Promise<void>((resolve) => deadlines.set({ due: undefined, onDue: resolve }, 200));
+  assert.deepEqual(over, ['call']);
+});
