@@ -83,6 +83,17 @@ class Stage extends TestCluster<ExecutionContent> {
   }
 }
 
+/** Replica 3 was cut off while the others executed so many orders. */
+function lagging(orders: number): Stage {
+  const stage = new Stage();
+  stage.passes = (from, to) => from !== 3 && to !== 3;
+  for (let count = 0; count < orders; count += 1) {
+    stage.submit(`r${count}`, [0, 1, 2]);
+    stage.run(20);
+  }
+  return stage;
+}
+
 describe('A2M-PBFT-E', () => {
   it('A2M-PBFT-E.E3.order, A2M-PBFT-E.E4: answers leave with the entry of the log, in order', () => {
     const stage = new Stage();
@@ -176,12 +187,7 @@ describe('A2M-PBFT-E', () => {
   });
 
   it('A2M-PBFT-E.HIST: a log that lags is filled with what a quorum certified, never with what one says', () => {
-    const stage = new Stage();
-    stage.passes = (from, to) => from !== 3 && to !== 3;
-    for (let count = 0; count < 16; count += 1) {
-      stage.submit(`r${count}`, [0, 1, 2]);
-      stage.run(20);
-    }
+    const stage = lagging(16);
     stage.passes = (_from, _to, message) => message.kind !== 'HISTORY';
     stage.run(3_000);
     const lie: ExecutionContent = { kind: 'HISTORY', first: 1, digests: new Array<Digest>(16).fill(A) };
@@ -196,6 +202,47 @@ describe('A2M-PBFT-E', () => {
       [...stage.machines[3]!.objects.get(EXECUTION_LOG)!.values()],
       [...stage.machines[0]!.objects.get(EXECUTION_LOG)!.values()],
     );
+  });
+
+  it('what a peer tells of a log that lags far may come in pieces', () => {
+    const stage = lagging(16);
+    stage.passes = (_from, _to, message) => message.kind !== 'HISTORY';
+    stage.run(3_000);
+    const digests = stage.machines[0]!.history;
+    const tell = (from: ReplicaId, first: number, told: readonly Digest[]): void => {
+      const piece: ExecutionContent = { kind: 'HISTORY', first, digests: told };
+      const word = { kind: 'link', replica: from } as const;
+      stage.deliver(
+        from,
+        3,
+        stage.codec.complete(0, from, piece, stage.codec.encodeContent(from, piece), word),
+      );
+    };
+    const { objects } = stage.machines[3]!;
+    // What one tells in vain is not added to what another one tells.
+    tell(1, 1, new Array<Digest>(4).fill(A));
+    for (const first of [1, 5, 9]) tell(0, first, digests.slice(first - 1, first + 3));
+    assert.equal(objects.get(EXECUTION_LOG)?.size ?? 0, 0);
+    tell(1, 5, digests.slice(4));
+    assert.ok(stage.refused.includes('A2M-PBFT-E.HIST'));
+    tell(0, 13, digests.slice(12));
+    stage.run(0);
+    assert.equal(objects.get(EXECUTION_LOG)!.size, 16);
+  });
+
+  it('a log that lags is filled by peers that were all restarted', () => {
+    const stage = lagging(16);
+    for (const id of [0, 1, 2]) {
+      const machine = stage.machines[id]!;
+      // What own entries said is forgotten some time after a checkpoint covers it.
+      machine.drafts = machine.drafts.slice(-1);
+      stage.restart(id);
+    }
+    stage.passes = () => true;
+    stage.run(6_000);
+    assert.equal(stage.machines[3]!.objects.get(EXECUTION_LOG)!.size, 16);
+    const keys = [...stage.machines[3]!.stored.keys()].filter((key) => key.startsWith('digests/'));
+    assert.ok(keys.length > 0, 'it can help others now');
   });
 
   it('A2M-PBFT-E.E4: a client that asks again gets the proof again, also after restarts', () => {

@@ -2,6 +2,7 @@
  * A replica of A2M-PBFT-E (SOSP 2007): PBFT's agreement as it is, and one trusted log that says, batch by batch, what this
  * replica has executed. Answers leave with the log's word only.
  */
+import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { CheckpointState, Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
@@ -17,8 +18,17 @@ import { EXECUTION_LOG, EXECUTION_MESSAGES, HISTORY_MAX } from './messages.ts';
 
 /** Orders below the stable checkpoint whose entries are kept: for clients that ask again, and for replicas that lag. */
 const ENTRIES_KEPT = 1_024;
-/** Orders whose digests are kept in memory, for logs that lag farther. */
+/** Orders whose digests are kept, in memory and in the store, for logs that lag farther. */
 const DIGESTS_KEPT = 65_536;
+/** Key of the durable map: digests of executed batches from an order on. */
+const DIGESTS_KEY = 'digests/';
+
+/** What one peer has told of the orders that the own log lacks; worth nothing until it leads to a certain history. */
+interface Hint {
+  readonly digests: Digest[];
+  /** d after each of them. */
+  readonly histories: Digest[];
+}
 
 class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   /** Digests of executed batches, of the latest windows. */
@@ -31,6 +41,12 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   #logged: SequenceNumber = 0;
   /** Boundaries whose CHECKPOINT waits for the history. */
   readonly #boundariesWaiting: CheckpointState[] = [];
+  /** First orders of the stored runs of digests, and the last order of each. */
+  readonly #runs = new Map<SequenceNumber, SequenceNumber>();
+  /** Last order of the last run. */
+  #stored: SequenceNumber = 0;
+  /** By peer. */
+  readonly #hints = new Map<ReplicaId, Hint>();
   #askedAtMs = -1;
 
   constructor(context: ReplicaContext) {
@@ -54,7 +70,7 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
     if (content.kind === 'EXECUTED') {
       if (message.author === this.self) this.#onLogged(message, content.sequence);
     } else if (content.kind === 'HISTORY-REQUEST') this.#onHistoryRequest(from, content);
-    else if (content.kind === 'HISTORY') this.#onHistory(content);
+    else if (content.kind === 'HISTORY') this.#onHistory(from, content);
     else return super.onSealed(message, from);
     return 'taken';
   }
@@ -95,6 +111,7 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
       const digest = this.#digests.get(sequence);
       if (!this.rule('A2M-PBFT-E.E3.order', digest !== undefined && this.#histories.has(sequence))) return;
       this.#logged = sequence;
+      this.#hints.clear();
       this.say(
         { kind: 'EXECUTED', sequence, digest: digest! },
         { kind: 'object', object: EXECUTION_LOG, form: 'log', mode: 'strict', value: sequence },
@@ -147,6 +164,8 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   protected override onStable(sequence: SequenceNumber): void {
     super.onStable(sequence);
     this.#learnHistory();
+    this.#storeDigests(this.#stored + 1, sequence);
+    this.#dropRuns(sequence - DIGESTS_KEPT);
     const oldest = sequence - ENTRIES_KEPT;
     if (this.#digests.size > DIGESTS_KEPT + ENTRIES_KEPT)
       for (const known of [...this.#digests.keys()])
@@ -185,9 +204,14 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   #askForHistory(): void {
     if (!this.#lacks || this.desk.now < this.#askedAtMs + this.timers.statusMs) return;
     this.#askedAtMs = this.desk.now;
-    const others = [...this.peers.keys()].filter((replica) => replica !== this.self);
-    for (const replica of others) this.tell(replica, { kind: 'HISTORY-REQUEST', first: this.#logged + 1 });
+    for (const replica of this.peers.keys()) this.#askPeer(replica);
     this.desk.wakeAt('history', this.desk.now + this.timers.statusMs);
+  }
+
+  #askPeer(replica: ReplicaId): void {
+    if (replica === this.self) return;
+    const known = this.#hints.get(replica)?.digests.length ?? 0;
+    this.tell(replica, { kind: 'HISTORY-REQUEST', first: this.#logged + 1 + known });
   }
 
   #onHistoryRequest(from: ReplicaId, { first }: HistoryRequest): void {
@@ -202,31 +226,77 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   }
 
   /** Entries can never be taken back: they are made only if they lead to a history that is certain. */
-  #onHistory({ first, digests }: History): void {
-    if (!this.#lacks || first !== this.#logged + 1) return;
-    let history = this.#histories.get(this.#logged);
+  #onHistory(from: ReplicaId, { first, digests }: History): void {
+    const hint = this.#hints.get(from) ?? { digests: [], histories: [] };
+    if (!this.#lacks || first !== this.#logged + 1 + hint.digests.length) return;
+    let history = hint.histories.at(-1) ?? this.#histories.get(this.#logged);
     if (history === undefined) return;
-    const walked = new Map<SequenceNumber, Digest>();
+    this.#hints.set(from, hint);
     for (const [index, digest] of digests.entries()) {
       const sequence = first + index;
       history = historyAfter(this.context.hash, sequence, this.#entryOf(sequence, digest), history);
-      walked.set(sequence, history);
+      hint.digests.push(digest);
+      hint.histories.push(history);
       const certain = this.#histories.get(sequence);
       if (certain === undefined) continue;
-      if (!this.rule('A2M-PBFT-E.HIST', certain === history)) return;
-      this.#adopt(first, digests.slice(0, index + 1), walked);
+      if (this.rule('A2M-PBFT-E.HIST', certain === history)) this.#adopt(hint);
+      else this.#hints.delete(from);
       return;
+    }
+    // What is certain lies farther on, but nobody keeps more than this.
+    if (hint.digests.length > DIGESTS_KEPT) this.#hints.delete(from);
+    else if (digests.length > 0) this.#askPeer(from);
+  }
+
+  #adopt({ digests, histories }: Hint): void {
+    const first = this.#logged + 1;
+    for (const [index, digest] of digests.entries()) {
+      this.#digests.set(first + index, digest);
+      this.#histories.set(first + index, histories[index]!);
+    }
+    this.#storeDigests(first, Math.min(first + digests.length - 1, this.stableSequence));
+    this.#log();
+  }
+
+  // ---- digests in the store ----------------------------------------------------------------------------------------
+
+  /** Keeps the digests of these orders that are known, so that other logs can be filled after a restart, too. */
+  #storeDigests(from: SequenceNumber, through: SequenceNumber): void {
+    let run: Digest[] = [];
+    for (let sequence = Math.max(from, through - DIGESTS_KEPT); sequence <= through + 1; sequence += 1) {
+      const digest = sequence <= through ? this.#digests.get(sequence) : undefined;
+      if (digest !== undefined) run.push(digest);
+      else if (run.length > 0) {
+        const first = sequence - run.length;
+        const value = new Writer(32 * run.length + 4).list(run, (w, one) => w.digest(one)).finish();
+        this.#noteRun(first, sequence - 1);
+        this.desk.store([{ key: DIGESTS_KEY + String(first), value }]);
+        run = [];
+      }
     }
   }
 
-  #adopt(
-    first: SequenceNumber,
-    digests: readonly Digest[],
-    histories: ReadonlyMap<SequenceNumber, Digest>,
-  ): void {
-    for (const [index, digest] of digests.entries()) this.#digests.set(first + index, digest);
-    for (const [sequence, history] of histories) this.#histories.set(sequence, history);
-    this.#log();
+  #noteRun(first: SequenceNumber, last: SequenceNumber): void {
+    this.#runs.set(first, last);
+    this.#stored = Math.max(this.#stored, last);
+  }
+
+  #dropRuns(below: SequenceNumber): void {
+    for (const [first, last] of this.#runs) {
+      if (last >= below) continue;
+      this.#runs.delete(first);
+      this.desk.store([{ key: DIGESTS_KEY + String(first), value: undefined }]);
+    }
+  }
+
+  #restoreDigests(stored: ReadonlyMap<string, Uint8Array>): void {
+    for (const [key, value] of stored) {
+      if (!key.startsWith(DIGESTS_KEY)) continue;
+      const run = decodeWhole(value, (reader) => reader.list(2 * DIGESTS_KEPT, (r) => r.digest())) ?? [];
+      const first = Number(key.slice(DIGESTS_KEY.length));
+      this.#noteRun(first, first + run.length - 1);
+      for (const [index, digest] of run.entries()) this.#digests.set(first + index, digest);
+    }
   }
 
   // ---- housekeeping ------------------------------------------------------------------------------------------------
@@ -241,6 +311,7 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
     super.restore(stored);
     this.#learnHistory();
+    this.#restoreDigests(stored);
     // Executed above the stable checkpoint is what was decided and kept.
     for (const [sequence, { digest }] of this.decisions) this.#digests.set(sequence, digest);
     for (let sequence = this.stableSequence + 1; sequence <= this.executed; sequence += 1)

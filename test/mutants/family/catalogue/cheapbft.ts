@@ -27,11 +27,11 @@ export const CHEAPBFT_MUTANTS: readonly FamilyMutant[] = mutantsOf('cheapbft', [
     ]),
   },
   {
-    removes: 'nothing is agreed to after a PANIC',
-    rules: ['CheapBFT.T2.running'],
+    removes: 'one order is committed to after the other: a HISTORY may hide in a gap',
+    rules: ['CheapBFT.T4'],
     patches: inFile(replica, [
-      `      this.#considerSwitch();\n      return moved;`,
-      `      this.#considerSwitch();`,
+      `const follows = sequence - 1 <= this.executed || this.decisions.has(sequence - 1);`,
+      `const follows = sequence > 0;`,
     ]),
   },
   {

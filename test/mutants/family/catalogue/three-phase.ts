@@ -202,7 +202,10 @@ export const THREE_PHASE_MUTANTS: readonly FamilyMutant[] = [
     {
       removes: 'digests from others lead to a certified history',
       rules: ['A2M-PBFT-E.HIST'],
-      patches: inFile(execution, [`certain === history)) return;`, `certain !== ZERO_DIGEST)) return;`]),
+      patches: inFile(execution, [
+        `certain === history)) this.#adopt(hint);`,
+        `certain !== ZERO_DIGEST)) this.#adopt(hint);`,
+      ]),
     },
     {
       removes: 'CHECKPOINTs count together only with equal histories',
