@@ -115,6 +115,18 @@ export function isShared<P extends OrderContent>(content: ChainContent<P>): cont
   return (SHARED_KINDS as readonly string[]).includes(content.kind);
 }
 
+/** The same of a message. */
+export function isSharedMessage<P extends OrderContent>(
+  message: Sealed<ChainContent<P>>,
+): message is Sealed<SharedContent<P>> {
+  return isShared(message.content);
+}
+
+/** What the VIEW-CHANGEs of a valid NEW-VIEW say. */
+export function viewChangesOf<P extends OrderContent>({ viewChanges }: NewView<P>): readonly ViewChange<P>[] {
+  return viewChanges.map(({ content }) => content as ViewChange<P>);
+}
+
 /** The codec of a protocol on chains of slots. */
 export function chainCodec<P extends OrderContent>(own: OrderCodec<P>): SealedCodecOptions<ChainContent<P>> {
   const isOwn = (kind: string): kind is P['kind'] => !(SHARED_KINDS as readonly string[]).includes(kind);

@@ -7,18 +7,20 @@ import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.t
 import type { Intake } from '../attested/hooks.ts';
 import { AttestedReplica } from '../attested/replica.ts';
 import type { Sealed, SealedCodecOptions } from '../attested/sealed.ts';
-import { SealedCodec } from '../attested/sealed.ts';
+import { isOf, SealedCodec } from '../attested/sealed.ts';
 import { ViewVotes } from '../attested/view-votes.ts';
 import type {
   ChainContent,
   ChainEntry,
   NewView,
+  NewViewAck,
   OrderContent,
+  RequestViewChange,
   SharedContent,
   Terms,
   ViewChange,
 } from './messages.ts';
-import { isShared } from './messages.ts';
+import { isShared, isSharedMessage, viewChangesOf } from './messages.ts';
 import { slotOf, VIEW_END } from './slots.ts';
 import type { ChainRules, ViewChangeFacts } from './view-change.ts';
 import { computeTerms, digestOfTerms, fitsAttestor, judgeNewView, judgeViewChange } from './view-change.ts';
@@ -43,13 +45,13 @@ const SAID = {
 const ENTERED_KEY = 'entered';
 
 interface Left<P extends OrderContent> {
-  readonly message: Sealed<ChainContent<P>>;
+  readonly message: Sealed<ViewChange<P>>;
   readonly view: View;
   readonly facts: ViewChangeFacts;
 }
 
 interface Accepted<P extends OrderContent> {
-  readonly message: Sealed<ChainContent<P>>;
+  readonly message: Sealed<NewView<P>>;
   readonly terms: Terms;
   readonly digest: Digest;
 }
@@ -67,9 +69,9 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
   #entered: readonly Sealed<ChainContent<P>>[] = [];
   readonly #votes: ViewVotes;
   /** Latest REQ-VIEW-CHANGE, VIEW-CHANGE and NV-ACK of each replica. */
-  readonly #wishes: (Sealed<ChainContent<P>> | undefined)[];
+  readonly #wishes: (Sealed<RequestViewChange> | undefined)[];
   readonly #left: (Left<P> | undefined)[];
-  readonly #acks: (Sealed<ChainContent<P>> | undefined)[];
+  readonly #acks: (Sealed<NewViewAck> | undefined)[];
   /** The valid NEW-VIEW of the view that is being changed to. */
   #accepted: Accepted<P> | undefined;
   /** Highest views for which these were said here. */
@@ -138,29 +140,19 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
   // ---- messages ----------------------------------------------------------------------------------------------------
 
   protected override onSealed(message: Sealed<ChainContent<P>>, from: ReplicaId): Intake {
-    const { content } = message;
-    if (!isShared(content)) return this.onOrder(message, content, from);
-    if (from === this.self) this.#onOwn(message, content);
-    switch (content.kind) {
-      case 'CHECKPOINT':
-      case 'BARRIER':
-        // Barriers of others are seen in their VIEW-CHANGEs.
-        return 'taken';
-      case 'REQ-VIEW-CHANGE':
-        return this.#onRequest(message, content.view);
-      case 'VIEW-CHANGE':
-        return this.#onViewChange(message, content.view);
-      case 'NEW-VIEW':
-        return this.#onNewView(message, content);
-      case 'NV-ACK':
-        return this.#onAck(message, content.view);
-    }
+    if (!isSharedMessage(message)) return this.onOrder(message, message.content as P, from);
+    if (from === this.self) this.#onOwn(message);
+    if (isOf(message, 'REQ-VIEW-CHANGE')) return this.#onRequest(message);
+    if (isOf(message, 'VIEW-CHANGE')) return this.#onViewChange(message);
+    if (isOf(message, 'NEW-VIEW')) return this.#onNewView(message);
+    // Barriers of others are seen in their VIEW-CHANGEs.
+    return isOf(message, 'NV-ACK') ? this.#onAck(message) : 'taken';
   }
 
-  #onRequest(message: Sealed<ChainContent<P>>, view: View): Intake {
+  #onRequest(message: Sealed<RequestViewChange>): Intake {
     const { author } = message;
-    const known = this.#wishes[author]?.content as { readonly view: View } | undefined;
-    if (view > (known?.view ?? 0)) this.#wishes[author] = message;
+    const { view } = message.content;
+    if (view > (this.#wishes[author]?.content.view ?? 0)) this.#wishes[author] = message;
     this.#votes.note(author, view);
     if (author !== this.self) this.onWish(author, view);
     return 'taken';
@@ -170,7 +162,8 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
   protected onWish(_replica: ReplicaId, _view: View): void {}
 
   /** An own message has looped back, or is found in the log after a restart: it is not said again. */
-  #onOwn(message: Sealed<ChainContent<P>>, content: SharedContent<P>): void {
+  #onOwn(message: Sealed<SharedContent<P>>): void {
+    const { content } = message;
     const said = SAID[content.kind];
     if (content.kind === 'CHECKPOINT' || said === undefined) return;
     const { view } = content;
@@ -180,24 +173,25 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     if (view > this.view) this.leaveFor(view);
   }
 
-  #onViewChange(message: Sealed<ChainContent<P>>, view: View): Intake {
+  #onViewChange(message: Sealed<ViewChange<P>>): Intake {
     const { author } = message;
+    const { view } = message.content;
     const known = this.#left[author];
     if (view <= this.terms.view || view < this.view || view <= (known?.view ?? 0)) return 'taken';
     const facts = judgeViewChange(this.chainRules, message);
     if (facts === undefined) return 'taken';
     this.#left[author] = { message, view, facts };
     this.#votes.note(author, view);
-    this.#noteCheckpoints([message]);
+    this.#noteCheckpoints(message.content);
     return 'taken';
   }
 
-  #noteCheckpoints(viewChanges: readonly Sealed<ChainContent<P>>[]): void {
-    for (const { content } of viewChanges)
-      for (const checkpoint of (content as ViewChange<P>).checkpoints) this.noteCheckpoint(checkpoint);
+  #noteCheckpoints({ checkpoints }: ViewChange<P>): void {
+    for (const checkpoint of checkpoints) this.noteCheckpoint(checkpoint);
   }
 
-  #onNewView(message: Sealed<ChainContent<P>>, { view }: NewView<P>): Intake {
+  #onNewView(message: Sealed<NewView<P>>): Intake {
+    const { view } = message.content;
     if (view <= this.terms.view || view < this.view) return 'taken';
     if (this.#accepted?.terms.view === view) return 'taken';
     const terms = judgeNewView(this.chainRules, message);
@@ -210,10 +204,9 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     return 'taken';
   }
 
-  #onAck(message: Sealed<ChainContent<P>>, view: View): Intake {
+  #onAck(message: Sealed<NewViewAck>): Intake {
     const { author } = message;
-    const known = this.#acks[author]?.content as { readonly view: View } | undefined;
-    if (view >= (known?.view ?? 0)) this.#acks[author] = message;
+    if (message.content.view >= (this.#acks[author]?.content.view ?? 0)) this.#acks[author] = message;
     return 'taken';
   }
 
@@ -254,8 +247,7 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
   #leave(view: View): void {
     this.leaveFor(view);
     const messages = this.#wishes.filter(
-      (one): one is Sealed<ChainContent<P>> =>
-        one !== undefined && (one.content as { readonly view: View }).view >= view,
+      (one): one is Sealed<RequestViewChange> => one !== undefined && one.content.view >= view,
     );
     if (messages.length > 0) this.desk.broadcast({ kind: 'PROOF', messages });
     if (this.#said.barrier >= view) return;
@@ -267,8 +259,7 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
   #checkpointProof(): readonly Sealed<ChainContent<P>>[] {
     if (this.stableSequence >= this.terms.base) return this.stable?.messages ?? [];
     // The state at hNV is still being fetched: what the NEW-VIEW rests on proves it.
-    const { viewChanges } = this.#entered[0]!.content as NewView<P>;
-    const lists = viewChanges.map(({ content }) => (content as ViewChange<P>).checkpoints);
+    const lists = viewChangesOf(this.newView!).map(({ checkpoints }) => checkpoints);
     return lists.find(([first]) => this.#boundaryOf(first) === this.terms.base)!;
   }
 
@@ -333,7 +324,7 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     const accepted = this.#accepted;
     if (accepted === undefined || accepted.terms.view !== this.view || this.#said.ack >= this.view) return;
     const { terms, digest, message } = accepted;
-    const sources = (message.content as NewView<P>).viewChanges.map(({ author }) => author);
+    const sources = message.content.viewChanges.map(({ author }) => author);
     if (!this.rule('Chain.NV.ack', this.#holdsOrders(terms, sources))) return;
     this.#said.ack = this.view;
     this.bodies.makeAllDurable(terms.orders, terms.base);
@@ -345,15 +336,14 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     if (accepted === undefined || accepted.terms.view !== this.view) return false;
     const { terms, digest, message } = accepted;
     const acks = this.#acks.filter(
-      (one): one is Sealed<ChainContent<P>> =>
-        one?.content.kind === 'NV-ACK' && one.content.view === terms.view && one.content.digest === digest,
+      (one): one is Sealed<NewViewAck> => one?.content.view === terms.view && one.content.digest === digest,
     );
     if (!this.rule('Chain.NV.enter', acks.length >= this.quorum)) return false;
     const entered = [message, ...acks.slice(0, this.quorum)];
     this.desk.store([{ key: ENTERED_KEY, value: this.codec.encodeList(entered) }]);
     this.#accepted = undefined;
     this.#begin(entered, terms);
-    this.#noteCheckpoints((message.content as NewView<P>).viewChanges);
+    for (const content of viewChangesOf(message.content)) this.#noteCheckpoints(content);
     this.enterView(terms.view);
     this.onEntered();
     return true;

@@ -4,9 +4,8 @@
  */
 import { Reader } from '../../core/codec.ts';
 import type { Recovery, UniqueIdentifier } from '../../core/protocol.ts';
-import type { RecoverRequest } from '../../core/request.ts';
+import type { Batch, RecoverRequest } from '../../core/request.ts';
 import { decodeBatch, readRecover, recoverDigest } from '../../core/request.ts';
-import type { Batch } from '../../core/request.ts';
 import type { Digest } from '../../core/types.ts';
 import { stableSequence } from '../checkpoint-keeper.ts';
 import { currentEntry, entryOf, registryOfState, trustedKeyOf } from '../registry.ts';

@@ -19,9 +19,8 @@ import {
   TestCluster,
   valid,
 } from './fixture.test.ts';
-import { genesisCheckpoint } from './validation.ts';
+import { genesisCheckpoint, ValidationCache } from './validation.ts';
 import { need } from './validity.ts';
-import { ValidationCache } from './validation.ts';
 import { computeBase, newViewContent, validNewView, validViewChange } from './view-change.ts';
 
 const SMALL = { checkpointInterval: 2, pipelineFactor: 2 };
