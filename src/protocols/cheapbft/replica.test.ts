@@ -163,6 +163,23 @@ describe('CheapTiny', () => {
     assert.deepEqual([scene.lengths()[2], scene.machines[2]!.applied], [1, [1]]);
   });
 
+  it('an update that the service refuses is not tried again: the replica is shown what was committed to', () => {
+    const scene = new Scene();
+    scene.submit('one');
+    scene.settle(20);
+    const { history, notes, applied } = scene.machines[2]!;
+    const [own] = history;
+    history[0] = EVIL;
+    scene.submit('two', [0, 1]);
+    scene.run(20);
+    assert.deepEqual([scene.lengths()[2], applied], [1, [1]]);
+    assert.equal(notes.filter((name) => name === 'updateRefused').length, 1);
+    history[0] = own!;
+    scene.settle(1_500);
+    assert.deepEqual([scene.lengths(), applied], [[2, 2, 2], [1]]);
+    assert.equal(notes.filter((name) => name === 'updateRefused').length, 1);
+  });
+
   it('shows a passive replica what was committed to if updates are lost', () => {
     const scene = new Scene();
     scene.passes = (_from, _to, { kind }) => kind !== 'UPDATE';

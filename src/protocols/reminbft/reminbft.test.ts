@@ -193,6 +193,21 @@ describe('ReMinBFT, updates', () => {
     assert.ok(stage.refused('ReMinBFT.P.join') > 0);
   });
 
+  it('an update that the service refuses is not tried again: in fault-handling mode the replica executes', () => {
+    const stage = new ReStage();
+    stage.ask(1, 'r');
+    const { history, notes } = stage.machines[2]!;
+    const [own] = history;
+    history[0] = A;
+    stage.ask(1, 's');
+    assert.deepEqual(stage.executed, [2, 2, 1]);
+    history[0] = own!;
+    stage.settle(6_000);
+    assert.equal(notes.filter((name) => name === 'updateRefused').length, 1);
+    assert.deepEqual([stage.executed, stage.applied(2)], [[2, 2, 2], [1]]);
+    assert.ok(stage.views[2]! > 0);
+  });
+
   it('lost updates are asked for, and nobody complains', () => {
     const stage = new ReStage();
     let lost = 0;
