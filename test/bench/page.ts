@@ -313,6 +313,23 @@ const profile: Draw<'profile'> = ({ cases }) =>
     })
     .join('\n\n');
 
+const simulator: Draw<'simulator'> = ({ schedules, decisions }) => {
+  const figures = [
+    ['schedules for each CPU-second', numberText(schedules.perSecond)],
+    ['events in each', numberText(schedules.events)],
+    ['share with a view change', `${numberText(schedules.viewChanges * 100)} %`],
+  ];
+  const body = decisions.map(({ replicas, milliseconds, residentMiB }) => [
+    replicas,
+    numberText(milliseconds),
+    numberText(residentMiB),
+  ]);
+  return [
+    table(['short schedules of MinBFT, N = 3, modelled surroundings', ''], figures),
+    table(['PBFT, N', 'CPU-milliseconds for each decision', 'memory of the process, MiB'], body),
+  ].join('\n\n');
+};
+
 const soak: Draw<'soak'> = ({ rows }, plots) => {
   plots.set(
     'soak',
@@ -340,6 +357,7 @@ const DRAWS: { readonly [K in keyof Results]: Draw<K> } = {
     ycsb,
     viewChange,
     profile,
+    simulator,
     soak,
   },
 };

@@ -10,6 +10,8 @@ import type { Durability } from '../../src/node/journal.ts';
 import { PROTOCOLS } from '../../src/protocols/catalogue.ts';
 import { closed, cluster, inTurns, measured, point, replicaMiB, sit } from './measure.ts';
 import type { Effort, Row } from './measure.ts';
+import { measureSimulator } from './simulator.ts';
+import type { SimulatorFigures } from './simulator.ts';
 import { withProfiles } from './profile.ts';
 import type { ProfileOfProcess } from './profile.ts';
 
@@ -42,6 +44,7 @@ export interface Results {
     readonly reports: readonly (ViewChangeReport & { readonly durability: Durability })[];
   };
   readonly profile: { readonly cases: readonly ProfileCase[] };
+  readonly simulator: SimulatorFigures;
   readonly soak: {
     readonly minutes: number;
     readonly rows: readonly {
@@ -72,6 +75,7 @@ export const SECTIONS = [
   'ycsb',
   'viewChange',
   'profile',
+  'simulator',
   'soak',
 ] as const satisfies readonly (keyof Results)[];
 
@@ -229,6 +233,10 @@ async function profile(effort: Effort): Promise<Results['profile']> {
   return { cases };
 }
 
+function simulator(effort: Effort): Promise<Results['simulator']> {
+  return Promise.resolve(measureSimulator(effort));
+}
+
 async function soak(effort: Effort): Promise<Results['soak']> {
   return sit(cluster(), NOTHING, async (sitting) => {
     const runs = SOAK_MINUTES;
@@ -256,6 +264,7 @@ export const MEASURES: Measures = {
     ycsb,
     viewChange,
     profile,
+    simulator,
     soak,
   },
 };
