@@ -175,6 +175,25 @@ describe('speculative executions', () => {
     assert.equal(machineOn(store).recovery!.executed, 4);
   });
 
+  it('are made a snapshot of when the journal has grown enough, and done again until then', () => {
+    const store = new ToyStore();
+    const machine = new ToyMachine({ settings, store, snapshotAfterBytes: 2_000 }).start();
+    const { batch } = batchesOf(machine);
+    const snapshots: number[] = [];
+    for (let sequence = 1; sequence <= 16; sequence += 1) {
+      machine.act(...execute(batch(sequence), sequence));
+      machine.run();
+      const { checkpoint } = machine.got('executed').at(-1)!;
+      if (checkpoint !== undefined) machine.act({ kind: 'stable', checkpoint });
+      machine.run();
+      if (snapshots.at(-1) !== store.snapshotSequence) snapshots.push(store.snapshotSequence);
+    }
+    assert.ok(snapshots.length > 2 && snapshots.length < 5, `snapshots at ${snapshots.join()}`);
+    store.cut();
+    const again = new ToyMachine({ settings, store, snapshotAfterBytes: 2_000 }).start();
+    assert.deepEqual([again.fatal, again.recovery!.executed], [undefined, 16]);
+  });
+
   it('let certificates of clients through to the protocol', () => {
     const machine = machineOn();
     machine.client(encodeClientFrame({ kind: 'certificate', bytes: new Uint8Array(1) }));

@@ -34,6 +34,8 @@ export interface ExecutionDeskOptions {
   readonly holdsAnswers: boolean;
   /** Batches whose answers are held, at most. */
   readonly heldMax: number;
+  /** Bytes of the journal that are worth a snapshot; 0: each stable checkpoint is. */
+  readonly snapshotAfterBytes: number;
   readonly answer: (executed: Executed) => void;
   /** A state that was fetched is durable. */
   readonly onInstalled: (checkpoint: CheckpointState) => void;
@@ -63,6 +65,8 @@ export class ExecutionDesk {
   #snapshotSequence: SequenceNumber = 0;
   #snapshotPending: SequenceNumber = 0;
   #snapshotWanted: CheckpointState | undefined;
+  /** What the journal had taken when the last snapshot was ordered. */
+  #snapshotAtBytes = 0;
   #installing: CheckpointState | undefined;
   #undone = 0;
 
@@ -214,6 +218,10 @@ export class ExecutionDesk {
     // One snapshot at a time; a newer stable checkpoint comes soon enough.
     if (this.#snapshotPending > this.#snapshotSequence || checkpoint.sequence <= this.#snapshotSequence)
       return;
+    // Until then a restart executes again what the journal holds.
+    const { journal, snapshotAfterBytes } = this.#options;
+    if (journal.appended - this.#snapshotAtBytes < snapshotAfterBytes) return;
+    this.#snapshotAtBytes = journal.appended;
     this.#snapshotWanted = checkpoint;
     this.#snapshotPending = checkpoint.sequence;
   }

@@ -10,6 +10,8 @@ export class JournalDesk {
   readonly #waiting = new Map<number, () => void>();
   #token = 0;
   #bytes = 0;
+  /** Bytes since the process began; whoever wants to know how much came since a moment remembers it. */
+  appended = 0;
 
   constructor(journal: JournalPort) {
     this.#journal = journal;
@@ -22,6 +24,7 @@ export class JournalDesk {
 
   append(record: Uint8Array): void {
     this.#bytes += record.length;
+    this.appended += record.length;
     this.#journal.append(record);
   }
 

@@ -44,8 +44,9 @@ export interface HostOptions<M> {
   readonly executor: LedgerExecutor;
   readonly crypto: CryptoPort;
   readonly ports: HostPorts;
-  /** Seed of the replica's own jitter. */
   readonly seed: number;
+  /** Bytes of the journal that are worth a snapshot; absent: each stable checkpoint is. */
+  readonly snapshotAfterBytes?: number;
   /** Puts something between protocol and host: adversaries in simulations and development clusters, nothing else. */
   readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
   readonly trace?: (event: RuleTrace) => void;
@@ -166,6 +167,7 @@ export class ReplicaHost<M> {
       wantsUpdate: definition.makesUpdates === true,
       holdsAnswers: definition.client !== undefined || definition.makesUpdates === true,
       heldMax: HELD_WINDOWS * windowOf(settings.limits),
+      snapshotAfterBytes: this.#options.snapshotAfterBytes ?? 0,
       answer: (executed) => this.#answers.push(executed),
       onInstalled: (checkpoint) =>
         this.#give({ kind: 'installed', checkpoint, protocolState: executor.protocolState }),
@@ -409,10 +411,8 @@ export class ReplicaHost<M> {
 
   /** A protocol uses seals or attestations, as its trusted program says, never both. */
   #mixed(effect: string): void {
-    const { name, trustedProgram } = this.#options.definition;
-    this.#halt(
-      `${name} asked for ${effect}, which its trusted program (${trustedProgram ?? 'none'}) does not go with`,
-    );
+    const { name, trustedProgram = 'none' } = this.#options.definition;
+    this.#halt(`${name} asked for ${effect}, which its trusted program (${trustedProgram}) does not go with`);
   }
 
   #rollback(to: SequenceNumber): void {

@@ -68,6 +68,7 @@ export interface ToyMachineOptions {
   readonly store: ToyStore;
   readonly component?: TestComponent | undefined;
   readonly makesUpdates?: boolean;
+  readonly snapshotAfterBytes?: number;
 }
 
 /** One life of a host. */
@@ -91,7 +92,7 @@ export class ToyMachine {
 
   constructor(options: ToyMachineOptions) {
     this.#options = options;
-    const { settings, component, makesUpdates } = options;
+    const { settings, component, makesUpdates, snapshotAfterBytes = 0 } = options;
     this.ledger = new TestLedger(settings);
     const check = createObjectCheck('ed25519', (key, bytes, word) =>
       checkSignature(key.publicKey, bytes, word),
@@ -116,6 +117,7 @@ export class ToyMachine {
       crypto: { hash: sha256, hostSigner: { publicKey: new Uint8Array(32), sign }, verifier },
       ports: this.#ports(),
       seed: 1,
+      snapshotAfterBytes,
     });
   }
 

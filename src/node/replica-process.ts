@@ -72,6 +72,8 @@ export interface ReplicaProcessOptions {
 
 /** A stop that takes longer than this is ended. */
 const STOP_MS = 10_000;
+/** Bytes of the journal that are worth a snapshot: executing them again takes a restart about a second. */
+const SNAPSHOT_AFTER_BYTES = 8 * 1024 * 1024;
 
 function keyFor(file: string, registered: string, what: string): KeyObject {
   const key = readKeyFile(file);
@@ -290,6 +292,7 @@ export class ReplicaProcess {
       crypto,
       ports: hooks.wrapPorts === undefined ? ports : hooks.wrapPorts(ports),
       seed: randomInt(2 ** 47),
+      snapshotAfterBytes: SNAPSHOT_AFTER_BYTES,
       ...(hooks.wrapReplica === undefined ? {} : { wrapReplica: hooks.wrapReplica }),
     });
     const status = () => this.#host.status(Date.now());
