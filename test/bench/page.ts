@@ -285,6 +285,7 @@ const viewChange: Draw<'viewChange'> = ({ reports }, plots) => {
       runs.map((run) => ms(run.newViewMs)).join(', '),
     ),
     of('next commit, ms after the kill', ({ runs }) => runs.map((run) => ms(run.nextCommitMs)).join(', ')),
+    of('median of these beyond the sum, ms', ({ terms, nextCommitMs }) => ms(nextCommitMs - terms.sumMs)),
     of('throughput back to 90 %, ms after the next commit', ({ runs }) =>
       runs.map((run) => ms(run.recoveredMs)).join(', '),
     ),

@@ -1,4 +1,6 @@
 /** `moiety bench` and `moiety bench ycsb`: one point of one cluster, beside the floor. */
+import { statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { shortSpec } from '../component-choice.ts';
 import { plural } from '../output.ts';
 import type { ClusterChoice } from './cluster.ts';
@@ -48,6 +50,17 @@ export function settingsOf(choice: ClusterChoice, f: number): BenchSettings {
   };
 }
 
+/** Magic number of tmpfs in the interface of Linux. */
+const TMPFS = 0x01021994;
+
+function isMemoryFolder(path: string): boolean {
+  try {
+    return process.platform === 'linux' && statfsSync(path).type === TMPFS;
+  } catch {
+    return false;
+  }
+}
+
 /** Measures. `note` is told what happens. Fails with a CommandFailure. */
 export async function runBench(
   choice: ClusterChoice,
@@ -60,6 +73,8 @@ export async function runBench(
   note(
     `starting ${components.length} replicas of ${protocol.name} (${shortSpec(components[0]!)}, durability ${durability}) …`,
   );
+  if (durability === 'fsync' && isMemoryFolder(tmpdir()))
+    note(`note: ${tmpdir()} is in memory, where a sync costs nothing: set TMPDIR to a folder on a disk`);
   const sitting = await Sitting.begin(choice, { floor, raw: floor });
   try {
     note(`measuring ${plural(point.runs, 'run')} of ${point.durationMs / 1000} s …`);

@@ -92,6 +92,7 @@ export function printViewChange(report: ViewChangeReport): void {
     [`${terms.syncs} syncs of ${terms.syncMs} ms`, terms.syncs * terms.syncMs],
     ['sum', terms.sumMs],
     ['next commit, median', nextCommitMs],
+    [nextCommitMs > terms.sumMs ? 'beyond the sum' : 'left of the sum', Math.abs(nextCommitMs - terms.sumMs)],
   ];
   for (const line of tableLines(
     ['term', 'ms'],
