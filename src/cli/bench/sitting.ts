@@ -65,6 +65,9 @@ export interface PointReport {
 
 /** Warm-up of runs behind the first: everything is compiled by then. */
 const WARM_AGAIN_MS = 500;
+const BESIDE_AGAIN_MS = 200;
+/** Raw sockets are only there to judge the floor. */
+const RAW_MS = 500;
 
 /** What runs beside the cluster. */
 export interface Beside {
@@ -111,8 +114,9 @@ export class Sitting {
       const warmupMs = number === 1 ? point.warmupMs : Math.min(point.warmupMs, WARM_AGAIN_MS);
       const settings: LoadSettings = { ...point, warmupMs };
       const own = await this.cluster.run(settings);
-      const floor = await this.#floor?.run(settings);
-      const raw = await this.#raw?.run(settings);
+      const beside = { ...settings, warmupMs: Math.min(warmupMs, number === 1 ? 1_000 : BESIDE_AGAIN_MS) };
+      const floor = await this.#floor?.run(beside);
+      const raw = await this.#raw?.run({ ...beside, durationMs: Math.min(RAW_MS, beside.durationMs) });
       alternations.push({ own, floor, raw });
       onRun(runOf(own), number);
     }
