@@ -2,6 +2,7 @@
  * Lies about what is said, told before anybody vouches for it: whatever leaves was given its word by the liar's own host
  * key or trusted component, which keep their rules.
  */
+import type { Attestor } from '../../core/attestation.ts';
 import type { Effect, Input, Replica } from '../../core/protocol.ts';
 import type { Milliseconds, ReplicaId } from '../../core/types.ts';
 import type { Content, EncodedContent, Sealed } from '../../smr/attested/sealed.ts';
@@ -17,6 +18,9 @@ const INVENT_EVERY_MS = 1;
 /** Tries until something came of one. */
 const TRIES = 4;
 
+/** Objects that it uses, at most: a component has a few hundred. */
+const OBJECTS_MAX = 32;
+
 type Message = Sealed<Content>;
 type Attest = Extract<Effect<Message>, { kind: 'attest' }>;
 
@@ -25,6 +29,8 @@ class Mouth {
   readonly codec: SealedCodec<Content>;
   readonly words: OwnWords;
   readonly inventor: Inventor;
+  /** By object of the own component: the highest value that was asked for here. */
+  readonly #asked = new Map<string, number>();
   readonly #tongue: Tongue;
   readonly #options: GenericLiarOptions<Message>;
 
@@ -38,19 +44,43 @@ class Mouth {
     this.inventor = new Inventor({ self, n, codec: this.codec, kinds, random });
   }
 
-  /** Who has to vouch for a content. */
+  /** Who has to vouch for a content; undefined if nobody would. */
   attestorOf(content: Content): ReturnType<Tongue['attestorOf']> {
     const { words } = this;
-    return this.#tongue.attestorOf(content, {
+    const by = this.#tongue.attestorOf(content, {
       n: this.#options.n,
       lastValue: (object) => words.lastValue(object),
     });
+    if (by?.kind !== 'object') return by;
+    // A host whose component cannot answer stops: no object has such a value, and a component has few objects.
+    if (by.value < 1 || !Number.isSafeInteger(by.value)) return undefined;
+    return this.#asked.has(by.object) || this.#asked.size < OBJECTS_MAX ? by : undefined;
+  }
+
+  /**
+   * Whether an object has not spent the value, as far as it was asked from here; from now on it has. A component refuses what
+   * is spent, and a host with a whole store that hears so takes it for the work of another, and stops.
+   */
+  spends(by: Attestor): boolean {
+    if (by.kind !== 'object') return true;
+    const { object, value, mode } = by;
+    const last = Math.max(this.words.lastValue(object), this.#asked.get(object) ?? 0);
+    if (mode === 'jump' ? value <= last : value !== last + 1) return false;
+    this.#asked.set(object, value);
+    return true;
   }
 
   /** Has a content vouched for, and then tells it to some. */
   say(content: Content, to: readonly ReplicaId[]): Effect<Message>[] {
     const by = this.attestorOf(content);
-    return by === undefined ? [] : this.words.say(content, by, to);
+    return by === undefined || !this.spends(by) ? [] : this.words.say(content, by, to);
+  }
+
+  /** Lets the replica inside say what it wishes to say, unless the value for it is spent. */
+  pass(effect: Attest): Effect<Message>[] {
+    if (this.spends(effect.by)) return [this.words.pass(effect)];
+    this.words.refuse(effect);
+    return [];
   }
 
   /** Everybody else, in two parts, the second of which may be empty. */
@@ -89,11 +119,18 @@ abstract class Speaking implements Replica<Message> {
   }
 
   step(input: Input<Message>, now: Milliseconds): readonly Effect<Message>[] {
-    const { words } = this.mouth;
     if (input.kind === 'message') this.note(input.message);
-    if (input.kind === 'start') return this.#pass({ ...input, recovery: words.restore(input.recovery) }, now);
+    if (input.kind === 'start')
+      return this.#pass({ ...input, recovery: this.mouth.words.restore(input.recovery) }, now);
+    // The answer to an execution comes before anything else.
+    if (input.kind === 'executed') return this.#pass(input, now);
+    const effects = this.mouth.words.refusals().flatMap((refusal) => this.#pass(refusal, now));
+    return [...effects, ...this.#take(input, now)];
+  }
+
+  #take(input: Input<Message>, now: Milliseconds): Effect<Message>[] {
     if (input.kind !== 'attested' && input.kind !== 'refused') return this.#pass(input, now);
-    const heard = words.hear(input);
+    const heard = this.mouth.words.hear(input);
     if (heard === undefined) return [];
     if ('kind' in heard) return this.#pass(this.onAnswer(heard), now);
     return heard.to.map((to) => ({ kind: 'send', to, message: heard.message }));
@@ -144,7 +181,7 @@ class Inventing extends Speaking {
   }
 
   protected override onAttest(effect: Attest): Effect<Message>[] {
-    return [this.mouth.words.pass(effect)];
+    return this.mouth.pass(effect);
   }
 
   protected override onSend(effect: Effect<Message>): Effect<Message>[] {
@@ -195,21 +232,22 @@ class Forging extends Speaking {
   protected override onAttest(effect: Attest): Effect<Message>[] {
     const { mouth } = this;
     const { random, self } = this.#options;
-    const passed = mouth.words.pass(effect);
     const content = random.chance(this.#share) ? mouth.codec.decodeContent(effect.draft) : undefined;
     const other = content && mouth.inventor.change(content);
     const by = other && mouth.attestorOf(other);
-    if (other === undefined || by === undefined || this.#byNumber.size >= FORGED_MAX) return [passed];
+    if (other === undefined || by === undefined || this.#byNumber.size >= FORGED_MAX)
+      return mouth.pass(effect);
     if (by.kind !== 'object' && random.chance(0.6)) {
       const [some, rest] = mouth.audiences();
       this.#hidden.set(effect.digest, some);
-      return [passed, ...(rest.length === 0 ? [] : mouth.words.say(other, by, some))];
+      return [...mouth.pass(effect), ...(rest.length === 0 ? [] : mouth.words.say(other, by, some))];
     }
+    if (!mouth.spends(by)) return mouth.pass(effect);
     const encoded = mouth.codec.encodeContent(self, other);
     const forged: Forged = { content: other, encoded, attestation: undefined };
     this.#byNumber.set(effect.id, forged);
     this.#byDigest.set(effect.digest, forged);
-    return [{ ...passed, digest: encoded.digest, draft: encoded.bytes, by }];
+    return [{ ...mouth.words.pass(effect), digest: encoded.digest, draft: encoded.bytes, by }];
   }
 
   protected override onAnswer(answer: Parameters<Speaking['onAnswer']>[0]): Input<Message> {

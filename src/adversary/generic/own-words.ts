@@ -41,6 +41,8 @@ export class OwnWords {
   readonly #open = new Map<number, Open>();
   /** Numbers of messages of the replica inside: for the host, and for itself; ascending. */
   #inside: { readonly outer: number; readonly inner: number }[] = [];
+  /** Messages of the replica inside that wait for their answer, in order; without a number for the host: it is not asked. */
+  #waiting: { readonly outer: number | undefined; readonly inner: number }[] = [];
   #marks: number[] = [];
   /** By object of the component: the value that it last gave. */
   readonly #values = new Map<string, CounterValue>();
@@ -62,6 +64,7 @@ export class OwnWords {
     this.#next = Math.max(attestedThrough, attested.at(-1)?.id ?? 0) + 1;
     this.#marks = attested.map(({ id }) => id).filter((id) => stored.has(MARK + String(id)));
     const own = attested.filter(({ id }) => !this.#marks.includes(id));
+    this.#waiting = [];
     this.#inside = own.map(({ id }: AttestedDraft) => ({ outer: id, inner: id }));
     return { ...recovery, attested: own };
   }
@@ -71,7 +74,21 @@ export class OwnWords {
     const outer = this.#next;
     this.#next += 1;
     this.#inside.push({ outer, inner: effect.id });
+    this.#waiting.push({ outer, inner: effect.id });
     return { ...effect, id: outer };
+  }
+
+  /** A wish of the replica inside that the host is not asked: it is refused when its turn comes. */
+  refuse(effect: Attest): void {
+    this.#waiting.push({ outer: undefined, inner: effect.id });
+  }
+
+  /** Refusals whose turn has come. */
+  refusals(): Answer[] {
+    const due: Answer[] = [];
+    while (this.#waiting.length > 0 && this.#waiting[0]!.outer === undefined)
+      due.push({ kind: 'refused', id: this.#waiting.shift()!.inner });
+    return due;
   }
 
   /** What may go, in the host's numbers, when the replica inside needs nothing below `below` any more. */
@@ -112,8 +129,8 @@ export class OwnWords {
       this.#open.delete(answer.id);
       return answer.kind === 'attested' ? this.#told(open, answer.attestation) : undefined;
     }
-    const known = this.#inside.find(({ outer }) => outer === answer.id);
-    return known && { ...answer, id: known.inner };
+    const first = this.#waiting.shift();
+    return first?.outer === answer.id ? { ...answer, id: first.inner } : undefined;
   }
 
   #told({ content, encoded, to }: Open, attestation: Attestation): Spoken {
