@@ -1,9 +1,9 @@
 /**
  * What every replica does whose messages are attested one by one: what is said when, and what decides, is the protocol's,
- * a class that extends this one. Here are its state, its steps, the execution in order and the timers of views. Its parts:
- * messages of others `inbox`, own ones `own-messages`, what others lack `gossip`, requests `request-desk`, batches
- * `body-desk`, decisions that can be shown `decisions`, checkpoints `checkpoint-votes` and `stable-checkpoints`, fetched
- * states `state-fetcher`.
+ * a class that extends this one. Here are its state, its steps and the timers of views. Its parts: messages of others
+ * `inbox`, own ones `own-messages`, what others lack `gossip`, requests `request-desk`, batches `body-desk`, the service
+ * at work `service-desk`, decisions that can be shown `decisions`, checkpoints `checkpoint-votes` and
+ * `stable-checkpoints`, fetched states `state-fetcher`.
  */
 import { assert } from '../../core/assert.ts';
 import type { Attestor } from '../../core/attestation.ts';
@@ -20,7 +20,6 @@ import type {
   StoreEntry,
 } from '../../core/protocol.ts';
 import { Prng } from '../../core/prng.ts';
-import type { Batch } from '../../core/request.ts';
 import type { Milliseconds, ReplicaId, SequenceNumber, Verified, View } from '../../core/types.ts';
 import { Backoff } from '../backoff.ts';
 import { BodyDesk } from './body-desk.ts';
@@ -38,6 +37,7 @@ import { Peer } from './peers.ts';
 import { RequestDesk } from './request-desk.ts';
 import type { AttestedMessage, Content, Proof, Sealed, SealedCodec, Status } from './sealed.ts';
 import { isSealed } from './sealed.ts';
+import { ServiceDesk } from './service-desk.ts';
 import { StableCheckpoints } from './stable-checkpoints.ts';
 import { StateFetcher } from './state-fetcher.ts';
 
@@ -71,6 +71,7 @@ export abstract class AttestedReplica<C extends Content>
   readonly #inbox: Inbox<C>;
   readonly #stableCheckpoints: StableCheckpoints<C>;
   readonly #fetcher: StateFetcher<C>;
+  readonly #service: ServiceDesk<C>;
   // ---- its state
   #started = false;
   /** Stopped for good: inputs are ignored. */
@@ -86,8 +87,6 @@ export abstract class AttestedReplica<C extends Content>
   readonly boundaries = new Map<SequenceNumber, CheckpointState>();
   /** What is decided above the stable checkpoint. */
   readonly decisions: Decisions<C>;
-  /** The sequence number that the service executes right now. */
-  #executing: { readonly sequence: SequenceNumber; readonly batch: Batch | undefined } | undefined;
 
   constructor(context: ReplicaContext, options: AttestedOptions<C>) {
     super();
@@ -113,6 +112,7 @@ export abstract class AttestedReplica<C extends Content>
     this.#inbox = new Inbox(this, (message, from) => this.#offer(message, from));
     this.#stableCheckpoints = new StableCheckpoints(this);
     this.#fetcher = new StateFetcher(this, this.#stableCheckpoints);
+    this.#service = new ServiceDesk(this);
   }
 
   // ---- what it knows -----------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ export abstract class AttestedReplica<C extends Content>
 
   /** Something is being executed, or a state fetched: neither may be mixed with a rollback. */
   get busy(): boolean {
-    return this.#executing !== undefined || this.#fetcher.active;
+    return this.#service.busy || this.#fetcher.active;
   }
 
   /** Request deadline as it is now. */
@@ -256,42 +256,23 @@ export abstract class AttestedReplica<C extends Content>
     if (this.busy) return false;
     const sequence = this.executed + 1;
     const next = this.nextExecution(sequence);
-    if (next === undefined) return false;
-    const { protocolState } = this;
-    if (next.kind === 'apply') {
-      this.#executing = { sequence, batch: undefined };
-      this.desk.emit({ kind: 'apply', sequence, update: next.update, protocolState });
-      return true;
-    }
-    const { batch, mode } = next;
-    this.bodies.makeDurable(batch, sequence);
-    this.#executing = { sequence, batch };
-    const base = { kind: 'execute', sequence, batch, protocolState } as const;
-    this.desk.emit(mode === undefined ? base : { ...base, mode });
-    return true;
+    if (next !== undefined) this.#service.start(sequence, next);
+    return next !== undefined;
   }
 
   #onExecuted(input: Extract<Input<never>, { kind: 'executed' }>): void {
-    const done = this.#executing;
-    this.#executing = undefined;
-    if (done === undefined || done.sequence !== input.sequence) return;
-    if (input.refused === true) return this.onRefused(input.sequence);
-    this.executed = input.sequence;
-    if (done.batch === undefined) this.requests.pending.isOverdue(this.desk.now, this.context.isExecuted);
-    else this.requests.settle(done.batch.bundles);
-    if (done.batch !== undefined) this.bodies.release(done.batch.digest);
-    if (this.backoff.onExecuted(input.sequence))
-      this.requests.pending.restartDeadlines(this.desk.now, this.requestDelay);
-    const { checkpoint } = input;
-    if (checkpoint !== undefined) this.boundaries.set(checkpoint.sequence, checkpoint);
-    this.onExecuted(input.sequence, input.update);
+    const { sequence, checkpoint } = input;
+    const outcome = this.#service.finish(input);
+    if (outcome === 'refused') return this.onRefused(sequence);
+    if (outcome === undefined) return;
+    this.onExecuted(sequence, input.update);
     if (checkpoint !== undefined) this.sayCheckpoint(checkpoint);
     this.noteProgress();
   }
 
   /** Undoes speculative executions above `to`. */
   rollBack(to: SequenceNumber): void {
-    assert(this.#executing === undefined, 'nothing is rolled back while the service works');
+    assert(!this.#service.busy, 'nothing is rolled back while the service works');
     if (to >= this.executed) return;
     this.executed = to;
     for (const sequence of [...this.boundaries.keys()]) if (sequence > to) this.boundaries.delete(sequence);
