@@ -46,17 +46,29 @@ export function nodeWidth(chunkCount: number, level: number, index: number): num
 
 const CHUNK_PREFIX = new Writer(64).ascii(domainTag('ledger', 'STATE-CHUNK')).finish();
 
+/** Chunks up to this length are hashed without an allocation; nearly all are. */
+const SHORT_CHUNK_BYTES = 16 * 1024;
+const CHUNK_HEAD_BYTES = CHUNK_PREFIX.length + 8;
+
+function chunkInput(length: number): { readonly bytes: Uint8Array; readonly view: DataView } {
+  const bytes = new Uint8Array(CHUNK_HEAD_BYTES + length);
+  bytes.set(CHUNK_PREFIX, 0);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
+
+/** One for all: nobody keeps what is being hashed. */
+const shortChunk = chunkInput(SHORT_CHUNK_BYTES);
+
 /**
  * Digest of a chunk: binds its index. One hash over a prefixed copy, because most chunks are small: a second hash (to
  * spare the copy) would cost more than the copy does.
  */
-export function chunkDigest(hash: Hash, index: number, bytes: Uint8Array): Digest {
-  const input = new Uint8Array(CHUNK_PREFIX.length + 8 + bytes.length);
-  input.set(CHUNK_PREFIX, 0);
+export function chunkDigest(hash: Hash, index: number, chunk: Uint8Array): Digest {
+  const { bytes, view } = chunk.length <= SHORT_CHUNK_BYTES ? shortChunk : chunkInput(chunk.length);
   // Chunks are fewer than CHUNKS_MAX: the upper half of the index is zero.
-  new DataView(input.buffer).setUint32(CHUNK_PREFIX.length + 4, index);
-  input.set(bytes, CHUNK_PREFIX.length + 8);
-  return bytesToDigest(hash(input));
+  view.setUint32(CHUNK_HEAD_BYTES - 4, index);
+  bytes.set(chunk, CHUNK_HEAD_BYTES);
+  return bytesToDigest(hash(bytes.subarray(0, CHUNK_HEAD_BYTES + chunk.length)));
 }
 
 /** Digests of chunks that are an empty list, by index: nearly all chunks of a young state. */

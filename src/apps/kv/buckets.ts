@@ -176,7 +176,7 @@ export class BucketStore {
       bucket = { bytes, length, count, generation: this.#generation };
       this.#buckets[index] = bucket;
     } else {
-      old.copyWithin(at + after, at + before, current.length);
+      if (before !== after) old.copyWithin(at + after, at + before, current.length);
       bucket.length = length;
       bucket.count = count;
     }
