@@ -75,9 +75,9 @@ export const PARTS: readonly Mutant[] = [
     removes: 'the digest of a checkpoint covers the client table',
     rules: ['D3'],
     patches: inFile('src/ledger/state-tree.ts', [
-      `  const input = new Uint8Array(CHUNK_PREFIX.length + 8 + bytes.length);`,
-      `  if (index >= 3 && index < 3 + 256) bytes = new Uint8Array(0);
-  const input = new Uint8Array(CHUNK_PREFIX.length + 8 + bytes.length);`,
+      `  const { bytes, view } = chunk.length <=`,
+      `  if (index >= 3 && index < 3 + 256) chunk = new Uint8Array(0);
+  const { bytes, view } = chunk.length <=`,
     ]),
     judges: ['agreement', 'exactly-once', 'reply', 'start'],
     drawn: 'whole',

@@ -221,7 +221,10 @@ export const VIEW_CHANGE: readonly Mutant[] = [
     name: 'one reply believed',
     removes: 'a client believes a result that f+1 replicas gave alike: one reply is enough',
     rules: ['C7'],
-    patches: inFile('src/client/bundle-tracker.ts', [`equal.length >= needed)`, `equal.length >= 1)`]),
+    patches: inFile('src/client/bundle-tracker.ts', [
+      `countEqualTo(vote, votes) >= needed)`,
+      `countEqualTo(vote, votes) >= 1)`,
+    ]),
     judges: ['reply'],
     drawn: undefined,
     theme: 'clients',

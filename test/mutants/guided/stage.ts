@@ -214,7 +214,8 @@ export class Stage {
       this.rot('snapshot', true);
       if (snapshot === undefined) return image;
       let last = 1_000;
-      while (last > 0 && snapshot.chunk(last).length === 0) last -= 1;
+      // A chunk of four bytes is a list without entries: it holds no value.
+      while (last > 0 && snapshot.chunk(last).length <= 4) last -= 1;
       const chunk = (index: number): Uint8Array => {
         const bytes = snapshot.chunk(index);
         return index === last ? bytes.map((byte, at) => (at === bytes.length - 1 ? byte ^ 1 : byte)) : bytes;
