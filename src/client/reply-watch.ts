@@ -72,12 +72,14 @@ interface Memory {
   bytes: number;
 }
 
-const nameOf = (session: SessionId, number: RequestNumber): string => `${session}/${number}`;
+/** A number is cheaper to make and to find than a text; nearly always both fit into one. */
+const nameOf = (session: SessionId, number: RequestNumber): string | number =>
+  session < 2 ** 20 && number < 2 ** 32 ? session * 2 ** 32 + number : `${session}/${number}`;
 
 /** See the top of this file. */
 export class ReplyWatch {
   readonly #options: ReplyWatchOptions;
-  readonly #accepted = new Map<string, Accepted>();
+  readonly #accepted = new Map<string | number, Accepted>();
   readonly #memories: readonly Memory[];
   readonly #records: number[];
   #acceptedBytes = 0;
@@ -142,18 +144,29 @@ export class ReplyWatch {
     const others: Vote[] = [];
     for (const vote of votes) {
       if (vote?.standing !== 'final') continue;
-      if (isContradiction(session, result, vote.result)) others.push(vote);
-      else if (vote.reply !== undefined && sameWireResult(result, vote.result)) witnesses.push(vote.reply);
+      if (sameWireResult(result, vote.result)) {
+        if (vote.reply !== undefined) witnesses.push(vote.reply);
+      } else if (isContradiction(session, result, vote.result)) others.push(vote);
     }
     const accepted: Accepted = { session, result, witnesses };
     for (const { reply } of others) if (reply !== undefined) this.#record(accepted, reply);
     if (this.#accepted.has(name)) return;
     this.#accepted.set(name, accepted);
     this.#acceptedBytes += result.result.length;
-    for (const [oldest, { result: old }] of this.#accepted) {
-      if (this.#accepted.size <= ACCEPTED_MAX && this.#acceptedBytes <= ACCEPTED_BYTES_MAX) break;
+    if (this.#isOverfull) this.#forgetOldest();
+  }
+
+  get #isOverfull(): boolean {
+    return this.#accepted.size > ACCEPTED_MAX || this.#acceptedBytes > ACCEPTED_BYTES_MAX;
+  }
+
+  /** Forgets an eighth at a time: to find the oldest of a map costs a walk over what was deleted before. */
+  #forgetOldest(): void {
+    const left = ACCEPTED_MAX - ACCEPTED_MAX / 8;
+    for (const [oldest, { result }] of this.#accepted) {
+      if (this.#accepted.size <= left && this.#acceptedBytes <= ACCEPTED_BYTES_MAX) break;
       this.#accepted.delete(oldest);
-      this.#acceptedBytes -= old.result.length;
+      this.#acceptedBytes -= result.result.length;
     }
   }
 
