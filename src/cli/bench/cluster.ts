@@ -193,12 +193,14 @@ export class BenchCluster {
         : { ...pace, inFlight: Math.max(1, Math.floor(pace.inFlight / count)) };
     const orders = this.#clients.map((child) => ({ child, settings: { ...settings, pace: share } }));
     const meter = new ProcessMeter();
-    let processes: readonly ProcessUse[] = [];
+    let processes: readonly ProcessUse[] | undefined;
     const moments = await runTogether<ClientMeasured>(orders, (edge) => {
       if (edge === 'begin') meter.begin(this.processes());
       else processes = meter.end();
       atWindow?.(edge);
     });
+    // The clients may have ended a moment before this process noticed that time was over.
+    processes ??= meter.end();
     const kinds = new Map<string, Measured[]>();
     for (const one of moments)
       for (const [kind, part] of Object.entries(one.kinds))

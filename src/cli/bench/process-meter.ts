@@ -63,6 +63,7 @@ export class ProcessMeter {
     });
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#timer.unref();
   }
 
   #sample(): void {
