@@ -184,7 +184,7 @@ export class BenchCluster {
   }
 
   /** One run; what `settings` say of operations on the way and of rates is for all clients together. */
-  async run(settings: ClientRun, atWindow?: (edge: 'begin' | 'end') => void): Promise<ClusterRun> {
+  async run(settings: ClientRun): Promise<ClusterRun> {
     const { pace } = settings;
     const count = this.#clients.length;
     const share =
@@ -197,7 +197,6 @@ export class BenchCluster {
     const moments = await runTogether<ClientMeasured>(orders, (edge) => {
       if (edge === 'begin') meter.begin(this.processes());
       else processes = meter.end();
-      atWindow?.(edge);
     });
     // The clients may have ended a moment before this process noticed that time was over.
     processes ??= meter.end();
