@@ -131,8 +131,9 @@ export class Judge {
   }
 
   /** A correct replica executed a batch that may yet be undone. */
-  onTentative(outcome: Pick<JudgedOutcome, 'replies'>): void {
+  onTentative(outcome: Pick<JudgedOutcome, 'replies' | 'checkpoint'>): void {
     this.#replies.onTentative(outcome);
+    if (outcome.checkpoint !== undefined) this.#order.onTentative(outcome.checkpoint);
   }
 
   /** A correct replica applied what a batch changed elsewhere; `history` names what was executed up to there. */

@@ -56,6 +56,8 @@ export class OrderJudge {
   readonly #batches = new Map<SequenceNumber, AgreedBatch>();
   readonly #blocks: Block[] = [];
   readonly #checkpoints = new Map<SequenceNumber, Digest>();
+  /** States at boundaries that a correct replica reached on trial. */
+  readonly #tentative = new Set<string>();
   readonly #issued = new Set<Digest>();
   /** What was executed as each number of each session. */
   readonly #executedAs = new Map<string, Digest>();
@@ -160,6 +162,11 @@ export class OrderJudge {
     this.#blocks[height - 1] = block;
   }
 
+  /** A correct replica reached a boundary by what it may undo. */
+  onTentative({ sequence, stateDigest }: CheckpointState): void {
+    this.#tentative.add(`${sequence}/${stateDigest}`);
+  }
+
   /** A correct replica has this checkpoint of the service. */
   onCheckpoint(replica: ReplicaId, checkpoint: CheckpointState): void {
     const known = this.#checkpoints.get(checkpoint.sequence);
@@ -171,9 +178,13 @@ export class OrderJudge {
       );
   }
 
-  /** A correct replica installed a state; nobody correct may ever have had another one there. */
+  /**
+   * A correct replica installed a state; nobody correct may ever have had another one there. Where replicas speculate, the
+   * certificate may be whole here first: then a correct one reached this very state on trial.
+   */
   onInstalled(replica: ReplicaId, checkpoint: CheckpointState): void {
-    if (checkpoint.sequence > this.highest)
+    const { sequence, stateDigest } = checkpoint;
+    if (sequence > this.highest && !this.#tentative.has(`${sequence}/${stateDigest}`))
       this.#bench.report(
         'agreement',
         `replica ${replica} installed a state at ${checkpoint.sequence} that nobody correct executed`,

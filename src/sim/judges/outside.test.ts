@@ -83,6 +83,21 @@ describe('order', () => {
       'agreement',
       (judge) => judge.onInstalled(0, { sequence: 4, stateDigest: digest('a') }),
     ],
+    'an installed state that somebody executed otherwise, on trial': [
+      'agreement',
+      (judge) => {
+        judge.onTentative({ replies: [], checkpoint: { sequence: 4, stateDigest: digest('b') } });
+        judge.onInstalled(0, { sequence: 4, stateDigest: digest('a') });
+      },
+    ],
+    'a state installed on trial that is another one in the end': [
+      'checkpoint',
+      (judge) => {
+        judge.onTentative({ replies: [], checkpoint: { sequence: 4, stateDigest: digest('a') } });
+        judge.onInstalled(0, { sequence: 4, stateDigest: digest('a') });
+        judge.onCheckpoint(1, { sequence: 4, stateDigest: digest('b') });
+      },
+    ],
     'a state installed over a newer one': [
       'progress',
       (judge) => {
