@@ -25,6 +25,8 @@ interface Vote<C extends Content> {
 export class CheckpointVotes<C extends Content> {
   readonly #quorum: number;
   readonly #votes: Vote<C>[][];
+  /** CHECKPOINTs that were taken in so far. */
+  counted = 0;
 
   constructor(replicas: number, quorum: number) {
     this.#quorum = quorum;
@@ -35,6 +37,7 @@ export class CheckpointVotes<C extends Content> {
   add(message: Sealed<C>, state: CheckpointState, key: string): void {
     const votes = this.#votes[message.author];
     if (votes === undefined || votes.some((vote) => vote.key === key)) return;
+    this.counted += 1;
     votes.push({ state, key, message });
     votes.sort((a, b) => b.state.sequence - a.state.sequence);
     votes.length = Math.min(votes.length, KEPT_PER_REPLICA);
@@ -43,9 +46,11 @@ export class CheckpointVotes<C extends Content> {
   /** The highest certificate above a sequence number; `quorum`: how many equal ones make it, if not the usual. */
   certificateAbove(sequence: SequenceNumber, quorum = this.#quorum): CheckpointCertificate<C> | undefined {
     let best: CheckpointCertificate<C> | undefined;
+    const looked = new Set<string>();
     for (const votes of this.#votes)
       for (const vote of votes) {
-        if (vote.state.sequence <= (best?.checkpoint.sequence ?? sequence)) continue;
+        if (vote.state.sequence <= (best?.checkpoint.sequence ?? sequence) || looked.has(vote.key)) continue;
+        looked.add(vote.key);
         const messages = this.#agreeing(vote.key);
         if (messages.length >= quorum) best = { checkpoint: vote.state, messages: messages.slice(0, quorum) };
       }

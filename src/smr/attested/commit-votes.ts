@@ -20,15 +20,18 @@ export class CommitVotes<M extends { readonly author: ReplicaId }> {
     if (equal?.has(author) === true) return false;
     // The oldest of its own gives way, not that of the lowest view: views may change many times before one of them
     // decides, and what one of them has decided is shown later by all its words at once.
-    const others = [...candidates].filter(([, votes]) => votes.has(author));
-    if (others.length >= KEPT_PER_REPLICA) {
-      const [oldest, votes] = others[0]!;
-      votes.delete(author);
-      if (votes.size === 0) candidates.delete(oldest);
-    }
+    if (candidates.size >= KEPT_PER_REPLICA) this.#makeRoom(candidates, author);
     if (equal === undefined) candidates.set(key, (equal = new Map()));
     equal.set(author, message);
     return true;
+  }
+
+  #makeRoom(candidates: Map<string, Map<ReplicaId, M>>, author: ReplicaId): void {
+    const others = [...candidates].filter(([, votes]) => votes.has(author));
+    if (others.length < KEPT_PER_REPLICA) return;
+    const [oldest, votes] = others[0]!;
+    votes.delete(author);
+    if (votes.size === 0) candidates.delete(oldest);
   }
 
   /**

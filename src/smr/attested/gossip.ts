@@ -43,12 +43,19 @@ export class Gossip<C extends Content> {
   onTick(): void {
     const { desk, prng, timers, n, f, peers } = this.#replica;
     desk.setTimerAt('status', desk.now + timers.statusMs * (0.8 + 0.4 * prng.unit()));
-    for (const peer of peers.keys()) desk.send(peer, this.#status(peer));
+    // One report for all: a list of all replicas for each of them would cost n lists.
+    const received = this.#received();
+    for (const peer of peers.keys()) desk.send(peer, this.#status(peer, received));
     if (this.#reachable() < n - f) this.#quorumLost = true;
   }
 
-  #status(to: ReplicaId): Status {
-    const { view, mode, executed, own, peers, self, stableSequence } = this.#replica;
+  #received(): number[] {
+    const { own, peers, self } = this.#replica;
+    return peers.map((peer, replica) => (replica === self ? own.last : peer.received));
+  }
+
+  #status(to: ReplicaId, received: readonly number[]): Status {
+    const { view, mode, executed, own, stableSequence } = this.#replica;
     return {
       kind: 'STATUS',
       life: this.#life,
@@ -57,7 +64,7 @@ export class Gossip<C extends Content> {
       executed,
       stable: stableSequence,
       first: own.first,
-      received: peers.map((peer, replica) => (replica === self ? own.last : peer.received)),
+      received,
       skipped: this.#skippedFor(to),
     };
   }
@@ -83,7 +90,7 @@ export class Gossip<C extends Content> {
 
   /** A link came up: own status at once, so that the peer re-sends. */
   onLinkUp(peer: ReplicaId): void {
-    this.#replica.desk.send(peer, this.#status(peer));
+    this.#replica.desk.send(peer, this.#status(peer, this.#received()));
   }
 
   /** STATUS of a peer: what it lacks is sent. */

@@ -15,11 +15,14 @@ const HELD_MAX = 512;
 /** Bytes of them. */
 const HELD_BYTES_MAX = 8 * 1024 * 1024;
 
+/** Of peers whose messages come in order: in a large cluster there are many, and this set is never written. */
+const NOTHING = new Set<number>();
+
 /** One peer. */
 export class Peer<C extends Content> {
   /** Every message of it up to this number was taken in. */
   received = 0;
-  readonly #beyond = new Set<number>();
+  #beyond: Set<number> = NOTHING;
   /** Came too early: offered again when this replica has moved. */
   #held: Sealed<C>[] = [];
   #heldBytes = 0;
@@ -39,16 +42,28 @@ export class Peer<C extends Content> {
   /** A numbered message was taken in. */
   take(id: number): void {
     if (id <= this.received) return;
-    if (this.#beyond.size < BEYOND_MAX) this.#beyond.add(id);
-    while (this.#beyond.delete(this.received + 1)) this.received += 1;
+    if (id === this.received + 1) this.received = id;
+    else if (this.#beyond.size < BEYOND_MAX) this.#remember(id);
+    this.#closeGap();
+  }
+
+  #remember(id: number): void {
+    if (this.#beyond === NOTHING) this.#beyond = new Set();
+    this.#beyond.add(id);
   }
 
   /** The author keeps nothing below `first` any more. */
   skipTo(first: number): void {
     if (first - 1 <= this.received) return;
     this.received = first - 1;
+    if (this.#beyond.size === 0) return;
     for (const id of [...this.#beyond]) if (id <= this.received) this.#beyond.delete(id);
-    while (this.#beyond.delete(this.received + 1)) this.received += 1;
+    this.#closeGap();
+  }
+
+  /** What was taken in before its turn counts now that everything before it was. */
+  #closeGap(): void {
+    while (this.#beyond.size > 0 && this.#beyond.delete(this.received + 1)) this.received += 1;
   }
 
   /** Holds back a message that came too early; beyond the bound its author has to send it again. */
@@ -75,7 +90,7 @@ export class Peer<C extends Content> {
   note(status: Status, now: Milliseconds, periodMs: Milliseconds): void {
     if (this.status !== undefined && this.status.life !== status.life) {
       this.received = 0;
-      this.#beyond.clear();
+      this.#beyond = NOTHING;
     }
     this.previous = this.status;
     this.status = status;

@@ -9,6 +9,8 @@ export class StableCheckpoints<C extends Content> {
   readonly #replica: AttestedReplica<C>;
   /** Latest certificate known, maybe of a state that is not here. */
   #known: CheckpointCertificate<C> | undefined;
+  /** CHECKPOINTs that were there when certificates were last looked for: without a new one there is no new certificate. */
+  #counted = 0;
 
   constructor(replica: AttestedReplica<C>) {
     this.#replica = replica;
@@ -25,9 +27,13 @@ export class StableCheckpoints<C extends Content> {
   /** Makes the latest certified boundary stable that was executed here with the same result. True if one became it. */
   consider(): boolean {
     const replica = this.#replica;
-    const known = this.#known?.checkpoint.sequence ?? 0;
-    const found = replica.checkpoints.certificateAbove(Math.max(replica.stableSequence, known));
-    if (found !== undefined) this.#known = found;
+    const { checkpoints } = replica;
+    if (this.#counted !== checkpoints.counted) {
+      this.#counted = checkpoints.counted;
+      const known = this.#known?.checkpoint.sequence ?? 0;
+      const found = checkpoints.certificateAbove(Math.max(replica.stableSequence, known));
+      if (found !== undefined) this.#known = found;
+    }
     const { ahead } = this;
     // Executed past it without its state at hand: it came by a fetched state of a later boundary.
     if (ahead === undefined || !replica.reaches(ahead) || this.isDifferent(ahead.checkpoint)) return false;

@@ -4,6 +4,8 @@ import type { ReplicaId, View } from '../../core/types.ts';
 /** See the top of this file. */
 export class ViewVotes {
   readonly #highest: View[];
+  /** The highest of all. */
+  #last: View = 0;
 
   constructor(replicas: number) {
     this.#highest = new Array<View>(replicas).fill(0);
@@ -11,7 +13,9 @@ export class ViewVotes {
 
   /** A replica asks for a view. */
   note(replica: ReplicaId, view: View): void {
-    if (replica < this.#highest.length) this.#highest[replica] = Math.max(view, this.#highest[replica]!);
+    if (replica >= this.#highest.length) return;
+    this.#highest[replica] = Math.max(view, this.#highest[replica]!);
+    this.#last = Math.max(view, this.#last);
   }
 
   /** How many replicas ask for `view` or a higher one. */
@@ -24,6 +28,8 @@ export class ViewVotes {
    * for the own timer (Castro and Liskov, TOCS 2002, 4.5.2).
    */
   joinAbove(view: View, enough: number): View | undefined {
+    // Asked for at every step: while nobody wishes for more there is nothing to count.
+    if (this.#last <= view) return undefined;
     const above = this.#highest.filter((highest) => highest > view);
     return above.length >= enough ? Math.min(...above) : undefined;
   }

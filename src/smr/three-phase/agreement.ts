@@ -165,9 +165,11 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
   }
 
   #considerSlots(): boolean {
+    const { changed } = this.slots;
+    if (changed.size === 0) return false;
     let moved = false;
-    for (const sequence of [...this.slots.changed].sort((a, b) => a - b)) {
-      this.slots.changed.delete(sequence);
+    for (const sequence of [...changed].sort((a, b) => a - b)) {
+      changed.delete(sequence);
       if (this.#decideCommitted(sequence)) moved = true;
       const slot = this.slots.find(sequence);
       // PBFT.VC.left: whoever asked for another view takes no part in this one any more.
@@ -229,12 +231,12 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     if (prePrepare === undefined || slot.saidCommit !== undefined) return;
     const proposal = prePrepare.content;
     // Own votes count when they have looped back: an own PREPARE is among these, or this is the primary.
-    const prepares = [...(slot.prepares.get(proposal.digest)?.values() ?? [])];
+    const prepares = slot.prepares.get(proposal.digest);
     if (slot.chosen !== proposal.digest) return;
-    const enough = prepares.length >= this.quorum - 1;
+    const enough = (prepares?.size ?? 0) >= this.quorum - 1;
     if (!this.rule('PBFT.N3', enough)) return;
     slot.saidCommit = proposal.digest;
-    const proof = { prePrepare, prepares: prepares.slice(0, this.quorum - 1) };
+    const proof = { prePrepare, prepares: [...(prepares?.values() ?? [])].slice(0, this.quorum - 1) };
     this.sayOrder({ ...proposal, kind: 'COMMIT' }, this.beforeCommit(proposal, proof));
   }
 

@@ -35,8 +35,8 @@ export const THREE_PHASE_MUTANTS: readonly FamilyMutant[] = [
       rules: ['PBFT.N3', 'PBFT.VC.proof'],
       patches: [
         ...inFile(agreement, [
-          `const enough = prepares.length >= this.quorum - 1;`,
-          `const enough = prepares.length >= this.quorum - 2;`,
+          `const enough = (prepares?.size ?? 0) >= this.quorum - 1;`,
+          `const enough = (prepares?.size ?? 0) >= this.quorum - 2;`,
         ]),
         ...inFile(viewChange, [
           `if (prepares.length < rules.quorum - 1) return false;`,
