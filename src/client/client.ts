@@ -162,7 +162,7 @@ class NodeClient implements MoietyClient {
     this.#reader = new LedgerReader({ settings, hash: nodeHash, verifyHost, channels });
     this.#channels = new ReplicaChannels(
       settings,
-      options.openChannel ?? tlsChannels(key, signer.publicKey),
+      options.openChannel ?? tlsChannels(key, signer.publicKey, settings.members.length),
       {
         onUp: (replica) => {
           this.#submitter.onLinkUp(replica);
@@ -412,10 +412,10 @@ class NodeClient implements MoietyClient {
   }
 }
 
-function tlsChannels(key: KeyObject, clientKey: Uint8Array): OpenChannel {
+function tlsChannels(key: KeyObject, clientKey: Uint8Array, replicas: number): OpenChannel {
   const certificate = clientCertificate(key);
   const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const { read: readResults } = new SharedResults();
+  const { read: readResults } = new SharedResults(replicas);
   return (options) => new ReplicaLink({ ...options, key: pem, certificate, clientKey, readResults });
 }
 

@@ -39,7 +39,7 @@ const result = (number: number, byte = 1): WireResult => ({
 });
 
 test('equal bytes give the same objects, others their own', () => {
-  const shared = new SharedResults();
+  const shared = new SharedResults(3);
   const first = shared.read(listOf([result(1), result(2)]));
   assert.deepEqual(first, [result(1), result(2)]);
   assert.equal(shared.read(listOf([result(1), result(2)])), first);
@@ -49,8 +49,17 @@ test('equal bytes give the same objects, others their own', () => {
   assert.deepEqual(shared.read(listOf([result(1), result(2)])), first);
 });
 
+test('a list is remembered until every replica has said it', () => {
+  const shared = new SharedResults(3);
+  const first = shared.read(listOf([result(1)]));
+  assert.equal(shared.read(listOf([result(1)])), first);
+  assert.equal(shared.size, 1);
+  assert.equal(shared.read(listOf([result(1)])), first);
+  assert.equal(shared.size, 0);
+});
+
 test('what was read does not change with the frame', () => {
-  const shared = new SharedResults();
+  const shared = new SharedResults(3);
   const bytes = listOf([result(1)]);
   const read = shared.read(bytes);
   bytes.fill(255);
@@ -58,7 +67,7 @@ test('what was read does not change with the frame', () => {
 });
 
 test('what is no list is none, and memory is bounded', () => {
-  const shared = new SharedResults();
+  const shared = new SharedResults(3);
   const bytes = listOf([result(1)]);
   assert.equal(shared.read(bytes.subarray(0, bytes.length - 1)), undefined);
   assert.equal(shared.read(new Uint8Array(0)), undefined);

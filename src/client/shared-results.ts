@@ -1,6 +1,7 @@
 /**
  * Lists of results that replicas of a cluster say alike, decoded once: the second and third replica's reply gives the very
- * objects of the first. Bounded; what is forgotten is decoded again.
+ * objects of the first. A list that all have said is forgotten: what lives for long costs the garbage collector most.
+ * Bounded; what is forgotten is decoded again.
  */
 import { readResults } from '../core/client-wire.ts';
 import type { WireResult } from '../core/client-wire.ts';
@@ -16,23 +17,41 @@ interface KnownList {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly results: readonly WireResult[];
+  /** How often it will probably be said again. */
+  awaited: number;
 }
 
 /** See the top of this file. */
 export class SharedResults {
   /** By length and head; a list that says otherwise under the same name takes the place of the older one. */
   readonly #known = new Map<string, KnownList>();
+  readonly #replicas: number;
   #bytes = 0;
+
+  /** `replicas`: how many there are. */
+  constructor(replicas: number) {
+    this.#replicas = replicas;
+  }
+
+  /** Lists that are remembered. */
+  get size(): number {
+    return this.#known.size;
+  }
 
   /** Reads the results of a reply; undefined unless canonical and bounded. They do not depend on `bytes` any more. */
   readonly read = (bytes: Uint8Array): readonly WireResult[] | undefined => {
     const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEAD_BYTES));
     const name = `${bytes.length} ${head.toString('latin1')}`;
     const known = this.#known.get(name);
-    if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) return known.results;
+    if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) {
+      known.awaited -= 1;
+      if (known.awaited === 0) this.#forget(known);
+      return known.results;
+    }
     const copy = new Uint8Array(bytes);
     const results = readResults(copy);
-    if (results !== undefined && results.length > 0) this.#remember({ name, bytes: copy, results });
+    if (results === undefined || results.length === 0 || this.#replicas < 2) return results;
+    this.#remember({ name, bytes: copy, results, awaited: this.#replicas - 1 });
     return results;
   };
 

@@ -177,6 +177,31 @@ export function readReplyContent(reader: Reader): ReplyContent {
   return { ...readReplyHead(reader), results: reader.list(RESULTS_MAX, readResult) };
 }
 
+/** The bytes of a reply's content that list its results, from canonical content; a view. */
+export function resultsPartOf(content: Uint8Array): Uint8Array {
+  const reader = new Reader(content);
+  readReplyHead(reader);
+  return content.subarray(reader.position);
+}
+
+/** Where each result begins in a reply's canonical content, by request number; the first one of a number. */
+export function resultPlaces(content: Uint8Array): ReadonlyMap<RequestNumber, number> {
+  const places = new Map<RequestNumber, number>();
+  const reader = new Reader(content);
+  readReplyHead(reader);
+  reader.list(RESULTS_MAX, (one) => {
+    const place = one.position;
+    const { number } = readResult(one);
+    if (!places.has(number)) places.set(number, place);
+  });
+  return places;
+}
+
+/** The result that begins there (`resultPlaces`); a view. */
+export function resultAt(content: Uint8Array, place: number): WireResult {
+  return readResult(new Reader(content.subarray(place)));
+}
+
 function readSignedReply(reader: Reader, readList: ResultsReader): SignedReply {
   const start = reader.position;
   const head = readReplyHead(reader);
