@@ -249,10 +249,16 @@ export class ExecutionDesk {
       // The state must be durable before the protocol builds on it (W1), and the journal must not replay older batches.
       const checkpoint = this.#installing;
       this.#installing = undefined;
-      journal.rewrite(image.toRecords(), () => onInstalled(checkpoint));
-    } else if (journal.isLarge) {
-      journal.rewrite(image.toRecords(), () => undefined);
-    }
+      this.#rewriteJournal(() => onInstalled(checkpoint));
+    } else if (journal.isLarge) this.#rewriteJournal(() => undefined);
+  }
+
+  #rewriteJournal(then: () => void): void {
+    const { image, journal } = this.#options;
+    journal.rewrite(image.beginRewrite(), () => {
+      image.endRewrite();
+      then();
+    });
   }
 
   /** Takes over the state of a certified checkpoint; false if it is not what was certified. */

@@ -2,9 +2,11 @@
  * What a journal says, replayed: the durable map, own sealed messages, executed batches, the latest trusted epoch, own attested messages.
  * Also the reverse: the records of a new journal that holds just what is still needed (compaction).
  */
+import { assert } from '../core/assert.ts';
 import type { UniqueIdentifier } from '../core/protocol.ts';
 import type { CounterValue, Digest, ReplicaId, SequenceNumber, TcEpoch } from '../core/types.ts';
 import { AttestedImage } from './attested-image.ts';
+import type { BodyPort, RecordSource } from './ports.ts';
 import { decodeRecord, encodeRecord } from './records.ts';
 import type { JournalRecord } from './records.ts';
 
@@ -38,12 +40,33 @@ export function encodeStep(step: ExecutedRecord | AppliedRecord): Uint8Array {
   return encodeRecord('batch' in step ? { kind: 'executed', ...step } : { kind: 'applied', ...step });
 }
 
+/** Bodies that stay in memory: of simulations and tests. */
+function bodiesInMemory(): BodyPort {
+  const bodies = new Map<Digest, Uint8Array>();
+  return {
+    put: (digest, bytes) => void bodies.set(digest, bytes),
+    get: (digest) => bodies.get(digest),
+    drop: (digest) => void bodies.delete(digest),
+  };
+}
+
+/** The digest of the body that a key of the durable map names; undefined for other keys. */
+function bodyOfKey(key: string): Digest | undefined {
+  return key.startsWith(BODY_KEY) ? (key.slice(BODY_KEY.length) as Digest) : undefined;
+}
+
 /** The replayed journal; the host keeps it up to date while it runs. */
 export class JournalImage {
-  /** Durable map of the protocol. */
-  readonly stored = new Map<string, Uint8Array>();
-  /** Bodies that the protocol dropped but that a restart needs to re-execute; by digest. */
-  readonly retained = new Map<Digest, Uint8Array>();
+  readonly #room: BodyPort;
+  /** Durable map of the protocol, without bodies. */
+  readonly #small = new Map<string, Uint8Array>();
+  /** Bodies in the durable map. */
+  readonly #bodies = new Set<Digest>();
+  /** Bodies that the protocol dropped but that a restart needs to re-execute. */
+  readonly #retained = new Set<Digest>();
+  /** Journals that are being written from here, and bodies that they may still want. */
+  #rewrites = 0;
+  #dropped = new Set<Digest>();
   /** Own messages of the current tcEpoch, ascending. */
   readonly own = new Map<CounterValue, OwnMessage>();
   readonly attested = new AttestedImage();
@@ -56,13 +79,28 @@ export class JournalImage {
   recover: Uint8Array | undefined;
   trimmedBelow: CounterValue = 0;
 
-  constructor(tcEpoch: TcEpoch) {
+  /** `room`: where bodies lie. */
+  constructor(tcEpoch: TcEpoch, room: BodyPort = bodiesInMemory()) {
     this.tcEpoch = tcEpoch;
+    this.#room = room;
+  }
+
+  /** The durable map of the protocol, bodies included: at a start. */
+  get stored(): ReadonlyMap<string, Uint8Array> {
+    const bodies = [...this.#bodies].map((digest) => [BODY_KEY + digest, this.#room.get(digest)] as const);
+    const found = bodies.filter((entry): entry is [string, Uint8Array] => entry[1] !== undefined);
+    return new Map([...this.#small, ...found]);
+  }
+
+  /** Numbers of things that it keeps: for judges. */
+  get sizes(): Readonly<Record<'stored' | 'retained', number>> {
+    return { stored: this.#small.size + this.#bodies.size, retained: this.#retained.size };
   }
 
   /** Replays one record; false if it cannot be read. */
   apply(bytes: Uint8Array): boolean {
-    const record = decodeRecord(bytes);
+    // A copy: something small must not keep a whole journal in memory.
+    const record = decodeRecord(bytes.slice());
     if (record === undefined) return false;
     this.take(record);
     return true;
@@ -106,15 +144,14 @@ export class JournalImage {
 
   /** Changes the durable map; a dropped body stays as long as a restart would have to re-execute it. */
   put(key: string, value: Uint8Array | undefined): void {
-    if (value !== undefined) {
-      this.stored.set(key, value);
-      return;
-    }
-    const old = this.stored.get(key);
-    this.stored.delete(key);
-    if (old === undefined || !key.startsWith(BODY_KEY)) return;
-    const digest = key.slice(BODY_KEY.length) as Digest;
-    this.retained.set(digest, old);
+    const digest = bodyOfKey(key);
+    if (digest === undefined) {
+      if (value === undefined) this.#small.delete(key);
+      else this.#small.set(key, value);
+    } else if (value !== undefined) {
+      this.#bodies.add(digest);
+      this.#room.put(digest, value);
+    } else if (this.#bodies.delete(digest)) this.#retained.add(digest);
   }
 
   trim(below: CounterValue): void {
@@ -129,9 +166,13 @@ export class JournalImage {
     this.trimmedBelow = 0;
   }
 
-  /** The body of a batch, wherever it is kept. */
+  /** The body of a batch that is kept. */
   body(digest: Digest): Uint8Array | undefined {
-    return this.stored.get(BODY_KEY + digest) ?? this.retained.get(digest);
+    return this.#keeps(digest) ? this.#room.get(digest) : undefined;
+  }
+
+  #keeps(digest: Digest): boolean {
+    return this.#bodies.has(digest) || this.#retained.has(digest);
   }
 
   /** A durable snapshot at `sequence` exists: what only a re-execution up to it needed may go. */
@@ -140,7 +181,13 @@ export class JournalImage {
     this.applied = this.applied.filter((record) => record.sequence > sequence);
     const needed = new Set<Digest>();
     for (const record of this.executed) needed.add(record.batch);
-    for (const digest of this.retained.keys()) if (!needed.has(digest)) this.retained.delete(digest);
+    for (const digest of this.#retained) {
+      if (needed.has(digest)) continue;
+      this.#retained.delete(digest);
+      if (this.#bodies.has(digest)) continue;
+      if (this.#rewrites > 0) this.#dropped.add(digest);
+      else this.#room.drop(digest);
+    }
   }
 
   /** What a restart does again, ascending. */
@@ -152,7 +199,8 @@ export class JournalImage {
   /** Whether nothing was ever written: a new or wiped store. */
   isEmpty(): boolean {
     return (
-      this.stored.size === 0 &&
+      this.#small.size === 0 &&
+      this.#bodies.size === 0 &&
       this.own.size === 0 &&
       this.executed.length === 0 &&
       this.applied.length === 0 &&
@@ -187,20 +235,21 @@ export class JournalImage {
     }));
   }
 
-  /** Records of a new journal with the same meaning. */
-  toRecords(): Uint8Array[] {
-    const records: Uint8Array[] = [];
+  /** Begins a new journal with the same meaning; bodies are read when they are written. `endRewrite` ends it. */
+  beginRewrite(): readonly RecordSource[] {
+    this.#rewrites += 1;
+    const records: RecordSource[] = [];
     if (this.recover !== undefined) {
       records.push(encodeRecord({ kind: 'renewed', tcEpoch: this.tcEpoch, recover: this.recover }));
     }
     if (this.trimmedBelow > 0) records.push(encodeRecord({ kind: 'trim', below: this.trimmedBelow }));
-    for (const [key, value] of this.stored)
+    for (const [key, value] of this.#small)
       records.push(encodeRecord({ kind: 'store', entries: [{ key, value }] }));
-    for (const [digest, value] of this.retained) {
+    for (const digest of this.#bodies) records.push(() => this.#bodyRecord(digest));
+    for (const digest of this.#retained) {
       // Put and dropped again: that is how the replay learns that it is only retained.
-      const key = BODY_KEY + digest;
-      records.push(encodeRecord({ kind: 'store', entries: [{ key, value }] }));
-      records.push(encodeRecord({ kind: 'store', entries: [{ key, value: undefined }] }));
+      records.push(() => this.#bodyRecord(digest));
+      records.push(encodeRecord({ kind: 'store', entries: [{ key: BODY_KEY + digest, value: undefined }] }));
     }
     const own = [...this.own.values()].sort((a, b) => a.counter - b.counter);
     for (const { counter, digest, draft, authenticator } of own) {
@@ -214,5 +263,18 @@ export class JournalImage {
     // One after the other: protocol states are kept where they changed only.
     for (const step of this.steps()) records.push(encodeStep(step));
     return records;
+  }
+  /** The new journal is there. */
+  endRewrite(): void {
+    this.#rewrites -= 1;
+    if (this.#rewrites > 0) return;
+    for (const digest of this.#dropped) if (!this.#keeps(digest)) this.#room.drop(digest);
+    this.#dropped.clear();
+  }
+
+  #bodyRecord(digest: Digest): Uint8Array {
+    const value = this.#room.get(digest);
+    assert(value !== undefined, 'a body is kept as long as a journal is written from it');
+    return encodeRecord({ kind: 'store', entries: [{ key: BODY_KEY + digest, value }] });
   }
 }

@@ -1,5 +1,5 @@
 /** The host's side of the journal: who waits for what to be durable, and how much was written since the last compaction. */
-import type { JournalPort } from './ports.ts';
+import type { JournalPort, RecordSource } from './ports.ts';
 
 /** Bytes since the last compaction that make another one worth it. */
 const COMPACT_AFTER_BYTES = 48 * 1024 * 1024;
@@ -34,7 +34,7 @@ export class JournalDesk {
   }
 
   /** Replaces the journal by these records; calls `then` once that is durable. */
-  rewrite(records: readonly Uint8Array[], then: () => void): void {
+  rewrite(records: readonly RecordSource[], then: () => void): void {
     this.#bytes = 0;
     this.#journal.rewrite(records, this.#expect(then));
   }

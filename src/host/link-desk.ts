@@ -17,7 +17,7 @@ import type { BlockPort, NetworkPort } from './ports.ts';
 import type { TransferFrame } from './transfer.ts';
 
 /** Bytes of a batch body beyond the configured maximum that RECOVER requests and framing may take. */
-const BODY_SLACK_BYTES = 128 * 1024;
+export const BODY_SLACK_BYTES = 128 * 1024;
 /** How far ahead of the own height a header signature is kept; further ahead it could only fill the disk. */
 const SIGNATURES_AHEAD = 4096;
 

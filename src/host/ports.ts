@@ -30,9 +30,25 @@ export interface JournalPort {
   sync(token: number): void;
   /**
    * Starts a new journal that holds exactly these records, then drops the old one: atomic and durable when
-   * `onJournalSynced(token)` answers. Records appended after this call go to the new journal.
+   * `onJournalSynced(token)` answers. Records appended after this call go to the new journal. Until the answer each
+   * source may be asked at any time.
    */
-  rewrite(records: readonly Uint8Array[], token: number): void;
+  rewrite(records: readonly RecordSource[], token: number): void;
+}
+
+/** Record of a new journal: its bytes, or how to make them when they are to be written. */
+export type RecordSource = Uint8Array | (() => Uint8Array);
+
+/**
+ * Where batch bodies lie until no restart and no peer can ask for them. It need not survive the process: they are in the
+ * journal, too.
+ */
+export interface BodyPort {
+  /** Keeps the bytes of a body; digests name one content each. */
+  put(digest: Digest, bytes: Uint8Array): void;
+  /** The bytes as they were put; undefined if they are not there. */
+  get(digest: Digest): Uint8Array | undefined;
+  drop(digest: Digest): void;
 }
 
 /** Durable snapshots of checkpoints. */
@@ -85,6 +101,8 @@ export interface ObserverPort {
 export interface HostPorts {
   readonly network: NetworkPort;
   readonly journal: JournalPort;
+  /** Default: memory. */
+  readonly bodies?: BodyPort;
   readonly snapshots: SnapshotPort;
   readonly blocks: BlockPort;
   readonly trusted: TrustedPort;

@@ -6,6 +6,7 @@ import type { Attestor, ObjectAttestation } from '../core/attestation.ts';
 import { Reader, Writer } from '../core/codec.ts';
 import type { StoreEntry } from '../core/protocol.ts';
 import type { CounterValue, Digest, SequenceNumber, TcEpoch } from '../core/types.ts';
+import type { RecordSource } from './ports.ts';
 
 /** One record. */
 export type JournalRecord =
@@ -264,4 +265,9 @@ export function decodeRecord(bytes: Uint8Array): JournalRecord | undefined {
   const reader = new Reader(bytes);
   const record = readRecord(reader);
   return reader.done() ? record : undefined;
+}
+
+/** Bytes of a record of a new journal. */
+export function recordOf(source: RecordSource): Uint8Array {
+  return typeof source === 'function' ? source() : source;
 }

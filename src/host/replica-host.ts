@@ -136,7 +136,7 @@ export class ReplicaHost<M> {
     this.#journal = new JournalDesk(ports.journal);
     const share = (frame: LinkFrame, to: ReplicaId | undefined): void => this.#links.share(frame, to);
     this.#headers = new HeaderDesk({ self, domain, crypto, blocks: ports.blocks, share });
-    this.#image = new JournalImage(settings.members[self]!.trusted.tcEpoch);
+    this.#image = new JournalImage(settings.members[self]!.trusted.tcEpoch, ports.bodies);
     this.#execution = this.#makeExecution();
     const isSealed = definition.trustedProgram === SEALING_PROGRAM;
     this.#seals = isSealed ? this.#makeSeals() : undefined;
@@ -317,9 +317,8 @@ export class ReplicaHost<M> {
 
   /** Sizes that must stay bounded: for judges. */
   sizes(): Readonly<Record<'stored' | 'retained' | 'own' | 'executed', number>> {
-    const { stored, retained } = this.#image;
     const own = this.#image.own.size + this.#image.attested.messages.size;
-    return { stored: stored.size, retained: retained.size, own, executed: this.#image.steps().length };
+    return { ...this.#image.sizes, own, executed: this.#image.steps().length };
   }
 
   get #vouching(): SealDesk | AttestDesk {

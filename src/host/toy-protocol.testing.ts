@@ -17,6 +17,7 @@ import { checkSignature } from '../trusted/conformance/environment.testing.ts';
 import type { TestComponent } from '../trusted/conformance/environment.testing.ts';
 import { createObjectCheck } from '../trusted/object-check.ts';
 import type { HostPorts, StoredImage } from './ports.ts';
+import { recordOf } from './records.ts';
 import { ReplicaHost } from './replica-host.ts';
 
 /** The toy has no messages of its own. */
@@ -169,7 +170,7 @@ export class ToyMachine {
           });
         },
         rewrite: (records, token) => {
-          store.records = [...records];
+          store.records = records.map(recordOf);
           store.durable = records.length;
           this.#later(() => this.host.onJournalSynced(token, 0));
         },

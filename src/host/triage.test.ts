@@ -4,7 +4,7 @@ import type { RecoverRequest } from '../core/request.ts';
 import type { Digest, TcEpoch } from '../core/types.ts';
 import type { RecentCertificate, TrustedIdentity } from '../trusted/contract.ts';
 import { JournalImage } from './image.ts';
-import { encodeRecord } from './records.ts';
+import { encodeRecord, recordOf } from './records.ts';
 import { createSimGenesis } from '../sim/cluster-settings.ts';
 import { drawScenario } from '../sim/scenario.ts';
 import { applyRecover, encodeRegistry, genesisRegistry } from '../smr/registry.ts';
@@ -159,7 +159,8 @@ describe('journal image', () => {
     image.apply(encodeRecord({ kind: 'store', entries: [{ key, value: undefined }] }));
     image.apply(encodeRecord({ kind: 'trim', below: 3 }));
     const copy = new JournalImage(EPOCH);
-    for (const record of image.toRecords()) assert.ok(copy.apply(record));
+    for (const source of image.beginRewrite()) assert.ok(copy.apply(recordOf(source)));
+    image.endRewrite();
     assert.deepEqual([...copy.own.keys()], [3, 4, 5]);
     assert.equal(copy.certifiedThrough(), 4);
     assert.deepEqual(
@@ -172,6 +173,45 @@ describe('journal image', () => {
     copy.coverThrough(1);
     assert.equal(copy.body(digestOf(50)), undefined, 'a snapshot covers it');
     assert.equal(copy.certifiedLog(0)?.length, 2);
+  });
+
+  it('keeps bodies where it is told to, until the journal that is written from it is there', () => {
+    const room = new Map<Digest, Uint8Array>();
+    const image = new JournalImage(EPOCH, {
+      put: (digest, bytes) => void room.set(digest, bytes),
+      get: (digest) => room.get(digest),
+      drop: (digest) => void room.delete(digest),
+    });
+    const body = new Uint8Array([1, 2, 3]);
+    const key = `body/${digestOf(50)}`;
+    image.put(key, body);
+    image.put('why', body);
+    assert.deepEqual([...room.keys()], [digestOf(50)]);
+    assert.deepEqual(
+      [...image.stored],
+      [
+        ['why', body],
+        [key, body],
+      ],
+    );
+    const sources = image.beginRewrite();
+    image.put(key, undefined);
+    image.coverThrough(1);
+    assert.equal(image.body(digestOf(50)), undefined, 'it is dropped');
+    const copy = new JournalImage(EPOCH);
+    for (const source of sources) assert.ok(copy.apply(recordOf(source)));
+    assert.deepEqual(copy.body(digestOf(50)), body, 'the new journal holds what held when it was begun');
+    image.endRewrite();
+    assert.equal(room.size, 0);
+  });
+
+  it('does not keep what it was read from', () => {
+    const record = encodeRecord({ kind: 'store', entries: [{ key: 'why', value: new Uint8Array([1]) }] });
+    const journal = new Uint8Array(1_000_000);
+    journal.set(record, 500);
+    const image = new JournalImage(EPOCH);
+    assert.ok(image.apply(journal.subarray(500, 500 + record.length)));
+    assert.ok(image.stored.get('why')!.buffer.byteLength < 1_000);
   });
 
   it('forgets the own log of a renewed component', () => {

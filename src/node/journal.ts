@@ -8,7 +8,8 @@
  * - After the first failed write or sync nothing is acknowledged any more: `onFatal` is called once.
  */
 import path from 'node:path';
-import type { JournalPort } from '../host/ports.ts';
+import type { JournalPort, RecordSource } from '../host/ports.ts';
+import { recordOf } from '../host/records.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { diskFailureSentence } from './disk.ts';
 import type { FileIdentity } from './frame-file.ts';
@@ -46,7 +47,7 @@ interface GroupJob {
 }
 interface RewriteJob {
   readonly kind: 'rewrite';
-  readonly records: readonly Uint8Array[];
+  readonly records: readonly RecordSource[];
   readonly tokens: readonly number[];
 }
 
@@ -132,7 +133,7 @@ async function writeGeneration(
   disk: Disk,
   folder: string,
   generation: number,
-  records: readonly Uint8Array[],
+  records: readonly RecordSource[],
 ): Promise<Omit<OpenJournal, 'records' | 'cutBytes'>> {
   const temporary = path.join(folder, nameOf(generation, 'tmp'));
   await disk.remove(temporary);
@@ -141,17 +142,27 @@ async function writeGeneration(
   await file.write(header, 0);
   let end = FILE_HEADER_BYTES;
   let check = identity.check;
-  for (let from = 0; from < records.length;) {
-    let to = from;
-    for (let bytes = 0; to < records.length && bytes < REWRITE_FRAME_BYTES; to += 1)
-      bytes += records[to]!.length;
-    const at = { position: end, syncedUpTo: 0, previous: check };
-    const frame = createFrame(identity, at, writeRecords(records.slice(from, to)));
+  const write = async (group: readonly Uint8Array[]): Promise<void> => {
+    const frame = createFrame(
+      identity,
+      { position: end, syncedUpTo: 0, previous: check },
+      writeRecords(group),
+    );
     await file.write(frame.bytes, end);
     end += frame.bytes.length;
     check = frame.check;
-    from = to;
+  };
+  let group: Uint8Array[] = [];
+  let groupBytes = 0;
+  for (const source of records) {
+    const record = recordOf(source);
+    group.push(record);
+    groupBytes += record.length;
+    if (groupBytes < REWRITE_FRAME_BYTES) continue;
+    await write(group);
+    [group, groupBytes] = [[], 0];
   }
+  if (group.length > 0) await write(group);
   // An empty frame ends what was durable before the file got its name: if it is missing, that part is damaged.
   const seal = createFrame(identity, { position: end, syncedUpTo: end, previous: check }, []);
   await file.write(seal.bytes, end);
@@ -266,7 +277,7 @@ export class Journal implements JournalPort {
     this.#schedule();
   }
 
-  rewrite(records: readonly Uint8Array[], token: number): void {
+  rewrite(records: readonly RecordSource[], token: number): void {
     if (this.#failed || this.#closed) return;
     this.#jobs.push({ kind: 'rewrite', records: [...records], tokens: [token] });
     this.#schedule();

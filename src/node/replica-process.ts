@@ -8,6 +8,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { createKvApplication } from '../apps/kv/application.ts';
 import { bytesToHex } from '../core/bytes.ts';
+import { batchDigest } from '../core/request.ts';
 import { decodeClientFrame, encodeReplicaFrame } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Replica, TimerName } from '../core/protocol.ts';
@@ -16,6 +17,7 @@ import { isPrimeOrderKey } from '../crypto/ed25519-rule.ts';
 import type { TrustedConnection } from '../footprints/contract.ts';
 import { readComponentFolder } from '../footprints/component-note.ts';
 import { openComponent } from '../footprints/registry.ts';
+import { BODY_SLACK_BYTES } from '../host/link-desk.ts';
 import type { BlockPort, ClientLink, HostPorts, ObserverPort, TimerPort } from '../host/ports.ts';
 import { createReplicaHost } from '../host/replica-host.ts';
 import type { ReplicaHost } from '../host/replica-host.ts';
@@ -25,6 +27,7 @@ import { protocolNamed } from '../protocols/catalogue.ts';
 import type { AnyProtocol } from '../protocols/catalogue.ts';
 import type { BlockStore } from './block-store.ts';
 import { openBlockStore } from './block-store.ts';
+import { BodyFile } from './body-file.ts';
 import { createNodeCrypto } from './crypto.ts';
 import { claimStore, foldersOf, lockDataFolder } from './data-folder.ts';
 import type { ReleaseLock } from './data-folder.ts';
@@ -94,6 +97,7 @@ export class ReplicaProcess {
   #host!: ReplicaHost<unknown>;
   #executor!: LedgerExecutor;
   #journal!: Journal;
+  #bodies!: BodyFile;
   #blocks!: BlockStore;
   #state!: StateStore;
   #index!: BlockIndex;
@@ -185,6 +189,13 @@ export class ReplicaProcess {
     this.#journal = opened.journal;
     if (opened.cutBytes > 0)
       this.#log.info({ bytes: opened.cutBytes }, 'a half-written journal record was cut');
+    this.#bodies = await BodyFile.open({
+      disk: systemDisk,
+      folder: folders.store,
+      slotBytes: settings.limits.batchBytesMax + BODY_SLACK_BYTES,
+      isBody: (digest, bytes) => batchDigest(nodeHash, settings, bytes) === digest,
+      onFatal,
+    });
     const durable = durability === 'fsync';
     const replicas = settings.members.length;
     this.#blocks = await openBlockStore({
@@ -278,6 +289,7 @@ export class ReplicaProcess {
     const ports: HostPorts = {
       network: this.#transport,
       journal: this.#journal,
+      bodies: this.#bodies,
       snapshots: this.#state,
       blocks: this.#blockPort(),
       trusted: this.#trustedPort(),
@@ -468,6 +480,7 @@ export class ReplicaProcess {
     await this.#transport?.close();
     this.#trusted?.close();
     await this.#journal?.close();
+    await this.#bodies?.close();
     await this.#state?.close();
     await this.#index?.close();
     await this.#blocks?.close();

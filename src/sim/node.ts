@@ -18,6 +18,7 @@ import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
 import { createObjectCheck } from '../trusted/object-check.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import type { HostPorts } from '../host/ports.ts';
+import { recordOf } from '../host/records.ts';
 import { ReplicaHost } from '../host/replica-host.ts';
 import { createLedgerExecutor } from '../ledger/executor.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
@@ -237,7 +238,9 @@ export class SimNode<M> implements Machine {
         append: (record) => disk.append(record),
         sync: (token) => disk.sync(() => this.#run((host) => host.onJournalSynced(token, this.clock))),
         rewrite: (records, token) =>
-          disk.rewrite(records, () => this.#run((host) => host.onJournalSynced(token, this.clock))),
+          disk.rewrite(records.map(recordOf), () =>
+            this.#run((host) => host.onJournalSynced(token, this.clock)),
+          ),
       },
       snapshots: {
         store: (frozen, meta) => {

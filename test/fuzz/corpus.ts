@@ -2,7 +2,7 @@
  * Real bytes to start from: what a few simulated clusters (view changes, a wiped replica, state transfer, a liar) put on
  * links, into journals, blocks and trusted components.
  */
-import { decodeRecord } from '../../src/host/records.ts';
+import { decodeRecord, recordOf } from '../../src/host/records.ts';
 import { decodeLinkFrame } from '../../src/host/link-frames.ts';
 import type { HostPorts } from '../../src/host/ports.ts';
 import { minbft } from '../../src/protocols/minbft/definition.ts';
@@ -99,7 +99,7 @@ function overheard(ports: HostPorts, collector: Collector): HostPorts {
       },
       sync: (token) => ports.journal.sync(token),
       rewrite: (records, token) => {
-        for (const record of records) collector.addRecord(record);
+        for (const source of records) collector.addRecord(recordOf(source));
         ports.journal.rewrite(records, token);
       },
     },

@@ -87,11 +87,10 @@ export class CoreImage {
 
   /** Numbers of things that it keeps. */
   get sizes(): Readonly<Record<string, number>> {
-    const { stored, retained, own, executed } = this.journal;
+    const { sizes, own, executed } = this.journal;
     const { attested } = this;
     return {
-      stored: stored.size,
-      retained: retained.size,
+      ...sizes,
       own: own.size,
       executed: executed.length + this.#updates.size,
       attested: attested.size,
