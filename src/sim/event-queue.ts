@@ -3,8 +3,15 @@
  * the same instant always run in the order in which they were made, on every machine.
  */
 
-/** Events of one run, at most: no schedule that is of use has more, and one that never ends must be ended. */
-export const EVENTS_MAX = 3_000_000;
+/** Events of one run in a cluster of usual size, at most. */
+const EVENTS_MAX = 3_000_000;
+/** Events for each link of a large one: so many rounds in which everybody tells everybody something. */
+const EVENTS_PER_LINK = 64;
+
+/** Events of one run of n replicas, at most: no schedule that is of use has more, and one that never ends must be ended. */
+export function eventsMaxFor(n: number): number {
+  return Math.max(EVENTS_MAX, EVENTS_PER_LINK * n * n);
+}
 
 /** What an event does when its time has come. */
 export type Action = () => void;

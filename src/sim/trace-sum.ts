@@ -8,9 +8,16 @@ export function sumOfBytes(bytes: Uint8Array): number {
   return sum;
 }
 
+/** The value of a lower-case hexadecimal digit. */
+function digitOf(code: number): number {
+  return code < 58 ? code - 48 : code - 87;
+}
+
 /** The first bits of a digest. */
 function sumOfDigest(digest: string): number {
-  return Number.parseInt(digest.slice(0, 8), 16) | 0;
+  let sum = 0;
+  for (let index = 0; index < 8; index += 1) sum = (sum << 4) | digitOf(digest.charCodeAt(index));
+  return sum;
 }
 
 /** What tells a frame of objects from others: digests of what it is about, and the counter of its seal. */

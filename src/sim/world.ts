@@ -24,7 +24,7 @@ import { modelHash } from '../crypto/fast-model.ts';
 import { trustOf } from '../ledger/trust.ts';
 import type { VerifierCrypto } from '../ledger/verify.ts';
 import { describeFrame } from './describe-frame.ts';
-import { EVENTS_MAX, EventQueue } from './event-queue.ts';
+import { eventsMaxFor, EventQueue } from './event-queue.ts';
 import { FaultDriver } from './fault-driver.ts';
 import { Judge } from './judge.ts';
 import type { JudgeOptions } from './judge.ts';
@@ -223,10 +223,11 @@ export class World<M> {
     for (const client of [...this.clients, ...this.liarClients])
       this.queue.after(this.#chance.range(SITE.client, 0, 0, 20), () => client.start());
     this.course.begin();
+    const eventsMax = eventsMaxFor(this.scenario.n);
     while (this.judge.violations.length === 0 && this.queue.runNext()) {
       this.events += 1;
-      if (this.events > EVENTS_MAX) {
-        this.judge.report('liveness', `more than ${EVENTS_MAX} events: ${this.#look.unsettled()}`);
+      if (this.events > eventsMax) {
+        this.judge.report('liveness', `more than ${eventsMax} events: ${this.#look.unsettled()}`);
         break;
       }
       if (this.course.isOver()) break;

@@ -13,7 +13,7 @@ import { Chance, SITE } from '../chance.ts';
 import type { Fired } from '../chance.ts';
 import { SimClock } from '../clock.ts';
 import { Course } from '../course.ts';
-import { EVENTS_MAX, EventQueue } from '../event-queue.ts';
+import { eventsMaxFor, EventQueue } from '../event-queue.ts';
 import { FaultDriver } from '../fault-driver.ts';
 import { Judge } from '../judge.ts';
 import type { JudgeOptions } from '../judge.ts';
@@ -42,8 +42,10 @@ import { CoreTrusted } from './trusted.ts';
 const EPOCH_MS = 1_000_000;
 /** Reasons for ignoring a frame that no frame of a correct replica may ever cause. */
 const POISON = new Set(['invalidSeal', 'invalidClientSeal']);
-/** Events between two checks of what a protocol says of its replicas. */
+/** Events between two checks of what a protocol says of its replicas, at least. */
 const CHECK_EVERY = 64;
+/** Of n replicas each knows up to n votes: in a large cluster a check comes after as many events as it has to look at. */
+const CHECK_PER_LINK = 0.25;
 /** How much later than the first machine of a twin the second one hears of a request, milliseconds, at most. */
 const TWIN_LATER_MS = 12;
 /** No client key is looked at here: a link says which client it is. */
@@ -220,14 +222,17 @@ export class CoreWorld<M extends object> {
     for (const node of this.nodes) node.start();
     this.#clientSide.start();
     this.course.begin();
+    const { n } = this.scenario;
+    const eventsMax = eventsMaxFor(n);
+    const checkEvery = Math.max(CHECK_EVERY, Math.ceil(CHECK_PER_LINK * n * n));
     const { violations } = this.judge;
     while (violations.length === 0 && this.queue.runNext()) {
       this.events += 1;
-      if (this.events > EVENTS_MAX) {
-        this.judge.report('liveness', `more than ${EVENTS_MAX} events: ${this.#look.unsettled()}`);
+      if (this.events > eventsMax) {
+        this.judge.report('liveness', `more than ${eventsMax} events: ${this.#look.unsettled()}`);
         break;
       }
-      if (this.events % CHECK_EVERY === 0) this.#checkInside();
+      if (this.events % checkEvery === 0) this.#checkInside();
       if (this.course.isOver()) break;
     }
     this.#checkInside();
