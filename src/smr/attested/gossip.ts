@@ -19,6 +19,8 @@ export class Gossip<C extends Content> {
   #life = 0;
   /** Too few replicas were reachable for a while. */
   #quorumLost = false;
+  /** `heard` of the replica at which a quorum may be reachable again: until then too few messages have come. */
+  #backAt = 0;
 
   constructor(replica: AttestedReplica<C>) {
     this.#replica = replica;
@@ -47,6 +49,15 @@ export class Gossip<C extends Content> {
     const received = this.#received();
     for (const peer of peers.keys()) desk.send(peer, this.#status(peer, received));
     if (this.#reachable() < n - f) this.#quorumLost = true;
+  }
+
+  /** Whether a quorum is reachable; where it was not it takes as many messages as replicas were lacking. */
+  #isQuorumBack(): boolean {
+    const { n, f, heard } = this.#replica;
+    if (heard < this.#backAt) return false;
+    const lacking = n - f - this.#reachable();
+    if (lacking > 0) this.#backAt = heard + lacking;
+    return lacking <= 0;
   }
 
   #received(): number[] {
@@ -96,12 +107,12 @@ export class Gossip<C extends Content> {
   /** STATUS of a peer: what it lacks is sent. */
   onStatus(from: ReplicaId, status: Status): void {
     const replica = this.#replica;
-    const { desk, timers, n, f, peers, requests } = replica;
+    const { desk, timers, n, peers, requests } = replica;
     const peer = peers[from]!;
     if (status.received.length !== n) return;
     peer.note(status, desk.now, timers.statusMs);
     replica.onPeerView(from, status.view);
-    if (this.#quorumLost && this.#reachable() >= n - f) {
+    if (this.#quorumLost && this.#isQuorumBack()) {
       this.#quorumLost = false;
       if (replica.backoff.onQuorumBack()) requests.pending.restartDeadlines(desk.now, replica.requestDelay);
     }

@@ -85,6 +85,8 @@ export abstract class AttestedReplica<C extends Content>
   stable: CheckpointCertificate<C> | undefined;
   /** Own states at executed boundaries above the stable checkpoint. */
   readonly boundaries = new Map<SequenceNumber, CheckpointState>();
+  /** Messages of peers that came. */
+  heard = 0;
   /** What is decided above the stable checkpoint. */
   readonly decisions: Decisions<C>;
 
@@ -420,6 +422,7 @@ export abstract class AttestedReplica<C extends Content>
     const peer = this.peers[from];
     if (peer === undefined || from === this.self) return;
     peer.lastHeardMs = this.desk.now;
+    this.heard += 1;
     if (isSealed(message)) return this.#inbox.onMessage(from, message);
     const plain: Status | Proof<C> = message;
     if (plain.kind === 'STATUS') return this.#gossip.onStatus(from, plain);
