@@ -4,10 +4,12 @@
  * before a snapshot covers them. Header signatures stand beside, see `signature-file.ts`.
  */
 import path from 'node:path';
-import { bytesToDigest, digestToBytes } from '../core/bytes.ts';
 import type { Digest, Height } from '../core/types.ts';
 import type { BlockPort } from '../host/ports.ts';
 import type { Block, HeaderSignature } from '../ledger/contract.ts';
+import { BlockPlaces } from './block-places.ts';
+import type { BlockPlace } from './block-places.ts';
+import { BLOCK_HEAD_BYTES, blockPayload, headerHashIn, heightIn, numbersIn } from './block-record.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { diskFailureSentence } from './disk.ts';
 import type { FileIdentity } from './frame-file.ts';
@@ -27,27 +29,15 @@ const KIND = 'BLKS';
 const FILE_NAME = /^blocks-(\d{10})\.dat$/;
 /** A segment that is longer than this is not continued. */
 const SEGMENT_BYTES = 64 * 1024 * 1024;
-/** Height, header hash, number of the first transaction, count of transactions; before the block's bytes. */
-const HEAD_BYTES = 8 + 32 + 8 + 4;
 const FRAME_HEAD_BYTES = 40;
-const CACHE_BYTES = 32 * 1024 * 1024;
+const CACHE_BYTES = 8 * 1024 * 1024;
 
 interface Segment {
   readonly identity: FileIdentity;
   readonly file: DiskFile;
   readonly name: string;
-}
-
-interface BlockPlace {
-  readonly segment: Segment;
-  readonly position: number;
-  readonly length: number;
-  readonly headerHash: Digest;
-  /** Number of the block's first transaction in the ledger, from 1. */
-  readonly firstNumber: number;
-  readonly transactions: number;
-  /** Whether the whole record was checked; of a finished segment only its head was read. */
-  checked: boolean;
+  /** Where its records end, once it is not continued any more. */
+  end: number;
 }
 
 /** What the block store reports and needs. */
@@ -77,16 +67,6 @@ interface BlockJob {
 /** Header signatures of blocks that are not here yet, kept per replica. */
 const EARLY_SIGNATURES_MAX = 512;
 
-function payloadOf(job: BlockJob): Uint8Array[] {
-  const { block, firstNumber } = job;
-  const head = Buffer.alloc(HEAD_BYTES);
-  head.writeBigUInt64BE(BigInt(block.header.height), 0);
-  head.set(digestToBytes(block.headerHash), 8);
-  head.writeBigUInt64BE(BigInt(firstNumber), 40);
-  head.writeUInt32BE(block.transactions.length, 48);
-  return [head, block.bytes];
-}
-
 function damaged(file: string, offset: number, problem: string): StoreDamaged {
   return new StoreDamaged(
     `The block file ${file} is damaged at offset ${offset}: ${problem}. Check the disk; then remove the store with ` +
@@ -108,8 +88,8 @@ export class BlockStore implements BlockPort {
   readonly #options: BlockStoreOptions;
   readonly #signatures: SignatureFile;
   readonly #segments: Segment[] = [];
-  /** Index 0 is height 1. */
-  #places: BlockPlace[] = [];
+  /** Of blocks that are written. */
+  readonly #places = new BlockPlaces();
   /** Blocks that are not written yet. */
   readonly #pending = new Map<Height, BlockJob>();
   readonly #early = new Map<
@@ -153,12 +133,12 @@ export class BlockStore implements BlockPort {
         await disk.remove(path.join(folder, name));
         continue;
       }
-      const segment = { identity, file, name };
+      const segment = { identity, file, name, end: 0 };
       this.#segments.push(segment);
       if (isLast) await this.#loadLast(segment);
       else this.#walk(segment);
     }
-    this.#height = this.#places.length;
+    this.#height = this.#places.height;
     if (this.#segments.length > 0 && this.#end === 0) await this.#loadLast(this.#segments.at(-1)!);
   }
 
@@ -167,11 +147,10 @@ export class BlockStore implements BlockPort {
     const bytes = segment.file.readNow(0, segment.file.size());
     const scan = scanFrames(segment.identity, bytes);
     if (scan.damage !== undefined) throw damaged(segment.name, scan.damage.offset, scan.damage.problem);
-    const known = this.#places.some((place) => place.segment === segment);
-    for (const frame of scan.frames) {
-      if (!known)
-        this.#index(segment, frame.position, frame.payload.subarray(0, HEAD_BYTES), frame.payload.length);
-    }
+    const known = this.#segments[this.#places.at(this.#places.height)?.segment ?? -1] === segment;
+    if (!known)
+      for (const { position, payload } of scan.frames)
+        this.#index(segment, position, payload.subarray(0, BLOCK_HEAD_BYTES));
     if (scan.tornBytes > 0) {
       await segment.file.truncate(scan.end);
       if (this.#options.durable) await segment.file.sync();
@@ -186,33 +165,27 @@ export class BlockStore implements BlockPort {
     const size = segment.file.size();
     let position = FILE_HEADER_BYTES;
     while (position < size) {
-      const head = segment.file.readNow(position, FRAME_HEAD_BYTES + HEAD_BYTES);
-      if (head.length < FRAME_HEAD_BYTES + HEAD_BYTES)
+      const head = segment.file.readNow(position, FRAME_HEAD_BYTES + BLOCK_HEAD_BYTES);
+      if (head.length < FRAME_HEAD_BYTES + BLOCK_HEAD_BYTES)
         throw damaged(segment.name, position, 'a record is cut off');
       const length = new DataView(head.buffer, head.byteOffset).getUint32(4);
-      this.#index(segment, position, head.subarray(FRAME_HEAD_BYTES), length);
+      this.#index(segment, position, head.subarray(FRAME_HEAD_BYTES));
       position += FRAME_OVERHEAD_BYTES + length;
     }
     if (position !== size) throw damaged(segment.name, position, 'a record is cut off');
+    segment.end = size;
   }
 
-  #index(segment: Segment, position: number, head: Uint8Array, length: number): void {
-    const view = new DataView(head.buffer, head.byteOffset, head.length);
-    const height = head.length < HEAD_BYTES ? 0 : Number(view.getBigUint64(0));
-    if (height !== this.#places.length + 1)
-      throw damaged(
-        segment.name,
-        position,
-        `block ${this.#places.length + 1} is expected, ${height} is there`,
-      );
-    const headerHash = bytesToDigest(head.subarray(8, 40));
-    const firstNumber = Number(view.getBigUint64(40));
-    const transactions = view.getUint32(48);
+  #index(segment: Segment, position: number, head: Uint8Array): void {
+    const height = head.length < BLOCK_HEAD_BYTES ? 0 : heightIn(head);
+    const expected = this.#places.height + 1;
+    if (height !== expected)
+      throw damaged(segment.name, position, `block ${expected} is expected, ${height} is there`);
+    const { firstNumber, transactions } = numbersIn(head);
     const number = this.#nextNumber(height);
     if (firstNumber !== number)
       throw damaged(segment.name, position, `transaction ${number} is expected, ${firstNumber} is there`);
-    const checked = false;
-    this.#places.push({ segment, position, length, headerHash, firstNumber, transactions, checked });
+    this.#places.add(this.#segments.length - 1, position, transactions);
   }
 
   append(block: Block): void {
@@ -248,14 +221,13 @@ export class BlockStore implements BlockPort {
   #nextNumber(height: Height): number {
     const pending = this.#pending.get(height - 1);
     if (pending !== undefined) return pending.firstNumber + pending.block.transactions.length;
-    const place = this.#places[height - 2];
-    return place === undefined ? 1 : place.firstNumber + place.transactions;
+    return this.#places.numberAfter(height - 1);
   }
 
   sign(height: Height, headerHash: Digest, signature: HeaderSignature): void {
     if (this.#failed || this.#closed) return;
     if (height <= this.#height) {
-      if (this.headerHash(height) === headerHash) this.#signatures.put(height, headerHash, signature);
+      if (this.#claimedHash(height) === headerHash) this.#signatures.put(height, headerHash, signature);
       return;
     }
     // This replica lags. What a peer claims about later heights is kept within bounds and compared when they come.
@@ -280,23 +252,30 @@ export class BlockStore implements BlockPort {
     if (waiting !== undefined) return waiting.block.bytes;
     const cached = this.#cache.get(height);
     if (cached !== undefined) return cached;
-    const place = height > this.#height ? undefined : this.#places[height - 1];
-    if (place === undefined) return undefined;
-    const bytes = this.#payloadAt(place)?.subarray(HEAD_BYTES);
+    const bytes = this.#payloadAt(height)?.subarray(BLOCK_HEAD_BYTES);
     if (bytes === undefined) return undefined;
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#remember(height, plain);
     return plain;
   }
 
-  /** What stands at a place; undefined if its check value is wrong, or it is not what was found at the start. */
-  #payloadAt(place: BlockPlace): Uint8Array | undefined {
-    const frame = place.segment.file.readNow(place.position, FRAME_OVERHEAD_BYTES + place.length);
-    const payload = readFrame(place.segment.identity, place.position, frame);
-    place.checked = payload !== undefined && bytesToDigest(payload.subarray(8, 40)) === place.headerHash;
-    if (place.checked) return payload;
+  /** What stands at the place of a block; undefined if there is none, or if it is not this block as it was written. */
+  #payloadAt(height: Height): Uint8Array | undefined {
+    const place = height > this.#height ? undefined : this.#places.at(height);
+    if (place === undefined) return undefined;
+    const { identity, file } = this.#segments[place.segment]!;
+    const frame = file.readNow(place.position, this.#endOf(height, place) - place.position);
+    const payload = readFrame(identity, place.position, frame);
+    if (payload !== undefined && heightIn(payload) === height) return payload;
     this.damagedReads += 1;
     return undefined;
+  }
+
+  /** Where the record of a block ends: where the next one begins, or the segment ends. */
+  #endOf(height: Height, { segment }: BlockPlace): number {
+    const next = this.#places.at(height + 1);
+    if (next?.segment === segment) return next.position;
+    return segment === this.#segments.length - 1 ? this.#end : this.#segments[segment]!.end;
   }
 
   /** Blocks that could not be read because their check value is wrong. */
@@ -317,14 +296,24 @@ export class BlockStore implements BlockPort {
     if (height > this.#height) return undefined;
     const pending = this.#pending.get(height);
     if (pending !== undefined) return pending.block.headerHash;
-    const place = this.#places[height - 1];
-    if (place === undefined || (!place.checked && this.#payloadAt(place) === undefined)) return undefined;
-    return place.headerHash;
+    const payload = this.#payloadAt(height);
+    return payload === undefined ? undefined : headerHashIn(payload);
+  }
+
+  /** The same without a look at the whole block: for peers, who may ask for any block as often as they like. */
+  #claimedHash(height: Height): Digest | undefined {
+    const pending = this.#pending.get(height);
+    if (pending !== undefined) return pending.block.headerHash;
+    const place = height > this.#height ? undefined : this.#places.at(height);
+    if (place === undefined) return undefined;
+    const { file } = this.#segments[place.segment]!;
+    const head = file.readNow(place.position + FRAME_HEAD_BYTES, BLOCK_HEAD_BYTES);
+    return head.length === BLOCK_HEAD_BYTES && heightIn(head) === height ? headerHashIn(head) : undefined;
   }
 
   /** Header signatures kept for a block, ascending by replica; those that were learnt are not verified. */
   signatures(height: Height): readonly HeaderSignature[] {
-    const headerHash = this.headerHash(height);
+    const headerHash = this.#claimedHash(height);
     return headerHash === undefined ? [] : this.#signatures.get(height, headerHash);
   }
 
@@ -334,8 +323,8 @@ export class BlockStore implements BlockPort {
     const pending = this.#pending.get(height);
     if (pending !== undefined)
       return { first: pending.firstNumber, count: pending.block.transactions.length };
-    const place = this.#places[height - 1];
-    return place === undefined ? undefined : { first: place.firstNumber, count: place.transactions };
+    const first = this.#places.at(height)?.firstNumber;
+    return first === undefined ? undefined : { first, count: this.#places.numberAfter(height) - first };
   }
 
   /** Transactions of all blocks. */
@@ -409,35 +398,24 @@ export class BlockStore implements BlockPort {
     if (this.#segments.length === 0 || this.#end > limit) await this.#newSegment();
     const segment = this.#segments.at(-1)!;
     const frames: Uint8Array[] = [];
-    const places: BlockPlace[] = [];
+    const positions: number[] = [];
     const written: BlockJob[] = [];
     const start = this.#end;
     let end = start;
     for (let job = this.#jobs[0]; job?.kind === 'block' && end <= limit; job = this.#jobs[0]) {
       this.#jobs.shift();
-      const { block, firstNumber } = job;
       const at = { position: end, syncedUpTo: this.#syncedUpTo, previous: this.#check };
-      const frame = createFrame(segment.identity, at, payloadOf(job));
+      const frame = createFrame(segment.identity, at, blockPayload(job.block, job.firstNumber));
       frames.push(frame.bytes);
       this.#check = frame.check;
-      const length = frame.bytes.length - FRAME_OVERHEAD_BYTES;
-      const transactions = block.transactions.length;
-      places.push({
-        segment,
-        position: end,
-        length,
-        headerHash: block.headerHash,
-        firstNumber,
-        transactions,
-        checked: true,
-      });
+      positions.push(end);
       written.push(job);
       end += frame.bytes.length;
     }
     await segment.file.write(Buffer.concat(frames), start);
     this.#end = end;
-    this.#places.push(...places);
-    for (const job of written) {
+    for (const [index, job] of written.entries()) {
+      this.#places.add(this.#segments.length - 1, positions[index]!, job.block.transactions.length);
       // Unless it was truncated and given anew in the meantime.
       const { height } = job.block.header;
       if (this.#pending.get(height) === job) this.#pending.delete(height);
@@ -449,6 +427,7 @@ export class BlockStore implements BlockPort {
     const former = this.#segments.at(-1);
     // What comes before the segment that is continued is never looked at for torn writes.
     if (former !== undefined && durable) await former.file.sync();
+    if (former !== undefined) former.end = this.#end;
     const generation = (former?.identity.generation ?? 0) + 1;
     const name = `blocks-${String(generation).padStart(10, '0')}.dat`;
     const file = await disk.open(path.join(folder, name));
@@ -456,7 +435,7 @@ export class BlockStore implements BlockPort {
     await file.write(header, 0);
     if (durable) await file.sync();
     await disk.syncFolder(folder);
-    this.#segments.push({ identity, file, name });
+    this.#segments.push({ identity, file, name, end: 0 });
     this.#end = FILE_HEADER_BYTES;
     this.#check = identity.check;
     this.#syncedUpTo = FILE_HEADER_BYTES;
@@ -464,17 +443,17 @@ export class BlockStore implements BlockPort {
 
   async #truncate(height: Height): Promise<void> {
     const { disk, folder } = this.#options;
-    const first = this.#places[height];
+    const first = this.#places.at(height + 1);
     if (first === undefined) return;
-    this.#places.length = height;
-    while (this.#segments.at(-1) !== first.segment) {
+    this.#places.truncateAbove(height);
+    while (this.#segments.length - 1 > first.segment) {
       const dropped = this.#segments.pop()!;
       await dropped.file.close();
       await disk.remove(path.join(folder, dropped.name));
       // One by one from the end: at no moment may a crash leave a hole between segments.
       await disk.syncFolder(folder);
     }
-    const { file, identity } = first.segment;
+    const { file, identity } = this.#segments[first.segment]!;
     await file.truncate(first.position);
     // Durable before anything is written over it: old frames behind new ones would look like damage.
     if (this.#options.durable) await file.sync();
