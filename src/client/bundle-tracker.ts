@@ -12,6 +12,8 @@ import { isStatement, sameWireResult } from '../ledger/reply-evidence.ts';
 import type { AnswerRules, SignedProof } from './answer-rules.ts';
 import { Certificates } from './certificates.ts';
 import type { KeptReply, Vote } from './reply-watch.ts';
+import { TrackedBundles } from './tracked-bundles.ts';
+import type { Entry, Tracked, Votes } from './tracked-bundles.ts';
 
 /** First wait before a bundle goes to all replicas (decision E8). */
 export const RETRANSMIT_MS = 200;
@@ -33,8 +35,8 @@ export interface TrackedRequest {
   readonly mayBeOther: boolean;
 }
 
-/** What the owner has to do. */
-export type TrackerEffect =
+/** What the owner has to do; its own requests come back to it. */
+export type TrackerEffect<R extends TrackedRequest = TrackedRequest> =
   | { readonly kind: 'send'; readonly to: 'primary' | 'all'; readonly bytes: Uint8Array }
   /** Proofs for a certificate, which goes to all replicas. */
   | { readonly kind: 'certify'; readonly proofs: readonly SignedProof[] }
@@ -43,7 +45,9 @@ export type TrackerEffect =
       readonly kind: 'result';
       readonly bundle: Digest;
       readonly expected: Digest;
+      readonly request: R;
       readonly session: SessionId;
+      /** Its bytes are a view into the whole reply: who keeps them makes a copy. */
       readonly result: WireResult;
       /** Below `final`, blocks and receipts of it come later. */
       readonly standing: Standing;
@@ -54,14 +58,14 @@ export type TrackerEffect =
   | {
       readonly kind: 'refused';
       readonly bundle: Digest;
-      readonly requests: readonly TrackedRequest[];
+      readonly requests: readonly R[];
       readonly reason: string;
     }
   /** f+1 replicas are over capacity. The bundle is still tracked and re-sent later. */
   | {
       readonly kind: 'overloaded';
       readonly bundle: Digest;
-      readonly requests: readonly TrackedRequest[];
+      readonly requests: readonly R[];
       readonly retryAfterMs: Milliseconds;
     }
   /** Nothing of the bundle is outstanding any more. */
@@ -79,38 +83,12 @@ export interface CheckedReply {
   readonly kept?: KeptReply | undefined;
 }
 
-/** By replica; holes where one has said nothing. Ids are those of the cluster. */
-type Votes = (Vote | undefined)[];
-
-interface Entry {
-  readonly request: TrackedRequest;
-  readonly owner: Tracked;
-  /** Latest vote of each replica, by id: a liar can change its own vote, never add a second one. */
-  readonly votes: Votes;
-  /** Who says that it does not keep the result any more: that takes back nothing that it has said before. */
-  forgotten: Votes | undefined;
-}
-
-interface Tracked {
-  readonly digest: Digest;
-  readonly bytes: Uint8Array;
-  readonly session: SessionId;
-  readonly entries: Map<RequestNumber, Entry>;
-  readonly busy: Map<ReplicaId, Milliseconds>;
-  readonly refusals: Map<ReplicaId, string>;
-  readonly sentMs: Milliseconds;
-  waitMs: Milliseconds;
-  dueMs: Milliseconds;
-}
-
 /** See the top of this file. Memory is bounded by what its owner tracks. */
-export class BundleTracker {
+export class BundleTracker<R extends TrackedRequest = TrackedRequest> {
   readonly #quorum: number;
   readonly #rules: Pick<AnswerRules, 'needed' | 'certificateNeeded'>;
   readonly #certificates: Certificates | undefined;
-  readonly #bundles = new Map<Digest, Tracked>();
-  readonly #byTransaction = new Map<Digest, Entry>();
-  readonly #byNumber = new Map<string, Entry>();
+  readonly #bundles = new TrackedBundles<R>();
 
   /** `quorum` is f+1: what one correct replica is among. */
   constructor(quorum: number, rules: Pick<AnswerRules, 'needed' | 'certificateNeeded'>) {
@@ -130,45 +108,51 @@ export class BundleTracker {
     return this.#certificates?.dueMs;
   }
 
-  /** Whether a transaction is outstanding here. */
+  /** Whether a transaction is outstanding here. Looks at all of them. */
   isPending(txId: Digest): boolean {
-    return this.#byTransaction.has(txId);
+    return this.requests().some((request) => request.txId === txId);
+  }
+
+  /** Whether this very request is outstanding here. */
+  follows(session: SessionId, request: TrackedRequest): boolean {
+    return this.#bundles.find(session, request.number, request.txId)?.request.txId === request.txId;
+  }
+
+  /** All requests that are outstanding here. */
+  requests(): R[] {
+    return [...this.#bundles].flatMap(requestsOf);
   }
 
   /** Bytes of all unfinished bundles, oldest first: for a replica whose link came up. */
   unfinished(): Uint8Array[] {
-    return [...this.#bundles.values()].map((tracked) => tracked.bytes);
+    return [...this.#bundles].map((tracked) => tracked.bytes);
   }
 
   /** Starts to follow a bundle and sends it. `everyone`: to all replicas at once (after a restart, for an OPEN). */
   track(
     bundle: Pick<Bundle, 'digest' | 'bytes' | 'session'>,
-    requests: readonly TrackedRequest[],
+    requests: readonly R[],
     now: Milliseconds,
     everyone = false,
-  ): TrackerEffect[] {
+  ): TrackerEffect<R>[] {
     const { digest, bytes, session } = bundle;
     if (!this.#bundles.has(digest)) {
-      const entries = new Map<RequestNumber, Entry>();
       const waitMs = RETRANSMIT_MS;
-      const tracked: Tracked = {
-        digest,
-        bytes,
-        session,
-        entries,
-        busy: new Map(),
-        refusals: new Map(),
-        sentMs: now,
-        waitMs,
-        dueMs: now + waitMs,
-      };
-      this.#bundles.set(digest, tracked);
-      for (const request of requests) {
-        const entry: Entry = { request, owner: tracked, votes: [], forgotten: undefined };
-        entries.set(request.number, entry);
-        this.#byTransaction.set(request.txId, entry);
-        if (request.mayBeOther) this.#byNumber.set(`${session}/${request.number}`, entry);
-      }
+      this.#bundles.add(
+        {
+          digest,
+          bytes,
+          session,
+          entries: [],
+          left: requests.length,
+          busy: new Map(),
+          refusals: new Map(),
+          sentMs: now,
+          waitMs,
+          dueMs: now + waitMs,
+        },
+        requests,
+      );
     }
     return [{ kind: 'send', to: everyone ? 'all' : 'primary', bytes }];
   }
@@ -177,36 +161,32 @@ export class BundleTracker {
   forget(digest: Digest): void {
     const tracked = this.#bundles.get(digest);
     if (tracked === undefined) return;
-    for (const entry of [...tracked.entries.values()]) this.#drop(entry);
-    this.#bundles.delete(digest);
-  }
-
-  #find(session: SessionId, result: WireResult): Entry | undefined {
-    const entry = this.#byTransaction.get(result.txId);
-    if (entry !== undefined) return entry.request.number === result.number ? entry : undefined;
-    return this.#byNumber.get(`${session}/${result.number}`);
+    for (const entry of tracked.entries) if (!entry.isDone) this.#drop(entry);
+    this.#bundles.delete(tracked);
   }
 
   /** Whether any of these results is still waited for: otherwise the signature is not worth checking. */
   wants(session: SessionId, results: readonly WireResult[]): boolean {
-    return results.some((result) => this.#find(session, result) !== undefined);
+    return results.some(({ number, txId }) => this.#bundles.find(session, number, txId) !== undefined);
   }
 
   /** Counts a reply. */
-  onReply(replica: ReplicaId, reply: CheckedReply, now: Milliseconds): TrackerEffect[] {
-    const effects: TrackerEffect[] = [];
-    const { standing, key, kept } = reply;
+  onReply(replica: ReplicaId, reply: CheckedReply, now: Milliseconds): TrackerEffect<R>[] {
+    const effects: TrackerEffect<R>[] = [];
+    const { session, standing, key, kept } = reply;
     const isSpeculative = standing === 'speculative';
     const needed = this.#rules.needed(standing);
     if (needed === undefined && !(isSpeculative && this.#certificates !== undefined)) return [];
     const proof = reply.proof.length === 0 ? NO_PROOF : reply.proof.slice();
-    const found = reply.results.map((received) => this.#find(reply.session, received));
+    const found = reply.results.map(({ number, txId }) => this.#bundles.find(session, number, txId));
     const isLean = isMostlyWanted(reply.results, found);
-    for (const [index, entry] of found.entries()) {
+    for (let index = 0; index < found.length; index += 1) {
+      const entry = found[index];
       const received = reply.results[index]!;
+      // One reply may name a request twice: it has an outcome only once.
+      if (entry === undefined || entry.isDone) continue;
       // What is final stays so: an older word that comes late over another link takes nothing back.
-      if (entry === undefined || (standing !== 'final' && entry.votes[replica]?.standing === 'final'))
-        continue;
+      if (standing !== 'final' && entry.votes[replica]?.standing === 'final') continue;
       const result = isLean ? received : { ...received, result: received.result.slice() };
       const vote: Vote = { result, standing, key, proof, reply: kept };
       const votes = isStatement(received) ? entry.votes : (entry.forgotten ??= []);
@@ -216,28 +196,38 @@ export class BundleTracker {
       else if (isSpeculative)
         this.#certificates?.offer(entry, key, proofsEqualTo(vote, votes), now, entry.owner.sentMs);
     }
-    return [...effects, ...this.#dueCertificates(now)];
+    this.#addDueCertificates(effects, now);
+    return effects;
   }
 
-  #complete(entry: Entry, vote: Vote, now: Milliseconds, effects: TrackerEffect[]): void {
-    const { owner, votes } = entry;
-    const { standing } = vote;
-    // A copy: the buffer of a whole reply must not be kept alive by one small result.
-    const result = { ...vote.result, result: vote.result.result.slice() };
+  #complete(
+    entry: Entry<R>,
+    { result, standing }: Vote,
+    now: Milliseconds,
+    effects: TrackerEffect<R>[],
+  ): void {
+    const { owner, request, votes } = entry;
     this.#certificates?.settle(entry, now, standing === 'speculative');
     this.#drop(entry);
-    const expected = entry.request.txId;
     const { digest: bundle, session } = owner;
-    effects.push({ kind: 'result', bundle, expected, session, result, standing, votes });
-    this.#finishIfDone(owner, effects);
+    const expected = request.txId;
+    effects.push({ kind: 'result', bundle, expected, request, session, result, standing, votes });
+    if (owner.left > 0) return;
+    this.#bundles.delete(owner);
+    effects.push({ kind: 'finished', bundle });
   }
 
-  #dueCertificates(now: Milliseconds): TrackerEffect[] {
-    return (this.#certificates?.due(now) ?? []).map((proofs) => ({ kind: 'certify', proofs }));
+  #addDueCertificates(effects: TrackerEffect<R>[], now: Milliseconds): void {
+    for (const proofs of this.#certificates?.due(now) ?? []) effects.push({ kind: 'certify', proofs });
   }
 
   /** One replica is over capacity (decision C7): a hint, until f+1 say so. */
-  onBusy(replica: ReplicaId, digest: Digest, retryAfterMs: Milliseconds, now: Milliseconds): TrackerEffect[] {
+  onBusy(
+    replica: ReplicaId,
+    digest: Digest,
+    retryAfterMs: Milliseconds,
+    now: Milliseconds,
+  ): TrackerEffect<R>[] {
     const tracked = this.#bundles.get(digest);
     if (tracked === undefined) return [];
     tracked.busy.set(replica, Math.min(retryAfterMs, RETRY_AFTER_CAP_MS));
@@ -252,7 +242,7 @@ export class BundleTracker {
   }
 
   /** One replica says that it will never order the bundle. Believed when f+1 do. */
-  onRefused(replica: ReplicaId, digest: Digest, reason: string): TrackerEffect[] {
+  onRefused(replica: ReplicaId, digest: Digest, reason: string): TrackerEffect<R>[] {
     const tracked = this.#bundles.get(digest);
     if (tracked === undefined) return [];
     tracked.refusals.set(replica, reason);
@@ -266,9 +256,10 @@ export class BundleTracker {
   }
 
   /** Sends certificates that are due, and re-sends what is due to all replicas. */
-  onTick(now: Milliseconds): TrackerEffect[] {
-    const effects = this.#dueCertificates(now);
-    for (const tracked of this.#bundles.values()) {
+  onTick(now: Milliseconds): TrackerEffect<R>[] {
+    const effects: TrackerEffect<R>[] = [];
+    this.#addDueCertificates(effects, now);
+    for (const tracked of this.#bundles) {
       if (tracked.dueMs > now) continue;
       tracked.waitMs = Math.min(tracked.waitMs * 2, RETRANSMIT_CAP_MS);
       tracked.dueMs = now + tracked.waitMs;
@@ -277,18 +268,10 @@ export class BundleTracker {
     return effects;
   }
 
-  #drop(entry: Entry): void {
-    const { number, txId, mayBeOther } = entry.request;
+  #drop(entry: Entry<R>): void {
     this.#certificates?.forget(entry);
-    entry.owner.entries.delete(number);
-    if (this.#byTransaction.get(txId) === entry) this.#byTransaction.delete(txId);
-    if (mayBeOther) this.#byNumber.delete(`${entry.owner.session}/${number}`);
-  }
-
-  #finishIfDone(tracked: Tracked, effects: TrackerEffect[]): void {
-    if (tracked.entries.size > 0) return;
-    this.#bundles.delete(tracked.digest);
-    effects.push({ kind: 'finished', bundle: tracked.digest });
+    entry.isDone = true;
+    entry.owner.left -= 1;
   }
 }
 
@@ -296,11 +279,11 @@ export class BundleTracker {
  * Whether a list of results may be kept as it is: views keep all of it alive, and a liar may have put much around the one
  * result that is waited for.
  */
-function isMostlyWanted(results: readonly WireResult[], found: readonly (Entry | undefined)[]): boolean {
+function isMostlyWanted(results: readonly WireResult[], found: readonly (object | undefined)[]): boolean {
   let wanted = 0;
   let all = 0;
-  for (const [index, { result }] of results.entries()) {
-    const bytes = RESULT_OVERHEAD_BYTES + result.length;
+  for (let index = 0; index < results.length; index += 1) {
+    const bytes = RESULT_OVERHEAD_BYTES + results[index]!.result.length;
     all += bytes;
     if (found[index] !== undefined) wanted += bytes;
   }
@@ -327,8 +310,8 @@ function proofsEqualTo(vote: Vote, votes: Votes): SignedProof[] {
   return equal;
 }
 
-function requestsOf(tracked: Tracked): TrackedRequest[] {
-  return [...tracked.entries.values()].map((entry) => entry.request);
+function requestsOf<R extends TrackedRequest>(tracked: Tracked<R>): R[] {
+  return tracked.entries.filter((entry) => !entry.isDone).map((entry) => entry.request);
 }
 
 function commonest(words: readonly string[]): string {

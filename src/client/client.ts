@@ -5,27 +5,31 @@
  */
 import { createPrivateKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { checkKvOperation, decodeKvOperation, encodeKvOperation } from '../apps/kv/operations.ts';
 import type { KvOperation } from '../apps/kv/operations.ts';
-import { decodeKvResult } from '../apps/kv/results.ts';
-import type { KvResult } from '../apps/kv/results.ts';
 import { bytesToDigest, concatBytes, digestToBytes, hexToBytes } from '../core/bytes.ts';
 import type { WireResult } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import { clientIdOf, decodeBundle } from '../core/request.ts';
 import type { Digest, Height, Milliseconds, ReplicaId } from '../core/types.ts';
-import {
-  APPLICATION_OPERATION_BYTES_MAX,
-  decodeResult,
-  encodeOperation,
-  IDEMPOTENCY_KEY_BYTES_MAX,
-} from '../ledger/operation.ts';
+import { encodeOperation } from '../ledger/operation.ts';
 import type { Operation } from '../ledger/operation.ts';
 import { trustOf } from '../ledger/trust.ts';
 import { protocolNamed } from '../protocols/catalogue.ts';
 import type { AnyProtocol } from '../protocols/catalogue.ts';
 import { createAnswerRules } from './answer-rules.ts';
 import type { AnswerRules } from './answer-rules.ts';
+import { checkOperationLength, encodeKv, OperationEncoder, promised } from './call-operations.ts';
+import {
+  kvResultOf,
+  payloadOf,
+  readDeleted,
+  readDone,
+  readExecuted,
+  readForeign,
+  readPut,
+  readSwap,
+  unexpected,
+} from './call-results.ts';
 import { createClusterVerifier } from './cluster-verifier.ts';
 import type {
   Committed,
@@ -113,6 +117,7 @@ class NodeClient implements MoietyClient {
   readonly #wakers = new Set<() => void>();
   readonly #closing = new AbortController();
   readonly #rules: AnswerRules;
+  readonly #encoder = new OperationEncoder();
   #fastReadsFrom: Milliseconds = 0;
 
   constructor(options: ConnectOptions) {
@@ -212,16 +217,24 @@ class NodeClient implements MoietyClient {
     return this.#submitter.whenResumed();
   }
 
-  async #order(operation: Operation, timeoutMs: Milliseconds | undefined): Promise<Executed> {
-    const mayBeOther = operation.kind === 'app' && operation.idempotencyKey !== undefined;
-    const bytes = encodeOperation(operation);
-    return executedOf(await this.#submitter.submit(bytes, mayBeOther, timeoutMs ?? TIMEOUT_MS));
+  #order<T>(operation: Uint8Array, options: SubmitOptions, read: (result: WireResult) => T): Promise<T> {
+    const { idempotencyKey, timeoutMs } = options;
+    return this.#submitter.submit(operation, idempotencyKey !== undefined, timeoutMs ?? TIMEOUT_MS, read);
   }
 
-  async submit(operation: Uint8Array, options: SubmitOptions = {}): Promise<Executed> {
-    const { idempotencyKey, timeoutMs } = options;
-    checkLengths(operation, idempotencyKey);
-    return this.#order({ kind: 'app', idempotencyKey, operation }, timeoutMs);
+  /** Orders what is neither an operation of the service nor a read; it has no idempotency key. */
+  #orderOther<T>(
+    operation: Operation,
+    timeoutMs: Milliseconds | undefined,
+    read: (result: WireResult) => T,
+  ): Promise<T> {
+    return this.#order(this.#encoder.encode(operation), { timeoutMs }, read);
+  }
+
+  submit(operation: Uint8Array, options: SubmitOptions = {}): Promise<Executed> {
+    return promised(() =>
+      this.#order(this.#encoder.encodeApp(operation, options.idempotencyKey), options, readExecuted),
+    );
   }
 
   async submitBundle(bytes: Uint8Array, options: SubmitOptions = {}): Promise<readonly Executed[]> {
@@ -241,16 +254,15 @@ class NodeClient implements MoietyClient {
     }
     if (!isAuthentic)
       throw new ClientError('invalid', "the bundle's signature is wrong (is it for this cluster?)");
-    const results = await this.#submitter.submitForeign(bundle, options.timeoutMs ?? TIMEOUT_MS);
-    return results.map((result) => ({ ...committedOf(result), result: result.result }));
+    return this.#submitter.submitForeign(bundle, options.timeoutMs ?? TIMEOUT_MS, readForeign);
   }
 
-  async noop(options: SubmitOptions = {}): Promise<Committed> {
-    return committedFrom(await this.#order({ kind: 'noop' }, options.timeoutMs));
+  noop(options: SubmitOptions = {}): Promise<Committed> {
+    return this.#orderOther({ kind: 'noop' }, options.timeoutMs, readDone);
   }
 
   async read(operation: Uint8Array, options: ReadOptions = {}): Promise<ReadResult> {
-    checkLengths(operation, undefined);
+    checkOperationLength(operation);
     const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     const bytes = encodeOperation({ kind: 'read', operation });
     if (options.consistency === 'replica') return this.#readReplica(bytes, timeoutMs);
@@ -278,7 +290,11 @@ class NodeClient implements MoietyClient {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const leftMs = Math.max(1, deadline - this.#now());
-        const { sequence, height, result } = await this.#order({ kind: 'read', operation }, leftMs);
+        const { sequence, height, result } = await this.#orderOther(
+          { kind: 'read', operation },
+          leftMs,
+          readExecuted,
+        );
         return { sequence, height, result, path: 'ordered' };
       } catch (error) {
         const isLost = error instanceof ClientError && error.code === 'resultForgotten';
@@ -287,42 +303,36 @@ class NodeClient implements MoietyClient {
     }
   }
 
-  async #kv(operation: KvOperation, options: SubmitOptions): Promise<{ at: Committed; result: KvResult }> {
-    const executed = await this.submit(encodeChecked(operation), options);
-    return { at: committedFrom(executed), result: kvResultOf(executed.result) };
+  #kv<T>(operation: KvOperation, options: SubmitOptions, read: (result: WireResult) => T): Promise<T> {
+    return promised(() =>
+      this.#order(this.#encoder.encodeKv(operation, options.idempotencyKey), options, read),
+    );
   }
 
-  async put(
+  put(
     key: Uint8Array,
     value: Uint8Array,
     options: SubmitOptions = {},
   ): Promise<Committed & { existed: boolean }> {
-    const { at, result } = await this.#kv({ kind: 'put', key, value }, options);
-    if (result.kind !== 'put') throw unexpected(result.kind, at.txId);
-    return { ...at, existed: result.existed };
+    return this.#kv({ kind: 'put', key, value }, options, readPut);
   }
 
-  async delete(key: Uint8Array, options: SubmitOptions = {}): Promise<Committed & { existed: boolean }> {
-    const { at, result } = await this.#kv({ kind: 'delete', key }, options);
-    if (result.kind !== 'deleted') throw unexpected(result.kind, at.txId);
-    return { ...at, existed: result.existed };
+  delete(key: Uint8Array, options: SubmitOptions = {}): Promise<Committed & { existed: boolean }> {
+    return this.#kv({ kind: 'delete', key }, options, readDeleted);
   }
 
-  async compareAndSwap(
+  compareAndSwap(
     change: { key: Uint8Array; expected: Uint8Array | undefined; value: Uint8Array },
     options: SubmitOptions = {},
   ): Promise<Committed & { swapped: boolean; current: Uint8Array | undefined }> {
-    const { at, result } = await this.#kv({ kind: 'compareAndSwap', ...change }, options);
-    if (result.kind === 'swapped') return { ...at, swapped: true, current: undefined };
-    if (result.kind === 'mismatch') return { ...at, swapped: false, current: result.current };
-    throw unexpected(result.kind, at.txId);
+    return this.#kv({ kind: 'compareAndSwap', ...change }, options, readSwap);
   }
 
   async get(
     key: Uint8Array,
     options: ReadOptions = {},
   ): Promise<ReadResult & { value: Uint8Array | undefined }> {
-    const read = await this.read(encodeChecked({ kind: 'get', key }), options);
+    const read = await this.read(encodeKv({ kind: 'get', key }), options);
     const result = kvResultOf(read.result);
     if (result.kind === 'value') return { ...read, value: result.value };
     if (result.kind === 'notFound') return { ...read, value: undefined };
@@ -331,7 +341,7 @@ class NodeClient implements MoietyClient {
 
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ListPage> {
     const operation = { kind: 'list', startAfter: undefined, ...query } as const;
-    const read = await this.read(encodeChecked(operation), options);
+    const read = await this.read(encodeKv(operation), options);
     const result = kvResultOf(read.result);
     if (result.kind !== 'page') throw unexpected(result.kind);
     return { entries: result.entries, next: result.next, sequence: read.sequence };
@@ -343,13 +353,12 @@ class NodeClient implements MoietyClient {
   ): Promise<Committed> {
     const { key: clientKey, organisation, role } = client;
     if (clientKey.length !== 32) throw new ClientError('invalid', 'a client key has 32 bytes');
-    return committedFrom(
-      await this.#order({ kind: 'register', clientKey, organisation, role }, options.timeoutMs),
-    );
+    const operation = { kind: 'register', clientKey, organisation, role } as const;
+    return this.#orderOther(operation, options.timeoutMs, readDone);
   }
 
   async revokeClient(clientId: Digest, options: SubmitOptions = {}): Promise<Committed> {
-    return committedFrom(await this.#order({ kind: 'revoke', clientId }, options.timeoutMs));
+    return this.#orderOther({ kind: 'revoke', clientId }, options.timeoutMs, readDone);
   }
 
   async transaction(txId: Digest): Promise<TransactionState> {
@@ -417,66 +426,4 @@ function tlsChannels(key: KeyObject, clientKey: Uint8Array, replicas: number): O
   const pem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
   const { read: readResults } = new SharedResults(replicas);
   return (options) => new ReplicaLink({ ...options, key: pem, certificate, clientKey, readResults });
-}
-
-function committedOf(result: WireResult): Committed {
-  return { txId: result.txId, sequence: result.sequence, height: result.height };
-}
-
-function committedFrom({ txId, sequence, height }: Committed): Committed {
-  return { txId, sequence, height };
-}
-
-function executedOf(result: WireResult): Executed {
-  return { ...committedOf(result), result: payloadOf(result.result, result.txId) };
-}
-
-/** Payload of a result envelope; its errors become a `ClientError`. */
-function payloadOf(bytes: Uint8Array, txId?: Digest): Uint8Array {
-  const result = decodeResult(bytes);
-  if (result?.ok === true) return result.payload;
-  const reason = result?.error ?? 'malformed';
-  if (reason === 'resultForgotten' || reason === 'requestForgotten' || reason === 'resultTooLarge') {
-    const message = `no result is kept for this request (${reason}): look at its transaction`;
-    throw new ClientError('resultForgotten', message, { txId, reason });
-  }
-  throw new ClientError('refused', `the cluster did not do it: ${reason}`, { txId, reason });
-}
-
-function kvResultOf(payload: Uint8Array): KvResult {
-  const result = decodeKvResult(payload);
-  if (result === undefined) throw unexpected('unreadable');
-  if (result.kind === 'error')
-    throw new ClientError('refused', `the key-value store refused it: ${result.code}`, {
-      reason: result.code,
-    });
-  return result;
-}
-
-function unexpected(kind: string, txId?: Digest): ClientError {
-  const message = `the service answered "${kind}": client and replicas are of different versions`;
-  return new ClientError('refused', message, { txId, reason: 'unexpectedAnswer' });
-}
-
-/** Bytes of a key-value operation that keeps its bounds; otherwise a `ClientError` that names the bound. */
-function encodeChecked(operation: KvOperation): Uint8Array {
-  const problem = checkKvOperation(operation);
-  const bytes = problem === undefined ? encodeKvOperation(operation) : undefined;
-  if (bytes === undefined || !decodeKvOperation(bytes).ok)
-    throw new ClientError('invalid', `the operation breaks a bound: ${problem ?? 'operationTooLong'}`, {
-      reason: problem ?? 'operationTooLong',
-    });
-  return bytes;
-}
-
-function checkLengths(operation: Uint8Array, idempotencyKey: Uint8Array | undefined): void {
-  if (operation.length > APPLICATION_OPERATION_BYTES_MAX)
-    throw new ClientError('invalid', `an operation has at most ${APPLICATION_OPERATION_BYTES_MAX} bytes`, {
-      reason: 'operationTooLong',
-    });
-  const length = idempotencyKey?.length ?? 1;
-  if (length < 1 || length > IDEMPOTENCY_KEY_BYTES_MAX)
-    throw new ClientError('invalid', `an idempotency key has 1 to ${IDEMPOTENCY_KEY_BYTES_MAX} bytes`, {
-      reason: 'idempotencyKey',
-    });
 }

@@ -6,6 +6,7 @@ import type { Waiting } from './deadlines.ts';
 
 const waitingFor = (over: string[], name: string): Waiting => ({
   due: undefined,
+  place: 0,
   onDue: () => void over.push(name),
 });
 
@@ -36,8 +37,26 @@ test('a call that is set again waits for the later deadline alone', async () => 
   const call = waitingFor(over, 'call');
   deadlines.set(call, 10);
   deadlines.set(call, 130);
-  await new Promise<void>((resolve) => deadlines.set({ due: undefined, onDue: resolve }, 60));
+  await new Promise<void>((resolve) => deadlines.set({ due: undefined, place: 0, onDue: resolve }, 60));
   assert.deepEqual(over, []);
-  await new Promise<void>((resolve) => deadlines.set({ due: undefined, onDue: resolve }, 200));
+  await new Promise<void>((resolve) => deadlines.set({ due: undefined, place: 0, onDue: resolve }, 200));
   assert.deepEqual(over, ['call']);
+});
+
+test('of many calls with one deadline those give up that are left, whichever were cleared', async () => {
+  const deadlines = new Deadlines();
+  const over: string[] = [];
+  const calls = Array.from({ length: 12 }, (_, index) => waitingFor(over, `${index}`));
+  for (const call of calls) deadlines.set(call, 10);
+  for (const index of [11, 0, 5, 3, 10]) deadlines.clear(calls[index]!);
+  // One of them waits again: nobody else is lost.
+  const first = calls[1]!;
+  const onDue = first.onDue;
+  first.onDue = () => {
+    onDue();
+    deadlines.set(first, 10);
+  };
+  await new Promise<void>((resolve) => deadlines.set({ due: undefined, place: 0, onDue: resolve }, 60));
+  assert.deepEqual([...new Set(over)].sort(), ['1', '2', '4', '6', '7', '8', '9']);
+  deadlines.clear(first);
 });

@@ -8,36 +8,43 @@ const GRAIN_MS: Milliseconds = 50;
 
 /** A call that can give up; the same object may wait for one deadline at a time. */
 export interface Waiting {
-  /** Which group it waits in; undefined: none. Owned by `Deadlines`. */
+  /** Which group it waits in; undefined: none. Owned by `Deadlines`, as is its place there. */
   due: number | undefined;
+  place: number;
   /** The deadline is over. */
-  onDue: () => void;
+  onDue(): void;
 }
 
 /** See the top of this file. */
 export class Deadlines {
   /** By moment, in grains. */
-  readonly #groups = new Map<number, Set<Waiting>>();
+  readonly #groups = new Map<number, Waiting[]>();
   #timer: NodeJS.Timeout | undefined;
 
   /** Calls `onDue` in so many milliseconds unless `clear` comes first. */
   set(waiting: Waiting, delayMs: Milliseconds): void {
     this.clear(waiting);
     const due = Math.ceil((performance.now() + delayMs) / GRAIN_MS);
+    let group = this.#groups.get(due);
+    if (group === undefined) this.#groups.set(due, (group = []));
     waiting.due = due;
-    const group = this.#groups.get(due);
-    if (group === undefined) this.#groups.set(due, new Set([waiting]));
-    else group.add(waiting);
+    waiting.place = group.length;
+    group.push(waiting);
     this.#timer ??= setTimeout(() => this.#onTimer(), Math.max(1, Math.min(delayMs, GRAIN_MS)));
   }
 
   /** It need not give up any more. */
   clear(waiting: Waiting): void {
-    if (waiting.due === undefined) return;
-    const group = this.#groups.get(waiting.due);
-    group?.delete(waiting);
-    if (group?.size === 0) this.#groups.delete(waiting.due);
+    const { due, place } = waiting;
+    if (due === undefined) return;
     waiting.due = undefined;
+    const group = this.#groups.get(due)!;
+    // The last one of the group takes the place: nothing is searched, and nothing moves.
+    const last = group.pop()!;
+    if (last !== waiting) {
+      group[place] = last;
+      last.place = place;
+    } else if (group.length === 0) this.#groups.delete(due);
   }
 
   #onTimer(): void {
@@ -46,10 +53,8 @@ export class Deadlines {
     for (const [due, group] of [...this.#groups]) {
       if (due > over) continue;
       this.#groups.delete(due);
-      for (const waiting of group) {
-        waiting.due = undefined;
-        waiting.onDue();
-      }
+      for (const waiting of group) waiting.due = undefined;
+      for (const waiting of group) waiting.onDue();
     }
     if (this.#groups.size > 0) this.#timer = setTimeout(() => this.#onTimer(), GRAIN_MS);
   }

@@ -3,30 +3,45 @@
  * and keeps to the granted window, t - oldestUnfinished < W. Pure; the `BundleTracker` follows what it makes.
  */
 import type { Domain } from '../core/domain.ts';
-import { BUNDLE_BYTES_MAX, BUNDLE_REQUESTS_MAX, signBundle } from '../core/request.ts';
+import { BUNDLE_BYTES_MAX, BUNDLE_REQUESTS_MAX, clientIdOf, signBundle } from '../core/request.ts';
 import type { Bundle, Request } from '../core/request.ts';
 import { bytesToDigest } from '../core/bytes.ts';
 import type { Digest, Hash, RequestNumber, SessionId } from '../core/types.ts';
 import type { Signer } from '../crypto/port.ts';
-import { TransactionHasher } from '../ledger/transaction.ts';
+import { decodeOperation } from '../ledger/operation.ts';
+import { transactionId, TransactionHasher } from '../ledger/transaction.ts';
 import type { TrackedRequest } from './bundle-tracker.ts';
+import { Fifo } from './fifo.ts';
 
 /** Version, key, session, request count and signature of a bundle. */
 const BUNDLE_OVERHEAD_BYTES = 1 + 32 + 8 + 4 + 64;
 /** Number and length of a request. */
 const REQUEST_OVERHEAD_BYTES = 12;
+/** What waits fills a bundle for sure. */
+const FULL_BYTES = BUNDLE_BYTES_MAX - BUNDLE_OVERHEAD_BYTES;
+/** Into how many bundles a session divides what is not answered, if it can choose (docs/benchmarks.md, "Bundles"). */
+const OPEN_BUNDLES = 3;
 
-/** An operation that waits for a number. `ticket` is the owner's own name for it. */
-export interface QueuedOperation<T> {
-  readonly ticket: T;
-  readonly operation: Uint8Array;
+const GONE = new Uint8Array(0);
+
+/** An operation that waits for a number. */
+export interface Queued {
+  /** Canonical bytes; given up once they are in a bundle. */
+  operation: Uint8Array;
   readonly mayBeOther: boolean;
+  /** Whether it waits in the queue of a session. Owned by the session. */
+  isQueued: boolean;
+}
+
+/** A request that has a number, and whose it is. */
+export interface Numbered<T> extends TrackedRequest {
+  readonly ticket: T;
 }
 
 /** A new bundle and which ticket each of its requests belongs to. */
 export interface PackedBundle<T> {
   readonly bundle: Bundle;
-  readonly requests: readonly (TrackedRequest & { readonly ticket: T })[];
+  readonly requests: readonly Numbered<T>[];
 }
 
 /** What a session is made of. */
@@ -40,8 +55,6 @@ export interface SessionOptions {
   readonly window: number;
   /** First number to give. */
   readonly nextNumber: RequestNumber;
-  /** Bundles that may be unfinished before small ones are held back to grow: batching under load. */
-  readonly openBundlesMax?: number;
   /** Requests of one bundle, at most: 1 signs each request. Default: what a bundle may have. */
   readonly bundleRequestsMax?: number | undefined;
   /** Operations that may wait for a number. */
@@ -50,19 +63,26 @@ export interface SessionOptions {
   readonly queueBytesMax?: number;
 }
 
+interface OpenBundle {
+  readonly first: RequestNumber;
+  readonly requests: number;
+}
+
 /** See the top of this file. */
-export class ClientSession<T> {
+export class ClientSession<T extends Queued> {
   readonly id: SessionId;
   readonly window: number;
   readonly #options: SessionOptions;
-  readonly #openBundlesMax: number;
   readonly #bundleRequestsMax: number;
   readonly #queueMax: number;
   readonly #queueBytesMax: number;
-  /** Ascending numbers (insertion order) with the bundle that each is in. */
-  readonly #unfinished = new Map<RequestNumber, Digest>();
-  readonly #openBundles = new Set<Digest>();
-  readonly #queue = new Set<QueuedOperation<T>>();
+  /** Unfinished bundles, oldest first. */
+  readonly #open = new Map<Digest, OpenBundle>();
+  /** Requests in them. */
+  #openRequests = 0;
+  /** What waits for a number, and what was cancelled since. */
+  readonly #queue = new Fifo<T>();
+  #waiting = 0;
   #queueBytes = 0;
   #nextNumber: RequestNumber;
   #hasher: TransactionHasher | undefined;
@@ -72,7 +92,6 @@ export class ClientSession<T> {
     this.window = options.window;
     this.#options = options;
     this.#nextNumber = options.nextNumber;
-    this.#openBundlesMax = options.openBundlesMax ?? 32;
     this.#bundleRequestsMax = Math.min(options.bundleRequestsMax ?? BUNDLE_REQUESTS_MAX, BUNDLE_REQUESTS_MAX);
     this.#queueMax = options.queueMax ?? 2 * options.window;
     this.#queueBytesMax = options.queueBytesMax ?? 32 * 1024 * 1024;
@@ -83,109 +102,155 @@ export class ClientSession<T> {
     return this.#nextNumber;
   }
 
-  /** Requests that have a number and no outcome. */
-  get outstanding(): number {
-    return this.#unfinished.size;
-  }
-
   /** Operations that wait for a number. */
   get waiting(): number {
-    return this.#queue.size;
+    return this.#waiting;
   }
 
-  /** Queues an operation; undefined if the queue is full (back-pressure: the caller waits and tries again). */
-  submit(ticket: T, operation: Uint8Array, mayBeOther: boolean): QueuedOperation<T> | undefined {
-    if (this.#queue.size >= this.#queueMax) return undefined;
-    if (this.#queueBytes + operation.length > this.#queueBytesMax) return undefined;
-    const queued = { ticket, operation, mayBeOther };
-    this.#queue.add(queued);
-    this.#queueBytes += operation.length;
-    return queued;
-  }
-
-  /** Takes an operation back. True: it has no number yet and was never sent. */
-  cancel(queued: QueuedOperation<T>): boolean {
-    if (!this.#queue.delete(queued)) return false;
-    this.#queueBytes -= queued.operation.length;
+  /** Queues an operation; false if the queue is full (back-pressure: the caller waits and tries again). */
+  submit(ticket: T): boolean {
+    const { length } = ticket.operation;
+    if (this.#waiting >= this.#queueMax || this.#queueBytes + length > this.#queueBytesMax) return false;
+    ticket.isQueued = true;
+    this.#queue.push(ticket);
+    this.#waiting += 1;
+    this.#queueBytes += length;
     return true;
   }
 
+  /** Takes an operation back. True: it has no number yet and was never sent. */
+  cancel(ticket: T): boolean {
+    if (!ticket.isQueued) return false;
+    this.#leaves(ticket);
+    // What was cancelled lies in the queue until its turn comes, which may be never while the window is closed.
+    if (this.#queue.size > 2 * this.#waiting + 64) this.#queue.filter(({ isQueued }) => isQueued);
+    return true;
+  }
+
+  #leaves(ticket: T): void {
+    ticket.isQueued = false;
+    this.#waiting -= 1;
+    this.#queueBytes -= ticket.operation.length;
+  }
+
   /** Takes everything that waits, for example to queue it in another session. */
-  drain(): QueuedOperation<T>[] {
-    const all = [...this.#queue];
-    this.#queue.clear();
-    this.#queueBytes = 0;
+  drain(): T[] {
+    const all: T[] = [];
+    for (let next = this.#next(); next !== undefined; next = this.#next()) all.push(this.#takeNext(next));
     return all;
+  }
+
+  /** The oldest operation that waits. */
+  #next(): T | undefined {
+    let next = this.#queue.at(0);
+    while (next?.isQueued === false) {
+      this.#queue.shift();
+      next = this.#queue.at(0);
+    }
+    return next;
+  }
+
+  #takeNext(next: T): T {
+    this.#queue.shift();
+    this.#leaves(next);
+    return next;
   }
 
   /** Takes note of a bundle of an earlier life of this client. */
   adopt(bundle: Bundle): void {
-    this.#openBundles.add(bundle.digest);
-    for (const { number } of bundle.requests) {
-      this.#unfinished.set(number, bundle.digest);
-      this.#nextNumber = Math.max(this.#nextNumber, number + 1);
-    }
+    this.#begin(bundle);
+    for (const { number } of bundle.requests) this.#nextNumber = Math.max(this.#nextNumber, number + 1);
   }
 
-  /** A request has its outcome. */
-  settle(number: RequestNumber): void {
-    this.#unfinished.delete(number);
+  #begin({ digest, requests }: Bundle): void {
+    this.#open.set(digest, { first: requests[0]!.number, requests: requests.length });
+    this.#openRequests += requests.length;
   }
 
   /** Every request of a bundle has its outcome. */
   finish(digest: Digest): void {
-    this.#openBundles.delete(digest);
+    this.#openRequests -= this.#open.get(digest)?.requests ?? 0;
+    this.#open.delete(digest);
   }
 
   /**
-   * Packs what waits into bundles, as far as the window allows. While many bundles are unfinished only full ones are
-   * made: one signature, and one verification at each replica, then covers more requests.
+   * Packs what waits into bundles, as far as the window allows. While bundles are unfinished a small one is held back:
+   * one signature, and one verification at each replica, then covers more requests. `everything`: nothing is held back.
    */
-  flush(): PackedBundle<T>[] {
+  flush(everything = false): PackedBundle<T>[] {
     const bundles: PackedBundle<T>[] = [];
-    for (;;) {
-      const crowded = this.#openBundles.size >= this.#openBundlesMax;
-      const taken = this.#take(crowded);
-      if (taken.length === 0) return bundles;
+    while (this.#waiting > 0 && (everything || this.#isWorthIt())) {
+      const taken = this.#take();
+      if (taken.length === 0) break;
       bundles.push(this.#pack(taken));
     }
+    return bundles;
   }
 
-  #take(onlyFull: boolean): QueuedOperation<T>[] {
-    const oldest = this.#unfinished.keys().next().value ?? this.#nextNumber;
+  /**
+   * Whether what waits is worth a bundle of its own now. It always is when nothing is on the way: that is what a client
+   * does that waits for each answer, or whose answers come all at once. Otherwise it is held back until it fills a
+   * bundle, or is a fair share of all that is not answered: as much as each of `OPEN_BUNDLES` equal bundles would have.
+   * What comes back with the next answer then joins it, so that few bundles are on the way, about equally large, and
+   * replicas and client work at the same time.
+   */
+  #isWorthIt(): boolean {
+    const waiting = this.#waiting;
+    if (this.#open.size === 0 || waiting >= this.#bundleRequestsMax) return true;
+    if (waiting * REQUEST_OVERHEAD_BYTES + this.#queueBytes >= FULL_BYTES) return true;
+    return waiting * OPEN_BUNDLES >= waiting + this.#openRequests;
+  }
+
+  /** Takes what fits into one bundle and into the window. */
+  #take(): T[] {
+    const oldest = this.#open.values().next().value?.first ?? this.#nextNumber;
     const room = Math.min(oldest + this.window - this.#nextNumber, this.#bundleRequestsMax);
-    const taken: QueuedOperation<T>[] = [];
+    const taken: T[] = [];
     let bytes = BUNDLE_OVERHEAD_BYTES;
-    let isFull = false;
-    for (const queued of this.#queue) {
-      const size = REQUEST_OVERHEAD_BYTES + queued.operation.length;
-      isFull = taken.length >= this.#bundleRequestsMax || bytes + size > BUNDLE_BYTES_MAX;
-      if (isFull || taken.length >= room) break;
-      taken.push(queued);
-      bytes += size;
+    while (taken.length < room) {
+      const next = this.#next();
+      if (next === undefined) break;
+      bytes += REQUEST_OVERHEAD_BYTES + next.operation.length;
+      if (bytes > BUNDLE_BYTES_MAX) break;
+      taken.push(this.#takeNext(next));
     }
-    if (onlyFull && !isFull && taken.length < this.#bundleRequestsMax) return [];
-    for (const queued of taken) this.cancel(queued);
     return taken;
   }
 
-  #pack(taken: readonly QueuedOperation<T>[]): PackedBundle<T> {
+  #pack(taken: readonly T[]): PackedBundle<T> {
     const { hash, domain, signer, clientId } = this.#options;
     const session = this.id;
     const hasher = (this.#hasher ??= new TransactionHasher(hash, domain.clusterId).begin(clientId, session));
     const requests: Request[] = [];
-    const tracked: (TrackedRequest & { readonly ticket: T })[] = [];
-    for (const { ticket, operation, mayBeOther } of taken) {
+    const numbered: Numbered<T>[] = [];
+    for (const ticket of taken) {
+      const { operation, mayBeOther } = ticket;
       const number = this.#nextNumber;
       this.#nextNumber += 1;
       const txId = bytesToDigest(hasher.id(number, operation));
       requests.push({ number, operation });
-      tracked.push({ number, txId, mayBeOther, ticket });
+      numbered.push({ number, txId, mayBeOther, ticket });
+      ticket.operation = GONE;
     }
     const content = { clientKey: signer.publicKey, session, requests };
     const bundle = signBundle(hash, domain, content, (digest) => signer.sign(digest));
-    this.#openBundles.add(bundle.digest);
-    for (const { number } of requests) this.#unfinished.set(number, bundle.digest);
-    return { bundle, requests: tracked };
+    this.#begin(bundle);
+    return { bundle, requests: numbered };
   }
+}
+
+/** The requests of a bundle that was made elsewhere, or by an earlier life of this client. */
+export function requestsOf<T>(
+  hash: Hash,
+  domain: Domain,
+  bundle: Bundle,
+  ticketOf: (txId: Digest) => T,
+): Numbered<T>[] {
+  const clientId = clientIdOf(hash, bundle.clientKey);
+  return bundle.requests.map(({ number, operation }) => {
+    const decoded = decodeOperation(operation);
+    const mayBeOther = decoded?.kind === 'app' && decoded.idempotencyKey !== undefined;
+    const txId = transactionId(hash, domain.clusterId, clientId, bundle.session, number, operation);
+    return { number, txId, mayBeOther, ticket: ticketOf(txId) };
+  });
 }

@@ -9,25 +9,24 @@ import { digestToBytes } from '../core/bytes.ts';
 import type { Domain } from '../core/domain.ts';
 import { decodeBundle } from '../core/request.ts';
 import type { Bundle } from '../core/request.ts';
-import { clientIdOf } from '../core/request.ts';
 import type { Digest, Hash, Milliseconds, ReplicaId } from '../core/types.ts';
 import type { Signer } from '../crypto/port.ts';
-import { decodeOpened, decodeOperation, decodeResult, encodeOperation } from '../ledger/operation.ts';
+import { decodeOpened, decodeResult, encodeOperation } from '../ledger/operation.ts';
+import type { Result } from '../ledger/operation.ts';
 import { signedReplyDigest } from '../ledger/reply-evidence.ts';
-import { transactionId } from '../ledger/transaction.ts';
 import type { AnswerRules, SignedProof } from './answer-rules.ts';
 import { BundleTracker, PrimaryHint } from './bundle-tracker.ts';
-import type { TrackedRequest, TrackerEffect } from './bundle-tracker.ts';
+import type { TrackerEffect } from './bundle-tracker.ts';
 import { Deadlines } from './deadlines.ts';
 import { ClientError, openError, refusedError, timeoutError } from './errors.ts';
 import type { ReplicaChannels } from './replica-channels.ts';
 import type { ReplyWatch } from './reply-watch.ts';
 import { Recent } from './recent.ts';
-import { ClientSession } from './session.ts';
-import type { QueuedOperation } from './session.ts';
+import { ClientSession, requestsOf } from './session.ts';
+import type { Numbered } from './session.ts';
 import type { StateFile } from './state-file.ts';
-import { ticketOf } from './ticket.ts';
-import type { Ticket } from './ticket.ts';
+import { Call } from './ticket.ts';
+import type { ReadResult, Ticket } from './ticket.ts';
 
 /** How long an OPEN may take effect, by the client's clock. */
 const OPEN_VALID_MS: Milliseconds = 5 * 60_000;
@@ -66,14 +65,16 @@ export interface SubmitterOptions {
 }
 
 type Session = ClientSession<Ticket>;
+/** What an earlier life of this client sent has no call that waits. */
+type Sent = Numbered<Ticket | undefined>;
+const NOTHING = new Uint8Array(0);
 
 /** See the top of this file. */
 export class Submitter {
   readonly #options: SubmitterOptions;
-  readonly #tracker: BundleTracker;
+  readonly #tracker: BundleTracker<Sent>;
   readonly #hint: PrimaryHint;
   readonly #deadlines = new Deadlines();
-  readonly #tickets = new Map<Digest, Ticket>();
   readonly #sessionOf = new Map<Digest, Session>();
   readonly #refused = new Recent<string>(REMEMBERED_MAX);
   readonly #unsettled = new Recent<true>(REMEMBERED_MAX);
@@ -86,6 +87,8 @@ export class Submitter {
   #tick: NodeJS.Timeout | undefined;
   #tickAtMs: Milliseconds = 0;
   #overloadedUntil: Milliseconds = 0;
+  /** Since when the session has held back what waits; undefined: nothing waits. */
+  #heldSinceMs: Milliseconds | undefined;
   #isClosed = false;
   /** Highest block height in a result that is final. */
   seenHeight = 0;
@@ -99,11 +102,6 @@ export class Submitter {
   /** Probable primary. */
   get primary(): ReplicaId {
     return this.#hint.primary;
-  }
-
-  /** Requests without an outcome, for metrics. */
-  get outstanding(): number {
-    return this.#tickets.size + (this.#session?.waiting ?? 0);
   }
 
   isPending(txId: Digest): boolean {
@@ -135,7 +133,8 @@ export class Submitter {
         this.#sessionOf.set(bundle.digest, this.#session);
       }
       this.#resumed.add(bundle.digest);
-      this.#perform(this.#tracker.track(bundle, this.#requestsOf(bundle), this.#options.now(), true));
+      const requests = requestsOf(hash, domain, bundle, () => undefined);
+      this.#perform(this.#tracker.track(bundle, requests, this.#options.now(), true));
     }
     this.#keepTicking();
   }
@@ -146,68 +145,74 @@ export class Submitter {
     return new Promise((resolve) => this.#onResumed.push(resolve));
   }
 
-  #requestsOf(bundle: Bundle): TrackedRequest[] {
-    const { hash, domain } = this.#options;
-    const clientId = clientIdOf(hash, bundle.clientKey);
-    return bundle.requests.map(({ number, operation }) => {
-      const decoded = decodeOperation(operation);
-      const mayBeOther = decoded?.kind === 'app' && decoded.idempotencyKey !== undefined;
-      const txId = transactionId(hash, domain.clusterId, clientId, bundle.session, number, operation);
-      return { number, txId, mayBeOther };
-    });
+  /**
+   * Orders one operation (canonical bytes of `ledger/operation.ts`) and gives what `read` makes of its result. Fails with
+   * a `ClientError`, or with what `read` throws.
+   */
+  submit<T>(
+    operation: Uint8Array,
+    mayBeOther: boolean,
+    timeoutMs: Milliseconds,
+    read: ReadResult<T>,
+  ): Promise<T> {
+    const call = new Call<T>({ operation, mayBeOther, read, onDue: this.#onTimeout });
+    const problem = this.#problem();
+    if (problem !== undefined) call.fail(problem);
+    else if (this.#session === undefined) void this.#queueLater(call, timeoutMs);
+    else this.#queue(this.#session, call, timeoutMs);
+    return call.promise;
   }
 
-  /** Orders one operation (canonical bytes of `ledger/operation.ts`). Fails with a `ClientError`. */
-  async submit(operation: Uint8Array, mayBeOther: boolean, timeoutMs: Milliseconds): Promise<WireResult> {
-    this.#assertOpen();
+  async #queueLater(ticket: Ticket, timeoutMs: Milliseconds): Promise<void> {
     const deadline = this.#options.now() + timeoutMs;
-    const session = this.#session ?? (await this.#sessionBefore(timeoutMs));
-    this.#assertOpen();
-    const leftMs = Math.max(1, deadline - this.#options.now());
-    return new Promise((resolve, reject) => {
-      const ticket = ticketOf(resolve, reject);
-      const queued = session.submit(ticket, operation, mayBeOther);
-      if (queued === undefined)
-        return reject(
-          new ClientError('overloaded', 'too many operations are waiting: slow down and try again', {
-            retryAfterMs: 200,
-          }),
-        );
-      ticket.onDue = () => this.#onTimeout(ticket, queued);
-      this.#deadlines.set(ticket, leftMs);
-      this.#scheduleFlush();
-    });
+    try {
+      const session = await this.#sessionBefore(timeoutMs);
+      const problem = this.#problem();
+      if (problem !== undefined) return ticket.fail(problem);
+      this.#queue(session, ticket, Math.max(1, deadline - this.#options.now()));
+    } catch (error) {
+      ticket.fail(error as ClientError);
+    }
+  }
+
+  #queue(session: Session, ticket: Ticket, timeoutMs: Milliseconds): void {
+    if (!session.submit(ticket)) {
+      const message = 'too many operations are waiting: slow down and try again';
+      return ticket.fail(new ClientError('overloaded', message, { retryAfterMs: 200 }));
+    }
+    this.#deadlines.set(ticket, timeoutMs);
+    this.#scheduleFlush();
   }
 
   /** Orders a bundle that another client signed; its results in order of the requests. */
-  submitForeign(bundle: Bundle, timeoutMs: Milliseconds): Promise<WireResult[]> {
-    this.#assertOpen();
+  submitForeign<T>(bundle: Bundle, timeoutMs: Milliseconds, read: ReadResult<T>): Promise<T[]> {
+    const problem = this.#problem();
+    if (problem !== undefined) throw problem;
     if (this.#foreign.size >= FOREIGN_MAX || this.#foreign.has(bundle.digest))
       throw new ClientError('overloaded', 'too many bundles are waiting, or this one already is', {
         retryAfterMs: 500,
       });
-    const requests = this.#requestsOf(bundle);
-    if (requests.some((request) => this.#tickets.has(request.txId)))
+    const calls: Call<T>[] = [];
+    const onDue = (ticket: Ticket): void => {
+      // A foreign bundle is its client's to repeat: it is not followed beyond the wait of this call.
+      this.#tracker.forget(bundle.digest);
+      this.#foreign.delete(bundle.digest);
+      ticket.fail(timeoutError(ticket.txId!));
+    };
+    const { hash, domain } = this.#options;
+    const requests = requestsOf(hash, domain, bundle, (txId) => {
+      const call = new Call<T>({ operation: NOTHING, mayBeOther: false, read, onDue });
+      call.txId = txId;
+      calls.push(call);
+      return call;
+    });
+    if (requests.some((request) => this.#tracker.follows(bundle.session, request)))
       throw new ClientError('overloaded', 'one of these requests is already waiting', { retryAfterMs: 500 });
     this.#foreign.add(bundle.digest);
-    const results = requests.map(
-      ({ txId }) =>
-        new Promise<WireResult>((resolve, reject) => {
-          const ticket = ticketOf(resolve, reject, txId);
-          ticket.onDue = () => {
-            // A foreign bundle is its client's to repeat: it is not followed beyond the wait of this call.
-            this.#tracker.forget(bundle.digest);
-            this.#foreign.delete(bundle.digest);
-            this.#tickets.delete(txId);
-            reject(timeoutError(txId));
-          };
-          this.#deadlines.set(ticket, timeoutMs);
-          this.#tickets.set(txId, ticket);
-        }),
-    );
+    for (const call of calls) this.#deadlines.set(call, timeoutMs);
     this.#perform(this.#tracker.track(bundle, requests, this.#options.now(), bundle.session === 0));
     this.#keepTicking();
-    return Promise.all(results);
+    return Promise.all(calls.map(({ promise }) => promise));
   }
 
   /** A frame that is not the answer to a question. */
@@ -251,25 +256,27 @@ export class Submitter {
     this.#isClosed = true;
     clearTimeout(this.#tick);
     clearImmediate(this.#flush);
-    const error = new ClientError('closed', 'the client was closed before an answer came');
-    for (const queued of this.#session?.drain() ?? []) this.#fail(queued.ticket, error);
-    for (const ticket of [...this.#tickets.values()]) {
-      this.#fail(ticket, new ClientError('closed', error.message, { txId: ticket.txId }));
-    }
-    this.#tickets.clear();
+    const message = 'the client was closed before an answer came';
+    for (const ticket of this.#session?.drain() ?? []) this.#fail(ticket, new ClientError('closed', message));
+    for (const { ticket, txId } of this.#tracker.requests())
+      if (ticket !== undefined) this.#fail(ticket, new ClientError('closed', message, { txId }));
     const session = this.#session;
     this.#options.state?.close(
       session && { session: session.id, window: session.window, nextNumber: session.nextNumber },
     );
   }
 
-  #assertOpen(): void {
-    if (this.#isClosed) throw new ClientError('closed', 'the client is closed');
+  /** Why nothing can be asked for now. */
+  #problem(): ClientError | undefined {
+    if (this.#isClosed) return new ClientError('closed', 'the client is closed');
+    if (this.#overloadedUntil === 0) return undefined;
     const leftMs = this.#overloadedUntil - this.#options.now();
     if (leftMs > 0)
-      throw new ClientError('overloaded', 'the cluster is over capacity: wait and try again', {
+      return new ClientError('overloaded', 'the cluster is over capacity: wait and try again', {
         retryAfterMs: Math.ceil(leftMs),
       });
+    this.#overloadedUntil = 0;
+    return undefined;
   }
 
   async #sessionBefore(timeoutMs: Milliseconds): Promise<Session> {
@@ -296,12 +303,12 @@ export class Submitter {
    */
   async #open(): Promise<Session> {
     const { hash, domain, signer, clientId, now, agreedTime, bundleRequestsMax } = this.#options;
-    let result = decodeResult((await this.#askToOpen(now())).result);
+    let result = await this.#askToOpen(now());
     for (let tried = 1; tried < OPENS_MAX && result?.ok === false; tried += 1) {
       if (result.error !== 'openExpired' && result.error !== 'openTooFarAhead') break;
       const agreed = await agreedTime();
       const time = result.error === 'openExpired' ? Math.max(agreed ?? 0, now()) : (agreed ?? now());
-      result = decodeResult((await this.#askToOpen(time)).result);
+      result = await this.#askToOpen(time);
     }
     const opened = result?.ok === true ? decodeOpened(result.payload) : undefined;
     if (opened === undefined || opened.window < 1)
@@ -316,55 +323,58 @@ export class Submitter {
   }
 
   /** Orders an OPEN that is valid for a while from `time` on. */
-  async #askToOpen(time: Milliseconds): Promise<WireResult> {
+  #askToOpen(time: Milliseconds): Promise<Result | undefined> {
     const { hash, domain, signer, clientId, window, now } = this.#options;
-    const opener = new ClientSession<Ticket>({
-      hash,
-      domain,
-      signer,
-      clientId,
-      session: 0,
-      window: 1,
-      nextNumber: 1,
-    });
+    const own = { hash, domain, signer, clientId };
+    const opener = new ClientSession<Ticket>({ ...own, session: 0, window: 1, nextNumber: 1 });
     const nonce = new Uint8Array(randomBytes(16));
     // A liar may have carried block time to the last value that there is.
     const validUntil = Math.min(time + OPEN_VALID_MS, Number.MAX_SAFE_INTEGER);
     const operation = encodeOperation({ kind: 'open', nonce, validUntil, window });
-    return new Promise<WireResult>((resolve, reject) => {
-      const ticket = ticketOf(resolve, reject);
-      opener.submit(ticket, operation, false);
-      const packed = opener.flush()[0]!;
-      const request = packed.requests[0]!;
-      ticket.txId = request.txId;
-      ticket.onDue = () => {
+    // Copied: the result is looked at when other replies have come.
+    const read = ({ result }: WireResult): Result | undefined => decodeResult(result.slice());
+    const call = new Call({
+      ...{ operation, mayBeOther: false, read },
+      onDue: (ticket) => {
         this.#tracker.forget(packed.bundle.digest);
-        this.#tickets.delete(request.txId);
-        reject(timeoutError(request.txId));
-      };
-      this.#deadlines.set(ticket, OPEN_VALID_MS);
-      this.#tickets.set(request.txId, ticket);
-      this.#perform(this.#tracker.track(packed.bundle, packed.requests, now(), true));
-      this.#keepTicking();
+        ticket.fail(timeoutError(ticket.txId!));
+      },
     });
+    opener.submit(call);
+    const packed = opener.flush()[0]!;
+    call.txId = packed.requests[0]!.txId;
+    this.#deadlines.set(call, OPEN_VALID_MS);
+    this.#perform(this.#tracker.track(packed.bundle, packed.requests, now(), true));
+    this.#keepTicking();
+    return call.promise;
   }
 
   #scheduleFlush(): void {
-    this.#flush ??= setImmediate(() => {
-      this.#flush = undefined;
-      const session = this.#session;
-      if (session === undefined || this.#isClosed || session.waiting === 0) return;
-      for (const { bundle, requests } of session.flush()) {
-        for (const { ticket, txId } of requests) {
-          ticket.txId = txId;
-          this.#tickets.set(txId, ticket);
-        }
-        this.#sessionOf.set(bundle.digest, session);
-        this.#options.state?.add(bundle.digest, bundle.bytes);
-        this.#perform(this.#tracker.track(bundle, requests, this.#options.now()));
-      }
-      this.#keepTicking();
-    });
+    this.#flush ??= setImmediate(this.#onFlush);
+  }
+
+  readonly #onFlush = (): void => {
+    this.#flush = undefined;
+    this.#pack();
+    this.#keepTicking();
+  };
+
+  /** Makes bundles of what waits. What the session holds back to grow waits no longer than a tick. */
+  #pack(): void {
+    const session = this.#session;
+    if (session === undefined || this.#isClosed || session.waiting === 0) return;
+    const now = this.#options.now();
+    const isOverdue = this.#heldSinceMs !== undefined && now - this.#heldSinceMs >= TICK_MS;
+    const bundles = session.flush(isOverdue);
+    for (const { bundle, requests } of bundles) {
+      for (const { ticket, txId } of requests) ticket.txId = txId;
+      this.#sessionOf.set(bundle.digest, session);
+      this.#options.state?.add(bundle.digest, bundle.bytes);
+      this.#perform(this.#tracker.track(bundle, requests, now));
+    }
+    if (session.waiting === 0) this.#heldSinceMs = undefined;
+    else if (bundles.length > 0 || isOverdue) this.#heldSinceMs = now;
+    else this.#heldSinceMs ??= now;
   }
 
   /** Looks after what is due, at least every tick; certificates wait for less. */
@@ -378,6 +388,7 @@ export class Submitter {
     this.#tick = setTimeout(() => {
       this.#tick = undefined;
       this.#perform(this.#tracker.onTick(this.#options.now()));
+      this.#pack();
       this.#keepTicking();
     }, atMs - now);
   }
@@ -388,7 +399,7 @@ export class Submitter {
       this.#options.channels().sendCertificate(bytes);
   }
 
-  #perform(effects: readonly TrackerEffect[]): void {
+  #perform(effects: readonly TrackerEffect<Sent>[]): void {
     for (const effect of effects) {
       switch (effect.kind) {
         case 'send':
@@ -399,7 +410,7 @@ export class Submitter {
             this.seenHeight = Math.max(this.seenHeight, effect.result.height);
             this.#options.watch.onAccepted(effect.session, effect.result, effect.votes);
           } else this.#unsettled.set(effect.result.txId, true);
-          this.#onResult(effect.bundle, effect.expected, effect.result);
+          this.#onResult(effect.request.ticket, effect.result);
           break;
         case 'certify':
           this.#certify(effect.proofs);
@@ -418,39 +429,30 @@ export class Submitter {
     }
   }
 
-  #onResult(bundle: Digest, expected: Digest, result: WireResult): void {
-    this.#sessionOf.get(bundle)?.settle(result.number);
-    const ticket = this.#tickets.get(expected);
+  #onResult(ticket: Ticket | undefined, result: WireResult): void {
     if (ticket === undefined) return;
-    this.#tickets.delete(expected);
     this.#deadlines.clear(ticket);
-    ticket.resolve(result);
+    ticket.complete(result);
   }
 
-  #onRefused(bundle: Digest, requests: readonly TrackedRequest[], reason: string): void {
+  #onRefused(bundle: Digest, requests: readonly Sent[], reason: string): void {
     const session = this.#sessionOf.get(bundle);
-    for (const { number, txId } of requests) {
-      session?.settle(number);
+    for (const { ticket, txId } of requests) {
       this.#refused.set(txId, reason);
-      const ticket = this.#tickets.get(txId);
-      this.#tickets.delete(txId);
       if (ticket !== undefined) this.#fail(ticket, refusedError(reason, txId));
     }
     if (session === undefined || session !== this.#session) return;
     // The session is gone for ever (decision C4). What was never sent goes to the next one.
     if (reason !== 'unknownSession' && reason !== 'sessionOfOtherClient') return;
     this.#session = undefined;
-    for (const queued of session.drain()) this.#requeue(queued);
+    for (const ticket of session.drain()) this.#requeue(ticket);
   }
 
-  #requeue(queued: QueuedOperation<Ticket>): void {
-    const { ticket, operation, mayBeOther } = queued;
+  #requeue(ticket: Ticket): void {
     this.#sessionBefore(OPEN_VALID_MS).then(
       (session) => {
         this.#deadlines.clear(ticket);
-        const again = session.submit(ticket, operation, mayBeOther);
-        if (again === undefined) return this.#fail(ticket, new ClientError('overloaded', 'too many wait'));
-        ticket.onDue = () => this.#onTimeout(ticket, again);
+        if (!session.submit(ticket)) return ticket.fail(new ClientError('overloaded', 'too many wait'));
         this.#deadlines.set(ticket, OPEN_VALID_MS / 30);
         this.#scheduleFlush();
       },
@@ -458,11 +460,9 @@ export class Submitter {
     );
   }
 
-  #onOverloaded(requests: readonly TrackedRequest[], retryAfterMs: Milliseconds): void {
+  #onOverloaded(requests: readonly Sent[], retryAfterMs: Milliseconds): void {
     this.#overloadedUntil = Math.max(this.#overloadedUntil, this.#options.now() + retryAfterMs);
-    for (const { txId } of requests) {
-      const ticket = this.#tickets.get(txId);
-      this.#tickets.delete(txId);
+    for (const { ticket, txId } of requests) {
       if (ticket === undefined) continue;
       const message = 'the cluster is over capacity; the operation may still be executed: ask for its txId';
       this.#fail(ticket, new ClientError('overloaded', message, { txId, retryAfterMs }));
@@ -479,18 +479,17 @@ export class Submitter {
     this.#onResumed = [];
   }
 
-  #onTimeout(ticket: Ticket, queued: QueuedOperation<Ticket>): void {
-    if (this.#session?.cancel(queued) === true || ticket.txId === undefined) {
+  readonly #onTimeout = (ticket: Ticket): void => {
+    if (this.#session?.cancel(ticket) === true || ticket.txId === undefined) {
       const message = 'too many operations are waiting: this one was not sent, try again';
-      return ticket.reject(new ClientError('overloaded', message, { retryAfterMs: 500 }));
+      return ticket.fail(new ClientError('overloaded', message, { retryAfterMs: 500 }));
     }
     // The bundle is still followed: its number must not stay open, or the window would close.
-    this.#tickets.delete(ticket.txId);
-    ticket.reject(timeoutError(ticket.txId));
-  }
+    ticket.fail(timeoutError(ticket.txId));
+  };
 
   #fail(ticket: Ticket, error: ClientError): void {
     this.#deadlines.clear(ticket);
-    ticket.reject(error);
+    ticket.fail(error);
   }
 }

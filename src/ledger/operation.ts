@@ -57,29 +57,31 @@ const REVOKE = 6;
 
 /** Canonical bytes of an operation. */
 export function encodeOperation(operation: Operation): Uint8Array {
-  const writer = new Writer(128);
+  return writeOperation(new Writer(128), operation).finish();
+}
+
+/** Writes what `encodeOperation` gives. */
+export function writeOperation(writer: Writer, operation: Operation): Writer {
   switch (operation.kind) {
     case 'app':
       return writer
         .u8(APP)
         .option(operation.idempotencyKey, (w, key) => w.bytes(key))
-        .bytes(operation.operation)
-        .finish();
+        .bytes(operation.operation);
     case 'open':
-      return writer.u8(OPEN).raw(operation.nonce).u64(operation.validUntil).u32(operation.window).finish();
+      return writer.u8(OPEN).raw(operation.nonce).u64(operation.validUntil).u32(operation.window);
     case 'noop':
-      return writer.u8(NOOP).finish();
+      return writer.u8(NOOP);
     case 'read':
-      return writer.u8(READ).bytes(operation.operation).finish();
+      return writer.u8(READ).bytes(operation.operation);
     case 'register':
       return writer
         .u8(REGISTER)
         .raw(operation.clientKey)
         .ascii(operation.organisation)
-        .bool(operation.role === 'admin')
-        .finish();
+        .bool(operation.role === 'admin');
     case 'revoke':
-      return writer.u8(REVOKE).digest(operation.clientId).finish();
+      return writer.u8(REVOKE).digest(operation.clientId);
   }
 }
 
@@ -181,8 +183,13 @@ export function encodeResult(result: Result): Uint8Array {
 export function decodeResult(bytes: Uint8Array): Result | undefined {
   if (bytes[0] === 0 && bytes.length <= RESULT_PAYLOAD_BYTES_MAX + 1)
     return { ok: true, payload: bytes.subarray(1) };
-  const error = RESULT_ERRORS[bytes[1] ?? RESULT_ERRORS.length];
-  return bytes[0] === 1 && bytes.length === 2 && error !== undefined ? { ok: false, error } : undefined;
+  const error = errorOfResult(bytes);
+  return error === undefined ? undefined : { ok: false, error };
+}
+
+/** The error that a result names; undefined if it names none. */
+export function errorOfResult(bytes: Uint8Array): ResultError | undefined {
+  return bytes[0] === 1 && bytes.length === 2 ? RESULT_ERRORS[bytes[1]!] : undefined;
 }
 
 /** What a successful OPEN gives. */

@@ -25,7 +25,7 @@ import type {
   RequestNumber,
   SessionId,
 } from '../core/types.ts';
-import { decodeResult } from './operation.ts';
+import { errorOfResult } from './operation.ts';
 import type { Trust } from './trust.ts';
 import { PORTABLE_VERIFIER_CRYPTO } from './verify.ts';
 import type { VerifierCrypto } from './verify.ts';
@@ -103,9 +103,8 @@ export function sameWireResult(a: WireResult, b: WireResult): boolean {
 
 /** Whether a result states what came of the request; "forgotten" does not. */
 export function isStatement({ result }: WireResult): boolean {
-  const decoded = decodeResult(result);
-  if (decoded === undefined || decoded.ok) return true;
-  return decoded.error !== 'resultForgotten' && decoded.error !== 'requestForgotten';
+  const error = errorOfResult(result);
+  return error !== 'resultForgotten' && error !== 'requestForgotten';
 }
 
 /** Whether no correct replica can have signed `claimed` if a correct one signed `agreed`; see the top of this file. */

@@ -74,24 +74,27 @@ const KIND = { put: 1, get: 2, delete: 3, compareAndSwap: 4, list: 5, exists: 6 
 
 /** Canonical bytes. Does not judge bounds; see `checkKvOperation`. */
 export function encodeKvOperation(operation: KvOperation): Uint8Array {
-  const writer = new Writer(128).u8(KIND[operation.kind]);
+  return writeKvOperation(new Writer(128), operation).finish();
+}
+
+/** Writes what `encodeKvOperation` gives. */
+export function writeKvOperation(writer: Writer, operation: KvOperation): Writer {
+  writer.u8(KIND[operation.kind]);
   switch (operation.kind) {
     case 'put':
-      return writer.bytes(operation.key).bytes(operation.value).finish();
+      return writer.bytes(operation.key).bytes(operation.value);
     case 'compareAndSwap':
       return writer
         .bytes(operation.key)
         .option(operation.expected, (w, bytes) => w.bytes(bytes))
-        .bytes(operation.value)
-        .finish();
+        .bytes(operation.value);
     case 'list':
       return writer
         .bytes(operation.prefix)
         .option(operation.startAfter, (w, bytes) => w.bytes(bytes))
-        .u32(operation.limit)
-        .finish();
+        .u32(operation.limit);
     default:
-      return writer.bytes(operation.key).finish();
+      return writer.bytes(operation.key);
   }
 }
 
