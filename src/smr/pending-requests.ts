@@ -62,6 +62,9 @@ export class PendingRequests {
   #bytes = 0;
   #unproposedBytes = 0;
   #unproposedRequests = 0;
+  /** `nextWake` is asked for at every step, and changes far less often. */
+  #wake: Milliseconds | undefined;
+  #isWakeKnown = true;
 
   constructor(limits: PendingLimits = PENDING_LIMITS) {
     this.#limits = limits;
@@ -135,6 +138,7 @@ export class PendingRequests {
     this.#all.set(bundle.digest, pending);
     this.#unforwarded.set(bundle.digest, pending);
     this.#unspread.set(bundle.digest, pending);
+    this.#isWakeKnown = false;
     this.#bytes += bundle.bytes.length;
     this.#enqueue(queue, pending);
     return true;
@@ -148,6 +152,7 @@ export class PendingRequests {
     this.#all.delete(digest);
     this.#unforwarded.delete(digest);
     this.#unspread.delete(digest);
+    this.#isWakeKnown = false;
     this.#bytes -= pending.bundle.bytes.length;
     this.#dequeue(queue, pending);
     queue.waiting -= 1;
@@ -161,6 +166,7 @@ export class PendingRequests {
     pending.proposedIn = view;
     this.#dequeue(this.#clients.get(pending.client)!, pending);
     this.#unforwarded.delete(digest);
+    this.#isWakeKnown = false;
   }
 
   /** A bundle that was noted as proposed may be proposed after all. */
@@ -220,6 +226,7 @@ export class PendingRequests {
 
   /** Sets all deadlines to now + delay: on entering a view and whenever the back-off changes. */
   restartDeadlines(now: Milliseconds, delayMs: Milliseconds): void {
+    this.#isWakeKnown = false;
     for (const [digest, pending] of this.#all) {
       pending.deadline = now + delayMs;
       pending.forwardAt = now + delayMs / 5;
@@ -230,6 +237,12 @@ export class PendingRequests {
 
   /** Earliest time at which something is to be done: forward, spread, or suspect the primary. */
   nextWake(): Milliseconds | undefined {
+    if (!this.#isWakeKnown) this.#wake = this.#findWake();
+    this.#isWakeKnown = true;
+    return this.#wake;
+  }
+
+  #findWake(): Milliseconds | undefined {
     let wake: Milliseconds | undefined;
     for (const pending of this.#all.values()) {
       wake = pending.deadline;
@@ -257,6 +270,7 @@ export class PendingRequests {
   ): { readonly toPrimary: Bundle[]; readonly toAll: Bundle[] } {
     const toPrimary: Bundle[] = [];
     const toAll: Bundle[] = [];
+    this.#isWakeKnown = false;
     for (const [digest, pending] of this.#unforwarded) {
       if (pending.forwardAt > now || toPrimary.length >= max) break;
       this.#unforwarded.delete(digest);

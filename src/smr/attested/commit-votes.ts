@@ -44,8 +44,9 @@ export class CommitVotes<M extends { readonly author: ReplicaId }> {
     counts: (word: M) => boolean = () => true,
   ): readonly M[] | undefined {
     for (const votes of this.#votes.get(sequence)?.values() ?? []) {
+      if (votes.size < quorum) continue;
       const [first] = votes.values();
-      if (votes.size >= quorum && counts(first!)) return [...votes.values()];
+      if (counts(first!)) return [...votes.values()];
     }
     return undefined;
   }

@@ -19,6 +19,7 @@ export interface Slot {
 export class Slots {
   readonly #slots = new Map<SequenceNumber, Slot>();
   readonly #commits = new CommitVotes<Sealed<Commit>>();
+  #lastKey = { view: -1, digest: '', key: '' };
   /** Orders with something new since the last look. */
   readonly changed = new Set<SequenceNumber>();
 
@@ -44,21 +45,32 @@ export class Slots {
 
   /** Counts a PREPARE. */
   addPrepare(message: Sealed<Prepare>): void {
+    const { author } = message;
     const { sequence, digest } = message.content;
     const { prepares } = this.of(sequence);
-    // One replica has one say in a view: its first.
-    for (const votes of prepares.values()) if (votes.has(message.author)) return;
     let votes = prepares.get(digest);
+    // One replica has one say in a view: its first.
+    if (votes?.has(author) === true) return;
+    if (prepares.size > (votes === undefined ? 0 : 1))
+      for (const others of prepares.values()) if (others.has(author)) return;
     if (votes === undefined) prepares.set(digest, (votes = new Map()));
-    votes.set(message.author, message);
+    votes.set(author, message);
     this.changed.add(sequence);
   }
 
   /** Counts a COMMIT, of whatever view: a quorum of equal ones decides for ever. */
   addCommit(message: Sealed<Commit>): void {
-    const { view, sequence, digest } = message.content;
+    const { sequence } = message.content;
+    if (this.#commits.add(message, sequence, this.#keyOf(message.content))) this.changed.add(sequence);
+  }
+
+  /** What COMMITs that count together have in common. Most are equal to the one before. */
+  #keyOf({ view, digest }: Commit): string {
+    const last = this.#lastKey;
+    if (last.view === view && last.digest === digest) return last.key;
     const key = `${view}/${digest}`;
-    if (this.#commits.add(message, sequence, key)) this.changed.add(sequence);
+    this.#lastKey = { view, digest, key };
+    return key;
   }
 
   /** Equal COMMITs of a quorum for an order, for another batch than the one that is known to be decided. */
