@@ -17,6 +17,11 @@ import { diskFailureSentence } from './disk.ts';
 import { StoreDamaged } from './journal.ts';
 
 const CHECK_BYTES = 16;
+/**
+ * Addresses that are reserved for the file, which takes no memory. Without it LMDB maps the file again whenever it has
+ * grown and leaves the old mapping where it is: the same pages twice. A file that outgrows this is mapped anew.
+ */
+const MAP_BYTES = 16 * 1024 ** 3;
 const LATEST_KEY = 'latest';
 /** Chunks read and written in one go; between them the process does other work. */
 const SLICE = 128;
@@ -121,7 +126,7 @@ export class StateStore implements SnapshotPort {
     // LMDB would make it readable by others.
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     const root = readable(folder, () =>
-      open({ path: folder, noSync: !durable, encoding: 'binary', maxDbs: 4 }),
+      open({ path: folder, noSync: !durable, encoding: 'binary', maxDbs: 4, mapSize: MAP_BYTES }),
     );
     const table = <V, K extends Key>(name: string): Database<V, K> =>
       readable(folder, () => root.openDB<V, K>({ name, encoding: 'binary' }));
