@@ -192,6 +192,8 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
 
   protected override consider(): boolean {
     const moved = super.consider();
+    // After a restart, too: what was executed before may lack its entry.
+    this.#log();
     this.#askForHistory();
     return moved;
   }

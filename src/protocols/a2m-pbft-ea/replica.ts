@@ -134,6 +134,11 @@ export class EaReplica extends ChainReplica<EaOrder> {
     return { digest, proof: commits.slice(0, this.quorum), sources: commits.map(({ author }) => author) };
   }
 
+  /** After a restart, too: it is stored with what shows that it was prepared. */
+  protected override acceptedProposal(sequence: SequenceNumber): Sealed<EaContent> | undefined {
+    return super.acceptedProposal(sequence) ?? this.#prepared.get(sequence)?.[0];
+  }
+
   // ---- what passes -------------------------------------------------------------------------------------------------
 
   protected override onEntered(): void {

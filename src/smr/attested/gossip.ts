@@ -166,5 +166,6 @@ export class Gossip<C extends Content> {
     for (let sequence = status.executed + 1; sequence <= last; sequence += 1) {
       if (!this.#sendProof(to, peer, this.#replica.decisionProof(sequence, to))) return;
     }
+    if (status.executed >= executed) this.#sendProof(to, peer, this.#replica.unfinished());
   }
 }

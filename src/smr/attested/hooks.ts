@@ -68,6 +68,14 @@ export abstract class ProtocolHooks<C extends Content> {
     return readingOf(content);
   }
 
+  /**
+   * Messages of others that this replica has voted for and that are not decided. Their authors may have lost their stores;
+   * who is shown them can vote, too.
+   */
+  unfinished(): readonly Sealed<C>[] {
+    return [];
+  }
+
   /** Whether the state of a certified checkpoint may take the place of what is here now. */
   mayFetch(_certificate: CheckpointCertificate<C>): boolean {
     return true;

@@ -187,6 +187,27 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     return true;
   }
 
+  // ---- what is shown -----------------------------------------------------------------------------------------------
+
+  /**
+   * With quorums of f+1 a single correct replica may know what a client relies on. Votes follow one another without a hole,
+   * so proposals before the undecided ones are shown, too.
+   */
+  override unfinished(): readonly Sealed<ChainContent<P>>[] {
+    const shown: Sealed<ChainContent<P>>[] = [];
+    if (this.accepted <= this.executed || this.decisions.has(this.executed + 1)) return shown;
+    for (let sequence = this.stableSequence + 1; sequence <= this.accepted; sequence += 1) {
+      const proposal = this.acceptedProposal(sequence);
+      if (proposal !== undefined && proposal.author !== this.self) shown.push(proposal);
+    }
+    return shown;
+  }
+
+  /** The proposal that was accepted for an order; undefined if it is not here any more. */
+  protected acceptedProposal(sequence: SequenceNumber): Sealed<ChainContent<P>> | undefined {
+    return this.proposals.get(sequence)?.message;
+  }
+
   // ---- what passes -------------------------------------------------------------------------------------------------
 
   protected override onEntered(): void {
