@@ -145,6 +145,27 @@ test('many calls of one turn share bundles, in order, within the window', async 
   );
 });
 
+test('what is held back while others are on the way is sent soon even if no answer comes', async () => {
+  const cluster = new FakeCluster();
+  await using(cluster, async (client) => {
+    await client.put(bytes('warm'), bytes(''));
+    cluster.isOrdering = false;
+    const before = cluster.received[0]!;
+    const turns = async (count: number): Promise<void> => {
+      for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const calls = Array.from({ length: 20 }, (_, index) => client.submit(put(`k${index}`, 'v')));
+    await turns(4);
+    calls.push(client.submit(put('small', 'v')));
+    await turns(4);
+    assert.equal(cluster.received[0]! - before, 1);
+    while (cluster.received[0]! - before < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    cluster.isOrdering = true;
+    cluster.order();
+    assert.equal((await Promise.all(calls)).length, 21);
+  });
+});
+
 test('bundles of one request each, where that is asked for: each request is signed by itself', async () => {
   const cluster = new FakeCluster();
   await using(

@@ -19,9 +19,10 @@ const BUNDLE_OVERHEAD_BYTES = 1 + 32 + 8 + 4 + 64;
 const REQUEST_OVERHEAD_BYTES = 12;
 /** What waits fills a bundle for sure. */
 const FULL_BYTES = BUNDLE_BYTES_MAX - BUNDLE_OVERHEAD_BYTES;
-/** Into how many bundles a session divides what is not answered, if it can choose (docs/benchmarks.md, "Bundles"). */
-const OPEN_BUNDLES = 3;
-
+/** Bundles that are on the way at once if a session can choose: replicas and client work at the same time. */
+const PARTS_MAX = 3;
+/** What is not answered is divided only into bundles of so many: one costs about as much as forty requests. */
+const PART_MIN = 256;
 const GONE = new Uint8Array(0);
 
 /** An operation that waits for a number. */
@@ -187,24 +188,30 @@ export class ClientSession<T extends Queued> {
     return bundles;
   }
 
+  /** Into how many bundles all that is not answered is to be divided. */
+  get #parts(): number {
+    const all = this.#waiting + this.#openRequests;
+    return Math.max(1, Math.min(PARTS_MAX, Math.floor(all / PART_MIN)));
+  }
+
   /**
    * Whether what waits is worth a bundle of its own now. It always is when nothing is on the way: that is what a client
    * does that waits for each answer, or whose answers come all at once. Otherwise it is held back until it fills a
-   * bundle, or is a fair share of all that is not answered: as much as each of `OPEN_BUNDLES` equal bundles would have.
-   * What comes back with the next answer then joins it, so that few bundles are on the way, about equally large, and
-   * replicas and client work at the same time.
+   * bundle or is a fair share of all that is not answered: a third where that is one part, less if there are more. What
+   * comes free with the next answer then joins it, so that few bundles are on the way, about equally large.
    */
   #isWorthIt(): boolean {
     const waiting = this.#waiting;
     if (this.#open.size === 0 || waiting >= this.#bundleRequestsMax) return true;
     if (waiting * REQUEST_OVERHEAD_BYTES + this.#queueBytes >= FULL_BYTES) return true;
-    return waiting * OPEN_BUNDLES >= waiting + this.#openRequests;
+    return waiting * (this.#parts + 2) >= waiting + this.#openRequests;
   }
 
-  /** Takes what fits into one bundle and into the window. */
+  /** Takes what fits into one bundle and into the window, a fair share of all at most. */
   #take(): T[] {
     const oldest = this.#open.values().next().value?.first ?? this.#nextNumber;
-    const room = Math.min(oldest + this.window - this.#nextNumber, this.#bundleRequestsMax);
+    const share = Math.ceil((this.#waiting + this.#openRequests) / this.#parts);
+    const room = Math.min(oldest + this.window - this.#nextNumber, this.#bundleRequestsMax, share);
     const taken: T[] = [];
     let bytes = BUNDLE_OVERHEAD_BYTES;
     while (taken.length < room) {
