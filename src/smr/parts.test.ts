@@ -126,7 +126,7 @@ test('the back-off doubles up to its cap, shrinks by one for every cp orders, an
 });
 
 test('a full stream buffer gives up its highest counter, never the next one', () => {
-  const buffer = new StreamBuffer<string>(3);
+  const buffer = new StreamBuffer<string>({ messages: 3, bytes: 1000, bytesOf: ({ length }) => length });
   for (const counter of [9, 7, 5]) assert.ok(buffer.put(counter, `m${counter}`));
   assert.equal(buffer.put(11, 'm11'), false);
   assert.ok(buffer.put(3, 'm3'));
@@ -138,6 +138,28 @@ test('a full stream buffer gives up its highest counter, never the next one', ()
   assert.equal(buffer.get(5), 'better');
   buffer.dropThrough(5);
   assert.equal(buffer.size, 1);
+});
+
+test('what waits in a stream buffer is bounded by bytes, whatever its author sends; what comes next always has room', () => {
+  const buffer = new StreamBuffer<string>({ messages: 100, bytes: 1000, bytesOf: ({ length }) => length });
+  const message = (length: number): string => 'm'.repeat(length);
+  for (let counter = 50; counter > 10; counter -= 1) {
+    buffer.put(counter, message(300));
+    assert.ok(buffer.bytes <= 1000);
+  }
+  assert.equal(buffer.size, 3);
+  assert.equal(buffer.put(60, message(300)), false, 'the highest goes');
+  assert.ok(buffer.put(9, message(5000)), 'one frame alone may be longer');
+  assert.deepEqual([buffer.size, buffer.bytes], [1, 5000]);
+  assert.equal(buffer.put(10, message(1)), false);
+  assert.ok(buffer.put(9, message(10), true));
+  assert.ok(buffer.put(10, message(980)));
+  assert.ok(buffer.put(9, message(20), true));
+  assert.equal(buffer.bytes, 1000);
+  buffer.put(9, message(21), true);
+  assert.equal(buffer.get(10), undefined, 'what is replaced counts, too');
+  buffer.dropThrough(9);
+  assert.deepEqual([buffer.size, buffer.bytes], [0, 0]);
 });
 
 test('votes are counted by replica, one order at a time, and only the voters that count', () => {

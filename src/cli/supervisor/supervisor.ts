@@ -36,10 +36,16 @@ export interface SupervisorOptions {
 }
 
 /**
- * V8 would let its young generation grow to 128 MiB, and collects what lies outside of its heap (frames, batches) no sooner.
- * With 48 MiB a replica under load took no more processor time (docs/benchmarks.md).
+ * V8 would let its young generation grow to 128 MiB, and the old one to four times what lives in it; what lies outside of its
+ * heap (frames, batches) is given back no sooner. With these a replica under load took no more processor time
+ * (docs/benchmarks.md).
  */
-const REPLICA_FLAGS = ['--max-semi-space-size=16'];
+const REPLICA_FLAGS = ['--max-semi-space-size=16', '--heap-growing-percent=50'];
+/**
+ * glibc would keep what large buffers have left, in pieces, for ever: once one was freed, it takes those of that size from
+ * its heap, too. Fixed, the threshold gives them back to the system. Other C libraries do not know the variable.
+ */
+const REPLICA_ENVIRONMENT = { MALLOC_MMAP_THRESHOLD_: '131072' };
 
 /** The gateway reads the token of this start from here. */
 const FAULT_TOKEN_VARIABLE = 'MOIETY_FAULT_TOKEN';
@@ -105,6 +111,7 @@ export class Supervisor implements ControlPort {
       },
       fatalExitCodes: FATAL_EXIT_CODES,
       onChange: () => this.#onChange(),
+      environment: REPLICA_ENVIRONMENT,
       // Nothing is said there; the channel tells the replica when this supervisor is gone.
       onMessage: () => undefined,
     });

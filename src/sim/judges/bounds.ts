@@ -3,6 +3,7 @@
  * limits of the cluster and from how far it has come, never from how long it has run.
  */
 import { PENDING_LIMITS } from '../../smr/pending-requests.ts';
+import { EARLY_BYTES_MAX } from '../../smr/usig-replica/state.ts';
 import type { ReplicaState } from '../../smr/usig-replica/state.ts';
 import type { Bench } from './bench.ts';
 
@@ -56,6 +57,7 @@ function measuresOf(s: ReplicaState): Measure[] {
       [`entries of the stream of ${author}`, log.length, entries],
       [`bytes of the stream of ${author}`, bytes, entries * n * ENTRY_BYTES * (1 + views)],
       [`early messages of ${author}`, buffer.size, 4 * window + 64],
+      [`bytes of early messages of ${author}`, buffer.size > 1 ? buffer.bytes : 0, EARLY_BYTES_MAX],
     );
   }
   return measures;

@@ -64,6 +64,13 @@ import type { ViewGroup } from './view-groups.ts';
 /** What may take a place in a stream: a message, or what is known of one from somebody's log. */
 export type StreamItem = StreamMessage | ViewChangeStub | NewViewHeader;
 
+/** Bytes of messages of one stream that came too early, at most, beside the one that comes next. */
+export const EARLY_BYTES_MAX = 8 * 1024 * 1024;
+
+function bytesOf(item: StreamItem): number {
+  return 'bytes' in item ? item.bytes.length : 0;
+}
+
 /** What is known of one replica's stream. */
 export interface StreamSlot {
   state: StreamState;
@@ -247,7 +254,7 @@ export class ReplicaState extends ReplicaDesk<UsigMessage, UsigReplicaRule | Own
   freshSlot(state: StreamState): StreamSlot {
     return {
       state,
-      buffer: new StreamBuffer(4 * this.window + 64),
+      buffer: new StreamBuffer({ messages: 4 * this.window + 64, bytes: EARLY_BYTES_MAX, bytesOf }),
       log: new StreamLog(state.counter),
       vouchers: [],
       need: undefined,

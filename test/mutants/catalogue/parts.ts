@@ -242,8 +242,8 @@ export const PARTS: readonly Mutant[] = [
     removes: 'the buffer of messages that wait for their turn is bounded',
     rules: ['B7'],
     patches: inFile('src/smr/stream-buffer.ts', [
-      `if (this.#messages.size >= this.#capacity) {`,
-      `if (this.#messages.size < 0) {`,
+      `while (this.#isOverfull()) this.delete(this.#highest);`,
+      `this.#isOverfull();`,
     ]),
     judges: ['bounds'],
     drawn: undefined,
