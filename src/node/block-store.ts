@@ -99,6 +99,8 @@ export class BlockStore implements BlockPort {
   readonly #cache = new Map<Height, Uint8Array>();
   #cacheBytes = 0;
   readonly #jobs: Job[] = [];
+  /** Bytes of the blocks in `#jobs`, and of those that are being written. */
+  #waitingBytes = 0;
   #running = false;
   #failed = false;
   #closed = false;
@@ -111,6 +113,11 @@ export class BlockStore implements BlockPort {
   constructor(options: BlockStoreOptions, signatures: SignatureFile) {
     this.#options = options;
     this.#signatures = signatures;
+  }
+
+  /** Bytes of blocks that are not written yet. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   /** Highest block of the store. */
@@ -209,6 +216,7 @@ export class BlockStore implements BlockPort {
     this.#height = height;
     const job: BlockJob = { kind: 'block', block, firstNumber };
     this.#pending.set(height, job);
+    this.#waitingBytes += block.bytes.length;
     this.#add(job);
     for (const [replica, early] of this.#early) {
       const found = early.get(height);
@@ -412,9 +420,10 @@ export class BlockStore implements BlockPort {
       written.push(job);
       end += frame.bytes.length;
     }
-    await segment.file.write(Buffer.concat(frames), start);
+    await segment.file.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames), start);
     this.#end = end;
     for (const [index, job] of written.entries()) {
+      this.#waitingBytes -= job.block.bytes.length;
       this.#places.add(this.#segments.length - 1, positions[index]!, job.block.transactions.length);
       // Unless it was truncated and given anew in the meantime.
       const { height } = job.block.header;

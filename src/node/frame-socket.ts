@@ -60,6 +60,7 @@ export class FrameSocket {
   #lastSentAt: number;
   #progressAt: number;
   #progressBytes = 0;
+  #isPaused = false;
   /** Frames dropped because the queue was full. */
   dropped = 0;
 
@@ -109,6 +110,14 @@ export class FrameSocket {
     return true;
   }
 
+  /** Stops or goes on reading; what was read is still handed on. */
+  setPaused(isPaused: boolean): void {
+    if (this.#closed || this.#isPaused === isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
   /** Called about once a second: keeps the link alive and notices one that is dead or stalled. */
   tick(now: number, keepAlive: { readonly everyMs: number; readonly silentMs: number } | undefined): void {
     if (this.#closed) return;
@@ -121,7 +130,8 @@ export class FrameSocket {
       return;
     }
     if (keepAlive === undefined) return;
-    if (this.#receivedSinceTick) this.#lastReceivedAt = now;
+    // That nothing is read says nothing about the other side.
+    if (this.#receivedSinceTick || this.#isPaused) this.#lastReceivedAt = now;
     this.#receivedSinceTick = false;
     if (now - this.#lastReceivedAt > keepAlive.silentMs) {
       this.close('silent', `nothing was heard for ${keepAlive.silentMs} ms`);

@@ -347,8 +347,8 @@ export class Journal implements JournalPort {
     if (job.records.length > 0) {
       const at = { position: this.#end, syncedUpTo: this.#syncedUpTo, previous: this.#check };
       const frame = createFrame(this.#identity, at, writeRecords(job.records));
-      for (const record of job.records) this.#waitingBytes -= record.length;
       await this.#file.write(frame.bytes, this.#end);
+      for (const record of job.records) this.#waitingBytes -= record.length;
       this.#end += frame.bytes.length;
       this.#check = frame.check;
       if (this.#durability === 'fsync') {

@@ -28,6 +28,7 @@ import type { AnyProtocol } from '../protocols/catalogue.ts';
 import type { BlockStore } from './block-store.ts';
 import { openBlockStore } from './block-store.ts';
 import { BodyFile } from './body-file.ts';
+import { Brake } from './brake.ts';
 import { createNodeCrypto } from './crypto.ts';
 import { claimStore, foldersOf, lockDataFolder } from './data-folder.ts';
 import type { ReleaseLock } from './data-folder.ts';
@@ -103,6 +104,10 @@ export class ReplicaProcess {
   #index!: BlockIndex;
   #evidence!: EvidenceStore;
   #transport!: Transport;
+  readonly #brake = new Brake({
+    waitingBytes: () => this.#journal.waitingBytes + this.#blocks.waitingBytes,
+    setPaused: (isPaused) => this.#transport.setPaused(isPaused),
+  });
   #trusted: TrustedLink | undefined;
   #queries!: Queries;
   #stopping: Promise<void> | undefined;
@@ -160,7 +165,10 @@ export class ReplicaProcess {
       events: {
         onPeerUp: (peer) => this.#host.onPeerUp(peer, Date.now()),
         onPeerDown: (peer) => this.#host.onPeerDown(peer, Date.now()),
-        onPeerFrame: (from, bytes) => this.#host.onPeerFrame(from, bytes, Date.now()),
+        onPeerFrame: (from, bytes) => {
+          this.#host.onPeerFrame(from, bytes, Date.now());
+          this.#brake.look();
+        },
         onClientFrame: (link, key, bytes) => this.#onClientFrame(link, key, bytes),
         onClientGone: (link) => this.#host.onClientGone(link),
         log: (level, message, detail) => this.#log[level](detail, message),
@@ -406,6 +414,7 @@ export class ReplicaProcess {
     // Hello (1) was taken by the transport; bundles (2), reads (3) and certificates (5) are the host's.
     if (bytes[0] === 2 || bytes[0] === 3 || bytes[0] === 5) {
       this.#host.onClientFrame(link, clientKey, bytes, Date.now());
+      this.#brake.look();
       return;
     }
     const frame = decodeClientFrame(bytes);
@@ -477,6 +486,7 @@ export class ReplicaProcess {
   async #closeParts(): Promise<void> {
     for (const handle of this.#timers.values()) clearTimeout(handle);
     this.#timers.clear();
+    this.#brake.stop();
     await this.#transport?.close();
     this.#trusted?.close();
     await this.#journal?.close();

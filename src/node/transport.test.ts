@@ -152,6 +152,32 @@ function helloOf(settings: ClusterSettings, key: KeyObject): Uint8Array {
 }
 
 describe('transport between peers', () => {
+  it('reads nothing from anybody while it is told so, and loses nothing by it', async () => {
+    const keys = [newKey(), newKey()];
+    const ports = await freePorts(2);
+    const settings = settingsFor(keys, ports);
+    // A link that is not read is not silent.
+    const limits = { tickMs: 5, silentMs: 40, keepAliveMs: 10 };
+    const zero = await new Rig(0, settings, keys[0]!, ports[0]!, limits).start();
+    const one = await new Rig(1, settings, keys[1]!, ports[1]!, { keepAliveMs: 10, tickMs: 5 }).start();
+    await Promise.all([zero.until(/^up 1/), one.until(/^up 0/)]);
+    zero.transport.setPaused(true);
+    const payload = new Uint8Array(500_000).fill(3);
+    for (let count = 0; count < 40; count += 1) one.transport.toPeer(0, payload);
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    assert.deepEqual(
+      zero.events.filter((event) => /^(peer|down)/.test(event)),
+      [],
+    );
+    assert.ok(one.transport.waitingBytes > 0, 'the other side waits');
+    zero.transport.setPaused(false);
+    one.transport.toPeer(0, Uint8Array.of(9));
+    await zero.until(/^peer 1 1 9/);
+    assert.equal(zero.events.filter((event) => event === 'peer 1 500000 3').length, 40);
+    await zero.transport.close();
+    await one.transport.close();
+  });
+
   it('links each pair once, carries frames both ways, links again after a restart', async () => {
     const keys = [newKey(), newKey()];
     const ports = await freePorts(2);

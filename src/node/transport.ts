@@ -79,6 +79,7 @@ export class Transport implements NetworkPort {
   readonly #clients = new Map<ClientLink, ClientState>();
   /** Connections whose first frame is still awaited. */
   readonly #strangers = new Set<FrameSocket>();
+  #isPaused = false;
   readonly #doorway: Doorway;
   /** Warnings about strangers in this tick: a flood of them must not fill the disk with log. */
   #warnings = 0;
@@ -204,6 +205,14 @@ export class Transport implements NetworkPort {
     return this.#clients.size;
   }
 
+  /** Stops or goes on reading from everybody. */
+  setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    for (const peer of this.#peers.values()) peer.link?.setPaused(isPaused);
+    for (const { frames } of this.#clients.values()) frames.setPaused(isPaused);
+    for (const frames of this.#strangers) frames.setPaused(isPaused);
+  }
+
   /** Bytes that wait for peers and clients to take them. */
   get waitingBytes(): number {
     let sum = 0;
@@ -292,6 +301,7 @@ export class Transport implements NetworkPort {
       performance.now(),
     );
     this.#strangers.add(frames);
+    frames.setPaused(this.#isPaused);
     return { frames, settled };
   }
 
