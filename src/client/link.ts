@@ -24,6 +24,9 @@ export const CLIENT_ALPN = 'moiety-client/1';
 const FRAME_BYTES_MAX = QUERY_ANSWER_BYTES_MAX + 1024;
 /** Bytes that may wait for a slow replica; beyond, frames are dropped (bundles are re-sent anyway). */
 const OUTGOING_BYTES_MAX = 16 * 1024 * 1024;
+/** So many bytes leave at once, without waiting for more. */
+const WRITE_BYTES = 16 * 1024;
+const HEAD_BYTES = 4;
 const HANDSHAKE_MS: Milliseconds = 5_000;
 const RECONNECT_MS: Milliseconds = 50;
 const RECONNECT_CAP_MS: Milliseconds = 2_000;
@@ -62,6 +65,9 @@ export class ReplicaLink {
   #isClosed = false;
   #chunks: Buffer[] = [];
   #buffered = 0;
+  /** Frames that leave at the end of this turn. */
+  #outgoing: Uint8Array[] = [];
+  #outgoingBytes = 0;
   #reason = 'not connected yet';
 
   constructor(options: LinkOptions) {
@@ -81,25 +87,40 @@ export class ReplicaLink {
   /** Sends one frame; false if the link is down or the replica too slow. */
   send(payload: Uint8Array): boolean {
     const socket = this.#socket;
-    if (!this.#isReady || socket === undefined || socket.writableLength > OUTGOING_BYTES_MAX) return false;
-    this.#write(socket, payload);
+    if (!this.#isReady || socket === undefined) return false;
+    if (socket.writableLength + this.#outgoingBytes > OUTGOING_BYTES_MAX) return false;
+    this.#write(payload);
     return true;
   }
 
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#flush();
     this.#socket?.destroy();
   }
 
-  #write(socket: TLSSocket, payload: Uint8Array): void {
-    const header = Buffer.allocUnsafe(4);
-    header.writeUInt32BE(payload.length);
-    socket.cork();
-    socket.write(header);
-    socket.write(payload);
-    socket.uncork();
+  /** Frames of one turn leave together: each write costs an encryption and a system call. */
+  #write(payload: Uint8Array): void {
+    this.#outgoing.push(payload);
+    this.#outgoingBytes += HEAD_BYTES + payload.length;
+    if (this.#outgoingBytes >= WRITE_BYTES) this.#flush();
+    else if (this.#outgoing.length === 1) process.nextTick(this.#flush);
   }
+
+  readonly #flush = (): void => {
+    if (this.#outgoing.length === 0) return;
+    const whole = Buffer.allocUnsafe(this.#outgoingBytes);
+    let at = 0;
+    for (const payload of this.#outgoing) {
+      whole.writeUInt32BE(payload.length, at);
+      whole.set(payload, at + HEAD_BYTES);
+      at += HEAD_BYTES + payload.length;
+    }
+    this.#outgoing = [];
+    this.#outgoingBytes = 0;
+    this.#socket?.write(whole);
+  };
 
   #connect(): void {
     const { member, key, certificate } = this.#options;
@@ -146,10 +167,7 @@ export class ReplicaLink {
     if (socket.alpnProtocol !== CLIENT_ALPN)
       return this.#fail(socket, `replica ${member.id} does not speak ${CLIENT_ALPN}`);
     const { clusterId } = settings;
-    this.#write(
-      socket,
-      encodeClientFrame({ kind: 'hello', version: CLIENT_WIRE_VERSION, clusterId, clientKey }),
-    );
+    this.#write(encodeClientFrame({ kind: 'hello', version: CLIENT_WIRE_VERSION, clusterId, clientKey }));
   }
 
   #onData(socket: TLSSocket, chunk: Buffer): void {
@@ -198,6 +216,8 @@ export class ReplicaLink {
     this.#socket = undefined;
     this.#chunks = [];
     this.#buffered = 0;
+    this.#outgoing = [];
+    this.#outgoingBytes = 0;
     const wasReady = this.#isReady;
     this.#isReady = false;
     if (wasReady) this.#options.onDown();

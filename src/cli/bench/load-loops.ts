@@ -5,7 +5,7 @@ import { REAL_CLOCK } from './measured.ts';
 import type { Meter } from './measured.ts';
 
 /** Begins an operation and tells, when it ends, since when it was due; rejects if it failed. */
-export type Operate = (dueMs: number) => Promise<void>;
+export type Operate = (dueMs: number) => Promise<unknown>;
 
 /** Errors after which a loop gives up. */
 const ERRORS_MAX = 1_000;

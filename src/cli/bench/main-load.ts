@@ -91,14 +91,18 @@ async function run(source: Source, settings: ClientRun, seed: number): Promise<C
     if (last !== undefined && atMs - last[0] < 1) last[1] += 1;
     else moments.push([atMs, 1]);
   };
-  const operate: Operate = async (dueMs) => {
-    const [kind, ended] = next();
+  const noteEnd = async (kind: string | undefined, ended: Promise<unknown>, dueMs: number): Promise<void> => {
     await ended;
     if (settings.timeline === true) note();
     if (kind === undefined) return;
     let ofKind = kinds.get(kind);
     if (ofKind === undefined) kinds.set(kind, (ofKind = meter.sibling()));
     ofKind.done(dueMs);
+  };
+  // Where nothing is noted the loop waits for the operation itself: this process is to measure, not to be measured.
+  const operate: Operate = (dueMs) => {
+    const [kind, ended] = next();
+    return kind === undefined && settings.timeline !== true ? ended : noteEnd(kind, ended, dueMs);
   };
   const { pace } = settings;
   if (pace.kind === 'closed') await closedLoop(meter, pace.inFlight, operate);
