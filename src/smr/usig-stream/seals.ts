@@ -1,5 +1,5 @@
 /** Which seals a message holds, nested ones included (decision B4). */
-import { bytesToHex } from '../../core/bytes.ts';
+import { equalBytes } from '../../core/bytes.ts';
 import type { Seal, UniqueIdentifier } from '../../core/protocol.ts';
 import type { RecoverRequest } from '../../core/request.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
@@ -21,34 +21,63 @@ function counterSeal({ ui, digest }: CounterSealed): Seal {
   return { kind: 'counter', ui, digest };
 }
 
+/** Seals about one digest that others are compared with: what a liar puts in beyond them is looked at each time. */
+const COMPARED_MAX = 8;
+/** Of messages that nobody seals. */
+const NO_SEALS: readonly Seal[] = [];
+
+function isSameUi(a: UniqueIdentifier, b: UniqueIdentifier): boolean {
+  return (
+    a.counter === b.counter &&
+    a.replica === b.replica &&
+    a.tcEpoch === b.tcEpoch &&
+    sameBytes(a.authenticator, b.authenticator)
+  );
+}
+
+/** Whether both are the same bytes. */
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a === b || equalBytes(a, b);
+}
+
 /** Collects seals, each once. The authenticator is part of what makes two seals the same: quoted bytes are quoted on. */
 class SealCollector {
   readonly seals: Seal[] = [];
-  readonly #known = new Set<string>();
+  /** By the digest that they are about: one, unless somebody lies, and then not more than `COMPARED_MAX`. */
+  readonly #byDigest = new Map<Digest, Seal[]>();
   readonly #visited = new Set<object>();
+
+  #about(digest: Digest): Seal[] {
+    let known = this.#byDigest.get(digest);
+    if (known === undefined) this.#byDigest.set(digest, (known = []));
+    return known;
+  }
+
+  #add(known: Seal[], seal: Seal): void {
+    if (known.length < COMPARED_MAX) known.push(seal);
+    this.seals.push(seal);
+  }
 
   counter(message: CounterSealed): void {
     const { ui, digest } = message;
-    const key = `${digest}.${ui.replica}.${ui.tcEpoch}.${ui.counter}.${bytesToHex(ui.authenticator)}`;
-    if (this.#known.has(key)) return;
-    this.#known.add(key);
-    this.seals.push(counterSeal(message));
+    const known = this.#about(digest);
+    for (const seal of known) if (seal.kind === 'counter' && isSameUi(seal.ui, ui)) return;
+    this.#add(known, counterSeal(message));
   }
 
   host(replica: ReplicaId, digest: Digest, signature: Uint8Array): void {
-    const key = `${digest}.${replica}.${bytesToHex(signature)}`;
-    if (this.#known.has(key)) return;
-    this.#known.add(key);
-    this.seals.push({ kind: 'host', replica, digest, signature });
+    const known = this.#about(digest);
+    for (const seal of known)
+      if (seal.kind === 'host' && seal.replica === replica && sameBytes(seal.signature, signature)) return;
+    this.#add(known, { kind: 'host', replica, digest, signature });
   }
 
   /** A RECOVER holds by the seal of its host and by its evidence; `digest` covers both. */
   recover(request: RecoverRequest, digest: Digest): void {
     this.host(request.replica, digest, request.signature);
-    const key = `evidence.${digest}`;
-    if (this.#known.has(key)) return;
-    this.#known.add(key);
-    this.seals.push({ kind: 'evidence', request });
+    const known = this.#about(digest);
+    for (const seal of known) if (seal.kind === 'evidence') return;
+    this.#add(known, { kind: 'evidence', request });
   }
 
   /** A PREPARE header stands for the RECOVERs that it shows, too. */
@@ -133,7 +162,16 @@ class SealCollector {
  * headers included: a header with a forged RECOVER counts as garbage for everybody, so rule N4 may take RECOVERs at
  * their word.
  */
-export function sealsOf(message: UsigMessage): Seal[] {
+export function sealsOf(message: UsigMessage): readonly Seal[] {
+  switch (message.kind) {
+    case 'STATUS':
+    case 'RESEND-REQUEST':
+    case 'FETCH-LINKS':
+    case 'FETCH-NEW-VIEW':
+      return NO_SEALS;
+    case 'CHECKPOINT':
+      return [counterSeal(message)];
+  }
   // The two messages of the normal case hold nothing twice.
   if (message.kind === 'PREPARE' && message.recovers.length === 0) return [counterSeal(message)];
   if ('prepare' in message && message.prepare.recovers.length === 0)
