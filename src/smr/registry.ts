@@ -113,8 +113,19 @@ export function applyRecover(
   return { members };
 }
 
-/** Canonical bytes of a registry. */
+/** Bytes of registries by the object: one is never changed, and seldom replaced. */
+const ENCODED = new WeakMap<Registry, Uint8Array>();
+
+/** Canonical bytes of a registry. Shared by all who ask: nobody may change them. */
 export function encodeRegistry(registry: Registry): Uint8Array {
+  const known = ENCODED.get(registry);
+  if (known !== undefined) return known;
+  const made = writeRegistry(registry);
+  ENCODED.set(registry, made);
+  return made;
+}
+
+function writeRegistry(registry: Registry): Uint8Array {
   return new Writer(512)
     .list(registry.members, (writer, entries) =>
       writer.list(entries, (w, entry) => {
