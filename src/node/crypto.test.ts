@@ -52,6 +52,29 @@ function addOrder(half: Uint8Array): Uint8Array {
 }
 
 describe('cryptography of a replica', () => {
+  it('looks at a signature once, unless what is signed is long: a memory of long messages would have no bound', () => {
+    let looks = 0;
+    const check = createSignatureCheck({
+      ...ED25519_BACKENDS[0]!,
+      verify: (_key, message) => {
+        looks += 1;
+        return message[0] === 1;
+      },
+    });
+    const [key, signature] = [new Uint8Array(32), new Uint8Array(64)];
+    const looksFor = (message: Uint8Array, verdict: boolean): number => {
+      looks = 0;
+      for (let time = 0; time < 3; time += 1) assert.equal(check(key, message, signature), verdict);
+      return looks;
+    };
+    assert.equal(looksFor(new Uint8Array(256).fill(1), true), 1);
+    assert.equal(looksFor(new Uint8Array(257).fill(1), true), 3);
+    assert.equal(looksFor(new Uint8Array(255).fill(1), true), 1, 'another message');
+    assert.equal(looksFor(new Uint8Array(255), false), 3, 'what does not hold is not remembered');
+    key[0] = 1;
+    assert.equal(looksFor(new Uint8Array(256).fill(1), true), 1, 'another key');
+  });
+
   for (const backend of ED25519_BACKENDS)
     it(`judges every signature as the portable rule does, on ${backend.name}`, () => {
       const random = new Prng(5);

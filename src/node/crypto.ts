@@ -23,10 +23,19 @@ import type { Ed25519Backend } from '../platform/ed25519.ts';
 import { nodeHash } from '../platform/sha256.ts';
 
 /** Signatures remembered as valid: a bundle arrives from its client, from peers and inside a batch. */
-const VERIFIED_MAX = 64 * 1024;
+const VERIFIED_MAX = 32 * 1024;
+/** Bytes of a message whose signature is remembered, at most: what is signed is a digest or a statement of a component. */
+const REMEMBERED_BYTES_MAX = 256;
+const NAME_HEAD_BYTES = PUBLIC_KEY_BYTES + SIGNATURE_BYTES;
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+/** Key, signature and message as one string; in one piece, since joined strings keep their parts in memory. */
+const nameBytes = Buffer.alloc(NAME_HEAD_BYTES + REMEMBERED_BYTES_MAX);
+function nameOf(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): string {
+  // Lengths are fixed but the message's, which stands last: no two triples share a name.
+  nameBytes.set(publicKey);
+  nameBytes.set(signature, PUBLIC_KEY_BYTES);
+  nameBytes.set(message, NAME_HEAD_BYTES);
+  return nameBytes.toString('latin1', 0, NAME_HEAD_BYTES + message.length);
 }
 
 /** The signature check of replicas (rules K2 and K3), with a bounded memory of valid signatures. */
@@ -34,8 +43,8 @@ export function createSignatureCheck(backend: Ed25519Backend = ED25519): Signatu
   const verified = new BoundedMap<true>(VERIFIED_MAX);
   return (publicKey, message, signature) => {
     if (signature.length !== SIGNATURE_BYTES || publicKey.length !== PUBLIC_KEY_BYTES) return false;
-    // Lengths are fixed but the message's, which stands last: no two triples share a name.
-    const name = latin1(publicKey) + latin1(signature) + latin1(message);
+    if (message.length > REMEMBERED_BYTES_MAX) return backend.verify(publicKey, message, signature);
+    const name = nameOf(publicKey, message, signature);
     if (verified.get(name) === true) return true;
     if (!backend.verify(publicKey, message, signature)) return false;
     verified.set(name, true);
