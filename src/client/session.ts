@@ -21,7 +21,7 @@ const REQUEST_OVERHEAD_BYTES = 12;
 const FULL_BYTES = BUNDLE_BYTES_MAX - BUNDLE_OVERHEAD_BYTES;
 /** Bundles that are on the way at once if a session can choose: replicas and client work at the same time. */
 const PARTS_MAX = 3;
-/** What is not answered is divided only into bundles of so many: one costs about as much as forty requests. */
+/** What is not answered is divided only into bundles of so many: each costs several signatures and verifications. */
 const PART_MIN = 256;
 const GONE = new Uint8Array(0);
 
