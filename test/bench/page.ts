@@ -317,17 +317,27 @@ const profile: Draw<'profile'> = ({ cases }) =>
 const simulator: Draw<'simulator'> = ({ schedules, decisions }) => {
   const figures = [
     ['schedules for each CPU-second', numberText(schedules.perSecond)],
-    ['events in each', numberText(schedules.events)],
+    ['events of the queue in each', numberText(schedules.events)],
+    ['messages between replicas in each', numberText(schedules.frames)],
     ['share with a view change', `${numberText(schedules.viewChanges * 100)} %`],
   ];
-  const body = decisions.map(({ replicas, milliseconds, residentMiB }) => [
+  const body = decisions.map(({ replicas, firstMs, eachMs, eventsEach, peakMiB }) => [
     replicas,
-    numberText(milliseconds),
-    numberText(residentMiB),
+    numberText(eachMs),
+    numberText(eventsEach),
+    numberText(firstMs),
+    numberText(peakMiB),
   ]);
+  const head = [
+    'PBFT, N',
+    'CPU-milliseconds for each decision',
+    'events in it',
+    'start and first decision',
+    'peak memory of the process, MiB',
+  ];
   return [
     table(['short schedules of MinBFT, N = 3, modelled surroundings', ''], figures),
-    table(['PBFT, N', 'CPU-milliseconds for each decision', 'memory of the process, MiB'], body),
+    table(head, body),
   ].join('\n\n');
 };
 

@@ -1,31 +1,41 @@
-/** How fast the simulator is, in processor time of this process. */
-import { protocolNamed } from '../../src/protocols/catalogue.ts';
-import { measureCosts } from '../../src/sim/family/measure.ts';
+/** How fast the simulator is, in processor time. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { runSchedule } from '../../src/sim/run-schedule.ts';
 import type { Effort } from './measure.ts';
+import type { SimulatedDecisions } from './simulator-worker.ts';
 
 /** See the top of this file. */
 export interface SimulatorFigures {
   readonly schedules: {
     /** Short schedules for each CPU-second. */
     readonly perSecond: number;
-    /** On average. */
+    /** Events of the queue, on average. */
     readonly events: number;
+    /** Messages between replicas, on average. */
+    readonly frames: number;
     /** Share of them in which the view changed. */
     readonly viewChanges: number;
   };
   /** PBFT without faults. */
-  readonly decisions: readonly {
-    readonly replicas: number;
-    readonly milliseconds: number;
-    readonly residentMiB: number;
-  }[];
+  readonly decisions: readonly SimulatedDecisions[];
 }
 
-const WARM_UP = 300;
+/** Schedules that are run before measuring, until most of the code is compiled. */
+const WARM_UP = 3_000;
 const FIRST_SEED = 1;
-/** Batches that `measureCosts` has decided. */
-const BATCHES = 8;
+/** Faults that the clusters stand, with the batches that are decided in each. */
+const CLUSTERS = [
+  [1, 400],
+  [5, 100],
+  [21, 30],
+  [42, 12],
+  [85, 8],
+  [333, 2],
+] as const;
+const QUICK_CLUSTERS = 3;
+/** The largest cluster needs more than the usual heap for young and old objects together. */
+const HEAP_MIB = 2_048;
 
 function processorSeconds(): number {
   const { user, system } = process.cpuUsage();
@@ -39,30 +49,42 @@ function measureSchedules(count: number): SimulatorFigures['schedules'] {
   for (let index = 0; index < WARM_UP; index += 1) run();
   const begun = processorSeconds();
   let events = 0;
+  let frames = 0;
   let changed = 0;
   for (let index = 0; index < count; index += 1) {
     const { stats } = run();
     events += stats.events;
+    frames += stats.frames;
     if (stats.viewChanges > 0) changed += 1;
   }
   const seconds = processorSeconds() - begun;
   return {
     perSecond: Math.round(count / seconds),
     events: Math.round(events / count),
+    frames: Math.round(frames / count),
     viewChanges: changed / count,
   };
 }
 
+/** Decides batches in a simulated cluster of PBFT, in a process of its own. */
+export function measureDecisions(f: number, batches: number): SimulatedDecisions {
+  const worker = fileURLToPath(new URL('simulator-worker.ts', import.meta.url));
+  const args = [`--max-old-space-size=${HEAP_MIB}`, worker, 'pbft', String(f), String(batches)];
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`simulated decisions failed: ${stderr}`);
+  return JSON.parse(stdout) as SimulatedDecisions;
+}
+
 /** Measures. */
 export function measureSimulator(effort: Effort): SimulatorFigures {
-  const schedules = measureSchedules(effort.quick ? 500 : 3_000);
+  const schedules = measureSchedules(effort.quick ? 500 : 6_000);
   effort.note(`  ${schedules.perSecond} schedules for each CPU-second`);
-  const decisions = (effort.quick ? [1, 5, 21] : [1, 5, 21, 42, 85]).map((f) => {
-    const begun = processorSeconds();
-    const { n } = measureCosts(protocolNamed('pbft')!, f);
-    const milliseconds = Number((((processorSeconds() - begun) * 1000) / BATCHES).toFixed(2));
-    effort.note(`  PBFT, N = ${n}: ${milliseconds} ms for each decision`);
-    return { replicas: n, milliseconds, residentMiB: Math.round(process.memoryUsage().rss / 2 ** 20) };
+  const clusters = effort.quick ? CLUSTERS.slice(0, QUICK_CLUSTERS) : CLUSTERS;
+  const decisions = clusters.map(([f, batches]) => {
+    const figures = measureDecisions(f, batches);
+    const { replicas, eachMs, peakMiB } = figures;
+    effort.note(`  PBFT, N = ${replicas}: ${eachMs.toFixed(1)} ms for each decision, ${peakMiB} MiB`);
+    return figures;
   });
   return { schedules, decisions };
 }

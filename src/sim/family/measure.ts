@@ -37,7 +37,7 @@ export interface MeasuredCosts {
 }
 
 /** A cluster in which nothing goes wrong, nobody is asked again, and each request is a batch. */
-function calmScenario(n: number, f: number): Scenario {
+export function calmScenario(n: number, f: number, batches = BATCHES): Scenario {
   const base = baseScenario(f);
   return {
     ...base,
@@ -47,7 +47,7 @@ function calmScenario(n: number, f: number): Scenario {
     clockOffsetsMs: Array.from({ length: n }, () => 0),
     clients: [
       {
-        bundles: BATCHES,
+        bundles: batches,
         requestsPerBundle: 1,
         inFlight: 1,
         paceMs: PACE_MS,
@@ -55,7 +55,7 @@ function calmScenario(n: number, f: number): Scenario {
         toAll: true,
       },
     ],
-    calmMs: PACE_MS * (BATCHES + 1),
+    calmMs: PACE_MS * (batches + 1),
   };
 }
 
