@@ -390,6 +390,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       if (running === undefined || this.#phase !== 'running') return;
       this.steps += 1;
       for (const effect of running.replica.step(input, this.clock)) this.#perform(effect, running);
+      running.state.orderSnapshot();
       // H5: the answer to `execute` comes before any other input.
       input = this.#answer ?? this.#inputs.shift();
       this.#answer = undefined;

@@ -89,6 +89,7 @@ export class CoreStateDesk {
   readonly #asked = new Map<SessionId, AskedAgain>();
   /** Ascending. */
   #speculations: Speculation[] = [];
+  #snapshotWanted: FrozenService | undefined;
 
   constructor(options: CoreStateDeskOptions) {
     this.#options = options;
@@ -280,7 +281,14 @@ export class CoreStateDesk {
     service.releaseBelow(this.#stable);
     this.#stable = checkpoint.sequence;
     image.coverThrough(disk.snapshotSequence());
-    if (this.#installing === undefined) disk.storeSnapshot(state);
+    if (this.#installing === undefined) this.#snapshotWanted = state;
+  }
+
+  /** After a step, as in the host: a snapshot must not outlive the certificate that the same step stored. */
+  orderSnapshot(): void {
+    const wanted = this.#snapshotWanted;
+    this.#snapshotWanted = undefined;
+    if (wanted !== undefined) this.#options.disk.storeSnapshot(wanted);
   }
 
   /** The state at a certified checkpoint, if it is kept. */
