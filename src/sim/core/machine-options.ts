@@ -7,10 +7,12 @@ import type { SimClock } from '../clock.ts';
 import type { EventQueue } from '../event-queue.ts';
 import type { Judge } from '../judge.ts';
 import type { BatchBook } from './batch-book.ts';
+import type { CoreImage } from './core-image.ts';
 import type { CoreDisk } from './disk.ts';
 import type { CoreFrame, CoreReply } from './frame.ts';
 import type { CoreGenesis } from './genesis.ts';
-import type { SealBook } from './seal-book.ts';
+import type { KeyRing, SealBook } from './seal-book.ts';
+import type { CoreStateDesk } from './state-desk.ts';
 import type { TransferAnswer } from './transfer.ts';
 import type { CoreTrusted } from './trusted.ts';
 
@@ -41,4 +43,13 @@ export interface CoreMachineOptions<M extends object> {
   readonly onExecuted?: (replica: ReplicaId, sequence: SequenceNumber, digest: string) => void;
   readonly trace?: (event: RuleTrace) => void;
   readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
+}
+
+/** Everything that a crash takes. */
+export interface Running<M> {
+  readonly replica: Replica<M>;
+  readonly state: CoreStateDesk;
+  readonly image: CoreImage;
+  readonly ring: KeyRing;
+  readonly inner: Replica<M>;
 }

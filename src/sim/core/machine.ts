@@ -19,22 +19,13 @@ import { CoreSealDesk } from './seal-desk.ts';
 import type { FrozenService } from './service.ts';
 import { CoreStateDesk } from './state-desk.ts';
 import { lacksItsComponent, restoreMachine, sealsStreams, triageMachine } from './startup.ts';
-import type { CoreMachineOptions, Detail } from './machine-options.ts';
+import type { CoreMachineOptions, Detail, Running } from './machine-options.ts';
 import { CoreOutbox } from './outbox.ts';
 import { Timers } from './timers.ts';
 import { CoreTransfer } from './transfer.ts';
 
 /** Inputs at one moment; more mean that execution and rollback chase each other. */
 const TURNS_MAX = 5_000;
-
-/** Everything that a crash takes. */
-interface Running<M> {
-  readonly replica: Replica<M>;
-  readonly state: CoreStateDesk;
-  readonly image: CoreImage;
-  readonly ring: KeyRing;
-  readonly inner: Replica<M>;
-}
 
 /** See the top of this file. */
 export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
