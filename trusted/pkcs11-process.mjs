@@ -162,6 +162,12 @@ var Writer = class {
     this.#bytes.set(bytes, at);
     return this;
   }
+  /** What was written before, from one length up to another, once more. */
+  again(from, to) {
+    const at = this.#room(to - from);
+    this.#bytes.copyWithin(at, from, to);
+    return this;
+  }
   /** u32 length and the bytes. */
   bytes(bytes) {
     return this.u32(bytes.length).raw(bytes);
