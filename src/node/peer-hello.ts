@@ -7,7 +7,7 @@ import type { ReplicaId } from '../core/types.ts';
 export const PEER_ALPN = 'moiety-peer/1';
 export const CLIENT_ALPN = 'moiety-client/1';
 /** Version of the frames between replicas. */
-export const PEER_WIRE_VERSION = 1;
+export const PEER_WIRE_VERSION = 2;
 const MAGIC = 'moiety-peer';
 
 /** What the first frame from a peer says. */

@@ -1,6 +1,6 @@
 /** The index of transactions: found at once, in runs and after a restart; damage costs nothing but the work again. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -126,6 +126,27 @@ describe('the index of transactions', () => {
     index.add(257, transactions(257, 768));
     assert.deepEqual(index.find(idOf(300)), [300]);
     await index.close();
+  });
+
+  it('notices a file that was cut while it is open, and leaves nothing of a run that was taken back', async () => {
+    const path = newFolder();
+    const { index, shorts } = await openIndex(path, 1024);
+    index.add(1, transactions(1, 1_100));
+    // The run is being written when its numbers are given to others.
+    index.truncate(1_000);
+    assert.equal(index.count, 0);
+    await index.close();
+    const again = await openIndex(path, 1024);
+    assert.equal(again.index.count, 0);
+    again.index.add(1, transactions(1, 2_048));
+    await again.index.close();
+    const last = await openIndex(path, 1024);
+    // One run was looked at whole before the cut, one was not.
+    assert.deepEqual(last.index.find(idOf(2_000)), [2_000]);
+    truncateSync(join(path, 'transactions.idx'), 100);
+    for (const number of [2_000, 5]) assert.deepEqual(last.index.find(idOf(number)), []);
+    assert.deepEqual([last.index.count, last.shorts.length > 0, shorts.length], [0, true, 0]);
+    await last.index.close();
   });
 
   it('begins anew behind a head that is not its own', async () => {

@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { putHex } from '../core/bytes.ts';
+import { equalBytes, putHex } from '../core/bytes.ts';
 import type { Digest } from '../core/types.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { diskFailureSentence } from './disk.ts';
@@ -154,11 +154,13 @@ export class TransactionIndex {
 
   /** Forgets this run and all after it. */
   #dropFrom(run: number): void {
+    const isUnderWay = this.#writing.size > 0;
     for (const known of this.#writing.keys()) if (known >= run) this.#writing.delete(known);
     for (const known of this.#checked) if (known >= run) this.#checked.delete(known);
     this.#liveCount = 0;
-    if (run >= this.#runs) return;
-    this.#runs = run;
+    // A run that is being written must not be found in the file at the next start either.
+    if (run >= this.#runs && !isUnderWay) return;
+    this.#runs = Math.min(this.#runs, run);
     this.#written = this.#written
       .then(() => this.#file.truncate(this.#positionOf(run)))
       .catch((error) => this.#fail(error));
@@ -199,6 +201,7 @@ export class TransactionIndex {
     // Where chance has it farther away, the next page is read.
     for (;;) {
       const page = this.#read(run, from, Math.min(PAGE_ENTRIES, this.#runSize));
+      if (page === undefined) return undefined;
       if (page[0]! >> 16n >= wanted && from > 0) from = Math.max(0, from - PAGE_ENTRIES + 1);
       else if (page.at(-1)! >> 16n < wanted && from < last) from = Math.min(last, from + PAGE_ENTRIES);
       else return placesOf(page, wanted);
@@ -208,15 +211,15 @@ export class TransactionIndex {
   #checkAndFind(run: number, wanted: bigint): number[] | undefined {
     const bytes = this.#file.readNow(this.#positionOf(run), this.#runSize * ENTRY_BYTES + CHECK_BYTES);
     const entries = bytes.slice(0, this.#runSize * ENTRY_BYTES);
-    const check = checkOf(run, entries);
-    if (!bytes.subarray(entries.length).every((byte, index) => byte === check[index])) return undefined;
+    if (!equalBytes(bytes.subarray(entries.length), checkOf(run, entries))) return undefined;
     this.#checked.add(run);
     return placesOf(new BigUint64Array(entries.buffer), wanted);
   }
 
-  #read(run: number, from: number, count: number): BigUint64Array {
-    const position = this.#positionOf(run) + from * ENTRY_BYTES;
-    return new BigUint64Array(this.#file.readNow(position, count * ENTRY_BYTES).slice().buffer);
+  /** Entries of a run; undefined if the file ends before them. */
+  #read(run: number, from: number, count: number): BigUint64Array | undefined {
+    const bytes = this.#file.readNow(this.#positionOf(run) + from * ENTRY_BYTES, count * ENTRY_BYTES);
+    return bytes.length === count * ENTRY_BYTES ? new BigUint64Array(bytes.slice().buffer) : undefined;
   }
 
   #fail(error: unknown): void {

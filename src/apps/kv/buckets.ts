@@ -11,9 +11,10 @@
  * few to some 30 microseconds of hashing for each changed bucket, and an empty state of half a megabyte of digests.
  * More buckets make an empty state dear, fewer make a change dear.
  *
- * The bucket of a key is a quick mix of its bytes (FNV-1a with a final mix), not a cryptographic hash: whoever wants k keys
- * in one chosen bucket finds them either way, at 16,384 hashes a key. So a bucket is bounded: what it holds at most is small enough to search, hash and transfer, and
- * a write beyond it is refused (`full`). An honest bucket does not come near: at 50 million rows it holds 3,100.
+ * The bucket of a key is a quick mix of its bytes (FNV-1a with a final mix), not a cryptographic hash: whoever wants k
+ * keys in one chosen bucket finds them either way, at 16,384 hashes a key at most. So a bucket is bounded: what it holds
+ * at most is small enough to search, hash and transfer, and a write beyond it is refused (`full`). An honest bucket does
+ * not come near: at 50 million rows it holds 3,100.
  */
 import { assert } from '../../core/assert.ts';
 import { Reader } from '../../core/codec.ts';
