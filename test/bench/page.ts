@@ -357,20 +357,18 @@ const soak: Draw<'soak'> = ({ rows }, plots) => {
 };
 
 const DRAWS: { readonly [K in keyof Results]: Draw<K> } = {
-  ...{
-    throughput,
-    bare,
-    durability,
-    authentication,
-    rate,
-    sizes,
-    protocols,
-    ycsb,
-    viewChange,
-    profile,
-    simulator,
-    soak,
-  },
+  throughput,
+  bare,
+  durability,
+  authentication,
+  rate,
+  sizes,
+  protocols,
+  ycsb,
+  viewChange,
+  profile,
+  simulator,
+  soak,
 };
 
 /** Load per core above which figures are of a busy machine. */

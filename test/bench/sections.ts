@@ -253,18 +253,16 @@ async function soak(effort: Effort): Promise<Results['soak']> {
 
 /** See the top of this file. */
 export const MEASURES: Measures = {
-  ...{
-    throughput,
-    bare,
-    durability,
-    authentication,
-    rate,
-    sizes,
-    protocols,
-    ycsb,
-    viewChange,
-    profile,
-    simulator,
-    soak,
-  },
+  throughput,
+  bare,
+  durability,
+  authentication,
+  rate,
+  sizes,
+  protocols,
+  ycsb,
+  viewChange,
+  profile,
+  simulator,
+  soak,
 };
