@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { format, resolveConfig } from 'prettier';
 import { FAMILY_MUTANTS } from './mutants.ts';
 import type { FamilyMutant } from './mutant.ts';
 import { familyTable, FAMILY_END, FAMILY_START } from './table.ts';
@@ -90,12 +91,12 @@ async function main(): Promise<void> {
     console.log(`${mutant.id}: ${mutant.removes}: ${how}`);
   }
   const isWhole = values.only === undefined;
-  if (isWhole || values.write) write(outcomes);
+  if (isWhole || values.write) await write(outcomes);
   if ([...outcomes.values()].some(({ drawn, test }) => drawn === undefined && test === undefined))
     process.exitCode = 1;
 }
 
-function write(outcomes: ReadonlyMap<string, FamilyOutcome>): void {
+async function write(outcomes: ReadonlyMap<string, FamilyOutcome>): Promise<void> {
   const before = readReport();
   const report = FAMILY_MUTANTS.map(
     ({ id }) => outcomes.get(id) ?? before.find((one) => one.id === id),
@@ -105,7 +106,9 @@ function write(outcomes: ReadonlyMap<string, FamilyOutcome>): void {
   const [head, rest] = page.split(FAMILY_START);
   const tail = rest?.split(FAMILY_END)[1];
   if (head === undefined || tail === undefined) throw new Error('docs/testing.md has no place for the table');
-  writeFileSync(pageFile, `${head}${FAMILY_START}\n\n${familyTable(report)}\n\n${FAMILY_END}${tail}`);
+  const renewed = `${head}${FAMILY_START}\n\n${familyTable(report)}\n\n${FAMILY_END}${tail}`;
+  const style = await resolveConfig(pageFile);
+  writeFileSync(pageFile, await format(renewed, { ...style, filepath: pageFile }));
 }
 
 function readReport(): FamilyOutcome[] {
