@@ -159,20 +159,26 @@ export class LinkDesk<M> {
     else this.toPeer(to, frame);
   }
 
+  /** The same for what nobody waits for: it may go with the next frame. */
+  shareAtLeisure(frame: LinkFrame, to: ReplicaId | undefined): void {
+    if (to === undefined) this.toAll(frame, true);
+    else this.toPeer(to, frame, true);
+  }
+
   /** To one peer. */
-  toPeer(to: ReplicaId, frame: LinkFrame): void {
+  toPeer(to: ReplicaId, frame: LinkFrame, mayWait = false): void {
     if (to === this.#options.self) return;
     for (const part of fragmentFrame(this.#options.crypto.hash, encodeLinkFrame(frame))) {
-      this.#options.network.toPeer(to, part);
+      this.#options.network.toPeer(to, part, mayWait);
     }
   }
 
   /** To all others. */
-  toAll(frame: LinkFrame): void {
+  toAll(frame: LinkFrame, mayWait = false): void {
     const parts = fragmentFrame(this.#options.crypto.hash, encodeLinkFrame(frame));
     for (let to = 0; to < this.#options.settings.members.length; to += 1) {
       if (to === this.#options.self) continue;
-      for (const part of parts) this.#options.network.toPeer(to, part);
+      for (const part of parts) this.#options.network.toPeer(to, part, mayWait);
     }
   }
 }

@@ -13,8 +13,11 @@ import type { Endorsement } from '../trusted/attestation/bundle.ts';
 export type ClientLink = number;
 
 export interface NetworkPort {
-  /** Sends one frame to a peer; may be lost if the link is down. */
-  toPeer(to: ReplicaId, frame: Uint8Array): void;
+  /**
+   * Sends one frame to a peer; may be lost if the link is down. What `mayWait` may go with a later frame, if one follows
+   * soon: nobody's answer depends on it.
+   */
+  toPeer(to: ReplicaId, frame: Uint8Array, mayWait?: boolean): void;
   /** Sends one frame to a client; dropped if its connection is gone. */
   toClient(link: ClientLink, frame: Uint8Array): void;
 }

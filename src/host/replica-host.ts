@@ -134,7 +134,8 @@ export class ReplicaHost<M> {
       ignored: (reason, from) => this.#ignore(reason, from),
     });
     this.#journal = new JournalDesk(ports.journal);
-    const share = (frame: LinkFrame, to: ReplicaId | undefined): void => this.#links.share(frame, to);
+    const share = (frame: LinkFrame, to: ReplicaId | undefined): void =>
+      this.#links.shareAtLeisure(frame, to);
     this.#headers = new HeaderDesk({ self, domain, crypto, blocks: ports.blocks, share });
     this.#image = new JournalImage(settings.members[self]!.trusted.tcEpoch, ports.bodies);
     this.#execution = this.#makeExecution();

@@ -23,12 +23,16 @@ import {
   scanFrames,
 } from './frame-file.ts';
 import { StoreDamaged } from './journal.ts';
-import { SignatureFile } from './signature-file.ts';
+import { EarlySignatures, SignatureFile } from './signature-file.ts';
 
 const KIND = 'BLKS';
 const FILE_NAME = /^blocks-(\d{10})\.dat$/;
 /** A segment that is longer than this is not continued. */
 const SEGMENT_BYTES = 64 * 1024 * 1024;
+/** Blocks are written once they are this many bytes ... */
+const LINGER_BYTES = 256 * 1024;
+/** ... or once the first of them has waited for so long, or with a flush. */
+const LINGER_MS = 50;
 const FRAME_HEAD_BYTES = 40;
 const CACHE_BYTES = 8 * 1024 * 1024;
 
@@ -64,9 +68,6 @@ interface BlockJob {
   readonly firstNumber: number;
 }
 
-/** Header signatures of blocks that are not here yet, kept per replica. */
-const EARLY_SIGNATURES_MAX = 512;
-
 function damaged(file: string, offset: number, problem: string): StoreDamaged {
   return new StoreDamaged(
     `The block file ${file} is damaged at offset ${offset}: ${problem}. Check the disk; then remove the store with ` +
@@ -92,16 +93,14 @@ export class BlockStore implements BlockPort {
   readonly #places = new BlockPlaces();
   /** Blocks that are not written yet. */
   readonly #pending = new Map<Height, BlockJob>();
-  readonly #early = new Map<
-    number,
-    Map<Height, { readonly headerHash: Digest; readonly signature: Uint8Array }>
-  >();
+  readonly #early = new EarlySignatures();
   readonly #cache = new Map<Height, Uint8Array>();
   #cacheBytes = 0;
   readonly #jobs: Job[] = [];
   /** Bytes of the blocks in `#jobs`, and of those that are being written. */
   #waitingBytes = 0;
   #running = false;
+  #linger: NodeJS.Timeout | undefined;
   #failed = false;
   #closed = false;
   /** Highest block accepted, written or not. */
@@ -218,12 +217,8 @@ export class BlockStore implements BlockPort {
     this.#pending.set(height, job);
     this.#waitingBytes += block.bytes.length;
     this.#add(job);
-    for (const [replica, early] of this.#early) {
-      const found = early.get(height);
-      if (found === undefined) continue;
-      early.delete(height);
-      this.sign(height, found.headerHash, { replica, signature: found.signature });
-    }
+    for (const { headerHash, signature } of this.#early.take(height))
+      this.sign(height, headerHash, signature);
   }
 
   #nextNumber(height: Height): number {
@@ -238,12 +233,9 @@ export class BlockStore implements BlockPort {
       if (this.#claimedHash(height) === headerHash) this.#signatures.put(height, headerHash, signature);
       return;
     }
-    // This replica lags. What a peer claims about later heights is kept within bounds and compared when they come.
+    // This replica lags. What a peer claims about later heights is compared when they come.
     if (signature.replica < 0 || signature.replica >= this.#options.replicas) return;
-    const early = this.#early.get(signature.replica) ?? new Map();
-    this.#early.set(signature.replica, early);
-    early.set(height, { headerHash, signature: signature.signature.slice() });
-    if (early.size > EARLY_SIGNATURES_MAX) early.delete(early.keys().next().value!);
+    this.#early.put(height, headerHash, signature);
   }
 
   truncateAbove(height: Height): void {
@@ -373,6 +365,18 @@ export class BlockStore implements BlockPort {
 
   #add(job: Job): void {
     this.#jobs.push(job);
+    if (this.#running) return;
+    // A block may wait for others: it is served from memory meanwhile, and can be made again from the journal.
+    if (job.kind === 'block' && this.#waitingBytes < LINGER_BYTES) {
+      this.#linger ??= setTimeout(() => this.#start(), LINGER_MS);
+      return;
+    }
+    this.#start();
+  }
+
+  #start(): void {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
     if (this.#running) return;
     this.#running = true;
     setImmediate(() => {

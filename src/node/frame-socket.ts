@@ -36,6 +36,8 @@ export interface FrameEvents {
 }
 
 const HEAD_BYTES = 4;
+/** How long frames that may wait do wait for one to go with. */
+const LINGER_MS = 20;
 /** A socket that takes nothing for this long while bytes wait is let go. */
 const STALLED_MS = 20_000;
 
@@ -54,6 +56,7 @@ export class FrameSocket {
   #queue: Uint8Array[] = [];
   #queueBytes = 0;
   #flushScheduled = false;
+  #linger: NodeJS.Timeout | undefined;
   #closed = false;
   #error = '';
   #lastReceivedAt: number;
@@ -90,8 +93,8 @@ export class FrameSocket {
     return this.#queueBytes + this.#socket.writableLength;
   }
 
-  /** Queues one frame; false if it was dropped. */
-  send(frame: Uint8Array): boolean {
+  /** Queues one frame; false if it was dropped. What `mayWait` goes with the next frame, or after `LINGER_MS`. */
+  send(frame: Uint8Array, mayWait = false): boolean {
     if (this.#closed) return false;
     if (this.waitingBytes + frame.length > this.#limits.queueBytesMax) {
       this.dropped += 1;
@@ -100,13 +103,16 @@ export class FrameSocket {
     }
     this.#queue.push(frame);
     this.#queueBytes += frame.length + HEAD_BYTES;
-    if (!this.#flushScheduled) {
-      this.#flushScheduled = true;
-      setImmediate(() => {
-        this.#flushScheduled = false;
-        this.#flush();
-      });
+    if (this.#flushScheduled) return true;
+    if (mayWait) {
+      this.#linger ??= setTimeout(() => this.#flush(), LINGER_MS);
+      return true;
     }
+    this.#flushScheduled = true;
+    setImmediate(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
     return true;
   }
 
@@ -154,6 +160,7 @@ export class FrameSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#queue = [];
+    clearTimeout(this.#linger);
     this.#partial = [];
     this.#socket.removeAllListeners('data');
     this.#socket.on('error', () => undefined);
@@ -167,6 +174,8 @@ export class FrameSocket {
   }
 
   #flush(): void {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
     if (this.#closed || this.#queue.length === 0 || this.#socket.writableNeedDrain) return;
     const whole = Buffer.allocUnsafe(this.#queueBytes);
     let at = 0;

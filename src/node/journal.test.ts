@@ -241,7 +241,8 @@ describe('journal', () => {
       assert.deepEqual(rig.synced, [], 'never from inside the call');
       await rig.untilSynced(1);
       await new Promise((resolve) => setImmediate(resolve));
-      assert.equal(disk.steps - before, 1);
+      // With memory nobody waits for the disk: what was appended is written later, with more.
+      assert.equal(disk.steps - before, durability === 'os' ? 1 : 0);
       rig.journal.append(recordOf(2));
       await rig.journal.close();
       const found = await new Rig().open(disk, FOLDER, durability);

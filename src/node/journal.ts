@@ -237,6 +237,8 @@ export class Journal implements JournalPort {
   #scheduled = false;
   #idleTimer: NodeJS.Timeout | undefined;
   #waitingBytes = 0;
+  /** Tokens that are answered at the end of this turn of the event loop. */
+  #acknowledged: number[] = [];
   #failed = false;
   #closed = false;
 
@@ -272,8 +274,11 @@ export class Journal implements JournalPort {
 
   sync(token: number): void {
     if (this.#failed || this.#closed) return;
-    if (this.#durability === 'memory') this.#acknowledgeSoon(token);
-    else this.#lastGroup().tokens.push(token);
+    if (this.#durability === 'memory') {
+      this.#acknowledgeSoon(token);
+      return;
+    }
+    this.#lastGroup().tokens.push(token);
     this.#schedule();
   }
 
@@ -302,9 +307,14 @@ export class Journal implements JournalPort {
     return group;
   }
 
+  /** With durability `memory` nothing is waited for; what was appended is written when it is much, or old. */
   #acknowledgeSoon(token: number): void {
+    this.#acknowledged.push(token);
+    if (this.#acknowledged.length > 1) return;
     setImmediate(() => {
-      if (!this.#failed) this.#events.onSynced(token);
+      const tokens = this.#acknowledged;
+      this.#acknowledged = [];
+      for (const due of tokens) if (!this.#failed) this.#events.onSynced(due);
     });
   }
 

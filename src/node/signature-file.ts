@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { Digest, Height } from '../core/types.ts';
+import type { Digest, Height, ReplicaId } from '../core/types.ts';
 import type { HeaderSignature } from '../ledger/contract.ts';
 import type { Disk, DiskFile } from './disk.ts';
 
@@ -23,6 +23,41 @@ interface WaitingSlots {
 function checkOf(headerHash: Digest, replica: number, signature: Uint8Array): Uint8Array {
   const hash = createHash('sha256').update(`${headerHash}/${replica}/`).update(signature);
   return hash.digest().subarray(0, CHECK_BYTES);
+}
+
+/** Signatures of one replica over blocks that are not here yet, at most. */
+const EARLY_MAX = 512;
+
+interface EarlySignature {
+  readonly headerHash: Digest;
+  readonly signature: HeaderSignature;
+}
+
+/** Signatures over headers of blocks that are not here yet: bounded for each replica, the oldest are dropped first. */
+export class EarlySignatures {
+  readonly #byReplica = new Map<ReplicaId, Map<Height, EarlySignature>>();
+
+  put(height: Height, headerHash: Digest, { replica, signature }: HeaderSignature): void {
+    let early = this.#byReplica.get(replica);
+    if (early === undefined) {
+      early = new Map();
+      this.#byReplica.set(replica, early);
+    }
+    early.set(height, { headerHash, signature: { replica, signature: signature.slice() } });
+    if (early.size > EARLY_MAX) early.delete(early.keys().next().value!);
+  }
+
+  /** What was said about this height; it is forgotten here. */
+  take(height: Height): EarlySignature[] {
+    const found: EarlySignature[] = [];
+    for (const early of this.#byReplica.values()) {
+      const one = early.get(height);
+      if (one === undefined) continue;
+      early.delete(height);
+      found.push(one);
+    }
+    return found;
+  }
 }
 
 /** See the top of this file. */
@@ -106,12 +141,8 @@ export class SignatureFile {
     this.#waiting = new Map();
     this.#waitingCount = 0;
     try {
-      for (const [height, { headerHash, byReplica }] of this.#beingWritten) {
-        for (const [replica, signature] of byReplica) {
-          const slot = Buffer.concat([checkOf(headerHash, replica, signature), signature]);
-          await this.#file.write(slot, ((height - 1) * this.#replicas + replica) * SLOT_BYTES);
-        }
-      }
+      for (const { place, slots } of this.#runs(this.#beingWritten))
+        await this.#file.write(Buffer.concat(slots), place * SLOT_BYTES);
       if (sync) await this.#file.sync();
     } catch (error) {
       this.#failure = error;
@@ -119,6 +150,27 @@ export class SignatureFile {
     } finally {
       this.#beingWritten = new Map();
     }
+  }
+
+  /** Slots that stand beside each other in the file, so that one write takes them all. */
+  #runs(
+    waiting: ReadonlyMap<Height, WaitingSlots>,
+  ): { readonly place: number; readonly slots: Uint8Array[] }[] {
+    const byPlace: [number, Uint8Array][] = [];
+    for (const [height, { headerHash, byReplica }] of waiting) {
+      for (const [replica, signature] of byReplica) {
+        const slot = Buffer.concat([checkOf(headerHash, replica, signature), signature]);
+        byPlace.push([(height - 1) * this.#replicas + replica, slot]);
+      }
+    }
+    byPlace.sort(([one], [other]) => one - other);
+    const runs: { place: number; slots: Uint8Array[] }[] = [];
+    for (const [place, slot] of byPlace) {
+      const last = runs.at(-1);
+      if (last !== undefined && last.place + last.slots.length === place) last.slots.push(slot);
+      else runs.push({ place, slots: [slot] });
+    }
+    return runs;
   }
 
   async close(): Promise<void> {

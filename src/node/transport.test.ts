@@ -202,6 +202,25 @@ describe('transport between peers', () => {
     await Promise.all([zero.transport.close(), one.transport.close()]);
   });
 
+  it('sends what may wait with the next frame, in order, and by itself if none comes', async () => {
+    const keys = [newKey(), newKey()];
+    const ports = await freePorts(2);
+    const settings = settingsFor(keys, ports);
+    const zero = await new Rig(0, settings, keys[0]!, ports[0]!).start();
+    const one = await new Rig(1, settings, keys[1]!, ports[1]!).start();
+    await Promise.all([zero.until(/^up 1/), one.until(/^up 0/)]);
+    zero.transport.toPeer(1, Uint8Array.of(5), true);
+    assert.ok(zero.transport.waitingBytes > 0);
+    zero.transport.toPeer(1, Uint8Array.of(6));
+    await one.until(/^peer 0 1 6/);
+    assert.ok(one.events.indexOf('peer 0 1 5') < one.events.indexOf('peer 0 1 6'));
+    zero.transport.toPeer(1, Uint8Array.of(7), true);
+    await one.until(/^peer 0 1 7/);
+    zero.transport.toPeer(1, Uint8Array.of(8), true);
+    await Promise.all([zero.transport.close(), one.until(/^peer 0 1 8/)]);
+    await one.transport.close();
+  });
+
   it('refuses another cluster, another membership, and says so on both sides', async () => {
     const keys = [newKey(), newKey()];
     const ports = await freePorts(2);

@@ -181,10 +181,11 @@ export class Transport implements NetworkPort {
     clearTimeout(impatience);
   }
 
-  toPeer(to: ReplicaId, frame: Uint8Array): void {
+  toPeer(to: ReplicaId, frame: Uint8Array, mayWait = false): void {
     const link = this.#peers.get(to)?.link;
     if (link === undefined) return;
-    if (frame.length > this.#limits.peerFrameBytesMax || !link.send(frame)) this.counters.droppedFrames += 1;
+    if (frame.length > this.#limits.peerFrameBytesMax || !link.send(frame, mayWait))
+      this.counters.droppedFrames += 1;
     else this.counters.framesOut += 1;
   }
 
