@@ -13,8 +13,11 @@ import { createHash, randomBytes } from 'node:crypto';
 export const FILE_HEADER_BYTES = 64;
 /** Bytes of a frame without its payload. */
 export const FRAME_OVERHEAD_BYTES = 56;
-const FRAME_HEAD_BYTES = 40;
+/** Bytes of a frame before its payload. */
+export const FRAME_HEAD_BYTES = 40;
 const CHECK_BYTES = 16;
+/** Bytes that are searched for a frame at once. */
+const SEARCH_BYTES = 1024 * 1024;
 const FILE_MAGIC = Buffer.from('MOIETYF1', 'ascii');
 const FRAME_MAGIC = Buffer.from('MFR1', 'ascii');
 
@@ -38,11 +41,13 @@ export interface FileDamage {
 export interface Frame {
   readonly position: number;
   readonly payload: Uint8Array;
+  /** Where the next frame belongs, and the check value that it names as its previous one. */
+  readonly end: number;
+  readonly check: Uint8Array;
 }
 
-/** Outcome of reading a file. */
-export interface FrameScan {
-  readonly frames: readonly Frame[];
+/** What stands behind the last good frame. */
+export interface FrameEnd {
   /** End of the last good frame: where the next one belongs. */
   readonly end: number;
   /** Check value of the last good frame. */
@@ -50,6 +55,18 @@ export interface FrameScan {
   /** Bytes after `end` that a crash left half written. */
   readonly tornBytes: number;
   readonly damage: FileDamage | undefined;
+}
+
+/** Outcome of reading a file. */
+export interface FrameScan extends FrameEnd {
+  readonly frames: readonly Frame[];
+}
+
+/** Where the bytes of a file come from. */
+export interface ByteSource {
+  readonly size: number;
+  /** Up to `length` bytes at `position`; fewer where the source ends, or will not give so many at once. */
+  read(position: number, length: number): Uint8Array;
 }
 
 function checkOf(...parts: readonly Uint8Array[]): Uint8Array {
@@ -113,42 +130,59 @@ export function createFrame(
   return { bytes, check };
 }
 
-interface ParsedFrame {
-  readonly payload: Buffer;
+interface ParsedFrame extends Frame {
   readonly syncedUpTo: number;
   readonly previous: Buffer;
-  readonly check: Buffer;
-  readonly end: number;
 }
 
-/** The frame that stands at `position` of `bytes`, which begin at `base` of the file; undefined if none is whole. */
-function frameAt(
-  identity: FileIdentity,
-  bytes: Buffer,
-  base: number,
-  position: number,
-): ParsedFrame | undefined {
-  const at = position - base;
-  if (at + FRAME_OVERHEAD_BYTES > bytes.length) return undefined;
-  if (bytes.compare(FRAME_MAGIC, 0, 4, at, at + 4) !== 0) return undefined;
-  const length = bytes.readUInt32BE(at + 4);
-  const end = at + FRAME_OVERHEAD_BYTES + length;
-  if (end > bytes.length || Number(bytes.readBigUInt64BE(at + 8)) !== position) return undefined;
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Length of the payload that the head of a frame at `position` tells; undefined if there is no such head. */
+function payloadLength(head: Buffer, position: number): number | undefined {
+  if (head.length < FRAME_HEAD_BYTES || head.compare(FRAME_MAGIC, 0, 4, 0, 4) !== 0) return undefined;
+  return Number(head.readBigUInt64BE(8)) === position ? head.readUInt32BE(4) : undefined;
+}
+
+/** The frame that stands at `position` of a file and at the start of `bytes`; undefined if none is whole. */
+function frameAt(identity: FileIdentity, bytes: Buffer, position: number): ParsedFrame | undefined {
+  const length = payloadLength(bytes, position);
+  if (length === undefined || FRAME_OVERHEAD_BYTES + length > bytes.length) return undefined;
+  const end = FRAME_OVERHEAD_BYTES + length;
   const check = bytes.subarray(end - CHECK_BYTES, end);
-  if (!check.equals(checkOf(identity.salt, bytes.subarray(at, end - CHECK_BYTES)))) return undefined;
+  if (!check.equals(checkOf(identity.salt, bytes.subarray(0, end - CHECK_BYTES)))) return undefined;
   return {
-    payload: bytes.subarray(at + FRAME_HEAD_BYTES, end - CHECK_BYTES),
-    syncedUpTo: Number(bytes.readBigUInt64BE(at + 16)),
-    previous: bytes.subarray(at + 24, at + FRAME_HEAD_BYTES),
+    position,
+    payload: bytes.subarray(FRAME_HEAD_BYTES, end - CHECK_BYTES),
+    syncedUpTo: Number(bytes.readBigUInt64BE(16)),
+    previous: bytes.subarray(24, FRAME_HEAD_BYTES),
     check,
-    end: base + end,
+    end: position + end,
   };
 }
 
+/** Reads the frame at `position`, and not more than that; undefined if none is whole. */
+function frameOf(identity: FileIdentity, source: ByteSource, position: number): ParsedFrame | undefined {
+  const length = payloadLength(asBuffer(source.read(position, FRAME_HEAD_BYTES)), position);
+  if (length === undefined || position + FRAME_OVERHEAD_BYTES + length > source.size) return undefined;
+  return frameAt(identity, asBuffer(source.read(position, FRAME_OVERHEAD_BYTES + length)), position);
+}
+
+/** Places from `start` on where a frame may begin. */
+function* likelyFrames(source: ByteSource, start: number): Generator<number, void> {
+  // Windows overlap by less than a magic.
+  for (let from = start; from < source.size; from += SEARCH_BYTES - FRAME_MAGIC.length + 1) {
+    const window = asBuffer(source.read(from, SEARCH_BYTES));
+    for (let at = window.indexOf(FRAME_MAGIC); at >= 0; at = window.indexOf(FRAME_MAGIC, at + 1))
+      yield from + at;
+  }
+}
+
 /** Looks behind a bad place for a good frame that was written when the bad place was durable already. */
-function proofOfDamage(identity: FileIdentity, bytes: Buffer, bad: number): FileDamage | undefined {
-  for (let at = bytes.indexOf(FRAME_MAGIC, bad + 1); at >= 0; at = bytes.indexOf(FRAME_MAGIC, at + 1)) {
-    const later = frameAt(identity, bytes, 0, at);
+function proofOfDamage(identity: FileIdentity, source: ByteSource, bad: number): FileDamage | undefined {
+  for (const at of likelyFrames(source, bad + 1)) {
+    const later = frameOf(identity, source, at);
     if (later === undefined || later.syncedUpTo <= bad) continue;
     return {
       offset: bad,
@@ -158,25 +192,37 @@ function proofOfDamage(identity: FileIdentity, bytes: Buffer, bad: number): File
   return undefined;
 }
 
-/** Reads all frames of a whole file whose header was read as `identity`. */
-export function scanFrames(identity: FileIdentity, file: Uint8Array): FrameScan {
-  const bytes = Buffer.from(file.buffer, file.byteOffset, file.length);
-  const frames: Frame[] = [];
+/**
+ * Reads the frames of a file whose header was read as `identity`, one by one, so that no more of the file needs to be in
+ * memory. Returns what stands behind the last good one.
+ */
+export function* walkFrames(identity: FileIdentity, source: ByteSource): Generator<Frame, FrameEnd, void> {
   let position = FILE_HEADER_BYTES;
   let check: Uint8Array = identity.check;
-  while (position < bytes.length) {
-    const frame = frameAt(identity, bytes, 0, position);
+  while (position < source.size) {
+    const frame = frameOf(identity, source, position);
     if (frame === undefined) break;
     if (!frame.previous.equals(check)) {
       const damage = { offset: position, problem: 'the chain of records is broken (reordered or spliced)' };
-      return { frames, end: position, check, tornBytes: 0, damage };
+      return { end: position, check, tornBytes: 0, damage };
     }
-    frames.push({ position, payload: frame.payload });
-    check = frame.check;
-    position = frame.end;
+    yield frame;
+    ({ check, end: position } = frame);
   }
-  const damage = position < bytes.length ? proofOfDamage(identity, bytes, position) : undefined;
-  return { frames, end: position, check, tornBytes: bytes.length - position, damage };
+  const damage = position < source.size ? proofOfDamage(identity, source, position) : undefined;
+  return { end: position, check, tornBytes: source.size - position, damage };
+}
+
+/** Reads all frames of a whole file whose header was read as `identity`. */
+export function scanFrames(identity: FileIdentity, file: Uint8Array): FrameScan {
+  const read = (position: number, length: number): Uint8Array => file.subarray(position, position + length);
+  const walk = walkFrames(identity, { size: file.length, read });
+  const frames: Frame[] = [];
+  for (;;) {
+    const step = walk.next();
+    if (step.done === true) return { frames, ...step.value };
+    frames.push(step.value);
+  }
 }
 
 /** Checks one frame that was read by its known position; undefined if it is not whole. */
@@ -185,6 +231,5 @@ export function readFrame(
   position: number,
   bytes: Uint8Array,
 ): Uint8Array | undefined {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return frameAt(identity, buffer, position, position)?.payload;
+  return frameAt(identity, asBuffer(bytes), position)?.payload;
 }
