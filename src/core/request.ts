@@ -7,6 +7,7 @@ import { bytesToDigest, bytesToHex } from './bytes.ts';
 import { decodeWhole, Reader, Writer } from './codec.ts';
 import type { Domain } from './domain.ts';
 import { domainTag, domainWriter, finishDigest } from './domain.ts';
+import { finishPiece } from './pieces.ts';
 import type {
   Digest,
   Hash,
@@ -67,8 +68,8 @@ function writeBundleContent(writer: Writer, content: BundleContent): Writer {
 
 /** Digest to sign for a bundle. */
 export function bundleDigest(hash: Hash, domain: Domain, content: BundleContent): Digest {
-  const body = writeBundleContent(new Writer(1024), content).finish();
-  return digestOfBundleBody(hash, domain, body);
+  const writer = writeBundleContent(new Writer(1024), content);
+  return writer.finishInto((body) => digestOfBundleBody(hash, domain, body));
 }
 
 function digestOfBundleBody(hash: Hash, domain: Domain, body: Uint8Array): Digest {
@@ -77,7 +78,7 @@ function digestOfBundleBody(hash: Hash, domain: Domain, body: Uint8Array): Diges
 
 /** The bytes of a signed bundle (signature: 64 bytes). */
 export function encodeBundle(content: BundleContent, signature: Uint8Array): Uint8Array {
-  return writeBundleContent(new Writer(1024), content).raw(signature).finish();
+  return finishPiece(writeBundleContent(new Writer(1024), content).raw(signature));
 }
 
 /** Makes a bundle: encodes once what is signed and what is sent. */
@@ -240,13 +241,9 @@ export interface BatchContent {
 
 /** Canonical bytes of a batch. */
 export function encodeBatch(content: BatchContent): Uint8Array {
-  return new Writer(4096)
-    .u8(1)
-    .u64(content.proposedInView)
-    .u64(content.time)
-    .list(content.recovers, writeRecover)
-    .list(content.bundles, (writer, bytes) => writer.bytes(bytes))
-    .finish();
+  const writer = new Writer(4096).u8(1).u64(content.proposedInView).u64(content.time);
+  writer.list(content.recovers, writeRecover).list(content.bundles, (w, bytes) => w.bytes(bytes));
+  return finishPiece(writer);
 }
 
 /** Digest that a proposal names. */

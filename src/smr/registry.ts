@@ -5,6 +5,7 @@
 import { Reader, Writer } from '../core/codec.ts';
 import { bytesToHex } from '../core/bytes.ts';
 import type { ClusterSettings } from '../core/config.ts';
+import { finishPiece } from '../core/pieces.ts';
 import type { TrustedKey } from '../core/protocol.ts';
 import type { RecoverRequest } from '../core/request.ts';
 import type { Digest, Incarnation, ReplicaId, SequenceNumber, TcEpoch, View } from '../core/types.ts';
@@ -126,14 +127,14 @@ export function encodeRegistry(registry: Registry): Uint8Array {
 }
 
 function writeRegistry(registry: Registry): Uint8Array {
-  return new Writer(512)
-    .list(registry.members, (writer, entries) =>
+  return finishPiece(
+    new Writer(512).list(registry.members, (writer, entries) =>
       writer.list(entries, (w, entry) => {
         w.u32(entry.incarnation).tcEpoch(entry.tcEpoch).hex(entry.tcId).ascii(entry.publicKey);
         w.digest(entry.measurement).ascii(entry.footprint).u64(entry.since).u64(entry.fromView);
       }),
-    )
-    .finish();
+    ),
+  );
 }
 
 /** Incarnations that one replica may have had, at most; a RECOVER beyond it is not effective anywhere. */

@@ -7,6 +7,7 @@ import { decodeWhole, Reader, Writer } from '../../core/codec.ts';
 import { windowOf } from '../../core/config.ts';
 import type { Domain } from '../../core/domain.ts';
 import { domainTag, domainWriter, finishDigest } from '../../core/domain.ts';
+import { finishPiece } from '../../core/pieces.ts';
 import type { DecodeContext, Seal } from '../../core/protocol.ts';
 import type { Digest, Hash, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 
@@ -154,7 +155,7 @@ export class SealedCodec<C extends Content> {
     const { kinds, write } = this.#options;
     const writer = new Writer(256).u8(kinds.indexOf(content.kind));
     write(writer, content, this);
-    const bytes = writer.finish();
+    const bytes = finishPiece(writer);
     return { bytes, digest: this.#digest(author, content.kind, bytes) };
   }
 
@@ -219,7 +220,7 @@ export class SealedCodec<C extends Content> {
     if (isSealed(message)) {
       const writer = new Writer(message.bytes.length + 160).u8(TOP.sealed);
       this.writeSealed(writer, message);
-      return writer.finish();
+      return finishPiece(writer);
     }
     if (message.kind === 'PROOF')
       return new Writer(1024)
@@ -281,7 +282,7 @@ export class SealedCodec<C extends Content> {
 
   /** Bytes of a list of messages, for the durable map. */
   encodeList(messages: readonly Sealed<C>[]): Uint8Array {
-    return new Writer(1024).list(messages, this.writeSealed).finish();
+    return finishPiece(new Writer(1024).list(messages, this.writeSealed));
   }
 
   /** What `encodeList` wrote; undefined if damaged. */

@@ -1,5 +1,6 @@
 /** Records in the durable map of a replica (W1, W4): keys, and their bytes. Read back only by this program. */
 import { Reader, Writer } from '../../core/codec.ts';
+import { finishPiece } from '../../core/pieces.ts';
 import type { CounterValue, Digest, SequenceNumber } from '../../core/types.ts';
 import { decodeMessage, encodeMessage } from '../usig-stream/codec.ts';
 import type { StreamContext } from '../usig-stream/context.ts';
@@ -63,7 +64,7 @@ function readMessage<K extends UsigMessage['kind']>(
 export function encodeStable(record: StableRecord): Uint8Array {
   const writer = new Writer(4096).u64(record.anchor);
   writeMessage(writer, { kind: 'CHECKPOINT-PROOF', certificate: record.certificate, links: [] });
-  return writer.list(record.vouchers, writeMessage).finish();
+  return finishPiece(writer.list(record.vouchers, writeMessage));
 }
 
 /** The stable record; undefined if damaged. */
@@ -103,7 +104,7 @@ export function decodeLink(context: StreamContext, bytes: Uint8Array): RegistryL
 
 /** Bytes of what justified a VIEW-CHANGE (rvcProof). */
 export function encodeWhy(justification: readonly RequestViewChange[]): Uint8Array {
-  return new Writer(1024).list(justification, writeMessage).finish();
+  return finishPiece(new Writer(1024).list(justification, writeMessage));
 }
 
 /** The justification; empty if damaged: it is not part of the validity of the VIEW-CHANGE. */
@@ -115,7 +116,7 @@ export function decodeWhy(context: StreamContext, bytes: Uint8Array): RequestVie
 
 /** Bytes of the VIEW-CHANGEs that an own NEW-VIEW quotes. */
 export function encodeViewChanges(viewChanges: readonly ViewChange[]): Uint8Array {
-  return new Writer(4096).list(viewChanges, writeMessage).finish();
+  return finishPiece(new Writer(4096).list(viewChanges, writeMessage));
 }
 
 /** What `encodeViewChanges` wrote; undefined if damaged. */
@@ -129,7 +130,7 @@ export function decodeViewChanges(context: StreamContext, bytes: Uint8Array): Vi
 export function encodeLast(sequence: SequenceNumber, boundary: Boundary): Uint8Array {
   const { last, registryDigest, checkpoint } = boundary;
   const writer = new Writer(128).u64(sequence).u64(last.view).u64(last.primaryCounter);
-  return writer.digest(registryDigest).digest(checkpoint.stateDigest).finish();
+  return finishPiece(writer.digest(registryDigest).digest(checkpoint.stateDigest));
 }
 
 /** What `encodeLast` wrote; undefined if damaged. */

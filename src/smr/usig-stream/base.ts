@@ -1,7 +1,7 @@
 /** computeBase: what a new view starts from, given VIEW-CHANGEs that are known to be valid. */
-import { Writer } from '../../core/codec.ts';
+import { finishDigest } from '../../core/domain.ts';
 import type { Digest, ReplicaId, SequenceNumber, TcEpoch } from '../../core/types.ts';
-import { digestOf } from './context.ts';
+import { digestWriter } from './context.ts';
 import type { StreamContext } from './context.ts';
 import type { NewViewReference, Prepare, ViewChange } from './messages.ts';
 import { proposalsIn, slotsOf } from './slots.ts';
@@ -16,10 +16,10 @@ export interface CheckedViewChange {
 
 /** Digest of a base: sequence number, PREPARE and place in its primary's stream of every entry. */
 export function baseDigestOf(context: StreamContext, base: readonly Prepare[]): Digest {
-  const writer = new Writer(16 + 64 * base.length).list(base, (w, prepare) => {
+  const writer = digestWriter(context, 'BASE').list(base, (w, prepare) => {
     writeUiName(w.u64(prepare.sequence).digest(prepare.digest), prepare.ui);
   });
-  return digestOf(context, 'BASE', writer.finish());
+  return finishDigest(context.hash, writer);
 }
 
 /** NV*: highest view, then newest incarnation, then lowest counter (MinBFT.BASE.2, MinBFT.BASE.3). */

@@ -1,6 +1,7 @@
 /** Makes the messages that no trusted counter seals, and the contents that hold a computed digest. */
 import { assert } from '../../core/assert.ts';
 import { Writer } from '../../core/codec.ts';
+import { finishPiece } from '../../core/pieces.ts';
 import { recoverDigest, writeRecover } from '../../core/request.ts';
 import type { RecoverRequest } from '../../core/request.ts';
 import type { ReplicaId, View } from '../../core/types.ts';
@@ -36,7 +37,7 @@ export function requestViewChange(
 ): RequestViewChange {
   const digest = requestViewChangeDigest(context, replica, target);
   const writer = new Writer(80).u8(KIND['REQUEST-VIEW-CHANGE']).u32(replica).u64(target).raw(signature);
-  return { kind: 'REQUEST-VIEW-CHANGE', replica, target, signature, digest, bytes: writer.finish() };
+  return { kind: 'REQUEST-VIEW-CHANGE', replica, target, signature, digest, bytes: finishPiece(writer) };
 }
 
 /** RECOVER as a message. */

@@ -4,6 +4,7 @@
  */
 import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { Reader } from '../../core/codec.ts';
+import { finishPiece } from '../../core/pieces.ts';
 import type { UniqueIdentifier } from '../../core/protocol.ts';
 import type { Digest } from '../../core/types.ts';
 import { digestOf } from './context.ts';
@@ -102,7 +103,7 @@ function draftBytes(draft: Draft): Uint8Array {
       writeViewChangeContent(writer, draft);
       break;
   }
-  return writer.finish();
+  return finishPiece(writer);
 }
 
 function draftDigest(context: StreamContext, draft: Draft, bytes: Uint8Array): Digest {
@@ -195,7 +196,7 @@ export function completeDraft(
   if (draft.kind === 'VIEW-CHANGE')
     return makeViewChange({ ...draft, ...attachments, ui, digest: viewChangeDigest(context, draft) });
   const { digest, bytes: content } = encoded ?? encodeDraft(context, draft);
-  const bytes = writeUi(new Writer().raw(content), ui).finish();
+  const bytes = finishPiece(writeUi(new Writer().raw(content), ui));
   return withSeal(context, draft, ui, digest, bytes);
 }
 

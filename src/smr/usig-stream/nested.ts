@@ -6,6 +6,7 @@
 import { bytesToHex, equalBytes } from '../../core/bytes.ts';
 import { Reader, Writer } from '../../core/codec.ts';
 import { finishDigest } from '../../core/domain.ts';
+import { finishPiece } from '../../core/pieces.ts';
 import type { UniqueIdentifier } from '../../core/protocol.ts';
 import type { Digest } from '../../core/types.ts';
 import { digestOf, digestWriter } from './context.ts';
@@ -89,7 +90,7 @@ export function readViewChangeContent(context: StreamContext, reader: Reader): V
 
 /** What the host key signs in a REQ-VIEW-CHANGE. */
 export function requestViewChangeDigest(context: StreamContext, replica: number, target: number): Digest {
-  return digestOf(context, 'REQUEST-VIEW-CHANGE', new Writer(12).u32(replica).u64(target).finish());
+  return finishDigest(context.hash, digestWriter(context, 'REQUEST-VIEW-CHANGE').u32(replica).u64(target));
 }
 
 /** Reads a REQ-VIEW-CHANGE. */
@@ -107,12 +108,12 @@ export function readRequestViewChange(context: StreamContext, reader: Reader): R
 
 /** Bytes of a NEW-VIEW certificate. */
 export function encodeNewViewCertificate(content: Omit<NewViewCertificate, 'bytes'>): Uint8Array {
-  return new Writer(1024)
+  const writer = new Writer(1024)
     .u8(KIND['NEW-VIEW-CERTIFICATE'])
     .raw(content.header.bytes)
-    .option(content.base, (writer, base) => writer.list(base, (w, prepare) => w.raw(prepare.bytes)))
-    .list(content.commits, (w, commit) => w.raw(commit.bytes))
-    .finish();
+    .option(content.base, (inner, base) => inner.list(base, (w, prepare) => w.raw(prepare.bytes)))
+    .list(content.commits, (w, commit) => w.raw(commit.bytes));
+  return finishPiece(writer);
 }
 
 /** Reads a NEW-VIEW certificate. */
@@ -193,11 +194,8 @@ class ItemTable {
 
   /** Kind byte of the message, number of items, items. */
   finish(kind: number): Uint8Array {
-    return new Writer(this.#writer.length + 5)
-      .u8(kind)
-      .u32(this.#byKey.size)
-      .raw(this.#writer.finish())
-      .finish();
+    const whole = new Writer(this.#writer.length + 5).u8(kind).u32(this.#byKey.size);
+    return finishPiece(this.#writer.finishInto((items) => whole.raw(items)));
   }
 }
 

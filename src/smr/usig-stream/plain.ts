@@ -1,6 +1,7 @@
 /** Canonical bytes of the messages that hold no counter seal of their own. */
 import { Writer } from '../../core/codec.ts';
 import type { Reader } from '../../core/codec.ts';
+import { finishPiece } from '../../core/pieces.ts';
 import { readRecover, recoverDigest } from '../../core/request.ts';
 import type { StreamContext } from './context.ts';
 import type {
@@ -67,7 +68,7 @@ export function encodePlain(message: PlainMessage): Uint8Array {
       writer.list(message.votes, (w, vote) => w.raw(vote.bytes));
       break;
   }
-  return writer.finish();
+  return finishPiece(writer);
 }
 
 /** Writes a link of the chain of incarnations. */

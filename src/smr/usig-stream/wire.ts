@@ -373,10 +373,10 @@ export function readCommitNewViewContent(context: StreamContext, reader: Reader)
 /** What the UI of a COMMIT-NV covers: the NEW-VIEW and its place in the primary's stream, or GENESIS-NV. */
 export function commitNewViewDigest(context: StreamContext, content: CommitNewViewContent): Digest {
   const { header } = content;
-  const writer = new Writer(64).bool(header !== undefined);
+  const writer = digestWriter(context, 'COMMIT-NEW-VIEW').bool(header !== undefined);
   if (header === undefined) writer.digest(context.genesisNewView);
   else writeUiName(writer.digest(header.digest), header.ui);
-  return digestOf(context, 'COMMIT-NEW-VIEW', writer.finish());
+  return finishDigest(context.hash, writer);
 }
 
 /** Reads a sealed COMMIT-NV. */
