@@ -362,7 +362,11 @@ export interface PeerInspection {
 export interface Replica<M> {
   /** Processes one input to completion. `now` is the host's clock in milliseconds. Never throws on remote data. */
   step(input: Input<M>, now: Milliseconds): readonly Effect<M>[];
-  inspect(now: Milliseconds): ReplicaInspection;
+  /**
+   * What `status` and judges may look at. `brief`: peers whose streams cannot be stopped, and what it waits for, may be left
+   * out; judges look at all replicas of a large cluster again and again.
+   */
+  inspect(now: Milliseconds, brief?: boolean): ReplicaInspection;
 }
 
 /** What a replica is made of. */

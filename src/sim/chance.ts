@@ -18,6 +18,11 @@ export const SITE = {
   rot: 11,
 } as const;
 
+/** Bits for the number of a member inside its family. */
+const MEMBER_BITS = 16;
+/** Room for so many of them is made when a family is first asked: links of a small cluster. */
+const MEMBERS_AT_FIRST = 16;
+
 function mix(value: number): number {
   let x = value | 0;
   x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
@@ -40,11 +45,41 @@ export interface ChanceOptions {
   readonly onFired?: (fired: Fired) => void;
 }
 
+function memberOf(site: number): number {
+  return site & ((1 << MEMBER_BITS) - 1);
+}
+
+/** How many decisions were taken at each site of a family. */
+class Ordinals {
+  #next = new Uint32Array(MEMBERS_AT_FIRST);
+
+  /** Number of the next decision at a site. */
+  at(member: number): number {
+    return this.#next[member] ?? 0;
+  }
+
+  /** The same, and it is taken. */
+  next(member: number): number {
+    if (member >= this.#next.length) this.#grow(member);
+    const ordinal = this.#next[member]!;
+    this.#next[member] = ordinal + 1;
+    return ordinal;
+  }
+
+  #grow(member: number): void {
+    let room = this.#next.length;
+    while (room <= member) room *= 4;
+    const larger = new Uint32Array(room);
+    larger.set(this.#next);
+    this.#next = larger;
+  }
+}
+
 /** Decisions of one run. */
 export class Chance {
   readonly #low: number;
   readonly #high: number;
-  readonly #ordinals = new Map<number, number>();
+  readonly #ordinals: Ordinals[] = [];
   readonly #fires: ReadonlySet<string> | undefined;
   readonly #onFired: ((fired: Fired) => void) | undefined;
 
@@ -55,13 +90,19 @@ export class Chance {
     this.#onFired = options.onFired;
   }
 
-  /** Uniform in [0, 1): the next decision of this site. `member` is below 2^16. */
+  /** Uniform in [0, 1): the next decision of this site. `member` is below 2^16, or nearly so. */
   unit(family: number, member: number): number {
-    const site = family * 65536 + member;
-    const ordinal = this.#ordinals.get(site) ?? 0;
-    this.#ordinals.set(site, ordinal + 1);
+    const site = (family << MEMBER_BITS) + member;
+    const ordinal = this.#ordinalsOf(site).next(memberOf(site));
     const first = mix(this.#low ^ Math.imul(site, 0x9e3779b1));
     return (mix(first ^ Math.imul(ordinal, 0x85ebca77) ^ this.#high) >>> 0) / 2 ** 32;
+  }
+
+  /** Links of a very large cluster reach into the sites of the next families: they share numbers with them. */
+  #ordinalsOf(site: number): Ordinals {
+    const row = site >>> MEMBER_BITS;
+    while (row >= this.#ordinals.length) this.#ordinals.push(new Ordinals());
+    return this.#ordinals[row]!;
   }
 
   /** Uniform in [low, high). */
@@ -74,7 +115,8 @@ export class Chance {
     if (!(probability > 0)) return false;
     if (this.#fires === undefined && this.#onFired === undefined)
       return this.unit(family, member) < probability;
-    const ordinal = this.#ordinals.get(family * 65536 + member) ?? 0;
+    const site = (family << MEMBER_BITS) + member;
+    const ordinal = this.#ordinalsOf(site).at(memberOf(site));
     const drawn = this.unit(family, member) < probability;
     const fired = { family, member, ordinal };
     const happens = this.#fires === undefined ? drawn : this.#fires.has(nameOf(fired));

@@ -193,7 +193,7 @@ export class Judge {
         progress.onStep(state);
         return effects;
       },
-      inspect: (now) => inner.inspect(now),
+      inspect: (now, brief) => inner.inspect(now, brief),
     };
   }
 

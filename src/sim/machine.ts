@@ -52,8 +52,8 @@ export interface Machine<F = Uint8Array> {
   /** Its trusted component answers again. */
   onTrustedBack?(): void;
   onClientFrame(client: number, key: Uint8Array, frame: F): void;
-  /** Undefined if it is down. */
-  look(): MachineLook | undefined;
+  /** Undefined if it is down. `brief`: as of `Replica.inspect`. */
+  look(brief?: boolean): MachineLook | undefined;
   /** Numbers of things that it keeps in memory, by name; empty if it is down. */
   sizes(): Readonly<Record<string, number>>;
 }

@@ -131,16 +131,16 @@ export class Network<F = Uint8Array> {
       this.lost += 1;
       return;
     }
-    this.#schedule(from, to, link, frame, 0);
+    this.#schedule(link, frame, 0);
     if (this.#chance.happens(SITE.duplicate, link, this.#settings.duplication)) {
       this.duplicated += 1;
       const { duplicateLagMs } = this.#settings;
       const lag = duplicateLagMs === undefined ? 0 : this.#chance.range(SITE.lag, link, 0, duplicateLagMs);
-      this.#schedule(from, to, link, frame, lag);
+      this.#schedule(link, frame, lag);
     }
   }
 
-  #schedule(from: ReplicaId, to: ReplicaId, link: number, frame: F, lag: number): void {
+  #schedule(link: number, frame: F, lag: number): void {
     const { delayLowMs, delayHighMs, tailProbability, tailFactor, reordering, bytesPerMs } = this.#settings;
     let delay = this.#chance.range(SITE.delay, link, delayLowMs, delayHighMs) + this.#distance[link]!;
     if (this.#chance.happens(SITE.tail, link, tailProbability)) delay *= tailFactor;
@@ -151,10 +151,15 @@ export class Network<F = Uint8Array> {
       this.#lastArrival[link] = this.#queue.now + delay;
     }
     // A frame that left before a cut began is lost with it if it arrives while the link is cut.
-    this.#queue.after(delay + lag, () => {
-      if (this.#blocked[link] === 0) this.#deliver(from, to, frame);
-    });
+    this.#queue.afterWith(delay + lag, this.#arrive, frame, link);
   }
+
+  /** A frame has come to the end of its link. */
+  readonly #arrive = (frame: F, link: number): void => {
+    if (this.#blocked[link] !== 0) return;
+    const to = link % this.#n;
+    this.#deliver((link - to) / this.#n, to, frame);
+  };
 
   /** How long a frame waits for those before it and then takes to go out. */
   #inLine(link: number, takesMs: number): number {

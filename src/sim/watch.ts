@@ -45,9 +45,9 @@ export class Watch {
     this.#judge.onLook();
     let lowest = Infinity;
     let highest = 0;
-    let headers = new Set<string>();
+    const headers = new Set<string>();
     for (const machine of this.#machines) {
-      const look = machine.look();
+      const look = machine.look(true);
       if (look === undefined) {
         lowest = 0;
         continue;
@@ -57,7 +57,7 @@ export class Watch {
       this.highestView = Math.max(this.highestView, look.view);
       lowest = Math.min(lowest, look.sequence);
       highest = Math.max(highest, look.sequence);
-      headers = headers.add(`${look.sequence}/${look.headerHash}`);
+      headers.add(`${look.sequence}/${look.headerHash}`);
       for (const peer of look.peers) {
         if (peer.dead && !this.#byzantine.has(peer.replica))
           this.#judge.report(

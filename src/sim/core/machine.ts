@@ -252,12 +252,12 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
 
   // ---- looks ------------------------------------------------------------------------------------------------------
 
-  look(): MachineLook | undefined {
+  look(brief = false): MachineLook | undefined {
     const running = this.#running;
     if (running === undefined || this.#phase === 'starting') return undefined;
     const { replica, state } = running;
     const { service } = state;
-    const { view, mode, stable, waitsFor, peers } = replica.inspect(this.clock);
+    const { view, mode, stable, waitsFor, peers } = replica.inspect(this.clock, brief);
     return {
       view,
       mode,

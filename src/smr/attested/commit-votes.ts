@@ -3,13 +3,14 @@
  * streams votes are those of one view, and voters have incarnations: `vote-keeper.ts`.)
  */
 import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
+import { Words } from './words.ts';
 
 /** Different things that words of one replica for one order are kept for: one of each of its last views. */
 const KEPT_PER_REPLICA = 4;
 
 /** See the top of this file. `M`: a message that commits its author. */
 export class CommitVotes<M extends { readonly author: ReplicaId }> {
-  readonly #votes = new Map<SequenceNumber, Map<string, Map<ReplicaId, M>>>();
+  readonly #votes = new Map<SequenceNumber, Map<string, Words<M>>>();
 
   /** Counts a word; `key`: what must be equal for two to count together. False if it was counted before. */
   add(message: M, sequence: SequenceNumber, key: string): boolean {
@@ -21,12 +22,12 @@ export class CommitVotes<M extends { readonly author: ReplicaId }> {
     // The oldest of its own gives way, not that of the lowest view: views may change many times before one of them
     // decides, and what one of them has decided is shown later by all its words at once.
     if (candidates.size >= KEPT_PER_REPLICA) this.#makeRoom(candidates, author);
-    if (equal === undefined) candidates.set(key, (equal = new Map()));
-    equal.set(author, message);
+    if (equal === undefined) candidates.set(key, (equal = new Words()));
+    equal.add(message);
     return true;
   }
 
-  #makeRoom(candidates: Map<string, Map<ReplicaId, M>>, author: ReplicaId): void {
+  #makeRoom(candidates: Map<string, Words<M>>, author: ReplicaId): void {
     const others = [...candidates].filter(([, votes]) => votes.has(author));
     if (others.length < KEPT_PER_REPLICA) return;
     const [oldest, votes] = others[0]!;
@@ -43,11 +44,10 @@ export class CommitVotes<M extends { readonly author: ReplicaId }> {
     quorum: number,
     counts: (word: M) => boolean = () => true,
   ): readonly M[] | undefined {
-    for (const votes of this.#votes.get(sequence)?.values() ?? []) {
-      if (votes.size < quorum) continue;
-      const [first] = votes.values();
-      if (counts(first!)) return [...votes.values()];
-    }
+    const candidates = this.#votes.get(sequence);
+    if (candidates === undefined) return undefined;
+    for (const words of candidates.values())
+      if (words.size >= quorum && counts(words.first!)) return words.take();
     return undefined;
   }
 
@@ -55,8 +55,7 @@ export class CommitVotes<M extends { readonly author: ReplicaId }> {
   quorums(quorum: number): M[] {
     const found: M[] = [];
     for (const candidates of this.#votes.values())
-      for (const votes of candidates.values())
-        if (votes.size >= quorum) found.push(votes.values().next().value!);
+      for (const words of candidates.values()) if (words.size >= quorum) found.push(words.first!);
     return found;
   }
 

@@ -14,6 +14,8 @@ export class Inbox<C extends Content> {
   /** Grows whenever something moved that may let messages in that came too early. */
   #progress = 0;
   #offeredAt = 0;
+  /** Whether anything may be held back. */
+  #holds = false;
 
   /** `offer`: shows a message to the protocol. */
   constructor(replica: AttestedReplica<C>, offer: (message: Sealed<C>, from: ReplicaId) => Intake) {
@@ -54,24 +56,33 @@ export class Inbox<C extends Content> {
     const intake = this.#offer(message, from);
     if (!direct || id === 0) return;
     if (intake === 'taken') peer.take(id);
-    else peer.hold(message);
+    else {
+      peer.hold(message);
+      this.#holds = true;
+    }
   }
 
   /** Offers what was held back, if anything moved; true if some of it was taken. */
   offerHeld(): boolean {
     if (this.#offeredAt === this.#progress) return false;
     this.#offeredAt = this.#progress;
+    // Asked for often, and in a large cluster there are many peers to look at.
+    if (!this.#holds) return false;
     let moved = false;
+    let holds = false;
     for (const [replica, peer] of this.#replica.peers.entries()) {
       if (peer.heldCount === 0) continue;
       for (const message of peer.takeHeld()) {
-        if (this.#offer(message, replica) === 'later') peer.hold(message);
-        else {
+        if (this.#offer(message, replica) === 'later') {
+          peer.hold(message);
+          holds = true;
+        } else {
           peer.take(message.id);
           moved = true;
         }
       }
     }
+    this.#holds = holds;
     return moved;
   }
 }

@@ -10,10 +10,11 @@ export function inspectAttested<C extends Content>(
   replica: AttestedReplica<C>,
   now: Milliseconds,
   transferring: boolean,
+  brief: boolean,
 ): ReplicaInspection {
   const { desk, own, self } = replica;
   const offset = now - desk.now;
-  const waitsFor = waiting(replica, transferring);
+  const waitsFor = brief ? undefined : waiting(replica, transferring);
   const { role } = replica;
   return {
     view: replica.view,
@@ -26,11 +27,13 @@ export function inspectAttested<C extends Content>(
     ownCounter: own.last,
     pendingBundles: replica.requests.pending.size,
     ownLogEntries: own.size,
-    peers: replica.peers.map((peer, id) =>
-      id === self
-        ? { ...peer.inspect(id, offset), counter: own.last, executed: replica.executed, lastHeardMs: now }
-        : peer.inspect(id, offset),
-    ),
+    peers: brief
+      ? []
+      : replica.peers.map((peer, id) =>
+          id === self
+            ? { ...peer.inspect(id, offset), counter: own.last, executed: replica.executed, lastHeardMs: now }
+            : peer.inspect(id, offset),
+        ),
     ...(waitsFor === undefined ? {} : { waitsFor }),
   };
 }

@@ -155,8 +155,8 @@ export abstract class AttestedReplica<C extends Content>
     return this.backoff.delay(this.timers.requestMs);
   }
 
-  inspect(now: Milliseconds): ReplicaInspection {
-    return inspectAttested(this, now, this.#fetcher.active);
+  inspect(now: Milliseconds, brief = false): ReplicaInspection {
+    return inspectAttested(this, now, this.#fetcher.active, brief);
   }
 
   // ---- what it says ------------------------------------------------------------------------------------------------

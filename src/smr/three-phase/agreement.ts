@@ -238,7 +238,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     const enough = (prepares?.size ?? 0) >= this.quorum - 1;
     if (!this.rule('PBFT.N3', enough)) return;
     slot.saidCommit = proposal.digest;
-    const proof = { prePrepare, prepares: [...(prepares?.values() ?? [])].slice(0, this.quorum - 1) };
+    const proof = { prePrepare, prepares: prepares?.take(this.quorum - 1) ?? [] };
     this.sayOrder({ ...proposal, kind: 'COMMIT' }, this.beforeCommit(proposal, proof));
   }
 

@@ -1,6 +1,6 @@
 /** What holds between correct replicas of three-phase agreement at any moment. */
 import type { Replica } from '../../core/protocol.ts';
-import type { Digest } from '../../core/types.ts';
+import type { Digest, SequenceNumber, View } from '../../core/types.ts';
 import type { Content } from '../attested/sealed.ts';
 import { ThreePhaseAgreement } from './agreement.ts';
 
@@ -10,24 +10,22 @@ export function checkThreePhase(replicas: readonly Replica<object>[]): string | 
   return checkPrepared(found) ?? checkDecided(found) ?? checkWindow(found);
 }
 
-const NOTHING = '' as Digest;
-
 type Agreement = ThreePhaseAgreement<Content>;
 
 /** 1: one batch is prepared for an order of a view. */
 function checkPrepared(replicas: readonly Agreement[]): string | undefined {
-  const prepared = new Map<string, Digest>();
+  /** By order, then by view: while it changes a replica still holds what it knew of the view before. */
+  const prepared = new Map<SequenceNumber, Map<View, Digest>>();
   for (const { slots, self, quorum } of replicas)
-    for (const sequence of slots.sequences()) {
-      const slot = slots.find(sequence)!;
-      const proposal = slot.prePrepare?.content;
-      const prepares = slot.prepares.get(proposal?.digest ?? NOTHING)?.size ?? 0;
-      if (proposal === undefined || prepares < quorum - 1) continue;
-      // While it changes a replica still holds what it knew of the view before.
-      const key = `${proposal.view}/${sequence}`;
-      if ((prepared.get(key) ?? proposal.digest) !== proposal.digest)
-        return `replica ${self} prepared another batch for order ${sequence} of view ${proposal.view}`;
-      prepared.set(key, proposal.digest);
+    for (const [sequence, { prePrepare, prepares }] of slots) {
+      if (prePrepare === undefined) continue;
+      const { view, digest } = prePrepare.content;
+      if ((prepares.get(digest)?.size ?? 0) < quorum - 1) continue;
+      let ofOrder = prepared.get(sequence);
+      if (ofOrder === undefined) prepared.set(sequence, (ofOrder = new Map()));
+      if ((ofOrder.get(view) ?? digest) !== digest)
+        return `replica ${self} prepared another batch for order ${sequence} of view ${view}`;
+      ofOrder.set(view, digest);
     }
   return undefined;
 }

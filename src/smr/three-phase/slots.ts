@@ -1,14 +1,15 @@
 /** What is known of each order of the current view, and COMMITs of any view. Bounded by the window. */
-import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Digest, SequenceNumber } from '../../core/types.ts';
 import { CommitVotes } from '../attested/commit-votes.ts';
 import type { Sealed } from '../attested/sealed.ts';
+import { Words } from '../attested/words.ts';
 import type { Commit, Prepare, PrePrepare } from './messages.ts';
 
 /** One order of the current view. */
 export interface Slot {
   prePrepare: Sealed<PrePrepare> | undefined;
   /** By digest: PREPAREs of backups. */
-  readonly prepares: Map<Digest, Map<ReplicaId, Sealed<Prepare>>>;
+  readonly prepares: Map<Digest, Words<Sealed<Prepare>>>;
   /** What this replica itself has said PREPARE (or PRE-PREPARE) for in this view: nothing else may follow. */
   chosen: Digest | undefined;
   /** What it has said COMMIT for in this view. */
@@ -53,8 +54,8 @@ export class Slots {
     if (votes?.has(author) === true) return;
     if (prepares.size > (votes === undefined ? 0 : 1))
       for (const others of prepares.values()) if (others.has(author)) return;
-    if (votes === undefined) prepares.set(digest, (votes = new Map()));
-    votes.set(author, message);
+    if (votes === undefined) prepares.set(digest, (votes = new Words()));
+    votes.add(message);
     this.changed.add(sequence);
   }
 
@@ -77,6 +78,11 @@ export class Slots {
   committed(sequence: SequenceNumber, quorum: number, known?: Digest): readonly Sealed<Commit>[] | undefined {
     const counts = ({ content }: Sealed<Commit>): boolean => content.digest !== known;
     return this.#commits.decided(sequence, quorum, counts)?.slice(0, quorum);
+  }
+
+  /** Orders of which something is known in this view, with what is known; for judges. */
+  [Symbol.iterator](): Iterator<[SequenceNumber, Slot]> {
+    return this.#slots.entries();
   }
 
   /** Orders of which something is known in this view, ascending. */
