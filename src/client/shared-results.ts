@@ -13,10 +13,12 @@ const BYTES_MAX = 4 * 1024 * 1024;
 /** Count and the first request number. */
 const HEAD_BYTES = 12;
 
+const NOTHING = new Uint8Array(0);
+
 interface KnownList {
   readonly name: string;
-  readonly bytes: Uint8Array;
-  readonly results: readonly WireResult[];
+  bytes: Uint8Array;
+  results: readonly WireResult[];
   /** How often it will probably be said again. */
   awaited: number;
 }
@@ -44,9 +46,10 @@ export class SharedResults {
     const name = `${bytes.length} ${head.toString('latin1')}`;
     const known = this.#known.get(name);
     if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) {
+      const { results } = known;
       known.awaited -= 1;
       if (known.awaited === 0) this.#forget(known);
-      return known.results;
+      return results;
     }
     const copy = new Uint8Array(bytes);
     const results = readResults(copy);
@@ -69,5 +72,8 @@ export class SharedResults {
     if (list === undefined) return;
     this.#known.delete(list.name);
     this.#bytes -= list.bytes.length;
+    // As in `TrackedBundles.delete`: a Map may be the last one that holds it.
+    list.bytes = NOTHING;
+    list.results = [];
   }
 }

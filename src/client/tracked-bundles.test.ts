@@ -49,6 +49,7 @@ test('each number is found in its bundle, in any order; done ones and those left
   assert.equal(all.find(1, 8, txIdOf(id, 8)), undefined);
   all.delete(tracked);
   assert.equal(all.find(1, 20, txIdOf(id, 20)), undefined);
+  assert.deepEqual([tracked.entries.length, tracked.bytes.length], [0, 0], 'nothing heavy stays behind');
   assert.equal(all.size, 3);
   assert.deepEqual(
     [...all].map(({ entries }) => entries.length),

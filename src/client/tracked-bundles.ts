@@ -25,10 +25,11 @@ export interface Entry<R> {
 /** One bundle that is followed. */
 export interface Tracked<R> {
   readonly digest: Digest;
-  readonly bytes: Uint8Array;
+  /** Nothing once it is not followed any more, as are its entries. */
+  bytes: Uint8Array;
   readonly session: SessionId;
   /** In order of their numbers. */
-  readonly entries: Entry<R>[];
+  entries: Entry<R>[];
   /** Requests that have no outcome. */
   left: number;
   readonly busy: Map<ReplicaId, Milliseconds>;
@@ -37,6 +38,8 @@ export interface Tracked<R> {
   waitMs: Milliseconds;
   dueMs: Milliseconds;
 }
+
+const NOTHING = new Uint8Array(0);
 
 interface OfSession<R> {
   /** In order of their first numbers. */
@@ -96,6 +99,10 @@ export class TrackedBundles<R extends TrackedRequest> {
     const place = all?.bundles.indexOf(tracked) ?? -1;
     if (place >= 0) all!.bundles.splice(place, 1);
     if (all?.bundles.length === 0) this.#sessions.delete(tracked.session);
+    // A Map of V8 that is never empty leaves a chain of outgrown tables behind, with what was in them; the quick part of
+    // the garbage collector then keeps all of that alive. What was followed must be light by then.
+    tracked.entries = [];
+    tracked.bytes = NOTHING;
   }
 
   /**
