@@ -11,7 +11,7 @@ import type { Digest, Milliseconds, ReplicaId, RequestNumber, SessionId } from '
 import { isStatement, sameWireResult } from '../ledger/reply-evidence.ts';
 import type { AnswerRules, SignedProof } from './answer-rules.ts';
 import { Certificates } from './certificates.ts';
-import type { KeptReply, Vote } from './reply-watch.ts';
+import type { KeptReply, Vote, Word } from './reply-watch.ts';
 import { TrackedBundles } from './tracked-bundles.ts';
 import type { Entry, Tracked, Votes } from './tracked-bundles.ts';
 
@@ -88,11 +88,13 @@ export class BundleTracker<R extends TrackedRequest = TrackedRequest> {
   readonly #quorum: number;
   readonly #rules: Pick<AnswerRules, 'needed' | 'certificateNeeded'>;
   readonly #certificates: Certificates | undefined;
-  readonly #bundles = new TrackedBundles<R>();
+  readonly #bundles: TrackedBundles<R>;
 
   /** `quorum` is f+1: what one correct replica is among. */
   constructor(quorum: number, rules: Pick<AnswerRules, 'needed' | 'certificateNeeded'>) {
     this.#quorum = quorum;
+    // No protocol has more than 3f+1 replicas.
+    this.#bundles = new TrackedBundles(3 * quorum - 2);
     this.#rules = rules;
     const { certificateNeeded } = rules;
     this.#certificates = certificateNeeded === undefined ? undefined : new Certificates(certificateNeeded);
@@ -178,6 +180,7 @@ export class BundleTracker<R extends TrackedRequest = TrackedRequest> {
     const needed = this.#rules.needed(standing);
     if (needed === undefined && !(isSpeculative && this.#certificates !== undefined)) return [];
     const proof = reply.proof.length === 0 ? NO_PROOF : reply.proof.slice();
+    const word: Word = { standing, key, proof, reply: kept };
     const found = reply.results.map(({ number, txId }) => this.#bundles.find(session, number, txId));
     const isLean = isMostlyWanted(reply.results, found);
     for (let index = 0; index < found.length; index += 1) {
@@ -186,9 +189,9 @@ export class BundleTracker<R extends TrackedRequest = TrackedRequest> {
       // One reply may name a request twice: it has an outcome only once.
       if (entry === undefined || entry.isDone) continue;
       // What is final stays so: an older word that comes late over another link takes nothing back.
-      if (standing !== 'final' && entry.votes[replica]?.standing === 'final') continue;
+      if (standing !== 'final' && entry.votes[replica]?.word.standing === 'final') continue;
       const result = isLean ? received : { ...received, result: received.result.slice() };
-      const vote: Vote = { result, standing, key, proof, reply: kept };
+      const vote: Vote = { result, word };
       const votes = isStatement(received) ? entry.votes : (entry.forgotten ??= []);
       votes[replica] = vote;
       if (needed !== undefined && countEqualTo(vote, votes) >= needed)
@@ -202,7 +205,7 @@ export class BundleTracker<R extends TrackedRequest = TrackedRequest> {
 
   #complete(
     entry: Entry<R>,
-    { result, standing }: Vote,
+    { result, word: { standing } }: Vote,
     now: Milliseconds,
     effects: TrackerEffect<R>[],
   ): void {
@@ -291,7 +294,7 @@ function isMostlyWanted(results: readonly WireResult[], found: readonly (object 
 }
 
 function isEqual(vote: Vote, other: Vote | undefined): other is Vote {
-  if (other?.standing !== vote.standing || other.key !== vote.key) return false;
+  if (other?.word.standing !== vote.word.standing || other.word.key !== vote.word.key) return false;
   return sameWireResult(other.result, vote.result);
 }
 
@@ -306,7 +309,7 @@ function countEqualTo(vote: Vote, votes: Votes): number {
 function proofsEqualTo(vote: Vote, votes: Votes): SignedProof[] {
   const equal: SignedProof[] = [];
   for (const [replica, other] of votes.entries())
-    if (isEqual(vote, other)) equal.push({ replica, proof: other.proof });
+    if (isEqual(vote, other)) equal.push({ replica, proof: other.word.proof });
   return equal;
 }
 

@@ -26,7 +26,10 @@ test('what is encoded is canonical, and stays as it is whatever is encoded after
       encoder.encodeKv(kv, idempotencyKey),
       encodeOperation({ kind: 'app', idempotencyKey, operation }),
     ]);
-    pairs.push([encoder.encode({ kind: 'noop' }), encodeOperation({ kind: 'noop' })]);
+    pairs.push([
+      encoder.encodeApp(operation, idempotencyKey),
+      encodeOperation({ kind: 'app', idempotencyKey, operation }),
+    ]);
   }
   for (const [encoded, expected] of pairs) assert.deepEqual(encoded, expected);
 });

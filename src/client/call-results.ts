@@ -27,7 +27,7 @@ export function readForeign({ txId, sequence, height, result }: WireResult): Exe
 /** Of a put. */
 export function readPut(result: WireResult): Committed & { existed: boolean } {
   const { txId, sequence, height } = result;
-  const said = kvResultOf(payloadOf(result.result, txId));
+  const said = kvResultIn(result);
   if (said.kind !== 'put') throw unexpected(said.kind, txId);
   return { txId, sequence, height, existed: said.existed };
 }
@@ -35,7 +35,7 @@ export function readPut(result: WireResult): Committed & { existed: boolean } {
 /** Of a delete. */
 export function readDeleted(result: WireResult): Committed & { existed: boolean } {
   const { txId, sequence, height } = result;
-  const said = kvResultOf(payloadOf(result.result, txId));
+  const said = kvResultIn(result);
   if (said.kind !== 'deleted') throw unexpected(said.kind, txId);
   return { txId, sequence, height, existed: said.existed };
 }
@@ -45,11 +45,23 @@ export function readSwap(
   result: WireResult,
 ): Committed & { swapped: boolean; current: Uint8Array | undefined } {
   const { txId, sequence, height } = result;
-  const said = kvResultOf(payloadOf(result.result, txId));
+  const said = kvResultIn(result);
   const at = { txId, sequence, height };
   if (said.kind === 'swapped') return { ...at, swapped: true, current: undefined };
   if (said.kind === 'mismatch') return { ...at, swapped: false, current: said.current?.slice() };
   throw unexpected(said.kind, txId);
+}
+
+/** Results up to this length, which mostly say no more than yes or no, are remembered: the last one. */
+const SHORT_RESULT_BYTES = 16;
+let last: { readonly bytes: Uint8Array; readonly said: KvResult } | undefined;
+
+/** What the key-value store said. Short results of one reply that are alike are one object (`readResults`). */
+function kvResultIn({ result, txId }: WireResult): KvResult {
+  if (result === last?.bytes) return last.said;
+  const said = kvResultOf(payloadOf(result, txId));
+  if (result.length <= SHORT_RESULT_BYTES) last = { bytes: result, said };
+  return said;
 }
 
 /** Payload of a result envelope; its errors become a `ClientError`. */

@@ -60,7 +60,7 @@ import type { FoundEvidence } from './reply-watch.ts';
 import { StateFile } from './state-file.ts';
 import { Submitter } from './submitter.ts';
 import { ED25519 } from '../platform/ed25519.ts';
-import { nodeHash } from '../platform/sha256.ts';
+import { nodeDigest, nodeHash } from '../platform/sha256.ts';
 
 /** How long a call waits unless told otherwise. */
 const TIMEOUT_MS: Milliseconds = 10_000;
@@ -149,6 +149,7 @@ class NodeClient implements MoietyClient {
     });
     this.#submitter = new Submitter({
       hash: nodeHash,
+      digestOf: nodeDigest,
       domain: settings,
       signer,
       clientId: this.clientId,
@@ -228,7 +229,7 @@ class NodeClient implements MoietyClient {
     timeoutMs: Milliseconds | undefined,
     read: (result: WireResult) => T,
   ): Promise<T> {
-    return this.#order(this.#encoder.encode(operation), { timeoutMs }, read);
+    return this.#order(encodeOperation(operation), { timeoutMs }, read);
   }
 
   submit(operation: Uint8Array, options: SubmitOptions = {}): Promise<Executed> {
@@ -304,9 +305,13 @@ class NodeClient implements MoietyClient {
   }
 
   #kv<T>(operation: KvOperation, options: SubmitOptions, read: (result: WireResult) => T): Promise<T> {
-    return promised(() =>
-      this.#order(this.#encoder.encodeKv(operation, options.idempotencyKey), options, read),
-    );
+    let bytes: Uint8Array;
+    try {
+      bytes = this.#encoder.encodeKv(operation, options.idempotencyKey);
+    } catch (error) {
+      return Promise.reject(error as ClientError);
+    }
+    return this.#order(bytes, options, read);
   }
 
   put(

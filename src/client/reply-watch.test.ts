@@ -90,11 +90,11 @@ function watching() {
       return watch.keep(replica, content, signature);
     });
     for (const one of results) {
-      const said = { result: one, standing: 'final', key: '', proof: new Uint8Array(0) } as const;
+      const said = { standing: 'final', key: '', proof: new Uint8Array(0) } as const;
       watch.onAccepted(
         session,
         one,
-        kept.map((reply) => ({ ...said, reply })),
+        kept.map((reply) => ({ result: one, word: { ...said, reply } })),
       );
     }
   };

@@ -37,14 +37,19 @@ export interface KeptReply {
   places: ReadonlyMap<RequestNumber, number> | undefined;
 }
 
-/** One replica's word on one request. */
-export interface Vote {
-  readonly result: WireResult;
+/** What a reply says about all results in it: one object for all votes of the reply. */
+export interface Word {
   readonly standing: Standing;
   /** What must be equal in votes that count together. */
   readonly key: string;
   readonly proof: Uint8Array;
   readonly reply: KeptReply | undefined;
+}
+
+/** One replica's word on one request. */
+export interface Vote {
+  readonly result: WireResult;
+  readonly word: Word;
 }
 
 /** Proof against a replica that the client found itself. */
@@ -175,11 +180,11 @@ export class ReplyWatch {
     const { witnesses } = (this.#lastTestimony = this.#testimonyOf(session, result, votes));
     for (const vote of votes)
       if (
-        vote?.standing === 'final' &&
-        vote.reply !== undefined &&
+        vote?.word.standing === 'final' &&
+        vote.word.reply !== undefined &&
         isContradiction(session, result, vote.result)
       )
-        this.#record(session, result, witnesses, vote.reply);
+        this.#record(session, result, witnesses, vote.word.reply);
     const place = placeOf(session, result.number);
     this.#numbers[place] = result.number;
     this.#testimonies[place] = this.#lastTestimony;
@@ -191,13 +196,17 @@ export class ReplyWatch {
     let count = 0;
     let isLast = last?.session === session;
     for (const vote of votes) {
-      if (!isWitness(vote, result)) continue;
-      if (vote.reply !== last?.witnesses[count]) isLast = false;
+      const witness = witnessIn(vote, result);
+      if (witness === undefined) continue;
+      if (witness !== last?.witnesses[count]) isLast = false;
       count += 1;
     }
     if (isLast && last!.witnesses.length === count) return last!;
     const witnesses: KeptReply[] = [];
-    for (const vote of votes) if (isWitness(vote, result)) witnesses.push(vote.reply);
+    for (const vote of votes) {
+      const witness = witnessIn(vote, result);
+      if (witness !== undefined) witnesses.push(witness);
+    }
     return { session, witnesses };
   }
 
@@ -226,8 +235,10 @@ export class ReplyWatch {
   }
 }
 
-function isWitness(vote: Vote | undefined, result: WireResult): vote is Vote & { readonly reply: KeptReply } {
-  return vote?.standing === 'final' && vote.reply !== undefined && sameWireResult(result, vote.result);
+/** The reply in which a vote stands, if it vouches for a result for good. */
+function witnessIn(vote: Vote | undefined, result: WireResult): KeptReply | undefined {
+  if (vote?.word.standing !== 'final' || !sameWireResult(result, vote.result)) return undefined;
+  return vote.word.reply;
 }
 
 /** Whether two replies have the same results, byte for byte; the head names the replica and differs always. */

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { clientIdOf, decodeBundle } from '../core/request.ts';
+import { ZERO_DIGEST } from '../core/types.ts';
 import type { Digest } from '../core/types.ts';
 import { transactionId } from '../ledger/transaction.ts';
-import { nodeHash } from '../platform/sha256.ts';
+import { nodeDigest, nodeHash } from '../platform/sha256.ts';
 import { createKeySigner } from './keys.ts';
 import { ClientSession } from './session.ts';
 import type { PackedBundle, Queued, SessionOptions } from './session.ts';
@@ -16,7 +17,8 @@ const clientId = clientIdOf(nodeHash, signer.publicKey);
 
 function sessionOf(over: Partial<SessionOptions> = {}): ClientSession<Queued> {
   return new ClientSession({
-    ...{ hash: nodeHash, domain, signer, clientId, session: 7, window: 4_096, nextNumber: 1 },
+    ...{ hash: nodeHash, digestOf: nodeDigest, domain, signer, clientId },
+    ...{ session: 7, window: 4_096, nextNumber: 1 },
     ...over,
   });
 }
@@ -25,6 +27,8 @@ const ticketOf = (length = 20): Queued => ({
   operation: new Uint8Array(length).fill(5),
   mayBeOther: false,
   isQueued: false,
+  number: 0,
+  txId: ZERO_DIGEST,
 });
 
 function give(session: ClientSession<Queued>, count: number, length = 20): Queued[] {
@@ -50,8 +54,9 @@ test('a bundle holds the operations in order, under the txIds that it is tracked
     bundle.requests.map(({ number, operation }) => [number, ...operation]),
     operations.map((operation, index) => [index + 1, ...operation]),
   );
-  packed!.requests.forEach(({ number, txId, ticket }, index) => {
-    assert.equal(ticket, tickets[index]);
+  packed!.requests.forEach((request, index) => {
+    const { number, txId } = request;
+    assert.equal(request, tickets[index]);
     assert.equal(txId, transactionId(nodeHash, domain.clusterId, clientId, 7, number, operations[index]!));
   });
 });
@@ -149,7 +154,7 @@ test('what is taken back is not sent, and what was sent is not taken back', () =
   assert.equal(session.submit(ticketOf()), false);
   const [packed] = session.flush();
   assert.deepEqual(
-    packed!.requests.slice(0, 7).map(({ ticket }) => tickets.indexOf(ticket)),
+    packed!.requests.slice(0, 7).map((ticket) => tickets.indexOf(ticket)),
     [1, 2, 3, 5, 6, 7, 8],
   );
   assert.equal(session.cancel(tickets[1]!), false);
@@ -173,7 +178,7 @@ test('the bundles of an earlier life keep their numbers', () => {
   give(before, 5);
   const [left] = before.flush();
   const session = sessionOf({ window: 10 });
-  session.adopt(left!.bundle);
+  session.adopt(decodeBundle(nodeHash, domain, left!.bundle.bytes)!);
   give(session, 20);
   assert.deepEqual(numbers(session.flush(true)), [6, 7, 8, 9, 10]);
 });

@@ -4,8 +4,7 @@
  */
 import type { Domain } from '../core/domain.ts';
 import { BUNDLE_BYTES_MAX, BUNDLE_REQUESTS_MAX, clientIdOf, signBundle } from '../core/request.ts';
-import type { Bundle, Request } from '../core/request.ts';
-import { bytesToDigest } from '../core/bytes.ts';
+import type { Bundle } from '../core/request.ts';
 import type { Digest, Hash, RequestNumber, SessionId } from '../core/types.ts';
 import type { Signer } from '../crypto/port.ts';
 import { decodeOperation } from '../ledger/operation.ts';
@@ -25,29 +24,29 @@ const PARTS_MAX = 3;
 const PART_MIN = 256;
 const GONE = new Uint8Array(0);
 
-/** An operation that waits for a number. */
-export interface Queued {
+/** An operation that waits for a number and then is a request. */
+export interface Queued extends TrackedRequest {
   /** Canonical bytes; given up once they are in a bundle. */
   operation: Uint8Array;
-  readonly mayBeOther: boolean;
   /** Whether it waits in the queue of a session. Owned by the session. */
   isQueued: boolean;
+  /** 0 until the session gives it one. */
+  number: RequestNumber;
+  /** Of zeros until it has a number. */
+  txId: Digest;
 }
 
-/** A request that has a number, and whose it is. */
-export interface Numbered<T> extends TrackedRequest {
-  readonly ticket: T;
-}
-
-/** A new bundle and which ticket each of its requests belongs to. */
+/** A new bundle and its requests. */
 export interface PackedBundle<T> {
-  readonly bundle: Bundle;
-  readonly requests: readonly Numbered<T>[];
+  readonly bundle: Pick<Bundle, 'digest' | 'bytes' | 'session'>;
+  readonly requests: readonly T[];
 }
 
 /** What a session is made of. */
 export interface SessionOptions {
   readonly hash: Hash;
+  /** The same hash as text. */
+  readonly digestOf: (bytes: Uint8Array) => Digest;
   readonly domain: Domain;
   readonly signer: Signer;
   readonly clientId: Digest;
@@ -225,39 +224,29 @@ export class ClientSession<T extends Queued> {
   }
 
   #pack(taken: readonly T[]): PackedBundle<T> {
-    const { hash, domain, signer, clientId } = this.#options;
+    const { hash, digestOf, domain, signer, clientId } = this.#options;
     const session = this.id;
     const hasher = (this.#hasher ??= new TransactionHasher(hash, domain.clusterId).begin(clientId, session));
-    const requests: Request[] = [];
-    const numbered: Numbered<T>[] = [];
     for (const ticket of taken) {
-      const { operation, mayBeOther } = ticket;
-      const number = this.#nextNumber;
+      ticket.number = this.#nextNumber;
+      ticket.txId = digestOf(hasher.input(ticket.number, ticket.operation));
       this.#nextNumber += 1;
-      const txId = bytesToDigest(hasher.id(number, operation));
-      requests.push({ number, operation });
-      numbered.push({ number, txId, mayBeOther, ticket });
-      ticket.operation = GONE;
     }
-    const content = { clientKey: signer.publicKey, session, requests };
+    const content = { clientKey: signer.publicKey, session, requests: taken };
     const bundle = signBundle(hash, domain, content, (digest) => signer.sign(digest));
     this.#begin(bundle);
-    return { bundle, requests: numbered };
+    for (const ticket of taken) ticket.operation = GONE;
+    return { bundle, requests: taken };
   }
 }
 
 /** The requests of a bundle that was made elsewhere, or by an earlier life of this client. */
-export function requestsOf<T>(
-  hash: Hash,
-  domain: Domain,
-  bundle: Bundle,
-  ticketOf: (txId: Digest) => T,
-): Numbered<T>[] {
+export function requestsOf(hash: Hash, domain: Domain, bundle: Bundle): TrackedRequest[] {
   const clientId = clientIdOf(hash, bundle.clientKey);
   return bundle.requests.map(({ number, operation }) => {
     const decoded = decodeOperation(operation);
     const mayBeOther = decoded?.kind === 'app' && decoded.idempotencyKey !== undefined;
     const txId = transactionId(hash, domain.clusterId, clientId, bundle.session, number, operation);
-    return { number, txId, mayBeOther, ticket: ticketOf(txId) };
+    return { number, txId, mayBeOther };
   });
 }

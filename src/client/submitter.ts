@@ -23,9 +23,8 @@ import type { ReplicaChannels } from './replica-channels.ts';
 import type { ReplyWatch } from './reply-watch.ts';
 import { Recent } from './recent.ts';
 import { ClientSession, requestsOf } from './session.ts';
-import type { Numbered } from './session.ts';
 import type { StateFile } from './state-file.ts';
-import { Call } from './ticket.ts';
+import { Call, orphanOf } from './ticket.ts';
 import type { ReadResult, Ticket } from './ticket.ts';
 
 /** How long an OPEN may take effect, by the client's clock. */
@@ -42,6 +41,8 @@ const REMEMBERED_MAX = 4096;
 /** What the submitter is made of. */
 export interface SubmitterOptions {
   readonly hash: Hash;
+  /** The same hash as text. */
+  readonly digestOf: (bytes: Uint8Array) => Digest;
   readonly domain: Domain;
   readonly signer: Signer;
   readonly clientId: Digest;
@@ -65,14 +66,11 @@ export interface SubmitterOptions {
 }
 
 type Session = ClientSession<Ticket>;
-/** What an earlier life of this client sent has no call that waits. */
-type Sent = Numbered<Ticket | undefined>;
-const NOTHING = new Uint8Array(0);
 
 /** See the top of this file. */
 export class Submitter {
   readonly #options: SubmitterOptions;
-  readonly #tracker: BundleTracker<Sent>;
+  readonly #tracker: BundleTracker<Ticket>;
   readonly #hint: PrimaryHint;
   readonly #deadlines = new Deadlines();
   readonly #sessionOf = new Map<Digest, Session>();
@@ -120,11 +118,10 @@ export class Submitter {
 
   /** Goes on with what an earlier life of this client left. To be called once, when the channels exist. */
   resume(): void {
-    const { state, hash, domain, clientId, signer, bundleRequestsMax } = this.#options;
+    const { state, hash, domain } = this.#options;
     if (state === undefined) return;
     const { session, bundles } = state.saved;
-    if (session !== undefined)
-      this.#session = new ClientSession({ hash, domain, signer, clientId, bundleRequestsMax, ...session });
+    if (session !== undefined) this.#session = new ClientSession({ ...this.#options, ...session });
     for (const { bytes } of bundles) {
       const bundle = decodeBundle(hash, domain, bytes);
       if (bundle === undefined) continue;
@@ -133,7 +130,7 @@ export class Submitter {
         this.#sessionOf.set(bundle.digest, this.#session);
       }
       this.#resumed.add(bundle.digest);
-      const requests = requestsOf(hash, domain, bundle, () => undefined);
+      const requests = requestsOf(hash, domain, bundle).map(orphanOf);
       this.#perform(this.#tracker.track(bundle, requests, this.#options.now(), true));
     }
     this.#keepTicking();
@@ -155,7 +152,7 @@ export class Submitter {
     timeoutMs: Milliseconds,
     read: ReadResult<T>,
   ): Promise<T> {
-    const call = new Call<T>({ operation, mayBeOther, read, onDue: this.#onTimeout });
+    const call = new Call(operation, mayBeOther, read, this.#onTimeout);
     const problem = this.#problem();
     if (problem !== undefined) call.fail(problem);
     else if (this.#session === undefined) void this.#queueLater(call, timeoutMs);
@@ -192,25 +189,19 @@ export class Submitter {
       throw new ClientError('overloaded', 'too many bundles are waiting, or this one already is', {
         retryAfterMs: 500,
       });
-    const calls: Call<T>[] = [];
     const onDue = (ticket: Ticket): void => {
       // A foreign bundle is its client's to repeat: it is not followed beyond the wait of this call.
       this.#tracker.forget(bundle.digest);
       this.#foreign.delete(bundle.digest);
-      ticket.fail(timeoutError(ticket.txId!));
+      ticket.fail(timeoutError(ticket.txId));
     };
     const { hash, domain } = this.#options;
-    const requests = requestsOf(hash, domain, bundle, (txId) => {
-      const call = new Call<T>({ operation: NOTHING, mayBeOther: false, read, onDue });
-      call.txId = txId;
-      calls.push(call);
-      return call;
-    });
-    if (requests.some((request) => this.#tracker.follows(bundle.session, request)))
+    const calls = requestsOf(hash, domain, bundle).map((request) => Call.of(request, read, onDue));
+    if (calls.some((call) => this.#tracker.follows(bundle.session, call)))
       throw new ClientError('overloaded', 'one of these requests is already waiting', { retryAfterMs: 500 });
     this.#foreign.add(bundle.digest);
     for (const call of calls) this.#deadlines.set(call, timeoutMs);
-    this.#perform(this.#tracker.track(bundle, requests, this.#options.now(), bundle.session === 0));
+    this.#perform(this.#tracker.track(bundle, calls, this.#options.now(), bundle.session === 0));
     this.#keepTicking();
     return Promise.all(calls.map(({ promise }) => promise));
   }
@@ -258,8 +249,8 @@ export class Submitter {
     clearImmediate(this.#flush);
     const message = 'the client was closed before an answer came';
     for (const ticket of this.#session?.drain() ?? []) this.#fail(ticket, new ClientError('closed', message));
-    for (const { ticket, txId } of this.#tracker.requests())
-      if (ticket !== undefined) this.#fail(ticket, new ClientError('closed', message, { txId }));
+    for (const ticket of this.#tracker.requests())
+      this.#fail(ticket, new ClientError('closed', message, { txId: ticket.txId }));
     const session = this.#session;
     this.#options.state?.close(
       session && { session: session.id, window: session.window, nextNumber: session.nextNumber },
@@ -302,7 +293,7 @@ export class Submitter {
    * OPEN is void; it is asked for again by the time that the replicas agreed on.
    */
   async #open(): Promise<Session> {
-    const { hash, domain, signer, clientId, now, agreedTime, bundleRequestsMax } = this.#options;
+    const { now, agreedTime } = this.#options;
     let result = await this.#askToOpen(now());
     for (let tried = 1; tried < OPENS_MAX && result?.ok === false; tried += 1) {
       if (result.error !== 'openExpired' && result.error !== 'openTooFarAhead') break;
@@ -313,36 +304,27 @@ export class Submitter {
     const opened = result?.ok === true ? decodeOpened(result.payload) : undefined;
     if (opened === undefined || opened.window < 1)
       throw openError(result?.ok === false ? result.error : 'malformed');
-    const session: Session = new ClientSession({
-      ...{ hash, domain, signer, clientId, bundleRequestsMax },
-      ...opened,
-      nextNumber: 1,
-    });
+    const session: Session = new ClientSession({ ...this.#options, ...opened, nextNumber: 1 });
     this.#session = session;
     return session;
   }
 
   /** Orders an OPEN that is valid for a while from `time` on. */
   #askToOpen(time: Milliseconds): Promise<Result | undefined> {
-    const { hash, domain, signer, clientId, window, now } = this.#options;
-    const own = { hash, domain, signer, clientId };
-    const opener = new ClientSession<Ticket>({ ...own, session: 0, window: 1, nextNumber: 1 });
+    const { window, now } = this.#options;
+    const opener = new ClientSession<Ticket>({ ...this.#options, session: 0, window: 1, nextNumber: 1 });
     const nonce = new Uint8Array(randomBytes(16));
     // A liar may have carried block time to the last value that there is.
     const validUntil = Math.min(time + OPEN_VALID_MS, Number.MAX_SAFE_INTEGER);
     const operation = encodeOperation({ kind: 'open', nonce, validUntil, window });
     // Copied: the result is looked at when other replies have come.
     const read = ({ result }: WireResult): Result | undefined => decodeResult(result.slice());
-    const call = new Call({
-      ...{ operation, mayBeOther: false, read },
-      onDue: (ticket) => {
-        this.#tracker.forget(packed.bundle.digest);
-        ticket.fail(timeoutError(ticket.txId!));
-      },
+    const call = new Call(operation, false, read, (ticket) => {
+      this.#tracker.forget(packed.bundle.digest);
+      ticket.fail(timeoutError(ticket.txId));
     });
     opener.submit(call);
     const packed = opener.flush()[0]!;
-    call.txId = packed.requests[0]!.txId;
     this.#deadlines.set(call, OPEN_VALID_MS);
     this.#perform(this.#tracker.track(packed.bundle, packed.requests, now(), true));
     this.#keepTicking();
@@ -367,7 +349,6 @@ export class Submitter {
     const isOverdue = this.#heldSinceMs !== undefined && now - this.#heldSinceMs >= TICK_MS;
     const bundles = session.flush(isOverdue);
     for (const { bundle, requests } of bundles) {
-      for (const { ticket, txId } of requests) ticket.txId = txId;
       this.#sessionOf.set(bundle.digest, session);
       this.#options.state?.add(bundle.digest, bundle.bytes);
       this.#perform(this.#tracker.track(bundle, requests, now));
@@ -399,7 +380,7 @@ export class Submitter {
       this.#options.channels().sendCertificate(bytes);
   }
 
-  #perform(effects: readonly TrackerEffect<Sent>[]): void {
+  #perform(effects: readonly TrackerEffect<Ticket>[]): void {
     for (const effect of effects) {
       switch (effect.kind) {
         case 'send':
@@ -410,7 +391,8 @@ export class Submitter {
             this.seenHeight = Math.max(this.seenHeight, effect.result.height);
             this.#options.watch.onAccepted(effect.session, effect.result, effect.votes);
           } else this.#unsettled.set(effect.result.txId, true);
-          this.#onResult(effect.request.ticket, effect.result);
+          this.#deadlines.clear(effect.request);
+          effect.request.complete(effect.result);
           break;
         case 'certify':
           this.#certify(effect.proofs);
@@ -429,17 +411,11 @@ export class Submitter {
     }
   }
 
-  #onResult(ticket: Ticket | undefined, result: WireResult): void {
-    if (ticket === undefined) return;
-    this.#deadlines.clear(ticket);
-    ticket.complete(result);
-  }
-
-  #onRefused(bundle: Digest, requests: readonly Sent[], reason: string): void {
+  #onRefused(bundle: Digest, requests: readonly Ticket[], reason: string): void {
     const session = this.#sessionOf.get(bundle);
-    for (const { ticket, txId } of requests) {
-      this.#refused.set(txId, reason);
-      if (ticket !== undefined) this.#fail(ticket, refusedError(reason, txId));
+    for (const ticket of requests) {
+      this.#refused.set(ticket.txId, reason);
+      this.#fail(ticket, refusedError(reason, ticket.txId));
     }
     if (session === undefined || session !== this.#session) return;
     // The session is gone for ever (decision C4). What was never sent goes to the next one.
@@ -460,13 +436,11 @@ export class Submitter {
     );
   }
 
-  #onOverloaded(requests: readonly Sent[], retryAfterMs: Milliseconds): void {
+  #onOverloaded(requests: readonly Ticket[], retryAfterMs: Milliseconds): void {
     this.#overloadedUntil = Math.max(this.#overloadedUntil, this.#options.now() + retryAfterMs);
-    for (const { ticket, txId } of requests) {
-      if (ticket === undefined) continue;
-      const message = 'the cluster is over capacity; the operation may still be executed: ask for its txId';
-      this.#fail(ticket, new ClientError('overloaded', message, { txId, retryAfterMs }));
-    }
+    const message = 'the cluster is over capacity; the operation may still be executed: ask for its txId';
+    for (const ticket of requests)
+      this.#fail(ticket, new ClientError('overloaded', message, { txId: ticket.txId, retryAfterMs }));
   }
 
   #onFinished(bundle: Digest): void {
@@ -480,7 +454,7 @@ export class Submitter {
   }
 
   readonly #onTimeout = (ticket: Ticket): void => {
-    if (this.#session?.cancel(ticket) === true || ticket.txId === undefined) {
+    if (this.#session?.cancel(ticket) === true || ticket.number === 0) {
       const message = 'too many operations are waiting: this one was not sent, try again';
       return ticket.fail(new ClientError('overloaded', message, { retryAfterMs: 500 }));
     }

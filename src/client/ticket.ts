@@ -1,8 +1,10 @@
 /** A call that waits for its result: one promise, and everything that belongs to the call in one object. */
 import type { WireResult } from '../core/client-wire.ts';
-import type { Digest } from '../core/types.ts';
+import type { Digest, RequestNumber } from '../core/types.ts';
+import { ZERO_DIGEST } from '../core/types.ts';
+import type { TrackedRequest } from './bundle-tracker.ts';
 import type { Waiting } from './deadlines.ts';
-import { ClientError } from './errors.ts';
+import type { ClientError } from './errors.ts';
 import type { Queued } from './session.ts';
 
 /** Makes of a result what the call gives; throws a `ClientError` where it means failure. The bytes are a view. */
@@ -10,21 +12,12 @@ export type ReadResult<T> = (result: WireResult) => T;
 
 /** See the top of this file. Whatever comes after its outcome changes nothing. */
 export interface Ticket extends Queued, Waiting {
-  /** Once it has a number. */
-  txId: Digest | undefined;
   /** The result is believed. */
   complete(result: WireResult): void;
   fail(error: ClientError): void;
 }
 
-/** What a call is made of, beside its promise. */
-export interface CallOptions<T> {
-  readonly operation: Uint8Array;
-  readonly mayBeOther: boolean;
-  readonly read: ReadResult<T>;
-  /** The deadline is over. */
-  readonly onDue: (ticket: Ticket) => void;
-}
+const NOTHING = new Uint8Array(0);
 
 /** A call and its promise. */
 export class Call<T> implements Ticket {
@@ -32,7 +25,8 @@ export class Call<T> implements Ticket {
   readonly mayBeOther: boolean;
   readonly promise: Promise<T>;
   isQueued = false;
-  txId: Digest | undefined = undefined;
+  number: RequestNumber = 0;
+  txId: Digest = ZERO_DIGEST;
   due: number | undefined = undefined;
   place = 0;
   readonly #read: ReadResult<T>;
@@ -40,7 +34,13 @@ export class Call<T> implements Ticket {
   #resolve!: (value: T) => void;
   #reject!: (error: unknown) => void;
 
-  constructor({ operation, mayBeOther, read, onDue }: CallOptions<T>) {
+  /** `onDue`: the deadline is over. */
+  constructor(
+    operation: Uint8Array,
+    mayBeOther: boolean,
+    read: ReadResult<T>,
+    onDue: (ticket: Ticket) => void,
+  ) {
     this.operation = operation;
     this.mayBeOther = mayBeOther;
     this.#read = read;
@@ -49,6 +49,14 @@ export class Call<T> implements Ticket {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  /** The call for a request that is signed already. */
+  static of<T>(request: TrackedRequest, read: ReadResult<T>, onDue: (ticket: Ticket) => void): Call<T> {
+    const call = new Call<T>(NOTHING, request.mayBeOther, read, onDue);
+    call.number = request.number;
+    call.txId = request.txId;
+    return call;
   }
 
   complete(result: WireResult): void {
@@ -66,4 +74,14 @@ export class Call<T> implements Ticket {
   onDue(): void {
     this.#onDue(this);
   }
+}
+
+/** A request that an earlier life of this client sent: nobody waits for its result any more. */
+export function orphanOf({ number, txId, mayBeOther }: TrackedRequest): Ticket {
+  return {
+    ...{ operation: NOTHING, mayBeOther, isQueued: false, number, txId, due: undefined, place: 0 },
+    complete: () => undefined,
+    fail: () => undefined,
+    onDue: () => undefined,
+  };
 }

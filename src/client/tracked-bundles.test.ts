@@ -30,7 +30,7 @@ function add(
 }
 
 test('each number is found in its bundle, in any order; done ones and those left out are not', () => {
-  const all = new TrackedBundles<TrackedRequest>();
+  const all = new TrackedBundles<TrackedRequest>(3);
   const bundles = [
     add(all, 1, [1, 2, 3, 4]),
     add(all, 1, [5, 7, 8, 20, 21, 30]),
@@ -58,7 +58,7 @@ test('each number is found in its bundle, in any order; done ones and those left
 });
 
 test('bundles that reach into each other, as the OPENs of session 0 do, are told apart by txId', () => {
-  const all = new TrackedBundles<TrackedRequest>();
+  const all = new TrackedBundles<TrackedRequest>(3);
   const opens = [add(all, 0, [1]), add(all, 0, [1]), add(all, 0, [1])];
   for (const { tracked, id } of opens) assert.equal(all.find(0, 1, txIdOf(id, 1)), tracked.entries[0]);
   all.delete(opens[1]!.tracked);
@@ -72,7 +72,7 @@ test('bundles that reach into each other, as the OPENs of session 0 do, are told
 });
 
 test('another txId is taken only for a request that may have one, and never before the right request', () => {
-  const all = new TrackedBundles<TrackedRequest>();
+  const all = new TrackedBundles<TrackedRequest>(3);
   const may = add(all, 1, [1, 2], true);
   assert.equal(all.find(1, 2, txIdOf(77, 2)), may.tracked.entries[1]);
   const strict = add(all, 1, [2, 3]);

@@ -59,6 +59,13 @@ export class TrackedBundles<R extends TrackedRequest> {
   /** Where the last request was found: the next one is mostly beside it. */
   #latest: Tracked<R> | undefined;
 
+  readonly #replicas: number;
+
+  /** `replicas`: how many there are, about; more of them may have votes. */
+  constructor(replicas: number) {
+    this.#replicas = replicas;
+  }
+
   get size(): number {
     return this.#bundles.size;
   }
@@ -78,8 +85,11 @@ export class TrackedBundles<R extends TrackedRequest> {
 
   /** Adds a bundle without entries, and makes them of its requests, whose numbers ascend. */
   add(tracked: Tracked<R>, requests: readonly R[]): void {
-    for (const request of requests)
-      tracked.entries.push({ request, owner: tracked, votes: [], forgotten: undefined, isDone: false });
+    // An array that grows takes room for sixteen.
+    for (const request of requests) {
+      const votes: Votes = new Array<Vote | undefined>(this.#replicas);
+      tracked.entries.push({ request, owner: tracked, votes, forgotten: undefined, isDone: false });
+    }
     this.#bundles.set(tracked.digest, tracked);
     let all = this.#sessions.get(tracked.session);
     if (all === undefined) this.#sessions.set(tracked.session, (all = { bundles: [], mayOverlap: false }));

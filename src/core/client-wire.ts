@@ -125,8 +125,7 @@ export type SignedReply = ReplyContent & {
 export type ResultsReader = (bytes: Uint8Array) => readonly WireResult[] | undefined;
 
 /** Reads the results of a reply. They are views into `bytes`. */
-export const readResults: ResultsReader = (bytes) =>
-  decodeWhole(bytes, (reader) => reader.list(RESULTS_MAX, readResult));
+export const readResults: ResultsReader = (bytes) => decodeWhole(bytes, readResultList);
 
 /** The order of these words is part of the wire. */
 const STANDINGS: readonly Standing[] = ['speculative', 'committed', 'final'];
@@ -141,14 +140,20 @@ function writeResult(writer: Writer, result: WireResult): void {
   writer.u64(result.number).digest(result.txId).u64(result.sequence).u64(result.height).bytes(result.result);
 }
 
-function readResult(reader: Reader): WireResult {
+function readResult(reader: Reader, before?: WireResult): WireResult {
   return {
     number: reader.u64(),
     txId: reader.digest(),
     sequence: reader.u64(),
     height: reader.u64(),
-    result: reader.bytes(OPERATION_BYTES_MAX),
+    result: reader.bytes(OPERATION_BYTES_MAX, before?.result),
   };
+}
+
+/** Results that say the same in a few bytes, one behind the other, share those. */
+function readResultList(reader: Reader): WireResult[] {
+  let before: WireResult | undefined;
+  return reader.list(RESULTS_MAX, (one) => (before = readResult(one, before)));
 }
 
 /** Canonical bytes of a reply's content: what the signature covers, after the domain prefix (`REPLY_TAG`). */
@@ -174,7 +179,7 @@ function readReplyHead(reader: Reader): Omit<ReplyContent, 'results'> {
 
 /** Reads what `writeReplyContent` wrote. */
 export function readReplyContent(reader: Reader): ReplyContent {
-  return { ...readReplyHead(reader), results: reader.list(RESULTS_MAX, readResult) };
+  return { ...readReplyHead(reader), results: readResultList(reader) };
 }
 
 /** The bytes of a reply's content that list its results, from canonical content; a view. */
@@ -211,14 +216,20 @@ function readSignedReply(reader: Reader, readList: ResultsReader): SignedReply {
   return { kind: 'reply', ...head, results: results ?? [], content, signature: reader.raw(SIGNATURE_BYTES) };
 }
 
+/** A bundle is long and sent often: one copy, no more. */
+function encodeBundleFrame(bytes: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(1 + 4 + bytes.length);
+  new Writer(frame).u8(2).bytes(bytes);
+  return frame;
+}
+
 /** Bytes of a client's frame. */
 export function encodeClientFrame(frame: ClientFrame): Uint8Array {
+  if (frame.kind === 'bundle') return encodeBundleFrame(frame.bytes);
   const writer = new Writer(512);
   switch (frame.kind) {
     case 'hello':
       return writer.u8(1).u16(frame.version).digest(frame.clusterId).raw(frame.clientKey).finish();
-    case 'bundle':
-      return writer.u8(2).bytes(frame.bytes).finish();
     case 'read':
       return writer.u8(3).u32(frame.id).bytes(frame.operation).finish();
     case 'query':

@@ -20,6 +20,8 @@ const SPARE: Uint8Array[] = [];
 const SPARE_MAX = 8;
 const SPARE_BYTES_MIN = 4096;
 const SPARE_BYTES_MAX = 64 * 1024;
+/** Up to so many bytes are compared with what is known instead of viewed. */
+const SHORT_BYTES = 16;
 
 /** Growing buffer of canonical bytes. */
 export class Writer {
@@ -28,9 +30,14 @@ export class Writer {
   /** Whether the buffer is this writer's alone and nobody has got it. */
   #owned = true;
 
-  /** `capacity`: bytes that will probably be needed. */
-  constructor(capacity = 256) {
-    this.#bytes = SPARE.pop() ?? new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
+  /** Bytes that will probably be needed, or room to begin with: that stays the caller's. */
+  constructor(capacity: number | Uint8Array = 256) {
+    if (typeof capacity === 'number')
+      this.#bytes = SPARE.pop() ?? new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
+    else {
+      this.#bytes = capacity;
+      this.#owned = false;
+    }
   }
 
   /** Bytes written so far. */
@@ -65,12 +72,16 @@ export class Writer {
   }
 
   u32(value: number): this {
-    const at = this.#room(4);
-    this.#bytes[at] = value >>> 24;
-    this.#bytes[at + 1] = value >>> 16;
-    this.#bytes[at + 2] = value >>> 8;
-    this.#bytes[at + 3] = value;
+    this.#putU32(this.#room(4), value);
     return this;
+  }
+
+  #putU32(at: number, value: number): void {
+    const bytes = this.#bytes;
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
   }
 
   /** Safe integer >= 0 as eight bytes. */
@@ -99,6 +110,14 @@ export class Writer {
   /** u32 length and the bytes. */
   bytes(bytes: Uint8Array): this {
     return this.u32(bytes.length).raw(bytes);
+  }
+
+  /** u32 length and what is written of an item: the same as `bytes` of it, without making them first. */
+  nested<T>(item: T, write: (writer: Writer, item: T) => void): this {
+    const at = this.#room(4);
+    write(this, item);
+    this.#putU32(at, this.#length - at - 4);
+    return this;
   }
 
   /** u32 length and UTF-16 code units below 128; for names and tags only. */
@@ -139,6 +158,12 @@ export class Writer {
     this.bool(item !== undefined);
     if (item !== undefined) write(this, item);
     return this;
+  }
+
+  /** What was written from a former `length` on: a view, never changed any more, even if the writer goes on. */
+  since(start: number): Uint8Array {
+    this.#owned = false;
+    return this.#bytes.subarray(start, this.#length);
   }
 
   /** What was written; never changed any more, even if the writer goes on. */
@@ -268,14 +293,28 @@ export class Reader {
     return at < 0 ? EMPTY : this.#bytes.subarray(at, at + count);
   }
 
-  /** Length-prefixed bytes of at most `max`; a view, not a copy. */
-  bytes(max: number): Uint8Array {
+  /**
+   * Length-prefixed bytes of at most `max`; a view, not a copy. `known`: given instead if it is short and says the same,
+   * because to compare a few bytes costs less than to make a view of them.
+   */
+  bytes(max: number, known: Uint8Array = EMPTY): Uint8Array {
     const length = this.u32();
     if (length > max) {
       this.fail();
       return EMPTY;
     }
+    if (length === known.length && length <= SHORT_BYTES && this.#isNext(known)) {
+      this.#at += length;
+      return known;
+    }
     return this.raw(length);
+  }
+
+  #isNext(known: Uint8Array): boolean {
+    if (this.#failed || known.length > this.remaining) return false;
+    for (let index = 0; index < known.length; index += 1)
+      if (this.#bytes[this.#at + index] !== known[index]) return false;
+    return true;
   }
 
   ascii(max: number): string {

@@ -26,6 +26,7 @@ export const BUNDLE_BYTES_MAX = 64 * 1024;
 export const BUNDLE_REQUESTS_MAX = 1024;
 /** Bytes of one operation, at most (a bundle holds it and its own frame). */
 export const OPERATION_BYTES_MAX = BUNDLE_BYTES_MAX - 1024;
+const LENGTH_BYTES = 4;
 /** RECOVER requests in one batch, at most. */
 export const BATCH_RECOVERS_MAX = 16;
 
@@ -58,12 +59,12 @@ export interface BundleContent {
   readonly requests: readonly Request[];
 }
 
+function writeRequest(writer: Writer, { number, operation }: Request): void {
+  writer.u64(number).bytes(operation);
+}
+
 function writeBundleContent(writer: Writer, content: BundleContent): Writer {
-  return writer
-    .u8(1)
-    .raw(content.clientKey)
-    .u64(content.session)
-    .list(content.requests, (w, request) => w.u64(request.number).bytes(request.operation));
+  return writer.u8(1).raw(content.clientKey).u64(content.session).list(content.requests, writeRequest);
 }
 
 /** Digest to sign for a bundle. */
@@ -88,13 +89,16 @@ export function signBundle(
   content: BundleContent,
   sign: (digest: Digest) => Uint8Array,
 ): Bundle {
-  const body = writeBundleContent(new Writer(1024), content).finish();
-  const digest = digestOfBundleBody(hash, domain, body);
-  const signature = sign(digest);
-  const bytes = new Uint8Array(body.length + signature.length);
-  bytes.set(body);
-  bytes.set(signature, body.length);
-  return { ...content, digest, bytes, signature };
+  const writer = domainWriter(domainTag('client', 'BUNDLE'), domain);
+  const start = writer.length + LENGTH_BYTES;
+  return writer.nested(content, writeBundleContent).finishInto((signed) => {
+    const digest = bytesToDigest(hash(signed));
+    const signature = sign(digest);
+    const bytes = new Uint8Array(signed.length - start + signature.length);
+    bytes.set(signed.subarray(start));
+    bytes.set(signature, signed.length - start);
+    return { ...content, digest, bytes, signature };
+  });
 }
 
 /** Reads a bundle; undefined if the bytes are not exactly one canonical, bounded bundle. Seals are not checked here. */

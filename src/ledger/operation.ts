@@ -61,13 +61,10 @@ export function encodeOperation(operation: Operation): Uint8Array {
 }
 
 /** Writes what `encodeOperation` gives. */
-export function writeOperation(writer: Writer, operation: Operation): Writer {
+function writeOperation(writer: Writer, operation: Operation): Writer {
   switch (operation.kind) {
     case 'app':
-      return writer
-        .u8(APP)
-        .option(operation.idempotencyKey, (w, key) => w.bytes(key))
-        .bytes(operation.operation);
+      return writeAppOperation(writer, operation.idempotencyKey, operation.operation, writeRaw);
     case 'open':
       return writer.u8(OPEN).raw(operation.nonce).u64(operation.validUntil).u32(operation.window);
     case 'noop':
@@ -83,6 +80,21 @@ export function writeOperation(writer: Writer, operation: Operation): Writer {
     case 'revoke':
       return writer.u8(REVOKE).digest(operation.clientId);
   }
+}
+
+const writeBytes = (writer: Writer, bytes: Uint8Array): void => void writer.bytes(bytes);
+
+/** What `writeAppOperation` takes for a service's operation that is encoded already. */
+export const writeRaw = (writer: Writer, bytes: Uint8Array): void => void writer.raw(bytes);
+
+/** Writes an operation of the kind `app`, whose own bytes `write` writes. */
+export function writeAppOperation<T>(
+  writer: Writer,
+  idempotencyKey: Uint8Array | undefined,
+  item: T,
+  write: (writer: Writer, item: T) => void,
+): Writer {
+  return writer.u8(APP).option(idempotencyKey, writeBytes).nested(item, write);
 }
 
 /** Reads an operation; undefined unless canonical and bounded. Byte fields are views into `bytes`. */

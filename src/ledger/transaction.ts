@@ -87,6 +87,8 @@ function writeU32(bytes: Uint8Array, at: number, value: number): void {
 export class TransactionHasher {
   readonly #hash: Hash;
   readonly #scratch: Uint8Array;
+  /** The part of it that was used last. */
+  #input: Uint8Array;
   readonly #head: number;
   /** By organisation: its prefix, and room for what comes behind it. The organisations of one cluster are few. */
   readonly #outcomes = new Map<string, { readonly scratch: Uint8Array; readonly at: number }>();
@@ -97,6 +99,7 @@ export class TransactionHasher {
     this.#head = prefix.length;
     this.#scratch = new Uint8Array(prefix.length + 32 + 8 + 8 + 4 + OPERATION_BYTES_MAX);
     this.#scratch.set(prefix, 0);
+    this.#input = this.#scratch;
   }
 
   /** Sets client and session for the next calls of `id`. */
@@ -109,6 +112,11 @@ export class TransactionHasher {
 
   /** txId as 32 bytes. */
   id(number: RequestNumber, operation: Uint8Array): Uint8Array {
+    return this.#hash(this.input(number, operation));
+  }
+
+  /** What is hashed for a txId: a view that holds until the next call. */
+  input(number: RequestNumber, operation: Uint8Array): Uint8Array {
     const at = this.#head + 40;
     const end = at + 12 + operation.length;
     const bytes = end <= this.#scratch.length ? this.#scratch : this.#larger(end);
@@ -116,7 +124,10 @@ export class TransactionHasher {
     writeU32(bytes, at + 4, number >>> 0);
     writeU32(bytes, at + 8, operation.length);
     bytes.set(operation, at + 12);
-    return this.#hash(bytes.subarray(0, end));
+    // Operations are often of one length, and to make a view costs a fifth of the hash.
+    if (bytes !== this.#scratch) return bytes;
+    if (this.#input.length !== end) this.#input = bytes.subarray(0, end);
+    return this.#input;
   }
 
   /** Outcome digest as 32 bytes; `id` is the txId. */
