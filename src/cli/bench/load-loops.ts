@@ -27,15 +27,17 @@ export async function closedLoop(
 ): Promise<void> {
   let errors = 0;
   const one = async (): Promise<void> => {
-    while (!meter.isOver && errors < ERRORS_MAX) {
-      const startMs = clock.now();
+    let startMs = clock.now();
+    while (startMs < meter.toMs && errors < ERRORS_MAX) {
       try {
         await operate(startMs);
-        meter.done(startMs);
+        // The next one begins when this one ends: a clock costs, too.
+        startMs = meter.done(startMs);
       } catch (error) {
         meter.failed(messageOf(error));
         errors += 1;
         await clock.pause(PAUSE_AFTER_ERROR_MS);
+        startMs = clock.now();
       }
     }
   };
