@@ -23,9 +23,10 @@ export class BenchChild {
   #wake: (() => void) | undefined;
   #problem = '';
 
-  constructor(name: string, program: string, args: readonly string[]) {
+  /** `flags`: of Node. */
+  constructor(name: string, program: string, args: readonly string[], flags: readonly string[] = []) {
     this.name = name;
-    this.#child = spawn(process.execPath, [program, ...args], {
+    this.#child = spawn(process.execPath, [...flags, program, ...args], {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
     this.#child.on('message', (message) => {

@@ -14,7 +14,7 @@ import { componentProcesses, killComponents } from '../supervisor/component-proc
 import { writeConfigs } from '../supervisor/configs.ts';
 import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
 import { isPortFree } from '../supervisor/ports.ts';
-import { Supervisor } from '../supervisor/supervisor.ts';
+import { REPLICA_FLAGS, Supervisor } from '../supervisor/supervisor.ts';
 import { BenchChild, programFile, runTogether } from './children.ts';
 import type { Authentication, ClientMeasured, ClientRun, Workload } from './load-orders.ts';
 import { figuresOf } from './measured.ts';
@@ -173,10 +173,11 @@ export class BenchCluster {
       distribution,
     );
     if (auth === 'request') common.push('--bundle', '1');
-    for (let index = 0; index < clients; index += 1)
-      this.#clients.push(
-        new BenchChild(`client ${index}`, programFile('main-load'), [...common, '--index', String(index)]),
-      );
+    for (let index = 0; index < clients; index += 1) {
+      const args = [...common, '--index', String(index)];
+      // What is true of replicas is true of clients: they need no larger young generation either.
+      this.#clients.push(new BenchChild(`client ${index}`, programFile('main-load'), args, REPLICA_FLAGS));
+    }
     await Promise.all(this.#clients.map((client) => client.next(READY_MS)));
     if (ycsb === undefined) return;
     for (const client of this.#clients) client.send({ kind: 'load' });
