@@ -126,6 +126,8 @@ export interface FrozenCheckpoint {
   readonly chunkCount: number;
   /** Chunks that changed since the checkpoint frozen before it, there and back included (all of them after an install). */
   readonly changed: readonly number[];
+  /** Digests of all chunks: the leaves of the hash tree. */
+  readonly leaves: readonly Digest[];
   /** Canonical bytes of a chunk. */
   chunk(index: number): Uint8Array;
   /** Digests of the children of an inner node of the hash tree; level 0 is the root's children. */

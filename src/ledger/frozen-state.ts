@@ -29,12 +29,14 @@ interface FrozenParts {
 
 function serve(parts: FrozenParts): FrozenCheckpoint {
   const { checkpoint, height, changed, ledgerChunks, service, tree } = parts;
-  const chunkCount = tree.levels.at(-1)!.length;
+  const leaves = tree.levels.at(-1)!;
+  const chunkCount = leaves.length;
   return {
     checkpoint,
     height,
     chunkCount,
     changed,
+    leaves,
     chunk(index) {
       assert(index >= 0 && index < chunkCount, 'only chunks of the state are asked for');
       return ledgerChunks[index] ?? service.chunk(index - LEDGER_CHUNKS);

@@ -11,7 +11,7 @@ import { writeFileAtomically } from './disk.ts';
 import { EXIT, StartRefused } from './node-config.ts';
 
 /** Version of everything below `store/`. */
-const STORE_FORMAT = 2;
+const STORE_FORMAT = 3;
 /** A process that was just killed may need a moment to be gone. */
 const LOCK_PATIENCE_MS = 1_500;
 

@@ -157,8 +157,7 @@ export function writeFileAtomically(file: string, content: string | Uint8Array, 
   }
 }
 
-/** ENOSPC and EDQUOT: Node names them, LMDB numbers them. */
-const FULL_CODES: readonly unknown[] = ['ENOSPC', 'EDQUOT', 28, 122];
+const FULL_CODES: readonly unknown[] = ['ENOSPC', 'EDQUOT'];
 
 /** What an operator reads when a disk fails; the code decides the advice. */
 export function diskFailureSentence(what: string, file: string, error: unknown): string {

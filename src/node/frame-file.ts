@@ -106,15 +106,20 @@ export function readFileHeader(bytes: Uint8Array, kind: string): FileIdentity | 
   };
 }
 
-/** Bytes of one frame at `position`; `parts` together are its payload. `check` is the next frame's `previous`. */
+/**
+ * Bytes of one frame at `position`; `parts` together are its payload. `check` is the next frame's `previous`. The frame is
+ * made in `room` if it fits there.
+ */
 export function createFrame(
   identity: FileIdentity,
   at: { readonly position: number; readonly syncedUpTo: number; readonly previous: Uint8Array },
   parts: readonly Uint8Array[],
+  room?: Buffer,
 ): { bytes: Uint8Array; check: Uint8Array } {
   let length = 0;
   for (const part of parts) length += part.length;
-  const bytes = Buffer.allocUnsafe(FRAME_OVERHEAD_BYTES + length);
+  const size = FRAME_OVERHEAD_BYTES + length;
+  const bytes = room !== undefined && size <= room.length ? room.subarray(0, size) : Buffer.allocUnsafe(size);
   FRAME_MAGIC.copy(bytes, 0);
   bytes.writeUInt32BE(length, 4);
   bytes.writeBigUInt64BE(BigInt(at.position), 8);

@@ -136,18 +136,18 @@ describe('replica process', () => {
     const mark = path.join(cluster.folders[2]!, 'store', 'format.json');
     fs.mkdirSync(path.dirname(mark), { recursive: true });
     const attempts: readonly (readonly [string, RegExp])[] = [
-      [JSON.stringify({ format: 2, clusterId: 'ab'.repeat(32), replica: 2 }), /belongs to cluster abab/],
+      [JSON.stringify({ format: 3, clusterId: 'ab'.repeat(32), replica: 2 }), /belongs to cluster abab/],
       [
-        JSON.stringify({ format: 2, clusterId: cluster.settings.clusterId, replica: 1 }),
+        JSON.stringify({ format: 3, clusterId: cluster.settings.clusterId, replica: 1 }),
         /belongs to replica 1, not/,
       ],
       [
-        JSON.stringify({ format: 3, clusterId: cluster.settings.clusterId, replica: 2 }),
-        /format 3, this version/,
+        JSON.stringify({ format: 4, clusterId: cluster.settings.clusterId, replica: 2 }),
+        /format 4, this version/,
       ],
       [
-        JSON.stringify({ format: 1, clusterId: cluster.settings.clusterId, replica: 2 }),
-        /format 1, this version/,
+        JSON.stringify({ format: 2, clusterId: cluster.settings.clusterId, replica: 2 }),
+        /format 2, this version/,
       ],
       ['null', /unreadable/],
       ['{', /unreadable/],

@@ -32,7 +32,7 @@ import { Brake } from './brake.ts';
 import { createNodeCrypto } from './crypto.ts';
 import { claimStore, foldersOf, lockDataFolder } from './data-folder.ts';
 import type { ReleaseLock } from './data-folder.ts';
-import { diskFailureSentence, systemDisk } from './disk.ts';
+import { systemDisk } from './disk.ts';
 import { endorsementsIn, ENDORSEMENTS_FOLDER } from './endorsements.ts';
 import { EvidenceStore } from './evidence-store.ts';
 import { openJournal } from './journal.ts';
@@ -44,7 +44,7 @@ import { EXIT, readClusterFile, StartRefused } from './node-config.ts';
 import { clearStopNote, createLogger, writeStopNote } from './process-log.ts';
 import { Queries } from './queries.ts';
 import { BlockIndex } from './block-index.ts';
-import { causeOf, StateStore } from './state-store.ts';
+import { StateStore } from './state-store.ts';
 import { Transport } from './transport.ts';
 import { TrustedLink } from './trusted-link.ts';
 import { nodeHash } from '../platform/sha256.ts';
@@ -213,10 +213,11 @@ export class ReplicaProcess {
       durable,
       onFatal,
     });
-    this.#state = new StateStore({
+    this.#state = await StateStore.open({
+      disk: systemDisk,
       folder: folders.state,
+      hash: nodeHash,
       durable,
-      checkpointInterval: settings.limits.checkpointInterval,
       // A restart re-executes from the snapshot: blocks below it can not be made again.
       beforeSnapshot: () => this.#blocks.flush(),
       onStored: (sequence) => this.#host.onSnapshotStored(sequence, Date.now()),
@@ -436,19 +437,10 @@ export class ReplicaProcess {
     });
   }
 
-  /**
-   * A promise was rejected that nobody waits for: a bug of ours, or LMDB, which rejects also inner promises when a
-   * commit fails. Its sentence comes from the store if that knows more; the replica stops in order either way.
-   */
-  async failed(error: unknown): Promise<void> {
-    const cause = await causeOf(error);
-    setImmediate(() =>
-      this.#fatal(
-        cause === error
-          ? `The replica failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
-          : diskFailureSentence('A write', this.#config.folder, cause),
-      ),
-    );
+  /** A promise was rejected that nobody waits for: a bug of ours. The replica stops in order. */
+  failed(error: unknown): void {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    setImmediate(() => this.#fatal(`The replica failed: ${what}`));
   }
 
   /** The replica must not go on: says why, where an operator and `status` find it, and stops. */

@@ -49,7 +49,7 @@ export async function runReplica(configFile: string, options: ReplicaProcessOpti
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
     process.once('disconnect', stop);
-    process.on('unhandledRejection', (error) => void replica.failed(error));
+    process.on('unhandledRejection', (error) => replica.failed(error));
     await replica.start();
     process.stdout.write(`ready ${replica.port}\n`);
     process.send?.({ ready: replica.port });

@@ -2,159 +2,266 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, describe, it } from 'node:test';
-import { open } from 'lmdb';
-import type { Digest } from '../core/types.ts';
-import type { FrozenCheckpoint } from '../ledger/contract.ts';
+import { describe, it } from 'node:test';
+import { Prng } from '../core/prng.ts';
+import { systemDisk } from './disk.ts';
 import { StoreDamaged } from './journal.ts';
-import { diskFailureSentence } from './disk.ts';
-import { causeOf, StateStore } from './state-store.ts';
+import { OpenedStore } from './snapshot.testing.ts';
+import type { FoundSnapshot } from './snapshot.testing.ts';
+import type { StateStoreOptions } from './state-store.ts';
+import { TornDisk } from './torn-disk.testing.ts';
 
-const CHUNKS = 300;
-const folders: string[] = [];
+const FOLDER = '/state';
+const CHUNKS = 30;
+/** Several frames a snapshot, and a new generation now and then. */
+const SMALL: Partial<StateStoreOptions> = { frameBytes: 400, garbageBytesMin: 1500 };
 
-function newFolder(): string {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'moiety-state-'));
-  folders.push(folder);
-  return folder;
+function chunkOf(index: number, version: number): Uint8Array {
+  const bytes = new Uint8Array(4 + ((index * 7) % 60)).fill(version);
+  new DataView(bytes.buffer).setUint16(0, index);
+  return bytes;
 }
 
-/** A chunk holds the sequence at which it changed last. */
-function frozenAt(sequence: number, state: readonly number[], changed: readonly number[]): FrozenCheckpoint {
-  const copy = [...state];
-  return {
-    checkpoint: { sequence, stateDigest: '00'.repeat(32) as Digest },
-    height: sequence,
-    chunkCount: CHUNKS,
-    changed,
-    chunk: (index) => Uint8Array.of(index & 255, copy[index]!, 9),
-    node: () => [],
-  };
+function newState(): Uint8Array[] {
+  return Array.from({ length: CHUNKS }, (_, index) => chunkOf(index, 1));
 }
 
-class Rig {
-  readonly stored: number[] = [];
-  readonly fatal: string[] = [];
-  readonly store: StateStore;
-  isReady = true;
-  #waiters: (() => void)[] = [];
-
-  constructor(folder: string) {
-    this.store = new StateStore({
-      folder,
-      durable: true,
-      checkpointInterval: 10,
-      beforeSnapshot: async () => this.isReady,
-      onStored: (sequence) => {
-        this.stored.push(sequence);
-        for (const waiter of this.#waiters.splice(0)) waiter();
-      },
-      onFatal: (sentence) => this.fatal.push(sentence),
-    });
-  }
-
-  async untilStored(sequence: number): Promise<void> {
-    while (!this.stored.includes(sequence)) await new Promise<void>((resolve) => this.#waiters.push(resolve));
-  }
-
-  read(): number[] {
-    const snapshot = this.store.load()!;
-    return Array.from({ length: CHUNKS }, (_, index) => snapshot.chunk(index)[1]!);
-  }
+/** Snapshots as they were ordered, each with `count` chunks changed since the one before; some go back to what they were. */
+function history(random: Prng, snapshots: number, count: number): Uint8Array[][] {
+  const state = newState();
+  return Array.from({ length: snapshots }, () => {
+    for (let each = 0; each < count; each += 1) {
+      const index = random.between(0, CHUNKS - 1);
+      state[index] = chunkOf(index, random.between(1, 3));
+    }
+    return [...state];
+  });
 }
 
-afterEach(() => {
-  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true });
-});
+/** What is found is a whole snapshot, and none before `least`. Returns which. */
+function checkFound(
+  found: FoundSnapshot | undefined,
+  states: readonly Uint8Array[][],
+  least: number,
+  note: string,
+) {
+  const sequence = found?.sequence ?? 0;
+  assert.ok(sequence >= least && sequence <= states.length, `${note}: snapshot ${sequence}, not ${least}`);
+  if (found !== undefined)
+    assert.deepEqual(found.chunks, states[sequence - 1], `${note}: snapshot ${sequence}`);
+  return sequence;
+}
 
 describe('state store', () => {
-  it('gives back the latest snapshot over restarts, though only what changed was written', async () => {
-    const folder = newFolder();
-    let rig = new Rig(folder);
-    assert.equal(rig.store.load(), undefined);
-    const state = new Array<number>(CHUNKS).fill(1);
-    const all = state.map((_, index) => index);
-    rig.store.store(frozenAt(10, state, all), Uint8Array.of(1));
-    assert.deepEqual(rig.stored, [], 'never from inside the call');
-    await rig.untilStored(10);
-    state[7] = 2;
-    rig.store.store(frozenAt(20, state, [7]), Uint8Array.of(2));
-    await rig.untilStored(20);
-    assert.deepEqual(rig.read(), state);
-    await rig.store.close();
-    rig = new Rig(folder);
-    assert.deepEqual(rig.read(), state);
-    assert.deepEqual(rig.store.load()!.meta, Uint8Array.of(2));
-    // Checkpoint 30 was never stored: `changed` of 40 does not name chunk 8, which changed at 30.
-    state[8] = 3;
-    state[9] = 4;
-    rig.store.store(frozenAt(40, state, [9]), Uint8Array.of(4));
-    await rig.untilStored(40);
-    assert.deepEqual(rig.read(), state);
-    await rig.store.close();
+  it('gives back the latest snapshot over restarts on a real disk, though only what changed was written', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'moiety-state-'));
+    const file = path.join(folder, 'state-0000000001.dat');
+    try {
+      let opened = await OpenedStore.at(systemDisk, folder);
+      assert.equal(opened.store.load(), undefined);
+      const state = newState();
+      opened.order(10, state);
+      assert.deepEqual(opened.stored, [], 'never from inside the call');
+      await opened.untilStored(10);
+      const { size, mode } = fs.statSync(file);
+      assert.equal(mode & 0o777, 0o600);
+      state[7] = chunkOf(7, 2);
+      await opened.keep(20, state);
+      assert.ok(fs.statSync(file).size - size < 400, 'one chunk, a description and their frames');
+      await opened.store.close();
+      opened = await OpenedStore.at(systemDisk, folder);
+      assert.deepEqual(opened.found(CHUNKS), { sequence: 20, chunks: state });
+      // What is stored is known after the restart, too.
+      state[8] = chunkOf(8, 3);
+      await opened.keep(40, state);
+      assert.ok(fs.statSync(file).size - size < 800);
+      await opened.store.close();
+      opened = await OpenedStore.at(systemDisk, folder);
+      assert.deepEqual(opened.found(CHUNKS), { sequence: 40, chunks: state });
+      await opened.store.close();
+      assert.deepEqual(fs.readdirSync(folder), ['state-0000000001.dat']);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
   });
 
   it('answers a snapshot that a newer one overtook, once the newer one is durable', async () => {
-    const rig = new Rig(newFolder());
-    const state = new Array<number>(CHUNKS).fill(1);
-    const all = state.map((_, index) => index);
+    const opened = await OpenedStore.at(new TornDisk(), FOLDER);
+    const state = newState();
     for (const sequence of [10, 20, 30]) {
-      state[0] = sequence;
-      rig.store.store(frozenAt(sequence, state, all), Uint8Array.of(sequence));
+      state[0] = chunkOf(0, sequence);
+      opened.order(sequence, state);
     }
-    await rig.untilStored(30);
-    assert.deepEqual(rig.stored, [10, 20, 30]);
-    assert.equal(rig.read()[0], 30);
-    await rig.store.close();
+    await opened.untilStored(30);
+    assert.deepEqual(opened.stored, [10, 20, 30]);
+    assert.deepEqual(opened.found(CHUNKS), { sequence: 30, chunks: state });
+    await opened.store.close();
   });
 
   it('stores nothing before what it must not outlive is durable', async () => {
-    const rig = new Rig(newFolder());
-    rig.isReady = false;
-    rig.store.store(frozenAt(10, new Array<number>(CHUNKS).fill(1), []), Uint8Array.of(1));
-    await rig.store.close();
-    assert.deepEqual(rig.stored, []);
+    const disk = new TornDisk();
+    const opened = await OpenedStore.at(disk, FOLDER, { beforeSnapshot: () => Promise.resolve(false) });
+    opened.order(10, newState());
+    await opened.store.close();
+    assert.deepEqual(opened.stored, []);
+    assert.deepEqual(disk.list(FOLDER), []);
   });
 
-  it('notices damaged, missing and half-written values', async () => {
-    const folder = newFolder();
-    const rig = new Rig(folder);
-    const state = new Array<number>(CHUNKS).fill(1);
-    const all = state.map((_, index) => index);
-    rig.store.store(frozenAt(10, state, all), Uint8Array.of(1));
-    await rig.untilStored(10);
-    await rig.store.close();
-    const root = open({ path: folder, encoding: 'binary', maxDbs: 4 });
-    const chunks = root.openDB<Buffer, [number, number]>({ name: 'chunks', encoding: 'binary' });
-    const bad = Buffer.from(chunks.get([5, 10])!);
-    bad[17] = bad[17]! ^ 1;
-    await chunks.put([5, 10], bad);
-    await chunks.remove([6, 10]);
-    // As left by a crash between the chunks of a newer snapshot and its description.
-    await chunks.put([7, 20], Buffer.from('half'));
-    await root.close();
-    const again = new Rig(folder);
-    const snapshot = again.store.load()!;
-    assert.equal(snapshot.chunk(7)[1], 1);
-    assert.throws(
-      () => snapshot.chunk(5),
-      (error: Error) => error instanceof StoreDamaged && /chunk 5.*fault wipe/s.test(error.message),
-    );
-    assert.throws(() => snapshot.chunk(6), /chunk 6 of the snapshot is missing/);
-    await again.store.close();
+  it('writes the next generation when there is too much garbage, and drops the former one', async () => {
+    const disk = new TornDisk();
+    const opened = await OpenedStore.at(disk, FOLDER, SMALL);
+    const states = history(new Prng(1), 60, 12);
+    const generations = new Set<string>();
+    for (const [index, state] of states.entries()) {
+      await opened.keep(index + 1, state);
+      const names = disk.list(FOLDER);
+      assert.equal(names.length, 1);
+      generations.add(names[0]!);
+      const { length } = disk.read(path.join(FOLDER, names[0]!));
+      assert.ok(length < 7_000, `${length} bytes for a state of 2,300 with its digests`);
+    }
+    assert.ok(generations.size > 5 && generations.size < 50, `${generations.size} generations`);
+    const found = (await OpenedStore.at(disk, FOLDER)).found(CHUNKS);
+    assert.equal(checkFound(found, states, 60, 'at the end'), 60);
+  });
+
+  it('takes a state with another number of chunks as a new one', async () => {
+    const disk = new TornDisk();
+    const opened = await OpenedStore.at(disk, FOLDER, SMALL);
+    await opened.keep(1, newState());
+    await opened.keep(2, newState().slice(3));
+    const found = (await OpenedStore.at(disk, FOLDER)).found(CHUNKS - 3);
+    assert.deepEqual(found, { sequence: 2, chunks: newState().slice(3) });
+  });
+
+  it('lets other work run between the frames that it writes', async () => {
+    const opened = await OpenedStore.at(new TornDisk(), FOLDER, SMALL);
+    let turns = 0;
+    let running = true;
+    const turn = (): void => {
+      turns += 1;
+      if (running) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await opened.keep(1, newState());
+    running = false;
+    assert.ok(turns >= 5, `${turns} turns`);
+  });
+
+  it('does not sync unless it is to be durable', async () => {
+    const disk = new TornDisk();
+    const opened = await OpenedStore.at(disk, FOLDER, { durable: false });
+    await opened.keep(1, newState());
+    // Removing the temporary name, opening, header, chunks, description, seal, renaming.
+    assert.equal(disk.steps, 7);
+    await opened.keep(2, newState());
+    assert.equal(disk.steps, 8, 'nothing changed: a description alone');
+    await opened.store.close();
+    const again = await OpenedStore.at(disk, FOLDER, { durable: false });
+    assert.equal(disk.steps, 9, 'opening alone');
+    assert.equal(again.found(CHUNKS)!.sequence, 2);
   });
 });
 
-describe('a disk that is full', () => {
-  it('is named, also where LMDB hides it behind a failed commit', async () => {
-    const full = Object.assign(new Error('No space left on device'), { code: 28 });
-    const commitError = Promise.reject(full);
-    const hidden = Object.assign(new Error('Commit failed (see commitError for details)'), { commitError });
-    const cause = await causeOf(hidden);
-    assert.equal(cause, full);
-    assert.match(diskFailureSentence('A write', '/data', cause), /disk is full: free space on it/);
-    const other = new Error('of another kind');
-    assert.equal(await causeOf(other), other);
-    assert.equal(await causeOf(undefined), undefined);
+describe('state store on a bad disk', () => {
+  it('finds a whole snapshot, the last one stored or a newer one, after a power cut at any step', async () => {
+    const [seen, kept] = [new Set<string>(), new Set<number>()];
+    for (let seed = 0; seed < 300; seed += 1) {
+      const random = new Prng(seed);
+      const states = history(random, 12, random.between(0, 20));
+      const disk = new TornDisk();
+      disk.dieAt = random.between(1, 120);
+      const opened = await OpenedStore.at(disk, FOLDER, SMALL);
+      let stored = 0;
+      for (let sequence = 1; sequence <= 10; sequence += 1) {
+        if (!(await opened.keep(sequence, states[sequence - 1]!))) break;
+        stored = sequence;
+      }
+      const after = disk.crash(random);
+      const again = await OpenedStore.at(after, FOLDER, SMALL);
+      const sequence = checkFound(again.found(CHUNKS), states, stored, `seed ${seed}`);
+      kept.add(sequence);
+      seen.add(after.list(FOLDER).join());
+      // It goes on from there, whatever a snapshot that was not finished left behind.
+      for (const next of [11, 12]) assert.ok(await again.keep(next, states[next - 1]!), again.fatal.join());
+      const last = (await OpenedStore.at(after.crash(random), FOLDER)).found(CHUNKS);
+      assert.equal(checkFound(last, states, 12, `seed ${seed}, later`), 12);
+    }
+    assert.ok(seen.size > 3 && kept.size > 8, `${seen.size} generations, ${kept.size} snapshots`);
+  });
+
+  it('forgets chunks that were written without a description, even if they are never written again', async () => {
+    const disk = new TornDisk();
+    const state = newState();
+    const opened = await OpenedStore.at(disk, FOLDER);
+    await opened.keep(1, state);
+    // The process dies before the description: chunk 5 is in the file in its second version.
+    disk.dieAt = disk.steps + 2;
+    await opened.keep(2, state.with(5, chunkOf(5, 2)));
+    assert.equal(opened.fatal.length, 1);
+    const [file] = disk.list(FOLDER);
+    const length = disk.read(path.join(FOLDER, file!)).length;
+    disk.dieAt = Infinity;
+    const again = await OpenedStore.at(disk, FOLDER);
+    assert.ok(disk.read(path.join(FOLDER, file!)).length < length);
+    await again.keep(3, state.with(6, chunkOf(6, 2)));
+    const found = (await OpenedStore.at(disk, FOLDER)).found(CHUNKS);
+    assert.deepEqual(found, { sequence: 3, chunks: state.with(6, chunkOf(6, 2)) });
+  });
+
+  it('says once that a write, a sync or a rename failed, at every step, and stores nothing afterwards', async () => {
+    for (const [code, advice] of [
+      ['ENOSPC', /disk is full: free space on it/],
+      ['EDQUOT', /disk is full: free space on it/],
+      ['EIO', /Check the disk/],
+    ] as const) {
+      for (let step = 1, failed = true; failed; step += 1) {
+        const states = history(new Prng(step), 8, 14);
+        const disk = new TornDisk();
+        disk.failAt = step;
+        disk.failCode = code;
+        const opened = await OpenedStore.at(disk, FOLDER, SMALL);
+        let stored = 0;
+        for (let sequence = 1; sequence <= 7; sequence += 1) {
+          if (!(await opened.keep(sequence, states[sequence - 1]!))) break;
+          stored = sequence;
+        }
+        failed = stored < 7;
+        opened.order(8, states[7]!);
+        await opened.store.close();
+        const note = `${code} at step ${step}`;
+        if (failed) {
+          assert.equal(opened.fatal.length, 1, note);
+          assert.match(opened.fatal[0]!, /^Storing a snapshot failed on \/state: /);
+          assert.match(opened.fatal[0]!, advice);
+          assert.ok(!opened.stored.includes(8));
+        }
+        const again = await OpenedStore.at(disk, FOLDER, SMALL);
+        checkFound(again.found(CHUNKS), states, stored, note);
+        assert.equal(disk.list(FOLDER).length, stored === 0 && again.found(CHUNKS) === undefined ? 0 : 1);
+      }
+    }
+  });
+
+  it('refuses a chunk that went bad after the store was opened', async () => {
+    const disk = new TornDisk();
+    const opened = await OpenedStore.at(disk, FOLDER);
+    await opened.keep(1, newState());
+    const file = '/state/state-0000000001.dat';
+    const at = Buffer.from(disk.read(file)).indexOf(chunkOf(5, 1));
+    disk.damage(file, at + 6);
+    const { chunk } = opened.store.load()!;
+    assert.deepEqual(chunk(4), chunkOf(4, 1));
+    assert.throws(
+      () => chunk(5),
+      (error: Error) => {
+        assert.ok(error instanceof StoreDamaged);
+        assert.match(
+          error.message,
+          /state-0000000001\.dat is damaged at offset \d+: chunk 5 .*moiety fault wipe/,
+        );
+        return true;
+      },
+    );
   });
 });

@@ -1,101 +1,51 @@
 /**
- * The LMDB environment of one replica (decision E7): chunks of the latest durable checkpoint.
+ * Snapshots of one replica on disk (decisions E7 and record 0019): the chunks of the latest durable checkpoint.
  *
- * A snapshot is written in two durable steps: first its changed chunks under keys that name the checkpoint, then the
- * one record that makes it the latest. A crash between them leaves the former snapshot whole. Every value carries a
- * check value, so that a disk that lies is noticed when the snapshot is read.
+ * A snapshot appends the chunks that changed since the one before to a file, and then its description, which makes it the
+ * latest (`snapshot-file.ts`). Which chunks changed is known from their digests alone; nothing is read. When more than
+ * half of the file would be garbage, the snapshot goes as a whole into the next generation of it: under a temporary
+ * name, synced, renamed, the folder synced, and only then the former one is dropped.
  */
-import { createHash } from 'node:crypto';
-import fs from 'node:fs';
-import { open } from 'lmdb';
-import type { Database, Key, RootDatabase } from 'lmdb';
-import { equalBytes } from '../core/bytes.ts';
-import type { SequenceNumber } from '../core/types.ts';
+import path from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Hash, SequenceNumber } from '../core/types.ts';
 import type { SnapshotPort } from '../host/ports.ts';
 import type { FrozenCheckpoint } from '../ledger/contract.ts';
+import { verifyChunk } from '../ledger/state-tree.ts';
+import { ChunkTable } from './chunk-table.ts';
+import type { Disk } from './disk.ts';
 import { diskFailureSentence } from './disk.ts';
-import { StoreDamaged } from './journal.ts';
+import { damagedState, openSnapshotFile, SnapshotFile } from './snapshot-file.ts';
+import type { SnapshotDescription, SnapshotInFile } from './snapshot-file.ts';
 
-const CHECK_BYTES = 16;
-/**
- * Addresses that are reserved for the file, which takes no memory. Without it LMDB maps the file again whenever it has
- * grown and leaves the old mapping where it is: the same pages twice. A file that outgrows this is mapped anew.
- */
-const MAP_BYTES = 16 * 1024 ** 3;
-const LATEST_KEY = 'latest';
-/** Chunks read and written in one go; between them the process does other work. */
-const SLICE = 128;
-
-type ChunkKey = [index: number, sequence: SequenceNumber];
-
-function sealedValue(name: string, value: Uint8Array): Buffer {
-  const check = createHash('sha256').update(name).update(value).digest().subarray(0, CHECK_BYTES);
-  return Buffer.concat([check, value]);
-}
-
-/** The value without its check value; undefined if it is damaged. */
-function openedValue(name: string, sealed: Uint8Array): Uint8Array | undefined {
-  if (sealed.length < CHECK_BYTES) return undefined;
-  // A copy: what LMDB gives may be memory of its own.
-  const value = new Uint8Array(sealed.subarray(CHECK_BYTES));
-  const check = createHash('sha256').update(name).update(value).digest().subarray(0, CHECK_BYTES);
-  return equalBytes(check, sealed.subarray(0, CHECK_BYTES)) ? value : undefined;
-}
-
-function chunkName(index: number, sequence: SequenceNumber): string {
-  return `chunk/${index}/${sequence}/`;
-}
-
-function damaged(folder: string, what: string): StoreDamaged {
-  return new StoreDamaged(
-    `The state store ${folder} is damaged: ${what}. Check the disk; then remove the store with ` +
-      '`moiety fault wipe REPLICA` (keys are kept) and start the replica again: it comes back by state transfer.',
-  );
-}
-
-/** Reads; what LMDB says of pages that make no sense to it becomes `StoreDamaged`. */
-function readable<T>(folder: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    const { message } = error as Error;
-    throw message.startsWith('MDB_') ? damaged(folder, message) : error;
-  }
-}
-
-/** LMDB rejects every write of a failed commit with a general error that carries the promise of the real one. */
-export async function causeOf(error: unknown): Promise<unknown> {
-  const { commitError } = (error ?? {}) as { readonly commitError?: unknown };
-  try {
-    await commitError;
-    return error;
-  } catch (cause) {
-    return cause;
-  }
-}
+const FILE_NAME = /^state-(\d{10})\.dat$/;
+const TEMPORARY_NAME = /^state-\d{10}\.tmp$/;
+/** Bytes of one frame of chunks: few enough to hash in a millisecond, enough that a frame costs nothing. */
+const FRAME_BYTES = 512 * 1024;
+/** Garbage that is left where it is, however little else there is. */
+const GARBAGE_BYTES_MIN = 16 * 1024 * 1024;
+/** Chunks whose digests are compared in one go; between them the process does other work. */
+const COMPARED_AT_ONCE = 2 * 1024;
 
 /** What the state store reports and needs. */
 export interface StateStoreOptions {
+  readonly disk: Disk;
   readonly folder: string;
+  readonly hash: Hash;
   /** Whether a stored snapshot survives a power cut. */
   readonly durable: boolean;
-  /** cp: sequence numbers between checkpoints. */
-  readonly checkpointInterval: number;
   /** Called before a snapshot is made durable: what it must not outlive. False: the disk failed. */
   readonly beforeSnapshot: () => Promise<boolean>;
   readonly onStored: (sequence: SequenceNumber) => void;
   readonly onFatal: (sentence: string) => void;
+  /** For tests. */
+  readonly frameBytes?: number;
+  /** For tests. */
+  readonly garbageBytesMin?: number;
 }
 
 interface StoreRequest {
   readonly frozen: FrozenCheckpoint;
-  readonly meta: Uint8Array;
-}
-
-/** The latest durable snapshot. */
-interface LatestSnapshot {
-  readonly sequence: SequenceNumber;
-  readonly chunkCount: number;
   readonly meta: Uint8Array;
 }
 
@@ -105,13 +55,29 @@ export interface StoredSnapshot {
   readonly chunk: (index: number) => Uint8Array;
 }
 
+function nameOf(generation: number, extension: 'dat' | 'tmp'): string {
+  return `state-${String(generation).padStart(10, '0')}.${extension}`;
+}
+
+/** Chunks that are not what the table has. */
+async function changedIndexes(
+  { leaves, chunkCount }: FrozenCheckpoint,
+  table: ChunkTable,
+): Promise<Uint32Array> {
+  // No list: what grows beyond a page of the heap is costly to grow.
+  const indexes = new Uint32Array(chunkCount);
+  let found = 0;
+  for (let from = 0; from < chunkCount; from += COMPARED_AT_ONCE) {
+    found = table.findChanged(leaves, [from, Math.min(from + COMPARED_AT_ONCE, chunkCount)], indexes, found);
+    await turn();
+  }
+  return indexes.subarray(0, found);
+}
+
 /** See the top of this file. */
 export class StateStore implements SnapshotPort {
   readonly #options: StateStoreOptions;
-  readonly #root: RootDatabase;
-  readonly #chunks: Database<Buffer, ChunkKey>;
-  readonly #meta: Database<Buffer, string>;
-  #latest: LatestSnapshot | undefined;
+  #latest: SnapshotInFile | undefined;
   #next: StoreRequest | undefined;
   /** Snapshots that a newer one overtook before they were written. */
   #overtaken: SequenceNumber[] = [];
@@ -119,59 +85,40 @@ export class StateStore implements SnapshotPort {
   #failed = false;
   #closed = false;
 
-  /** Opens (or makes) the environment; throws `StoreDamaged` or the system's error. */
-  constructor(options: StateStoreOptions) {
+  private constructor(options: StateStoreOptions, latest: SnapshotInFile | undefined) {
     this.#options = options;
-    const { folder, durable } = options;
-    // LMDB would make it readable by others.
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const root = readable(folder, () =>
-      open({ path: folder, noSync: !durable, encoding: 'binary', maxDbs: 4, mapSize: MAP_BYTES }),
-    );
-    const table = <V, K extends Key>(name: string): Database<V, K> =>
-      readable(folder, () => root.openDB<V, K>({ name, encoding: 'binary' }));
-    this.#root = root;
-    this.#chunks = table('chunks');
-    this.#meta = table('meta');
-    this.#latest = readable(folder, () => this.#readLatest());
+    this.#latest = latest;
   }
 
-  #readLatest(): LatestSnapshot | undefined {
-    const sealed = this.#meta.get(LATEST_KEY);
-    if (sealed === undefined) return undefined;
-    const value = openedValue(LATEST_KEY, sealed);
-    if (value === undefined || value.length < 12)
-      throw damaged(this.#options.folder, 'the description of the snapshot cannot be read');
-    const view = new DataView(value.buffer, value.byteOffset);
-    const sequence = Number(view.getBigUint64(0));
-    return { sequence, chunkCount: view.getUint32(8), meta: value.slice(12) };
+  /** Opens the store of a folder, which is made if it is not there; rejects with `StoreDamaged` or the system's error. */
+  static async open(options: StateStoreOptions): Promise<StateStore> {
+    const { disk, folder, durable } = options;
+    disk.makeFolder(folder);
+    const names = disk.list(folder);
+    const current = names.filter((name) => FILE_NAME.test(name)).at(-1);
+    // First of all: it may be what filled the disk.
+    for (const name of names) if (TEMPORARY_NAME.test(name)) await disk.remove(path.join(folder, name));
+    if (current === undefined) return new StateStore(options, undefined);
+    const latest = await openSnapshotFile(disk, path.join(folder, current), durable);
+    for (const name of names)
+      if (FILE_NAME.test(name) && name !== current) await disk.remove(path.join(folder, name));
+    return new StateStore(options, latest);
   }
 
-  // --- snapshots ---------------------------------------------------------------------------------------------------
-
-  /** The latest durable snapshot. `chunk` throws `StoreDamaged` if a chunk cannot be read. */
+  /** The latest durable snapshot. `chunk` throws `StoreDamaged` if a chunk is not what was written. */
   load(): StoredSnapshot | undefined {
     const latest = this.#latest;
     if (latest === undefined) return undefined;
-    const { folder } = this.#options;
-    return {
-      meta: latest.meta,
-      chunk: (index) => readable(folder, () => this.#readChunk(index, latest.sequence)),
-    };
+    return { meta: latest.description.meta, chunk: (index) => this.#readChunk(latest, index) };
   }
 
-  #readChunk(index: number, sequence: SequenceNumber): Uint8Array {
-    for (const { key, value } of this.#chunks.getRange({
-      start: [index, sequence],
-      end: [index, 0],
-      reverse: true,
-      limit: 1,
-    })) {
-      const chunk = openedValue(chunkName(index, key[1]), value);
-      if (chunk !== undefined) return chunk;
-      throw damaged(this.#options.folder, `chunk ${index} of the snapshot has a wrong check value`);
-    }
-    throw damaged(this.#options.folder, `chunk ${index} of the snapshot is missing`);
+  #readChunk({ file, table }: SnapshotInFile, index: number): Uint8Array {
+    const place = table.place(index)!;
+    const bytes = file.read(place.position, place.length);
+    // It was right when the file was opened; a disk that lies now and then is noticed, too.
+    if (verifyChunk(this.#options.hash, index, bytes, place.leaf)) return bytes;
+    const name = path.join(this.#options.folder, nameOf(file.generation, 'dat'));
+    throw damagedState(name, place.position, `chunk ${index} of the snapshot is not what was written`);
   }
 
   store(frozen: FrozenCheckpoint, meta: Uint8Array): void {
@@ -185,7 +132,7 @@ export class StateStore implements SnapshotPort {
 
   async #storeAll(): Promise<void> {
     // Not inside the call of `store`.
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     while (this.#next !== undefined && !this.#failed) {
       const request = this.#next;
       const overtaken = this.#overtaken;
@@ -204,61 +151,55 @@ export class StateStore implements SnapshotPort {
   }
 
   async #storeOne({ frozen, meta }: StoreRequest): Promise<void> {
-    const { sequence } = frozen.checkpoint;
-    const former = this.#latest;
-    const follows =
-      former !== undefined &&
-      former.chunkCount === frozen.chunkCount &&
-      former.sequence === sequence - this.#options.checkpointInterval;
-    // `changed` speaks of the checkpoint before this one; if that is not the one on disk, compare them all.
-    const indexes = follows ? frozen.changed : Array.from({ length: frozen.chunkCount }, (_, index) => index);
-    const written: number[] = [];
-    for (let from = 0; from < indexes.length; from += SLICE) {
-      const writes: Promise<boolean>[] = [];
-      for (const index of indexes.slice(from, from + SLICE)) {
-        const value = sealedValue(chunkName(index, sequence), frozen.chunk(index));
-        if (!follows && former !== undefined && this.#isStored(index, former.sequence, value)) continue;
-        written.push(index);
-        writes.push(this.#chunks.put([index, sequence], value));
-      }
-      if (writes.length > 0) await Promise.all(writes);
-      else await new Promise((resolve) => setImmediate(resolve));
+    const { chunkCount, checkpoint } = frozen;
+    const description = { sequence: checkpoint.sequence, chunkCount, meta: meta.slice() };
+    const latest = this.#latest;
+    if (latest === undefined || latest.table.count !== chunkCount) {
+      await this.#storeWhole(frozen, description);
+      return;
     }
-    if (this.#options.durable) await this.#root.flushed;
-    const description = Buffer.alloc(12 + meta.length);
-    description.writeBigUInt64BE(BigInt(sequence), 0);
-    description.writeUInt32BE(frozen.chunkCount, 8);
-    description.set(meta, 12);
-    await this.#meta.put(LATEST_KEY, sealedValue(LATEST_KEY, description));
-    if (this.#options.durable) await this.#root.flushed;
-    this.#latest = { sequence, chunkCount: frozen.chunkCount, meta: meta.slice() };
-    await this.#removeOlder(written, sequence);
+    const indexes = await changedIndexes(frozen, latest.table);
+    let garbage = latest.file.end - latest.table.bytes;
+    for (const index of indexes) garbage += latest.table.bytesOf(index);
+    const { garbageBytesMin = GARBAGE_BYTES_MIN } = this.#options;
+    if (garbage > Math.max(latest.table.bytes, garbageBytesMin)) await this.#storeWhole(frozen, description);
+    else await this.#storeChanges(frozen, indexes, { ...latest, description });
   }
 
-  #isStored(index: number, sequence: SequenceNumber, sealed: Uint8Array): boolean {
-    const range = {
-      start: [index, sequence] as ChunkKey,
-      end: [index, 0] as ChunkKey,
-      reverse: true,
-      limit: 1,
-    };
-    for (const { key, value } of this.#chunks.getRange(range)) {
-      const known = openedValue(chunkName(index, key[1]), value);
-      return known !== undefined && equalBytes(known, sealed.subarray(CHECK_BYTES));
+  /**
+   * Appends what changed, and the description; one sync covers both, since a description behind a hole is not read. Should
+   * it fail, the table is ahead of the file: nothing is stored or read any more then.
+   */
+  async #storeChanges(frozen: FrozenCheckpoint, indexes: Uint32Array, next: SnapshotInFile): Promise<void> {
+    const { file, table, description } = next;
+    await file.appendChunks(frozen, indexes, table, this.#options.frameBytes ?? FRAME_BYTES);
+    await file.describe(description);
+    if (this.#options.durable) {
+      await file.sync();
+      await file.seal();
     }
-    return false;
+    this.#latest = next;
   }
 
-  /** Drops what the new snapshot replaced. A crash before leaves values that the next write of the chunk drops. */
-  async #removeOlder(indexes: readonly number[], sequence: SequenceNumber): Promise<void> {
-    for (let from = 0; from < indexes.length; from += SLICE) {
-      const removals: Promise<boolean>[] = [];
-      for (const index of indexes.slice(from, from + SLICE)) {
-        for (const key of this.#chunks.getKeys({ start: [index, 0], end: [index, sequence] }))
-          removals.push(this.#chunks.remove(key));
-      }
-      if (removals.length > 0) await Promise.all(removals);
-    }
+  /** Writes the next generation, gives it its name and drops the former one. */
+  async #storeWhole(frozen: FrozenCheckpoint, description: SnapshotDescription): Promise<void> {
+    const { disk, folder, durable, frameBytes = FRAME_BYTES } = this.#options;
+    const former = this.#latest?.file;
+    const generation = (former?.generation ?? 0) + 1;
+    const temporary = path.join(folder, nameOf(generation, 'tmp'));
+    const file = await SnapshotFile.create(disk, temporary, generation);
+    const table = new ChunkTable(frozen.chunkCount);
+    const indexes = await changedIndexes(frozen, table);
+    await file.appendChunks(frozen, indexes, table, frameBytes);
+    await file.describe(description);
+    await file.seal();
+    if (durable) await file.sync();
+    await disk.rename(temporary, path.join(folder, nameOf(generation, 'dat')));
+    if (durable) await disk.syncFolder(folder);
+    this.#latest = { file, table, description };
+    if (former === undefined) return;
+    await former.close();
+    await disk.remove(path.join(folder, nameOf(former.generation, 'dat')));
   }
 
   /** Finishes what runs, then closes. */
@@ -266,14 +207,12 @@ export class StateStore implements SnapshotPort {
     if (this.#closed) return;
     await this.#storing;
     this.#closed = true;
-    await this.#root.close();
+    await this.#latest?.file.close();
   }
 
   #fail(what: string, error: unknown): void {
     if (this.#failed) return;
     this.#failed = true;
-    void causeOf(error).then((cause) =>
-      this.#options.onFatal(diskFailureSentence(what, this.#options.folder, cause)),
-    );
+    this.#options.onFatal(diskFailureSentence(what, this.#options.folder, error));
   }
 }

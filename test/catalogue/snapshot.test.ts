@@ -1,125 +1,121 @@
-/** D-02, D-04 of docs/scenarios.md: the state store with damaged pages, with values at the place of others, with old ones. */
+/**
+ * D-01, D-02, D-04 of docs/scenarios.md: the file of snapshots, cut and damaged at every byte, with parts at the place of
+ * others, with old ones. It may refuse with a sentence; it never gives a chunk that is not of the snapshot.
+ */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { open } from 'lmdb';
-import type { Database } from 'lmdb';
-import type { Digest } from '../../src/core/types.ts';
+import { before, describe, it } from 'node:test';
+import { FRAME_OVERHEAD_BYTES } from '../../src/node/frame-file.ts';
 import { StoreDamaged } from '../../src/node/journal.ts';
-import { StateStore } from '../../src/node/state-store.ts';
+import { OpenedStore } from '../../src/node/snapshot.testing.ts';
+import type { FoundSnapshot } from '../../src/node/snapshot.testing.ts';
+import { TornDisk } from '../../src/node/torn-disk.testing.ts';
 
-const CHUNKS = 300;
-const root = fs.mkdtempSync(path.join(os.tmpdir(), 'moiety-snapshot-'));
-const sound = path.join(root, 'sound');
-after(() => fs.rmSync(root, { recursive: true, force: true }));
+const FOLDER = '/state';
+const FILE = '/state/state-0000000001.dat';
+const CHUNKS = 12;
+const SMALL = { frameBytes: 300 };
+/** Snapshots that the file holds, by sequence number. */
+const STATES = new Map([1, 2, 3].map((sequence) => [sequence, stateAt(sequence)]));
 
-class Opened {
-  readonly store: StateStore;
-  #stored: () => void = () => undefined;
+/** All chunks change with each snapshot, but those that are as in the one before the last. */
+function stateAt(sequence: number): Uint8Array[] {
+  return Array.from({ length: CHUNKS }, (_, index) =>
+    new Uint8Array(40).fill(index % 3 === 0 ? index : 16 * sequence + index),
+  );
+}
 
-  constructor(folder: string) {
-    this.store = new StateStore({
-      folder,
-      durable: true,
-      checkpointInterval: 10,
-      beforeSnapshot: () => Promise.resolve(true),
-      onStored: () => this.#stored(),
-      onFatal: (sentence) => assert.fail(sentence),
-    });
-  }
+let whole: Uint8Array;
+/** Where each snapshot ends, and the seal behind the last one begins. */
+const ends: number[] = [];
 
-  /** A snapshot whose chunks hold `valueOf(index)`. */
-  async keep(sequence: number, valueOf: (index: number) => number): Promise<void> {
-    const stored = new Promise<void>((resolve) => (this.#stored = resolve));
-    this.store.store(
-      {
-        checkpoint: { sequence, stateDigest: '00'.repeat(32) as Digest },
-        height: sequence,
-        chunkCount: CHUNKS,
-        changed: Array.from({ length: CHUNKS }, (_, index) => index),
-        chunk: (index) => new Uint8Array(40).fill(valueOf(index)),
-        node: () => [],
-      },
-      Uint8Array.of(1, 2, 3),
-    );
-    await stored;
+/** What is found in a file with these bytes; undefined if it is refused with its sentence. */
+async function foundIn(bytes: Uint8Array): Promise<FoundSnapshot | undefined> {
+  const disk = new TornDisk();
+  disk.replace(FILE, bytes);
+  try {
+    const opened = await OpenedStore.at(disk, FOLDER, SMALL);
+    const found = opened.found(CHUNKS);
+    assert.ok(found !== undefined, 'a damaged store is not a new one');
+    assert.deepEqual(found.chunks, STATES.get(found.sequence), 'another chunk than was stored');
+    // It goes on, and what it holds then can be read.
+    await opened.keep(9, found.chunks);
+    assert.deepEqual((await OpenedStore.at(disk, FOLDER)).found(CHUNKS), { ...found, sequence: 9 });
+    return found;
+  } catch (error) {
+    assert.ok(error instanceof StoreDamaged, String(error));
+    assert.match(error.message, /is damaged at offset \d+: .*moiety fault wipe/s);
+    return undefined;
   }
 }
 
-async function changed(
-  name: string,
-  change: (chunks: Database<Buffer, [number, number]>) => Promise<unknown>,
-) {
-  const folder = path.join(root, name);
-  fs.cpSync(sound, folder, { recursive: true });
-  const env = open({ path: folder, encoding: 'binary', maxDbs: 4 });
-  await change(env.openDB<Buffer, [number, number]>({ name: 'chunks', encoding: 'binary' }));
-  await env.close();
-  return new Opened(folder).store;
-}
+before(async () => {
+  const disk = new TornDisk();
+  const opened = await OpenedStore.at(disk, FOLDER, SMALL);
+  for (const [sequence, state] of STATES) {
+    await opened.keep(sequence, state);
+    ends.push(disk.read(FILE).length - FRAME_OVERHEAD_BYTES);
+  }
+  await opened.store.close();
+  whole = disk.read(FILE);
+});
 
-describe('D-02, D-04: the state store', () => {
-  before(async () => {
-    const opened = new Opened(sound);
-    await opened.keep(10, (index) => index & 255);
-    await opened.store.close();
+describe('D-01: the file of snapshots', () => {
+  it('cut at any byte holds a whole snapshot or is refused', async () => {
+    for (let length = 0; length < whole.length; length += 1) {
+      const found = await foundIn(whole.slice(0, length));
+      const left = ends.filter((end) => end <= length).length;
+      assert.equal(found?.sequence, left === 0 ? undefined : left, `cut at ${length}`);
+    }
+  });
+});
+
+describe('D-02, D-04: the file of snapshots', () => {
+  it('with any byte damaged gives the right snapshot or refuses with a sentence', async () => {
+    for (let at = 0; at < whole.length; at += 1) {
+      for (const mask of [1, 0x80, 0xff]) {
+        const damaged = whole.slice();
+        damaged[at]! ^= mask;
+        const found = await foundIn(damaged);
+        // Behind the last snapshot there is a seal alone, which may be lost.
+        assert.equal(found?.sequence, at < ends[2]! ? undefined : 3, `byte ${at}`);
+      }
+    }
   });
 
-  it('with damage in any page gives the right snapshot, refuses with a sentence, or ends', () => {
-    const { size } = fs.statSync(path.join(sound, 'data.mdb'));
-    let left = Array.from({ length: Math.floor(size / 2048) }, (_, index) => String(index * 2048 + 16));
-    const seen = { right: 0, refused: 0, ended: 0 };
-    const reader = path.join(import.meta.dirname, 'snapshot-reader.ts');
-    while (left.length > 0) {
-      const child = spawnSync(
-        process.execPath,
-        [reader, sound, fs.mkdtempSync(path.join(root, 'copies-')), String(CHUNKS), ...left],
-        { encoding: 'utf8', timeout: 60_000 },
-      );
-      const lines = child.stdout.split('\n').filter((line) => line !== '');
-      for (const line of lines) {
-        if (/ right$/.test(line)) seen.right += 1;
-        else if (/ refused .*is damaged: .*moiety fault wipe/s.test(line)) seen.refused += 1;
-        else assert.fail(`offset ${line}`);
+  it('with any sector read as zeros, as another sector, or doubled gives nothing that was not stored', async () => {
+    const SECTOR = 64;
+    for (let at = 0; at < whole.length; at += SECTOR) {
+      const variants = [
+        new Uint8Array(SECTOR),
+        whole.slice(Math.max(0, at - SECTOR), at),
+        whole.slice(at + SECTOR, at + 2 * SECTOR),
+        whole.slice(0, SECTOR),
+      ];
+      for (const sector of variants) {
+        const damaged = whole.slice();
+        damaged.set(sector.subarray(0, damaged.length - at), at);
+        await foundIn(damaged);
       }
-      left = left.slice(lines.length);
-      if (left.length === 0) break;
-      // LMDB itself gave up on a page: no data was served. The rest is asked in another process.
-      assert.notEqual(child.signal, null, child.stderr);
-      seen.ended += 1;
-      left = left.slice(1);
     }
-    assert.ok(seen.right > 0 && seen.refused > 3, JSON.stringify(seen));
-    console.log(`damaged pages: ${JSON.stringify(seen)}`);
   });
 
   it('refuses a value that was written to the place of another', async () => {
-    const store = await changed('misdirected', (chunks) => chunks.put([6, 10], chunks.get([5, 10])!));
-    assert.equal(store.load()!.chunk(5)[0], 5);
-    assert.throws(() => store.load()!.chunk(6), StoreDamaged);
-    await store.close();
+    const place = (sequence: number, index: number): number =>
+      Buffer.from(whole).indexOf(STATES.get(sequence)![index]!);
+    const misdirected = whole.slice();
+    misdirected.set(STATES.get(3)![5]!, place(3, 7));
+    assert.equal(await foundIn(misdirected), undefined);
   });
 
   it('refuses an old value under the place of a new one', async () => {
-    const former = open({ path: sound, encoding: 'binary', maxDbs: 4 });
-    const old = Buffer.from(
-      former.openDB<Buffer, [number, number]>({ name: 'chunks', encoding: 'binary' }).get([7, 10])!,
-    );
-    await former.close();
-    const folder = path.join(root, 'stale');
-    fs.cpSync(sound, folder, { recursive: true });
-    const newer = new Opened(folder);
-    await newer.keep(20, (index) => (index + 1) & 255);
-    await newer.store.close();
-    const env = open({ path: folder, encoding: 'binary', maxDbs: 4 });
-    await env.openDB<Buffer, [number, number]>({ name: 'chunks', encoding: 'binary' }).put([7, 20], old);
-    await env.close();
-    const { store } = new Opened(folder);
-    assert.equal(store.load()!.chunk(6)[0], 7);
-    assert.throws(() => store.load()!.chunk(7), StoreDamaged);
-    await store.close();
+    const place = Buffer.from(whole).indexOf(STATES.get(3)![7]!);
+    const stale = whole.slice();
+    stale.set(STATES.get(2)![7]!, place);
+    assert.equal(await foundIn(stale), undefined);
+    // Records that were written twice, or are left out: what stands before them is there at most.
+    const doubled = new Uint8Array([...whole.subarray(0, ends[1]), ...whole.subarray(ends[0], ends[2])]);
+    assert.ok(((await foundIn(doubled))?.sequence ?? 0) <= 2);
+    const shortened = new Uint8Array([...whole.subarray(0, ends[0]), ...whole.subarray(ends[1])]);
+    assert.ok(((await foundIn(shortened))?.sequence ?? 0) <= 1);
   });
 });

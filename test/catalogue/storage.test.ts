@@ -337,7 +337,7 @@ describe('D-08: a system that writes and reads a few bytes at a time', () => {
   it('gets everything all the same', async (t) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'moiety-short-'));
     t.after(() => fs.rmSync(folder, { recursive: true }));
-    const { write, readSync } = fs;
+    const { write, writeSync, readSync } = fs;
     let calls = 0;
     const shortWrite = (
       ...[descriptor, bytes, from, length, at, done]: [number, Uint8Array, number, number, number, () => void]
@@ -345,10 +345,17 @@ describe('D-08: a system that writes and reads a few bytes at a time', () => {
       calls += 1;
       write(descriptor, bytes, from, Math.min(length, 7), at, done);
     };
+    const shortWriteNow = (
+      ...[descriptor, bytes, from, length, at]: [number, Uint8Array, number, number, number]
+    ): number => {
+      calls += 1;
+      return writeSync(descriptor, bytes, from, Math.min(length, 7), at);
+    };
     const shortRead = (
       ...[descriptor, bytes, from, length, at]: [number, Uint8Array, number, number, number]
     ): number => readSync(descriptor, bytes, from, Math.min(length, 5), at);
     t.mock.method(fs, 'write', shortWrite as unknown as typeof fs.write);
+    t.mock.method(fs, 'writeSync', shortWriteNow as unknown as typeof fs.writeSync);
     t.mock.method(fs, 'readSync', shortRead as unknown as typeof fs.readSync);
     const opened = await Opened.at(systemDisk, folder);
     for (let index = 1; index <= 3; index += 1) await opened.write(recordAt(index), index);

@@ -1,0 +1,320 @@
+/**
+ * One generation of the file of snapshots: frames (see `frame-file.ts`) of three kinds.
+ *
+ * - Many chunks that changed: their indexes, lengths and digests, then their bytes.
+ * - A description: it makes all chunks before it the latest snapshot. A crash before it leaves the former one whole.
+ * - An empty frame, once a description is durable: if the description goes bad later, that is damage, and no crash.
+ *
+ * A generation gets its name when it holds its first snapshot; so a file without one is damaged.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { bytesToDigest, putHex } from '../core/bytes.ts';
+import type { SequenceNumber } from '../core/types.ts';
+import type { FrozenCheckpoint } from '../ledger/contract.ts';
+import { CHUNKS_MAX } from '../ledger/state-tree.ts';
+import { CHUNK_ENTRY_BYTES, ChunkTable } from './chunk-table.ts';
+import type { ChunkPlace } from './chunk-table.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import {
+  createFileHeader,
+  createFrame,
+  FILE_HEADER_BYTES,
+  FRAME_HEAD_BYTES,
+  readFileHeader,
+  walkFrames,
+} from './frame-file.ts';
+import type { FileIdentity, Frame, FrameEnd } from './frame-file.ts';
+import { StoreDamaged } from './journal.ts';
+
+const KIND = 'SNAP';
+const CHUNKS = 1;
+const DESCRIPTION = 2;
+const CHUNKS_HEAD_BYTES = 5;
+const DESCRIPTION_HEAD_BYTES = 13;
+/**
+ * Bytes read at once, at most: a length that a bad disk made up takes no more memory. No frame is longer; chunks of a
+ * service have 4 MiB at most, those of the ledger fit a message.
+ */
+const READ_BYTES_MAX = 512 * 1024 * 1024;
+
+/** What a snapshot says of itself. */
+export interface SnapshotDescription {
+  readonly sequence: SequenceNumber;
+  readonly chunkCount: number;
+  /** Opaque. */
+  readonly meta: Uint8Array;
+}
+
+/** A snapshot that is in a file. */
+export interface SnapshotInFile {
+  readonly file: SnapshotFile;
+  readonly table: ChunkTable;
+  readonly description: SnapshotDescription;
+}
+
+/** The refusal of a file that must not be used. */
+export function damagedState(file: string, offset: number, problem: string): StoreDamaged {
+  return new StoreDamaged(
+    `The state file ${file} is damaged at offset ${offset}: ${problem}. Check the disk; then remove the store with ` +
+      '`moiety fault wipe REPLICA` (keys are kept) and start the replica again: it comes back by state transfer.',
+  );
+}
+
+// --- content of frames ---------------------------------------------------------------------------------------------
+
+/** Head of a frame of chunks; their bytes follow it. */
+function chunksHead(places: readonly ChunkPlace[]): Uint8Array {
+  const head = new Uint8Array(CHUNKS_HEAD_BYTES + CHUNK_ENTRY_BYTES * places.length);
+  const view = new DataView(head.buffer);
+  view.setUint8(0, CHUNKS);
+  view.setUint32(1, places.length);
+  let at = CHUNKS_HEAD_BYTES;
+  for (const { index, length, leaf } of places) {
+    view.setUint32(at, index);
+    view.setUint32(at + 4, length);
+    putHex(head, at + 8, leaf);
+    at += CHUNK_ENTRY_BYTES;
+  }
+  return head;
+}
+
+/** Reads a frame of chunks whose payload stands at `position`; undefined if it is none. */
+function readChunks(payload: Uint8Array, position: number): ChunkPlace[] | undefined {
+  if (payload.length < CHUNKS_HEAD_BYTES) return undefined;
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const count = view.getUint32(1);
+  let bytesAt = CHUNKS_HEAD_BYTES + CHUNK_ENTRY_BYTES * count;
+  if (bytesAt > payload.length) return undefined;
+  const places: ChunkPlace[] = [];
+  for (let at = CHUNKS_HEAD_BYTES; places.length < count; at += CHUNK_ENTRY_BYTES) {
+    const [index, length] = [view.getUint32(at), view.getUint32(at + 4)];
+    if (index >= CHUNKS_MAX) return undefined;
+    const leaf = bytesToDigest(payload.subarray(at + 8, at + CHUNK_ENTRY_BYTES));
+    places.push({ index, position: position + bytesAt, length, leaf });
+    bytesAt += length;
+  }
+  return bytesAt === payload.length ? places : undefined;
+}
+
+function writeDescription({ sequence, chunkCount, meta }: SnapshotDescription): Uint8Array {
+  const bytes = new Uint8Array(DESCRIPTION_HEAD_BYTES + meta.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, DESCRIPTION);
+  view.setBigUint64(1, BigInt(sequence));
+  view.setUint32(9, chunkCount);
+  bytes.set(meta, DESCRIPTION_HEAD_BYTES);
+  return bytes;
+}
+
+function readDescription(payload: Uint8Array): SnapshotDescription | undefined {
+  if (payload.length < DESCRIPTION_HEAD_BYTES) return undefined;
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const chunkCount = view.getUint32(9);
+  if (chunkCount > CHUNKS_MAX) return undefined;
+  // A copy, and a plain one: `payload` is a Buffer, whose `slice` would be neither.
+  const meta = Uint8Array.from(payload.subarray(DESCRIPTION_HEAD_BYTES));
+  return { sequence: Number(view.getBigUint64(1)), chunkCount, meta };
+}
+
+// --- writing -------------------------------------------------------------------------------------------------------
+
+/** See the top of this file. Every method rejects with the error of the disk. */
+export class SnapshotFile {
+  readonly #file: DiskFile;
+  readonly #identity: FileIdentity;
+  #end: number;
+  #check: Uint8Array;
+  #syncedUpTo: number;
+
+  constructor(
+    file: DiskFile,
+    identity: FileIdentity,
+    at: { readonly end: number; readonly check: Uint8Array; readonly syncedUpTo: number },
+  ) {
+    this.#file = file;
+    this.#identity = identity;
+    this.#end = at.end;
+    this.#check = at.check;
+    this.#syncedUpTo = at.syncedUpTo;
+  }
+
+  /** An empty generation under a name that it does not keep. */
+  static async create(disk: Disk, temporary: string, generation: number): Promise<SnapshotFile> {
+    await disk.remove(temporary);
+    const file = await disk.open(temporary);
+    const { header, identity } = createFileHeader(KIND, generation);
+    await file.write(header, 0);
+    return new SnapshotFile(file, identity, { end: FILE_HEADER_BYTES, check: identity.check, syncedUpTo: 0 });
+  }
+
+  get generation(): number {
+    return this.#identity.generation;
+  }
+
+  /** Where the next frame goes: bytes of the file. */
+  get end(): number {
+    return this.#end;
+  }
+
+  async #append(parts: readonly Uint8Array[], room?: Buffer): Promise<void> {
+    const at = { position: this.#end, syncedUpTo: this.#syncedUpTo, previous: this.#check };
+    const { bytes, check } = createFrame(this.#identity, at, parts, room);
+    await this.#file.write(bytes, this.#end);
+    this.#end += bytes.length;
+    this.#check = check;
+  }
+
+  /**
+   * Appends these chunks, in frames of about `frameBytes`, and puts their places into the table; between frames the process
+   * does other work. They count once they are described.
+   */
+  async appendChunks(
+    frozen: FrozenCheckpoint,
+    indexes: Uint32Array,
+    table: ChunkTable,
+    frameBytes: number,
+  ): Promise<void> {
+    // One for all: buffers of this size, made by the dozen, would call the garbage collection.
+    const room = Buffer.allocUnsafe(frameBytes + frameBytes / 8);
+    for (let from = 0; from < indexes.length;) {
+      const chunks: Uint8Array[] = [];
+      for (let bytes = 0; bytes < frameBytes && from + chunks.length < indexes.length;) {
+        const chunk = frozen.chunk(indexes[from + chunks.length]!);
+        chunks.push(chunk);
+        bytes += CHUNK_ENTRY_BYTES + chunk.length;
+      }
+      const places: ChunkPlace[] = [];
+      let position = this.#end + FRAME_HEAD_BYTES + CHUNKS_HEAD_BYTES + CHUNK_ENTRY_BYTES * chunks.length;
+      for (const { length } of chunks) {
+        const index = indexes[from + places.length]!;
+        places.push({ index, position, length, leaf: frozen.leaves[index]! });
+        position += length;
+      }
+      await this.#append([chunksHead(places), ...chunks], room);
+      for (const place of places) table.put(place);
+      from += chunks.length;
+      await turn();
+    }
+  }
+
+  /** Appends the description that makes what was appended the latest snapshot. */
+  async describe(description: SnapshotDescription): Promise<void> {
+    await this.#append([writeDescription(description)]);
+  }
+
+  async sync(): Promise<void> {
+    await this.#file.sync();
+  }
+
+  /** Says in the file that all of it is durable, or will be before the file has a name. */
+  async seal(): Promise<void> {
+    this.#syncedUpTo = this.#end;
+    await this.#append([]);
+  }
+
+  /** Bytes at a place; fewer if the file ends before. */
+  read(position: number, length: number): Uint8Array {
+    return this.#file.readNow(position, length);
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+// --- opening -------------------------------------------------------------------------------------------------------
+
+/** Takes the frames of a file, one by one. */
+class SnapshotReader {
+  readonly #name: string;
+  #table: ChunkTable | undefined;
+  #waiting: ChunkPlace[] = [];
+  #description: SnapshotDescription | undefined;
+  /** The last frame that counts. */
+  last: Frame | undefined;
+  isSealed = false;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  take(frame: Frame): void {
+    const { payload, position } = frame;
+    if (payload.length === 0) {
+      if (this.#waiting.length > 0) throw this.#malformed(position);
+      this.isSealed = true;
+      this.last = frame;
+    } else if (payload[0] === CHUNKS) {
+      const places = readChunks(payload, position + FRAME_HEAD_BYTES);
+      if (places === undefined) throw this.#malformed(position);
+      for (const place of places) this.#waiting.push(place);
+    } else {
+      const description = payload[0] === DESCRIPTION ? readDescription(payload) : undefined;
+      if (description === undefined) throw this.#malformed(position);
+      this.#describe(description, position);
+      this.isSealed = false;
+      this.last = frame;
+    }
+  }
+
+  #describe(description: SnapshotDescription, position: number): void {
+    const table = (this.#table ??= new ChunkTable(description.chunkCount));
+    if (table.count !== description.chunkCount) throw this.#malformed(position);
+    for (const place of this.#waiting) {
+      if (place.index >= table.count) throw this.#malformed(position);
+      table.put(place);
+    }
+    this.#waiting = [];
+    this.#description = description;
+  }
+
+  #malformed(position: number): StoreDamaged {
+    return damagedState(this.#name, position, 'a record is malformed');
+  }
+
+  /** The latest snapshot, if the file holds one and all of its chunks. */
+  snapshot({ end }: FrameEnd): Omit<SnapshotInFile, 'file'> {
+    const [table, description] = [this.#table, this.#description];
+    if (table === undefined || description === undefined)
+      throw damagedState(this.#name, end, 'bytes that were durable are unreadable');
+    for (let index = 0; index < table.count; index += 1) {
+      if (table.place(index) === undefined)
+        throw damagedState(this.#name, end, `chunk ${index} of the snapshot is missing`);
+    }
+    return { table, description };
+  }
+}
+
+/**
+ * Reads a generation, piece by piece, and cuts what a crash left of a snapshot that was not finished. Rejects with
+ * `StoreDamaged` or the system's error.
+ */
+export async function openSnapshotFile(disk: Disk, name: string, durable: boolean): Promise<SnapshotInFile> {
+  const file = await disk.open(name);
+  try {
+    const identity = readFileHeader(file.readNow(0, FILE_HEADER_BYTES), KIND);
+    if (identity === undefined) throw damagedState(name, 0, 'its header is unreadable or of another version');
+    const size = file.size();
+    const read = (position: number, length: number): Uint8Array =>
+      file.readNow(position, Math.min(length, READ_BYTES_MAX));
+    const walk = walkFrames(identity, { size, read });
+    const reader = new SnapshotReader(name);
+    let step = walk.next();
+    for (; step.done !== true; step = walk.next()) {
+      reader.take(step.value);
+      await turn();
+    }
+    if (step.value.damage !== undefined)
+      throw damagedState(name, step.value.damage.offset, step.value.damage.problem);
+    const snapshot = reader.snapshot(step.value);
+    const { end, check } = reader.last!;
+    if (end < size) await file.truncate(end);
+    if (durable) await file.sync();
+    const opened = new SnapshotFile(file, identity, { end, check, syncedUpTo: durable ? end : 0 });
+    if (durable && !reader.isSealed) await opened.seal();
+    return { file: opened, ...snapshot };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
