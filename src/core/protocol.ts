@@ -363,8 +363,8 @@ export interface Replica<M> {
   /** Processes one input to completion. `now` is the host's clock in milliseconds. Never throws on remote data. */
   step(input: Input<M>, now: Milliseconds): readonly Effect<M>[];
   /**
-   * What `status` and judges may look at. `brief`: peers whose streams cannot be stopped, and what it waits for, may be left
-   * out; judges look at all replicas of a large cluster again and again.
+   * What `status` and judges may look at. `brief`: of peers only those whose streams were stopped, and nothing of what it
+   * waits for: judges look at all replicas again and again.
    */
   inspect(now: Milliseconds, brief?: boolean): ReplicaInspection;
 }

@@ -251,7 +251,7 @@ export class FaultDriver {
     if (target.kind === 'replica') return target.id;
     let view = 0;
     for (const machine of this.#stage.machines)
-      if (machine.isCorrect) view = Math.max(view, machine.look()?.view ?? 0);
+      if (machine.isCorrect) view = Math.max(view, machine.look(true)?.view ?? 0);
     return view % this.#stage.scenario.n;
   }
 

@@ -204,7 +204,8 @@ export class CoreWorld<M extends object> {
   get happened(): Readonly<Record<string, number>> {
     const { lost, duplicated, queued } = this.#network;
     const leftOut = this.#faults.budget.refused;
-    return { ...Object.fromEntries(this.#faults.happened), lost, duplicated, queued, leftOut };
+    const happened: Record<string, number> = Object.fromEntries(this.#faults.happened);
+    return Object.assign(happened, { lost, duplicated, queued, leftOut });
   }
 
   /** Begins a fault now. */

@@ -5,7 +5,7 @@ import { namesOf, SILENT_PERIODS } from '../waiting-words.ts';
 import type { AttestedReplica } from './replica.ts';
 import type { Content } from './sealed.ts';
 
-/** Plain data about a replica. */
+/** Plain data about a replica. `brief`: without its peers, whose streams are never stopped here, and what it waits for. */
 export function inspectAttested<C extends Content>(
   replica: AttestedReplica<C>,
   now: Milliseconds,

@@ -9,10 +9,13 @@ import type { ReplicaState } from './state.ts';
 import { viewChangersOf } from './view-change.ts';
 
 /** See `Replica.inspect`. */
-export function inspectReplica(s: ReplicaState, wallMs: Milliseconds): ReplicaInspection {
+export function inspectReplica(s: ReplicaState, wallMs: Milliseconds, brief: boolean): ReplicaInspection {
   const now = s.now + Math.max(0, wallMs - s.wallMs);
   const { state, log } = s.own;
-  const waitsFor = waiting(s, now);
+  const waitsFor = brief ? undefined : waiting(s, now);
+  const peers: PeerInspection[] = [];
+  for (let replica = 0; replica < s.n; replica += 1)
+    if (!brief || s.slots[replica]!.state.dead) peers.push(inspectPeer(s, replica, now, wallMs - now));
   return {
     view: Math.max(0, s.view),
     mode: s.mode,
@@ -23,26 +26,36 @@ export function inspectReplica(s: ReplicaState, wallMs: Milliseconds): ReplicaIn
     ownCounter: state.counter,
     pendingBundles: s.pending.size,
     ownLogEntries: log.length,
-    peers: s.slots.map((slot, replica): PeerInspection => {
-      const peer = s.peers[replica]!;
-      const heard = replica === s.self ? now : peer.lastHeardMs;
-      const { lateMs, lacks } = conductOf(peer, now);
-      const base = {
-        replica,
-        incarnation: slot.state.incarnation,
-        measurement: currentEntry(s.registry, replica).measurement,
-        footprint: currentEntry(s.registry, replica).footprint,
-        counter: slot.state.counter,
-        dead: slot.state.dead,
-        repeated: peer.repeated,
-        lateMs,
-        lacks,
-        executed: replica === s.self ? s.executed : (peer.status?.executed ?? 0),
-      };
-      return heard === undefined ? base : { ...base, lastHeardMs: heard + wallMs - now };
-    }),
+    peers,
     ...(waitsFor === undefined ? {} : { waitsFor }),
   };
+}
+
+/** `offset`: of the host's clock, from the time that has passed here. */
+function inspectPeer(
+  s: ReplicaState,
+  replica: ReplicaId,
+  now: Milliseconds,
+  offset: Milliseconds,
+): PeerInspection {
+  const { state } = s.slots[replica]!;
+  const peer = s.peers[replica]!;
+  const heard = replica === s.self ? now : peer.lastHeardMs;
+  const { lateMs, lacks } = conductOf(peer, now);
+  const { measurement, footprint } = currentEntry(s.registry, replica);
+  const base = {
+    replica,
+    incarnation: state.incarnation,
+    measurement,
+    footprint,
+    counter: state.counter,
+    dead: state.dead,
+    repeated: peer.repeated,
+    lateMs,
+    lacks,
+    executed: replica === s.self ? s.executed : (peer.status?.executed ?? 0),
+  };
+  return heard === undefined ? base : { ...base, lastHeardMs: heard + offset };
 }
 
 /** Replicas whose counter or log is lost and whose RECOVER is not covered yet. */

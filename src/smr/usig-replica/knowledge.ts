@@ -22,6 +22,7 @@ import { validNewView, validViewChange } from '../usig-stream/view-change.ts';
 /** Contents of NEW-VIEWs kept, at most; those in use are never dropped. */
 const NEW_VIEWS_MAX = 64;
 const NO_PROOFS: readonly NewViewProof[] = [];
+const NO_KEYS: readonly TrustedKey[] = [];
 
 /** The registry as it was after order `n`, which must not be above the order that `registry` belongs to. */
 export function registryAfter(registry: Registry, n: SequenceNumber): Registry {
@@ -35,6 +36,8 @@ class IncarnationBook {
   /** By replica. */
   readonly #entries: readonly Map<TcEpoch, IncarnationEntry>[];
   readonly #registries = new Map<Digest, Registry>();
+  /** What was learned last: nearly every order leaves it as it is. */
+  #latest: Registry | undefined;
   readonly #links: {
     readonly link: RegistryLink;
     readonly sequence: SequenceNumber;
@@ -48,10 +51,13 @@ class IncarnationBook {
   }
 
   /** Takes in a registry that this replica executed, installed or verified. Returns the keys that are new. */
-  learn(registry: Registry): TrustedKey[] {
+  learn(registry: Registry): readonly TrustedKey[] {
+    if (registry === this.#latest) return NO_KEYS;
+    this.#latest = registry;
     const fresh: TrustedKey[] = [];
     // Entries are never removed, so a registry tells every earlier one.
-    const changes = new Set(registry.members.flatMap((entries) => entries.map(({ since }) => since)));
+    const changes = new Set<SequenceNumber>();
+    for (const entries of registry.members) for (const { since } of entries) changes.add(since);
     for (const n of changes) {
       const earlier = registryAfter(registry, n);
       const { genesis, genesisRegistryDigest } = this.#context;
@@ -94,7 +100,7 @@ class IncarnationBook {
   addLink(
     link: RegistryLink,
     onRefused?: (rule: UsigStreamRule | OwnRule) => void,
-  ): TrustedKey[] | undefined {
+  ): readonly TrustedKey[] | undefined {
     const sequence = link.certificate.checkpoints[0]?.sequence ?? 0;
     if (this.#links.some((other) => other.sequence >= sequence)) return undefined;
     const judged = validRegistryLink(this.#context, this.linked, link);

@@ -65,7 +65,7 @@ export function createUsigReplica(context: ReplicaContext, protocol: UsigProtoco
     state: s,
     step: (input, now) => (s.started || input.kind === 'start' ? step(s, now, () => takeIn(s, input)) : []),
     take: (now, take) => (s.started ? step(s, now, take) : []),
-    inspect: (now): ReplicaInspection => inspectReplica(s, now),
+    inspect: (now, brief = false): ReplicaInspection => inspectReplica(s, now, brief),
   };
 }
 

@@ -285,7 +285,7 @@ function syncStream(s: ReplicaState, anchor: Checkpoint, vouchers: readonly Chec
 /** Processes what has its turn, in all streams. True if anything moved. */
 export function drainStreams(s: ReplicaState): boolean {
   let moved = false;
-  for (const replica of s.slots.keys()) if (drainStream(s, replica)) moved = true;
+  for (let replica = 0; replica < s.n; replica += 1) if (drainStream(s, replica)) moved = true;
   return moved;
 }
 

@@ -32,8 +32,8 @@ const CHOICES_MAX = 64;
 /** Draws the conclusions from wishes, VIEW-CHANGEs and NEW-VIEWs: which view to go to, and which timer to run. */
 export function considerViewChange(s: ReplicaState): void {
   certifyExecutingView(s);
-  suspectPrimary(s);
   if (!s.maySeal) return;
+  suspectPrimary(s);
   const wanted = viewOfQuorum(s);
   if (s.rule('MinBFT.VC.1', wanted > s.view)) s.target = Math.max(s.target, wanted);
   const joinable = joinableView(s);
@@ -70,7 +70,7 @@ function isLost(s: ReplicaState, primary: ReplicaId): boolean {
 
 /** A dead stream or a retired incarnation leads nobody. */
 function suspectPrimary(s: ReplicaState): void {
-  if (!s.maySeal || s.view < 0) return;
+  if (s.view < 0) return;
   const primary = s.primaryOf(s.view);
   if (primary === s.self) return;
   const alive = s.rule('MinBFT.VC.3', !s.slots[primary]!.state.dead && !isLost(s, primary));
