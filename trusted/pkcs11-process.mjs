@@ -110,9 +110,14 @@ var Writer = class {
   #length = 0;
   /** Whether the buffer is this writer's alone and nobody has got it. */
   #owned = true;
-  /** `capacity`: bytes that will probably be needed. */
+  /** Bytes that will probably be needed, or room to begin with: that stays the caller's. */
   constructor(capacity = 256) {
-    this.#bytes = SPARE.pop() ?? new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
+    if (typeof capacity === "number")
+      this.#bytes = (capacity > SPARE_BYTES_MAX ? void 0 : SPARE.pop()) ?? new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
+    else {
+      this.#bytes = capacity;
+      this.#owned = false;
+    }
   }
   /** Bytes written so far. */
   get length() {
@@ -124,6 +129,7 @@ var Writer = class {
     if (end > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(end, this.#bytes.length * 2));
       larger.set(this.#bytes.subarray(0, at));
+      this.#spare();
       this.#bytes = larger;
       this.#owned = true;
     }
@@ -142,12 +148,15 @@ var Writer = class {
     return this;
   }
   u32(value) {
-    const at = this.#room(4);
-    this.#bytes[at] = value >>> 24;
-    this.#bytes[at + 1] = value >>> 16;
-    this.#bytes[at + 2] = value >>> 8;
-    this.#bytes[at + 3] = value;
+    this.#putU32(this.#room(4), value);
     return this;
+  }
+  #putU32(at, value) {
+    const bytes = this.#bytes;
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
   }
   /** Safe integer >= 0 as eight bytes. */
   u64(value) {
@@ -171,6 +180,13 @@ var Writer = class {
   /** u32 length and the bytes. */
   bytes(bytes) {
     return this.u32(bytes.length).raw(bytes);
+  }
+  /** u32 length and what is written of an item: the same as `bytes` of it, without making them first. */
+  nested(item, write) {
+    const at = this.#room(4);
+    write(this, item);
+    this.#putU32(at, this.#length - at - 4);
+    return this;
   }
   /** u32 length and UTF-16 code units below 128; for names and tags only. */
   ascii(text) {
@@ -206,9 +222,17 @@ var Writer = class {
     if (item !== void 0) write(this, item);
     return this;
   }
+  /** What was written from a former `length` on: a view, never changed any more, even if the writer goes on. */
+  since(start) {
+    this.#owned = false;
+    return this.#bytes.subarray(start, this.#length);
+  }
   /** What was written; never changed any more, even if the writer goes on. */
   finish() {
-    const written = this.#bytes.slice(0, this.#length);
+    const length = this.#length;
+    const isTight = this.#owned && length > SPARE_BYTES_MIN && length * 4 >= this.#bytes.length * 3;
+    if (isTight) this.#owned = false;
+    const written = isTight ? this.#bytes.subarray(0, length) : this.#bytes.slice(0, length);
     this.#giveUp(written);
     return written;
   }
@@ -221,10 +245,13 @@ var Writer = class {
   }
   /** Gives the buffer to the next writer. What follows goes into a new one, since `rest` has no room. */
   #giveUp(rest) {
-    if (this.#owned && SPARE.length < SPARE_MAX && this.#bytes.length <= SPARE_BYTES_MAX)
-      SPARE.push(this.#bytes);
+    this.#spare();
     this.#owned = false;
     this.#bytes = rest;
+  }
+  #spare() {
+    if (this.#owned && SPARE.length < SPARE_MAX && this.#bytes.length <= SPARE_BYTES_MAX)
+      SPARE.push(this.#bytes);
   }
 };
 var EMPTY_LIST = new Writer().u32(0).finish();

@@ -60,7 +60,7 @@ import type { FoundEvidence } from './reply-watch.ts';
 import { StateFile } from './state-file.ts';
 import { Submitter } from './submitter.ts';
 import { ED25519 } from '../platform/ed25519.ts';
-import { nodeDigest, nodeHash } from '../platform/sha256.ts';
+import { nodeHash } from '../platform/sha256.ts';
 
 /** How long a call waits unless told otherwise. */
 const TIMEOUT_MS: Milliseconds = 10_000;
@@ -149,7 +149,6 @@ class NodeClient implements MoietyClient {
     });
     this.#submitter = new Submitter({
       hash: nodeHash,
-      digestOf: nodeDigest,
       domain: settings,
       signer,
       clientId: this.clientId,

@@ -6,7 +6,7 @@ import { clientIdOf, decodeBundle } from '../core/request.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
 import type { Digest } from '../core/types.ts';
 import { transactionId } from '../ledger/transaction.ts';
-import { nodeDigest, nodeHash } from '../platform/sha256.ts';
+import { nodeHash } from '../platform/sha256.ts';
 import { createKeySigner } from './keys.ts';
 import { ClientSession } from './session.ts';
 import type { PackedBundle, Queued, SessionOptions } from './session.ts';
@@ -17,7 +17,7 @@ const clientId = clientIdOf(nodeHash, signer.publicKey);
 
 function sessionOf(over: Partial<SessionOptions> = {}): ClientSession<Queued> {
   return new ClientSession({
-    ...{ hash: nodeHash, digestOf: nodeDigest, domain, signer, clientId },
+    ...{ hash: nodeHash, domain, signer, clientId },
     ...{ session: 7, window: 4_096, nextNumber: 1 },
     ...over,
   });

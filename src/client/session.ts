@@ -45,8 +45,6 @@ export interface PackedBundle<T> {
 /** What a session is made of. */
 export interface SessionOptions {
   readonly hash: Hash;
-  /** The same hash as text. */
-  readonly digestOf: (bytes: Uint8Array) => Digest;
   readonly domain: Domain;
   readonly signer: Signer;
   readonly clientId: Digest;
@@ -224,12 +222,12 @@ export class ClientSession<T extends Queued> {
   }
 
   #pack(taken: readonly T[]): PackedBundle<T> {
-    const { hash, digestOf, domain, signer, clientId } = this.#options;
+    const { hash, domain, signer, clientId } = this.#options;
     const session = this.id;
     const hasher = (this.#hasher ??= new TransactionHasher(hash, domain.clusterId).begin(clientId, session));
     for (const ticket of taken) {
       ticket.number = this.#nextNumber;
-      ticket.txId = digestOf(hasher.input(ticket.number, ticket.operation));
+      ticket.txId = hasher.id(ticket.number, ticket.operation);
       this.#nextNumber += 1;
     }
     const content = { clientKey: signer.publicKey, session, requests: taken };

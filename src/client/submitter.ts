@@ -41,8 +41,6 @@ const REMEMBERED_MAX = 4096;
 /** What the submitter is made of. */
 export interface SubmitterOptions {
   readonly hash: Hash;
-  /** The same hash as text. */
-  readonly digestOf: (bytes: Uint8Array) => Digest;
   readonly domain: Domain;
   readonly signer: Signer;
   readonly clientId: Digest;

@@ -33,7 +33,9 @@ export class Writer {
   /** Bytes that will probably be needed, or room to begin with: that stays the caller's. */
   constructor(capacity: number | Uint8Array = 256) {
     if (typeof capacity === 'number')
-      this.#bytes = SPARE.pop() ?? new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
+      this.#bytes =
+        (capacity > SPARE_BYTES_MAX ? undefined : SPARE.pop()) ??
+        new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
     else {
       this.#bytes = capacity;
       this.#owned = false;
@@ -51,6 +53,7 @@ export class Writer {
     if (end > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(end, this.#bytes.length * 2));
       larger.set(this.#bytes.subarray(0, at));
+      this.#spare();
       this.#bytes = larger;
       this.#owned = true;
     }
@@ -168,7 +171,11 @@ export class Writer {
 
   /** What was written; never changed any more, even if the writer goes on. */
   finish(): Uint8Array {
-    const written = this.#bytes.slice(0, this.#length);
+    const length = this.#length;
+    // What is long and nearly fills its buffer takes the buffer with it instead of being copied.
+    const isTight = this.#owned && length > SPARE_BYTES_MIN && length * 4 >= this.#bytes.length * 3;
+    if (isTight) this.#owned = false;
+    const written = isTight ? this.#bytes.subarray(0, length) : this.#bytes.slice(0, length);
     this.#giveUp(written);
     return written;
   }
@@ -183,10 +190,14 @@ export class Writer {
 
   /** Gives the buffer to the next writer. What follows goes into a new one, since `rest` has no room. */
   #giveUp(rest: Uint8Array): void {
-    if (this.#owned && SPARE.length < SPARE_MAX && this.#bytes.length <= SPARE_BYTES_MAX)
-      SPARE.push(this.#bytes);
+    this.#spare();
     this.#owned = false;
     this.#bytes = rest;
+  }
+
+  #spare(): void {
+    if (this.#owned && SPARE.length < SPARE_MAX && this.#bytes.length <= SPARE_BYTES_MAX)
+      SPARE.push(this.#bytes);
   }
 }
 
@@ -291,6 +302,11 @@ export class Reader {
   raw(count: number): Uint8Array {
     const at = this.#take(count);
     return at < 0 ? EMPTY : this.#bytes.subarray(at, at + count);
+  }
+
+  /** Passes over `count` bytes. */
+  skip(count: number): void {
+    this.#take(count);
   }
 
   /**

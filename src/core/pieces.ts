@@ -17,7 +17,7 @@ let used = 0;
 
 function cut(bytes: Uint8Array): Uint8Array {
   const { length } = bytes;
-  if (length <= INSIDE_BYTES_MAX || length > CUT_BYTES_MAX) return bytes.slice();
+  if (length <= INSIDE_BYTES_MAX) return bytes.slice();
   if (used + length > piece.length) {
     piece = new Uint8Array(PIECE_BYTES);
     used = 0;
@@ -30,5 +30,5 @@ function cut(bytes: Uint8Array): Uint8Array {
 
 /** What a writer holds, never changed any more; the writer is finished. */
 export function finishPiece(writer: Writer): Uint8Array {
-  return writer.finishInto(cut);
+  return writer.length > CUT_BYTES_MAX ? writer.finish() : writer.finishInto(cut);
 }

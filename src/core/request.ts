@@ -6,7 +6,7 @@
 import { bytesToDigest, bytesToHex } from './bytes.ts';
 import { decodeWhole, Reader, Writer } from './codec.ts';
 import type { Domain } from './domain.ts';
-import { domainTag, domainWriter, finishDigest } from './domain.ts';
+import { digestOf, domainTag, domainWriter, finishDigest, finishDigestOver } from './domain.ts';
 import { finishPiece } from './pieces.ts';
 import type {
   Digest,
@@ -47,8 +47,11 @@ export interface Bundle {
   readonly clientKey: Uint8Array;
   /** 0 for the request that opens a session. */
   readonly session: SessionId;
-  /** Strictly ascending numbers; at least one. */
+  /** Strictly ascending numbers; at least one. A bundle that came from elsewhere makes this list at each look. */
   readonly requests: readonly Request[];
+  readonly requestCount: number;
+  readonly firstNumber: RequestNumber;
+  readonly lastNumber: RequestNumber;
   readonly signature: Uint8Array;
 }
 
@@ -74,7 +77,7 @@ export function bundleDigest(hash: Hash, domain: Domain, content: BundleContent)
 }
 
 function digestOfBundleBody(hash: Hash, domain: Domain, body: Uint8Array): Digest {
-  return finishDigest(hash, domainWriter(domainTag('client', 'BUNDLE'), domain).bytes(body));
+  return finishDigestOver(hash, domainWriter(domainTag('client', 'BUNDLE'), domain), body);
 }
 
 /** The bytes of a signed bundle (signature: 64 bytes). */
@@ -92,13 +95,73 @@ export function signBundle(
   const writer = domainWriter(domainTag('client', 'BUNDLE'), domain);
   const start = writer.length + LENGTH_BYTES;
   return writer.nested(content, writeBundleContent).finishInto((signed) => {
-    const digest = bytesToDigest(hash(signed));
+    const digest = digestOf(hash, signed);
     const signature = sign(digest);
     const bytes = new Uint8Array(signed.length - start + signature.length);
     bytes.set(signed.subarray(start));
     bytes.set(signature, signed.length - start);
-    return { ...content, digest, bytes, signature };
+    return { ...content, ...numbersOf(content.requests), digest, bytes, signature };
   });
+}
+
+/** What a bundle says of its requests, of which there is at least one. */
+export function numbersOf(
+  requests: readonly Request[],
+): Pick<Bundle, 'requestCount' | 'firstNumber' | 'lastNumber'> {
+  const [first, last] = [requests[0]!, requests.at(-1)!];
+  return { requestCount: requests.length, firstNumber: first.number, lastNumber: last.number };
+}
+
+/** Where the number of requests stands in a bundle's bytes: behind version, key and session. */
+const REQUESTS_AT = 1 + 32 + 8;
+
+/** Reads the list of requests; `visit` is told where the operation began that the reader has just passed. */
+function walkRequests(reader: Reader, visit: (number: RequestNumber, from: number) => void): number {
+  let previous = 0;
+  const count = reader.u32();
+  if (count === 0 || count > BUNDLE_REQUESTS_MAX) reader.fail();
+  for (let index = 0; index < count && !reader.failed; index += 1) {
+    const number = reader.u64();
+    const length = reader.u32();
+    if (number <= previous || length > OPERATION_BYTES_MAX) reader.fail();
+    previous = number;
+    reader.skip(length);
+    if (!reader.failed) visit(number, reader.position - length);
+  }
+  return count;
+}
+
+/**
+ * A bundle as it came. It is kept until what orders it is stable, but the list of its requests only while somebody looks
+ * at it: objects for each request that live that long would be most of what a replica has in memory.
+ */
+class ReceivedBundle implements Bundle {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  readonly clientKey: Uint8Array;
+  readonly session: SessionId;
+  readonly requestCount: number;
+  readonly firstNumber: RequestNumber;
+  readonly lastNumber: RequestNumber;
+  readonly signature: Uint8Array;
+
+  constructor(parts: Omit<Bundle, 'requests'>) {
+    this.digest = parts.digest;
+    this.bytes = parts.bytes;
+    this.clientKey = parts.clientKey;
+    this.session = parts.session;
+    this.requestCount = parts.requestCount;
+    this.firstNumber = parts.firstNumber;
+    this.lastNumber = parts.lastNumber;
+    this.signature = parts.signature;
+  }
+
+  get requests(): readonly Request[] {
+    const requests: Request[] = [];
+    const reader = new Reader(this.bytes.subarray(REQUESTS_AT));
+    walkRequests(reader, (number, from) => requests.push({ number, operation: reader.since(from) }));
+    return requests;
+  }
 }
 
 /** Reads a bundle; undefined if the bytes are not exactly one canonical, bounded bundle. Seals are not checked here. */
@@ -108,18 +171,18 @@ export function decodeBundle(hash: Hash, domain: Domain, bytes: Uint8Array): Bun
   if (reader.u8() !== 1) return undefined;
   const clientKey = reader.raw(32);
   const session = reader.u64();
-  let previous = 0;
-  const requests = reader.list(BUNDLE_REQUESTS_MAX, (r): Request => {
-    const number = r.u64();
-    if (number <= previous) r.fail();
-    previous = number;
-    return { number, operation: r.bytes(OPERATION_BYTES_MAX) };
+  let firstNumber = 0;
+  let lastNumber = 0;
+  const requestCount = walkRequests(reader, (number) => {
+    if (firstNumber === 0) firstNumber = number;
+    lastNumber = number;
   });
-  if (requests.length === 0) return undefined;
   const body = reader.since(0);
   const signature = reader.raw(64);
   if (!reader.done()) return undefined;
-  return { digest: digestOfBundleBody(hash, domain, body), bytes, clientKey, session, requests, signature };
+  const digest = digestOfBundleBody(hash, domain, body);
+  const numbers = { requestCount, firstNumber, lastNumber };
+  return new ReceivedBundle({ digest, bytes, clientKey, session, ...numbers, signature });
 }
 
 /** clientId = SHA-256 of the client's public key (decision C3). */
@@ -243,16 +306,21 @@ export interface BatchContent {
   readonly bundles: readonly Uint8Array[];
 }
 
+/** Bytes of a batch without RECOVER requests and bundles: version, view, time, two counts. */
+const BATCH_HEAD_BYTES = 25;
+
 /** Canonical bytes of a batch. */
 export function encodeBatch(content: BatchContent): Uint8Array {
-  const writer = new Writer(4096).u8(1).u64(content.proposedInView).u64(content.time);
+  let length = BATCH_HEAD_BYTES;
+  for (const bytes of content.bundles) length += 4 + bytes.length;
+  const writer = new Writer(length).u8(1).u64(content.proposedInView).u64(content.time);
   writer.list(content.recovers, writeRecover).list(content.bundles, (w, bytes) => w.bytes(bytes));
   return finishPiece(writer);
 }
 
 /** Digest that a proposal names. */
 export function batchDigest(hash: Hash, domain: Domain, bytes: Uint8Array): Digest {
-  return finishDigest(hash, domainWriter(domainTag('smr', 'BATCH'), domain).bytes(bytes));
+  return finishDigestOver(hash, domainWriter(domainTag('smr', 'BATCH'), domain), bytes);
 }
 
 /** A decoded batch whose seals were not looked at yet. */

@@ -44,7 +44,15 @@ export function markVerified<T>(value: T): Verified<T> {
 }
 
 /** One-shot SHA-256 (or, in the simulator, a modelled collision-free substitute): any bytes -> 32 bytes. */
-export type Hash = (bytes: Uint8Array) => Uint8Array;
+export interface Hash {
+  (bytes: Uint8Array): Uint8Array;
+  /** The same 32 bytes as hexadecimal text, where that is cheaper to have: `digestOf` asks for it. */
+  readonly hex?: (bytes: Uint8Array) => string;
+  /** Writes the same 32 bytes into `out` at `at`, where that is cheaper: `hashInto` asks for it. */
+  readonly into?: (bytes: Uint8Array, out: Uint8Array, at: number) => void;
+  /** As `hex`, over two byte strings behind each other: spares a copy of what is long (`finishDigestOver`). */
+  readonly joined?: (first: Uint8Array, second: Uint8Array) => string;
+}
 
 /** The digest of "nothing yet": 32 zero bytes. */
 export const ZERO_DIGEST: Digest = '0'.repeat(64) as Digest;

@@ -2,7 +2,7 @@
 import { bytesToHex } from '../core/bytes.ts';
 import type { Digest, Hash, SessionId } from '../core/types.ts';
 import type { ReplyGroup, RequestResult, Transaction } from './contract.ts';
-import { merkleRoot } from './merkle.ts';
+import { MerkleLeaves } from './merkle.ts';
 import type { ServiceCalls } from './update.ts';
 
 interface GrowingGroup {
@@ -16,18 +16,18 @@ export class BatchRun {
   /** Who answers for the service. */
   readonly service: ServiceCalls;
   readonly transactions: Transaction[] = [];
-  readonly #transactionLeaves: Uint8Array[] = [];
-  readonly #outcomeLeaves: Uint8Array[] = [];
+  readonly #transactionLeaves = new MerkleLeaves();
+  readonly #outcomeLeaves = new MerkleLeaves();
   readonly #groups = new Map<string, GrowingGroup>();
 
   constructor(service: ServiceCalls) {
     this.service = service;
   }
 
-  /** Adds a leaf (decision D2): `idBytes` is its txId, `outcome` its outcome digest. */
-  addLeaf(transaction: Transaction, idBytes: Uint8Array, outcome: Uint8Array): void {
+  /** Adds a leaf (decision D2): `outcome` is its outcome digest. */
+  addLeaf(transaction: Transaction, outcome: Digest): void {
     this.transactions.push(transaction);
-    this.#transactionLeaves.push(idBytes);
+    this.#transactionLeaves.push(transaction.id);
     this.#outcomeLeaves.push(outcome);
   }
 
@@ -48,11 +48,11 @@ export class BatchRun {
     return [...this.#groups.values()].filter((group) => group.results.length > 0);
   }
 
-  /** Roots of the leaves (decision D1). */
-  roots(hash: Hash): { readonly transactionsRoot: Digest; readonly resultsRoot: Digest } {
+  /** Roots of the leaves (decision D1); asked for once, at the end. */
+  takeRoots(hash: Hash): { readonly transactionsRoot: Digest; readonly resultsRoot: Digest } {
     return {
-      transactionsRoot: merkleRoot(hash, this.#transactionLeaves),
-      resultsRoot: merkleRoot(hash, this.#outcomeLeaves),
+      transactionsRoot: this.#transactionLeaves.takeRoot(hash),
+      resultsRoot: this.#outcomeLeaves.takeRoot(hash),
     };
   }
 }

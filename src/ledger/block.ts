@@ -3,7 +3,6 @@
  * header hash is what a replica signs with its host key. Pure and free of the node, so that verifiers can use it.
  */
 import { decodeWhole, Reader, Writer } from '../core/codec.ts';
-import { digestToBytes } from '../core/bytes.ts';
 import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
 import { OPERATION_BYTES_MAX } from '../core/request.ts';
 import type { Digest, Hash } from '../core/types.ts';
@@ -137,12 +136,12 @@ export function decodeBlock(hash: Hash, bytes: Uint8Array): Block | undefined {
 }
 
 /** Leaves of the transactions root: the txIds. */
-export function transactionLeaves(transactions: readonly Transaction[]): Uint8Array[] {
-  return transactions.map((transaction) => digestToBytes(transaction.id));
+export function transactionLeaves(transactions: readonly Transaction[]): Digest[] {
+  return transactions.map((transaction) => transaction.id);
 }
 
 /** Leaves of the results root: the outcome digests. */
-export function outcomeLeaves(hash: Hash, transactions: readonly Transaction[]): Uint8Array[] {
+export function outcomeLeaves(hash: Hash, transactions: readonly Transaction[]): Digest[] {
   return transactions.map((transaction) => outcomeDigest(hash, transaction));
 }
 

@@ -266,7 +266,7 @@ class Executor implements LedgerExecutor {
       previous: state.headerHash,
       proposedInView,
       time: state.time,
-      ...run.roots(this.#hash),
+      ...run.takeRoots(this.#hash),
       checkpoint: { height: this.#checkpointHeight, stateDigest: this.#checkpoint.stateDigest },
     };
     const block = makeBlock(this.#hash, header, run.transactions);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { digestOf, sha256, utf8 } from '../../test/support/ledger-fixture.ts';
+import { bytesToDigest, digestToBytes } from '../core/bytes.ts';
 import type { Digest } from '../core/types.ts';
 import { leafDigest, merkleProof, merkleRoot, merkleRootOfProof } from './merkle.ts';
 
@@ -37,7 +38,8 @@ test('repeating the last leaf, or cutting leaves off, never keeps the root', () 
 test('an inner node cannot pass as a leaf', () => {
   const leaves = leavesOf(4);
   const root = merkleRoot(sha256, leaves);
-  const pair = (left: Uint8Array, right: Uint8Array) => sha256(new Uint8Array([1, ...left, ...right]));
+  const pair = (left: Digest, right: Digest) =>
+    bytesToDigest(sha256(new Uint8Array([1, ...digestToBytes(left), ...digestToBytes(right)])));
   const inner = [pair(leaves[0]!, leaves[1]!), pair(leaves[2]!, leaves[3]!)];
   assert.notEqual(merkleRoot(sha256, inner), root);
   const short = merkleProof(sha256, inner, 0);
@@ -80,5 +82,6 @@ test('absurd claims are answered with undefined', () => {
     { index: 0, count: 2, path: ['ab' as Digest] },
   ];
   for (const claim of claims) assert.equal(merkleRootOfProof(sha256, leaf, claim), undefined);
-  assert.equal(merkleRootOfProof(sha256, new Uint8Array(31), { index: 0, count: 1, path: [] }), undefined);
+  for (const noLeaf of ['', 'ab', 'x'.repeat(64)])
+    assert.equal(merkleRootOfProof(sha256, noLeaf as Digest, { index: 0, count: 1, path: [] }), undefined);
 });

@@ -6,7 +6,8 @@
  * node at the end of a level is carried up unchanged instead of being paired with itself, and the root covers the
  * number of leaves: so two different lists of leaves never have one root, and a path fits one index only.
  */
-import { bytesToDigest, hexToBytes } from '../core/bytes.ts';
+import { hexToBytes, partToHex, putHex } from '../core/bytes.ts';
+import { digestOf, hashInto } from '../core/domain.ts';
 import type { Digest, Hash } from '../core/types.ts';
 
 const LEAF = 0x00;
@@ -27,11 +28,11 @@ export interface MerkleProof {
 }
 
 /** Digest of leaf content that is not already a domain-separated digest: SHA-256(0x00, content). */
-export function leafDigest(hash: Hash, content: Uint8Array): Uint8Array {
+export function leafDigest(hash: Hash, content: Uint8Array): Digest {
   const bytes = new Uint8Array(1 + content.length);
   bytes[0] = LEAF;
   bytes.set(content, 1);
-  return hash(bytes);
+  return digestOf(hash, bytes);
 }
 
 /** Two digests behind the byte of inner nodes. One for all: nobody keeps what is being hashed. */
@@ -49,45 +50,97 @@ function rootDigest(hash: Hash, count: number, top: Uint8Array | undefined): Dig
   bytes[0] = ROOT;
   new DataView(bytes.buffer).setUint32(1, count);
   if (top !== undefined) bytes.set(top, 5);
-  return bytesToDigest(hash(bytes));
+  return digestOf(hash, bytes);
 }
 
-function levelAbove(hash: Hash, level: readonly Uint8Array[]): Uint8Array[] {
-  const above: Uint8Array[] = [];
-  for (let index = 0; index + 1 < level.length; index += 2)
-    above.push(innerDigest(hash, level[index]!, level[index + 1]!));
-  if (level.length % 2 === 1) above.push(level.at(-1)!);
-  return above;
+/**
+ * The leaves of a tree, 32 bytes each, in one buffer. A level takes the place of the one below it, so that a tree costs no
+ * memory beside its leaves.
+ */
+export class MerkleLeaves {
+  #bytes: Uint8Array;
+  #count = 0;
+
+  /** `capacity`: leaves that will probably come. */
+  constructor(capacity = 64) {
+    this.#bytes = new Uint8Array(32 * Math.max(1, capacity));
+  }
+
+  /** Leaves so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  push(leaf: Digest): void {
+    const at = 32 * this.#count;
+    if (at === this.#bytes.length) {
+      const larger = new Uint8Array(2 * at);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    putHex(this.#bytes, at, leaf);
+    this.#count += 1;
+  }
+
+  /** Root over the leaves, in order; nothing is left of them afterwards. An empty list has a root of its own. */
+  takeRoot(hash: Hash): Digest {
+    const count = this.#count;
+    while (this.#count > 1) this.#rise(hash);
+    return rootDigest(hash, count, count === 0 ? undefined : this.#bytes.subarray(0, 32));
+  }
+
+  /** The path of the leaf at `index` (0 <= index < count); nothing is left of the leaves afterwards. */
+  takePath(hash: Hash, index: number): Digest[] {
+    const path: Digest[] = [];
+    for (let at = index; this.#count > 1; at >>>= 1) {
+      const sibling = at ^ 1;
+      if (sibling < this.#count) path.push(partToHex(this.#bytes, 32 * sibling, 32 * sibling + 32) as Digest);
+      this.#rise(hash);
+    }
+    return path;
+  }
+
+  /** Replaces the level by the one above it. */
+  #rise(hash: Hash): void {
+    const bytes = this.#bytes;
+    const pairs = this.#count >>> 1;
+    for (let pair = 0; pair < pairs; pair += 1) {
+      const from = 64 * pair;
+      for (let index = 0; index < 64; index += 1) inner[1 + index] = bytes[from + index]!;
+      hashInto(hash, inner, bytes, 32 * pair);
+    }
+    const isOdd = this.#count % 2 === 1;
+    if (isOdd) bytes.copyWithin(32 * pairs, 64 * pairs, 64 * pairs + 32);
+    this.#count = pairs + (isOdd ? 1 : 0);
+  }
 }
 
-/** Root over leaf digests of 32 bytes each, in order. An empty list has a root of its own. */
-export function merkleRoot(hash: Hash, leaves: readonly Uint8Array[]): Digest {
-  let level = leaves;
-  while (level.length > 1) level = levelAbove(hash, level);
-  return rootDigest(hash, leaves.length, level[0]);
+/** Root over leaf digests, in order. */
+export function merkleRoot(hash: Hash, leaves: readonly Digest[]): Digest {
+  return leavesOf(leaves).takeRoot(hash);
 }
 
 /** The path of the leaf at `index` (0 <= index < leaves.length). */
-export function merkleProof(hash: Hash, leaves: readonly Uint8Array[], index: number): MerkleProof {
-  const path: Digest[] = [];
-  let level = leaves;
-  for (let at = index; level.length > 1; at >>>= 1) {
-    const sibling = level[at ^ 1];
-    if (sibling !== undefined) path.push(bytesToDigest(sibling));
-    level = levelAbove(hash, level);
-  }
-  return { index, count: leaves.length, path };
+export function merkleProof(hash: Hash, leaves: readonly Digest[], index: number): MerkleProof {
+  return { index, count: leaves.length, path: leavesOf(leaves).takePath(hash, index) };
+}
+
+function leavesOf(digests: readonly Digest[]): MerkleLeaves {
+  const leaves = new MerkleLeaves(digests.length);
+  for (const digest of digests) leaves.push(digest);
+  return leaves;
 }
 
 /**
  * The root that a proof leads to for this leaf digest, or undefined if index, count and length of the path do not fit
  * each other. Compare it with the root in a verified header. Never throws, whatever numbers the proof claims.
  */
-export function merkleRootOfProof(hash: Hash, leaf: Uint8Array, proof: MerkleProof): Digest | undefined {
+export function merkleRootOfProof(hash: Hash, leaf: Digest, proof: MerkleProof): Digest | undefined {
   const { index, count, path } = proof;
   const inRange = Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count;
-  if (!inRange || count > LEAVES_MAX || path.length > PATH_LENGTH_MAX || leaf.length !== 32) return undefined;
-  let node = leaf;
+  if (!inRange || count > LEAVES_MAX || path.length > PATH_LENGTH_MAX) return undefined;
+  let node = hexToBytes(leaf);
+  if (node?.length !== 32) return undefined;
   let used = 0;
   let width = count;
   for (let at = index; width > 1; at >>>= 1) {

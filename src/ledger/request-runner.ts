@@ -3,11 +3,11 @@
  * executed sequence; a bundle that must not be executed is a deterministic no-op.
  */
 import type { ExecutionContext } from '../core/application.ts';
-import { bytesToDigest } from '../core/bytes.ts';
 import type { Bundle, BundleContent, Request } from '../core/request.ts';
 import type { Digest, Hash, Height, SequenceNumber } from '../core/types.ts';
 import { RESULT_BODY_BYTES_MAX } from '../smr/client-table.ts';
-import type { Outcome, Session } from '../smr/client-table.ts';
+import type { Session } from '../smr/client-table.ts';
+import type { Outcome } from '../smr/outcome-ring.ts';
 import { BatchRun } from './batch-run.ts';
 import type { ClientRecord } from './clients.ts';
 import type { Admission, RefusalReason, RequestResult } from './contract.ts';
@@ -54,10 +54,10 @@ interface Effect {
  * Operations of a well-formed bundle, in order, or undefined: session 0 holds exactly one OPEN, every other session
  * none. A pure function of the bytes, so the whole bundle stands or falls everywhere alike.
  */
-function operationsOf(bundle: BundleContent): readonly Operation[] | undefined {
-  if (bundle.session === 0 && bundle.requests.length !== 1) return undefined;
+function operationsOf(bundle: BundleContent, requests: readonly Request[]): readonly Operation[] | undefined {
+  if (bundle.session === 0 && requests.length !== 1) return undefined;
   const operations: Operation[] = [];
-  for (const request of bundle.requests) {
+  for (const request of requests) {
     const operation = decodeOperation(request.operation);
     if (operation === undefined || (operation.kind === 'open') !== (bundle.session === 0)) return undefined;
     operations.push(operation);
@@ -69,6 +69,7 @@ function operationsOf(bundle: BundleContent): readonly Operation[] | undefined {
 export class RequestRunner {
   readonly #parts: RunnerParts;
   readonly #hasher: TransactionHasher;
+  readonly #wellFormed = new WeakMap<Bundle, boolean>();
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
@@ -79,14 +80,15 @@ export class RequestRunner {
   executeBundle(state: LedgerState, bundle: BundleContent, run: BatchRun): void {
     const client = state.clients.byKey(bundle.clientKey);
     if (client === undefined || client.revoked) return;
-    const operations = operationsOf(bundle);
+    const { requests } = bundle;
+    const operations = operationsOf(bundle, requests);
     if (operations === undefined) return;
     const place = this.#placeOf(state, client, run);
     const first = operations[0]!;
     this.#hasher.begin(client.id, bundle.session);
     if (first.kind === 'open') {
-      run.service.begin?.(bundle, bundle.requests[0]!);
-      run.resultsFor(bundle.clientKey, 0).push(this.#open(state, place, bundle.requests[0]!, first));
+      run.service.begin?.(bundle, requests[0]!);
+      run.resultsFor(bundle.clientKey, 0).push(this.#open(state, place, requests[0]!, first));
       return;
     }
     const session = state.sessions.find(bundle.session);
@@ -94,7 +96,7 @@ export class RequestRunner {
     // Asked for with the first request that is executed: the order of replies must not depend on bundles that do nothing.
     let results: RequestResult[] | undefined;
     operations.forEach((operation, index) => {
-      const request = bundle.requests[index]!;
+      const request = requests[index]!;
       if (session.isDone(request.number)) return;
       run.service.begin?.(bundle, request);
       results ??= run.resultsFor(bundle.clientKey, session.id);
@@ -112,7 +114,7 @@ export class RequestRunner {
 
   #open(state: LedgerState, place: Place, request: Request, operation: OpenOperation): RequestResult {
     const { number } = request;
-    const txId = bytesToDigest(this.#hasher.id(number, request.operation));
+    const txId = this.#hasher.id(number, request.operation);
     const known = state.opens.find(txId);
     if (known !== undefined)
       return { number, txId, sequence: known.sequence, height: 0, result: openedResult(known) };
@@ -138,31 +140,34 @@ export class RequestRunner {
     operation: Operation,
   ): RequestResult {
     const { number } = request;
-    const idBytes = this.#hasher.id(number, request.operation);
-    const ownId = bytesToDigest(idBytes);
+    const ownId = this.#hasher.id(number, request.operation);
     const effect = this.#perform(state, place, operation, ownId);
     const { result, leaf, first } = effect;
     const organisation = place.client.organisation;
     const txId = first?.txId ?? ownId;
     const sequence = first?.sequence ?? place.sequence;
     const height = first?.height ?? (leaf ? place.blockHeight : 0);
-    const resultDigest = leaf ? this.#hasher.outcome(idBytes, organisation, result) : undefined;
+    const resultDigest = leaf ? this.#hasher.outcome(ownId, organisation, result) : undefined;
     if (resultDigest !== undefined) {
-      const { id: clientId } = place.client;
-      const parts = { id: ownId, clientId, organisation, session: session.id, number };
-      place.run.addLeaf({ ...parts, operation: request.operation, result }, idBytes, resultDigest);
+      place.run.addLeaf(
+        {
+          id: ownId,
+          clientId: place.client.id,
+          organisation,
+          session: session.id,
+          number,
+          operation: request.operation,
+          result,
+        },
+        resultDigest,
+      );
     }
     const isKept = effect.kept && result.length <= RESULT_BODY_BYTES_MAX;
-    const outcome: Outcome = {
-      number,
-      txId,
-      sequence,
-      height,
-      resultDigest,
-      result: isKept ? result : undefined,
-      ...(first === undefined ? {} : { repeatedAt: place.sequence }),
-    };
-    state.sessions.record(session, outcome, place.sequence);
+    const kept = isKept ? result : undefined;
+    const outcome: Outcome = { number, txId, sequence, height, resultDigest, result: kept };
+    const isFirst = first === undefined;
+    const recorded = isFirst ? outcome : { ...outcome, repeatedAt: place.sequence };
+    state.sessions.record(session, recorded, place.sequence);
     return { number, txId, sequence, height, result };
   }
 
@@ -235,26 +240,34 @@ export class RequestRunner {
     return typeof registered === 'string' ? errorResult(registered) : okResult(new Uint8Array(0));
   }
 
+  /** A bundle is judged more than once on its way; its bytes do not change. */
+  #isWellFormed(bundle: Bundle): boolean {
+    let known = this.#wellFormed.get(bundle);
+    if (known === undefined)
+      this.#wellFormed.set(bundle, (known = operationsOf(bundle, bundle.requests) !== undefined));
+    return known;
+  }
+
   /** Judges a bundle; changes nothing. */
   admit(state: LedgerState, bundle: Bundle): Admission {
     const client = state.clients.byKey(bundle.clientKey);
     if (client === undefined) return refused('unknownClient');
     if (client.revoked) return refused('clientRevoked');
-    const operations = operationsOf(bundle);
-    if (operations === undefined) return refused('malformedOperation');
+    if (!this.#isWellFormed(bundle)) return refused('malformedOperation');
     if (bundle.session === 0) return this.#admitOpen(state, client, bundle);
     const session = state.sessions.find(bundle.session);
     if (session === undefined)
       return refused(bundle.session <= state.sessions.lastSession ? 'unknownSession' : 'sessionNotYetKnown');
     if (session.clientId !== client.id) return refused('sessionOfOtherClient');
-    const last = bundle.requests.at(-1)!;
-    if (last.number > session.low + session.window) return refused('windowExceeded');
-    if (bundle.requests.some((request) => !session.isDone(request.number))) return { kind: 'new' };
-    if (bundle.requests.every((request) => session.find(request.number) === undefined))
+    if (bundle.lastNumber > session.low + session.window) return refused('windowExceeded');
+    if (!session.isDone(bundle.firstNumber)) return { kind: 'new' };
+    const { requests } = bundle;
+    if (requests.some((request) => !session.isDone(request.number))) return { kind: 'new' };
+    if (requests.every((request) => session.find(request.number) === undefined))
       return refused('requestForgotten');
     this.#hasher.begin(client.id, bundle.session);
-    const results = bundle.requests.map((request) => this.#resultOf(session, request));
-    const sequence = Math.max(...bundle.requests.map((request) => executedAt(session, request)));
+    const results = requests.map((request) => this.#resultOf(session, request));
+    const sequence = Math.max(...requests.map((request) => executedAt(session, request)));
     return {
       kind: 'executed',
       reply: { clientKey: bundle.clientKey, session: session.id, results },
@@ -264,7 +277,7 @@ export class RequestRunner {
 
   #admitOpen(state: LedgerState, client: ClientRecord, bundle: Bundle): Admission {
     const { number, operation } = bundle.requests[0]!;
-    const txId = bytesToDigest(this.#hasher.begin(client.id, 0).id(number, operation));
+    const txId = this.#hasher.begin(client.id, 0).id(number, operation);
     const known = state.opens.find(txId);
     // Whether it has expired is judged at execution: block time here may be old while the cluster is idle.
     if (known === undefined) return { kind: 'new' };
@@ -277,7 +290,7 @@ export class RequestRunner {
     const { number } = request;
     const outcome = session.find(number);
     if (outcome === undefined) {
-      const txId = bytesToDigest(this.#hasher.id(number, request.operation));
+      const txId = this.#hasher.id(number, request.operation);
       return { number, txId, sequence: 0, height: 0, result: errorResult('requestForgotten') };
     }
     const { txId, sequence, height } = outcome;

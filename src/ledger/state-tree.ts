@@ -8,8 +8,7 @@
  * (level, index) is the list of at most 16 digests from `16 * index` on at that level.
  */
 import type { Domain } from '../core/domain.ts';
-import { domainTag, domainWriter, finishDigest } from '../core/domain.ts';
-import { bytesToDigest } from '../core/bytes.ts';
+import { digestOf, domainTag, domainWriter, finishDigest } from '../core/domain.ts';
 import { Writer } from '../core/codec.ts';
 import type { Digest, Hash } from '../core/types.ts';
 
@@ -68,7 +67,7 @@ export function chunkDigest(hash: Hash, index: number, chunk: Uint8Array): Diges
   // Chunks are fewer than CHUNKS_MAX: the upper half of the index is zero.
   view.setUint32(CHUNK_HEAD_BYTES - 4, index);
   bytes.set(chunk, CHUNK_HEAD_BYTES);
-  return bytesToDigest(hash(bytes.subarray(0, CHUNK_HEAD_BYTES + chunk.length)));
+  return digestOf(hash, bytes.subarray(0, CHUNK_HEAD_BYTES + chunk.length));
 }
 
 /** Digests of chunks that are an empty list, by index: nearly all chunks of a young state. */

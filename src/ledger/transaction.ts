@@ -2,9 +2,9 @@
  * Digests of one executed request. Both are leaf digests of a block's Merkle trees: their input starts with a
  * length-prefixed domain tag, so its first byte is 0x00 (see `merkle.ts`).
  */
-import { asciiBytes, bytesToDigest, concatBytes, digestToBytes } from '../core/bytes.ts';
+import { asciiBytes, concatBytes, digestToBytes, putHex } from '../core/bytes.ts';
 import { Writer } from '../core/codec.ts';
-import { domainTag } from '../core/domain.ts';
+import { digestOf, domainTag, finishDigest } from '../core/domain.ts';
 import { OPERATION_BYTES_MAX } from '../core/request.ts';
 import type { Digest, Hash, RequestNumber, SessionId } from '../core/types.ts';
 
@@ -15,6 +15,8 @@ const TWO_32 = 2 ** 32;
 const ORGANISATIONS_KEPT = 1024;
 /** Results up to this length are hashed without an allocation. */
 const SHORT_RESULT_BYTES = 1024;
+/** Scratch views up to this length are kept. */
+const VIEWED_BYTES = 4096;
 
 function lengthPrefixed(text: string): Uint8Array {
   return new Writer(64).ascii(text).finish();
@@ -34,7 +36,7 @@ export function transactionId(
 ): Digest {
   const writer = new Writer(160 + operation.length).ascii(domainTag('ledger', 'TRANSACTION'));
   writer.digest(clusterId).digest(clientId).u64(session).u64(number).bytes(operation);
-  return bytesToDigest(hash(writer.finish()));
+  return finishDigest(hash, writer);
 }
 
 /**
@@ -44,33 +46,9 @@ export function transactionId(
 export function outcomeDigest(
   hash: Hash,
   transaction: { readonly id: Digest; readonly organisation: string; readonly result: Uint8Array },
-): Uint8Array {
+): Digest {
   const { id, organisation, result } = transaction;
-  return outcomeDigestOf(hash, outcomePrefix(organisation), digestToBytes(id), result);
-}
-
-function outcomePrefix(organisation: string): Uint8Array {
-  return concatBytes(lengthPrefixed(domainTag('ledger', 'OUTCOME')), lengthPrefixed(organisation));
-}
-
-function outcomeDigestOf(hash: Hash, prefix: Uint8Array, id: Uint8Array, result: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(prefix.length + 36 + result.length);
-  bytes.set(prefix, 0);
-  return finishOutcome(hash, bytes, prefix.length, id, result);
-}
-
-/** Digest of the bytes before `at` with txId and result behind them. */
-function finishOutcome(
-  hash: Hash,
-  bytes: Uint8Array,
-  at: number,
-  id: Uint8Array,
-  result: Uint8Array,
-): Uint8Array {
-  bytes.set(id, at);
-  writeU32(bytes, at + 32, result.length);
-  bytes.set(result, at + 36);
-  return hash(bytes.subarray(0, at + 36 + result.length));
+  return new OutcomeScratch(organisation).digest(hash, id, result);
 }
 
 function writeU32(bytes: Uint8Array, at: number, value: number): void {
@@ -80,79 +58,96 @@ function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
+/** Views of one scratch buffer from its start, one for each length that was asked for: a view costs more than a short copy. */
+class ScratchViews {
+  readonly bytes: Uint8Array;
+  readonly #views: (Uint8Array | undefined)[] = [];
+
+  constructor(prefix: Uint8Array, room: number) {
+    this.bytes = new Uint8Array(prefix.length + room);
+    this.bytes.set(prefix, 0);
+  }
+
+  upTo(length: number): Uint8Array {
+    if (length > VIEWED_BYTES) return this.bytes.subarray(0, length);
+    return (this.#views[length] ??= this.bytes.subarray(0, length));
+  }
+}
+
+/** Inputs of outcome digests of one organisation. */
+class OutcomeScratch {
+  readonly #prefix: Uint8Array;
+  readonly #scratch: ScratchViews;
+
+  constructor(organisation: string) {
+    this.#prefix = concatBytes(lengthPrefixed(domainTag('ledger', 'OUTCOME')), lengthPrefixed(organisation));
+    this.#scratch = new ScratchViews(this.#prefix, 36 + SHORT_RESULT_BYTES);
+  }
+
+  digest(hash: Hash, id: Digest, result: Uint8Array): Digest {
+    const at = this.#prefix.length;
+    const isShort = result.length <= SHORT_RESULT_BYTES;
+    const scratch = isShort ? this.#scratch : new ScratchViews(this.#prefix, 36 + result.length);
+    const { bytes } = scratch;
+    putHex(bytes, at, id);
+    writeU32(bytes, at + 32, result.length);
+    bytes.set(result, at + 36);
+    return digestOf(hash, scratch.upTo(at + 36 + result.length));
+  }
+}
+
 /**
  * Makes many txIds and outcome digests without an allocation for each: one scratch buffer, whose prefix changes only
  * with client and session.
  */
 export class TransactionHasher {
   readonly #hash: Hash;
-  readonly #scratch: Uint8Array;
-  /** The part of it that was used last. */
-  #input: Uint8Array;
   readonly #head: number;
-  /** By organisation: its prefix, and room for what comes behind it. The organisations of one cluster are few. */
-  readonly #outcomes = new Map<string, { readonly scratch: Uint8Array; readonly at: number }>();
+  readonly #scratch: ScratchViews;
+  /** By organisation; those of one cluster are few. */
+  readonly #outcomes = new Map<string, OutcomeScratch>();
 
   constructor(hash: Hash, clusterId: Digest) {
     this.#hash = hash;
     const prefix = concatBytes(lengthPrefixed(domainTag('ledger', 'TRANSACTION')), digestToBytes(clusterId));
     this.#head = prefix.length;
-    this.#scratch = new Uint8Array(prefix.length + 32 + 8 + 8 + 4 + OPERATION_BYTES_MAX);
-    this.#scratch.set(prefix, 0);
-    this.#input = this.#scratch;
+    this.#scratch = new ScratchViews(prefix, 32 + 8 + 8 + 4 + OPERATION_BYTES_MAX);
   }
 
   /** Sets client and session for the next calls of `id`. */
   begin(clientId: Digest, session: SessionId): this {
-    this.#scratch.set(digestToBytes(clientId), this.#head);
-    writeU32(this.#scratch, this.#head + 32, Math.floor(session / TWO_32));
-    writeU32(this.#scratch, this.#head + 36, session >>> 0);
+    const { bytes } = this.#scratch;
+    putHex(bytes, this.#head, clientId);
+    writeU32(bytes, this.#head + 32, Math.floor(session / TWO_32));
+    writeU32(bytes, this.#head + 36, session >>> 0);
     return this;
   }
 
-  /** txId as 32 bytes. */
-  id(number: RequestNumber, operation: Uint8Array): Uint8Array {
-    return this.#hash(this.input(number, operation));
-  }
-
-  /** What is hashed for a txId: a view that holds until the next call. */
-  input(number: RequestNumber, operation: Uint8Array): Uint8Array {
+  /** txId of a request. */
+  id(number: RequestNumber, operation: Uint8Array): Digest {
     const at = this.#head + 40;
-    const end = at + 12 + operation.length;
-    const bytes = end <= this.#scratch.length ? this.#scratch : this.#larger(end);
+    // Operations of requests are bounded by the codec; longer ones only come from a caller's own experiments.
+    const scratch =
+      operation.length <= OPERATION_BYTES_MAX
+        ? this.#scratch
+        : new ScratchViews(this.#scratch.bytes.subarray(0, at), 12 + operation.length);
+    const { bytes } = scratch;
     writeU32(bytes, at, Math.floor(number / TWO_32));
     writeU32(bytes, at + 4, number >>> 0);
     writeU32(bytes, at + 8, operation.length);
     bytes.set(operation, at + 12);
-    // Operations are often of one length, and to make a view costs a fifth of the hash.
-    if (bytes !== this.#scratch) return bytes;
-    if (this.#input.length !== end) this.#input = bytes.subarray(0, end);
-    return this.#input;
+    return digestOf(this.#hash, scratch.upTo(at + 12 + operation.length));
   }
 
-  /** Outcome digest as 32 bytes; `id` is the txId. */
-  outcome(id: Uint8Array, organisation: string, result: Uint8Array): Uint8Array {
-    const { scratch, at } = this.#outcomes.get(organisation) ?? this.#beginOutcomes(organisation);
-    return at + 36 + result.length <= scratch.length
-      ? finishOutcome(this.#hash, scratch, at, id, result)
-      : outcomeDigestOf(this.#hash, scratch.subarray(0, at), id, result);
-  }
-
-  #beginOutcomes(organisation: string): { readonly scratch: Uint8Array; readonly at: number } {
-    if (this.#outcomes.size >= ORGANISATIONS_KEPT) this.#outcomes.clear();
-    const prefix = outcomePrefix(organisation);
-    const scratch = new Uint8Array(prefix.length + 36 + SHORT_RESULT_BYTES);
-    scratch.set(prefix, 0);
-    const begun = { scratch, at: prefix.length };
-    this.#outcomes.set(organisation, begun);
-    return begun;
-  }
-
-  /** Operations of requests are bounded by the codec; longer ones only come from a caller's own experiments. */
-  #larger(length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    bytes.set(this.#scratch.subarray(0, this.#head + 40), 0);
-    return bytes;
+  /** Outcome digest of the transaction `id`. */
+  outcome(id: Digest, organisation: string, result: Uint8Array): Digest {
+    let scratch = this.#outcomes.get(organisation);
+    if (scratch === undefined) {
+      if (this.#outcomes.size >= ORGANISATIONS_KEPT) this.#outcomes.clear();
+      scratch = new OutcomeScratch(organisation);
+      this.#outcomes.set(organisation, scratch);
+    }
+    return scratch.digest(this.#hash, id, result);
   }
 }
 

@@ -98,7 +98,7 @@ function idOf(receipt: Receipt, hash: Hash): Digest {
 function checkTransaction(receipt: Receipt, hash: Hash): Check {
   const { header, transaction, index, leaves: count, paths } = receipt;
   const id = idOf(receipt, hash);
-  const root = merkleRootOfProof(hash, digestToBytes(id), { index, count, path: paths.transaction });
+  const root = merkleRootOfProof(hash, id, { index, count, path: paths.transaction });
   if (root !== header.transactionsRoot) {
     const says = `Transaction ${short(id)} does not lead to the transactions root of block ${header.height}.`;
     return { fault: 'transactionNotInBlock', says };

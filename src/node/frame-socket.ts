@@ -36,6 +36,8 @@ export interface FrameEvents {
 }
 
 const HEAD_BYTES = 4;
+/** A frame of this length has a write of its own. */
+const LONG_FRAME_BYTES = 32 * 1024;
 /** How long frames that may wait do wait for one to go with. */
 const LINGER_MS = 20;
 /** A socket that takes nothing for this long while bytes wait is let go. */
@@ -43,6 +45,12 @@ const STALLED_MS = 20_000;
 
 /** Pieces of an unfinished frame that are kept apart. */
 const PIECES_MAX = 256;
+
+function headOf(frame: Uint8Array): Buffer {
+  const head = Buffer.allocUnsafe(HEAD_BYTES);
+  head.writeUInt32BE(frame.length, 0);
+  return head;
+}
 
 /** See the top of this file. Owns the socket. */
 export class FrameSocket {
@@ -177,16 +185,21 @@ export class FrameSocket {
     clearTimeout(this.#linger);
     this.#linger = undefined;
     if (this.#closed || this.#queue.length === 0 || this.#socket.writableNeedDrain) return;
-    const whole = Buffer.allocUnsafe(this.#queueBytes);
-    let at = 0;
-    for (const frame of this.#queue) {
-      whole.writeUInt32BE(frame.length, at);
-      whole.set(frame, at + HEAD_BYTES);
-      at += HEAD_BYTES + frame.length;
-    }
+    const queue = this.#queue;
     this.#queue = [];
     this.#queueBytes = 0;
-    this.#socket.write(whole);
+    let joined: Uint8Array[] = [];
+    for (const frame of queue) {
+      joined.push(headOf(frame));
+      // A long frame, which others may be sent, too, goes as it is; short ones are cheaper together than by themselves.
+      if (frame.length < LONG_FRAME_BYTES) joined.push(frame);
+      else {
+        this.#socket.write(Buffer.concat(joined));
+        this.#socket.write(frame);
+        joined = [];
+      }
+    }
+    if (joined.length > 0) this.#socket.write(Buffer.concat(joined));
   }
 
   #onData(chunk: Buffer): void {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { clientId, digestOf } from '../../test/support/ledger-fixture.ts';
 import { UndoLog } from '../core/undo-log.ts';
-import type { Outcome } from './client-table.ts';
+import type { Outcome } from './outcome-ring.ts';
 import {
   CLIENT_TABLE_SHARDS,
   ClientTable,
@@ -19,7 +19,7 @@ const LIMITS = { sessionsMax: 64, windowMax: 8192 };
 const nobody = () => false;
 
 function outcome(number: number, bodyBytes = 2): Outcome {
-  const resultDigest = new Uint8Array(32).fill(number % 251);
+  const resultDigest = digestOf(`result ${number}`);
   const result = new Uint8Array(bodyBytes).fill(number % 251);
   return { number, txId: digestOf(`tx ${number}`), sequence: number, height: number, resultDigest, result };
 }

@@ -6,7 +6,9 @@
 import { assert } from '../core/assert.ts';
 import { EMPTY_LIST, Reader, Writer } from '../core/codec.ts';
 import { UndoLog } from '../core/undo-log.ts';
-import type { Digest, Height, RequestNumber, SequenceNumber, SessionId } from '../core/types.ts';
+import type { Digest, RequestNumber, SequenceNumber, SessionId } from '../core/types.ts';
+import { OutcomeRing } from './outcome-ring.ts';
+import type { Outcome } from './outcome-ring.ts';
 
 /** Shards of the table; a session is in shard `id % SHARDS`. */
 export const CLIENT_TABLE_SHARDS = 256;
@@ -21,24 +23,6 @@ export const TABLE_BODY_BYTES_MAX = 64 * 1024 * 1024;
 /** Sum of all granted windows above which a new session gets the default window at most. */
 export const TABLE_WINDOWS_MAX = 1 << 20;
 
-/** What is known of one executed request. Values are replaced, never changed. */
-export interface Outcome {
-  readonly number: RequestNumber;
-  readonly txId: Digest;
-  readonly sequence: SequenceNumber;
-  /** 0 if it made no leaf. */
-  readonly height: Height;
-  /** 32 bytes; undefined for reads, of which nothing is kept (decision C6). */
-  readonly resultDigest: Uint8Array | undefined;
-  /** The result; undefined once forgotten. */
-  readonly result: Uint8Array | undefined;
-  /**
-   * Where it was executed, if `sequence` is that of another request with the same idempotency key. It matters only while
-   * that may be rolled back, so it is not part of the replicated state.
-   */
-  readonly repeatedAt?: SequenceNumber;
-}
-
 /** One session of a client. */
 export class Session {
   readonly id: SessionId;
@@ -49,8 +33,8 @@ export class Session {
   #highest: RequestNumber = 0;
   /** Every number at or below is done or can never be executed any more. */
   #low: RequestNumber = 0;
-  /** The last W numbers: number t is at t % W. */
-  readonly #slots: (Outcome | undefined)[];
+  /** The last W numbers. */
+  readonly #outcomes: OutcomeRing;
   /** No outcome with a lower number has its result any more. */
   #lowestBody: RequestNumber = 0;
   #bodyBytes = 0;
@@ -60,7 +44,7 @@ export class Session {
     this.id = id;
     this.clientId = clientId;
     this.window = window;
-    this.#slots = new Array<Outcome | undefined>(window).fill(undefined);
+    this.#outcomes = new OutcomeRing(window);
     this.#lastSequence = sequence;
   }
 
@@ -81,13 +65,12 @@ export class Session {
 
   /** True if `number` must not be executed (again). */
   isDone(number: RequestNumber): boolean {
-    return number <= this.#low || this.find(number) !== undefined;
+    return number <= this.#low || this.#outcomes.has(number);
   }
 
   /** What came of `number`, if it is among the last W numbers. */
   find(number: RequestNumber): Outcome | undefined {
-    const outcome = this.#slots[number % this.window];
-    return outcome?.number === number ? outcome : undefined;
+    return this.#outcomes.find(number);
   }
 
   /** Remembers an executed request that was not done. Rule: done += t, low = max(low, tMax - W), then the done prefix. */
@@ -96,7 +79,7 @@ export class Session {
     this.#noteFields(undo);
     if (number > this.#highest) this.#advanceTo(number, undo);
     this.#fill(number % this.window, outcome, undo);
-    while (this.find(this.#low + 1) !== undefined) this.#low += 1;
+    while (this.#outcomes.has(this.#low + 1)) this.#low += 1;
     this.#lastSequence = usedAt;
     if (outcome.result === undefined) return;
     this.#bodyBytes += outcome.result.length;
@@ -116,19 +99,19 @@ export class Session {
 
   #fill(slot: number, outcome: Outcome | undefined, undo: UndoLog): void {
     if (undo.recording) {
-      const previous = this.#slots[slot];
-      undo.note(() => (this.#slots[slot] = previous));
+      const previous = this.#outcomes.at(slot);
+      undo.note(() => this.#outcomes.put(slot, previous));
     }
-    this.#slots[slot] = outcome;
+    this.#outcomes.put(slot, outcome);
   }
 
   #advanceTo(number: RequestNumber, undo: UndoLog): void {
     const cleared = Math.min(number - this.#highest, this.window);
     for (let step = 0; step < cleared; step += 1) {
       const slot = (number - step) % this.window;
-      const previous = this.#slots[slot];
-      if (previous === undefined) continue;
-      this.#bodyBytes -= previous.result?.length ?? 0;
+      const former = this.#outcomes.numberAt(slot);
+      if (former === 0) continue;
+      this.#bodyBytes -= this.#outcomes.resultLength(former);
       this.#fill(slot, undefined, undo);
     }
     this.#highest = number;
@@ -137,7 +120,7 @@ export class Session {
 
   #dropLowestBody(undo: UndoLog): void {
     let number = Math.max(this.#lowestBody, this.#highest - this.window + 1, 1);
-    while (this.find(number)?.result === undefined) number += 1;
+    while (!this.#outcomes.hasResult(number)) number += 1;
     const outcome = this.find(number)!;
     this.#bodyBytes -= outcome.result!.length;
     this.#fill(number % this.window, { ...outcome, result: undefined }, undo);
@@ -155,12 +138,10 @@ export class Session {
     writer.u64(this.id).digest(this.clientId).u32(this.window);
     writer.u64(this.#highest).u64(this.#low).u64(this.#lastSequence);
     const first = Math.max(this.#highest - this.window + 1, 1);
-    const kept: Outcome[] = [];
-    for (let number = first; number <= this.#highest; number += 1) {
-      const outcome = this.find(number);
-      if (outcome !== undefined) kept.push(outcome);
-    }
-    writer.list(kept, writeOutcome);
+    const kept: RequestNumber[] = [];
+    for (let number = first; number <= this.#highest; number += 1)
+      if (this.#outcomes.has(number)) kept.push(number);
+    writer.list(kept, (w, number) => this.#outcomes.write(w, number));
   }
 
   /** Reads a session; the reader fails unless it is canonical. */
@@ -182,18 +163,12 @@ export class Session {
     for (const outcome of reader.list(window, readOutcome)) {
       if (outcome.number <= previous || outcome.number > highest) reader.fail();
       previous = outcome.number;
-      session.#slots[outcome.number % window] = outcome;
+      session.#outcomes.put(outcome.number % window, outcome);
       session.#bodyBytes += outcome.result?.length ?? 0;
     }
-    if (session.find(low + 1) !== undefined || session.#bodyBytes > SESSION_BODY_BYTES_MAX) reader.fail();
+    if (session.#outcomes.has(low + 1) || session.#bodyBytes > SESSION_BODY_BYTES_MAX) reader.fail();
     return session;
   }
-}
-
-function writeOutcome(writer: Writer, outcome: Outcome): void {
-  writer.u64(outcome.number).digest(outcome.txId).u64(outcome.sequence).u64(outcome.height);
-  writer.option(outcome.resultDigest, (w, digest) => w.raw(digest));
-  writer.option(outcome.result, (w, result) => w.bytes(result));
 }
 
 function readOutcome(reader: Reader): Outcome {
@@ -201,7 +176,7 @@ function readOutcome(reader: Reader): Outcome {
   const txId = reader.digest();
   const sequence = reader.u64();
   const height = reader.u64();
-  const resultDigest = reader.option((r) => r.raw(32).slice());
+  const resultDigest = reader.option((r) => r.digest());
   const result = reader.option((r) => r.bytes(RESULT_BODY_BYTES_MAX).slice());
   return { number, txId, sequence, height, resultDigest, result };
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_LIMITS } from '../core/config.ts';
+import { numbersOf } from '../core/request.ts';
 import type { Bundle } from '../core/request.ts';
 import type { Digest } from '../core/types.ts';
 import { Backoff } from './backoff.ts';
@@ -11,15 +12,17 @@ import { StreamBuffer } from './stream-buffer.ts';
 import { VoteKeeper } from './vote-keeper.ts';
 
 function bundle(client: number, number: number, size = 100, requests = 1): Bundle {
+  const list = Array.from({ length: requests }, (_, index) => ({
+    number: number + index,
+    operation: new Uint8Array(0),
+  }));
   return {
     digest: `${client}-${number}` as Digest,
     bytes: new Uint8Array(size),
     clientKey: new Uint8Array(32).fill(client),
     session: client,
-    requests: Array.from({ length: requests }, (_, index) => ({
-      number: number + index,
-      operation: new Uint8Array(0),
-    })),
+    requests: list,
+    ...numbersOf(list),
     signature: new Uint8Array(64),
   };
 }

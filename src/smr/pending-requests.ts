@@ -214,9 +214,9 @@ export class PendingRequests {
       }
       const more = bundle.bytes.length + BUNDLE_FRAME_BYTES;
       if (bytes + more > room.bytes) break;
-      if (taken.length > 0 && requests + bundle.requests.length > room.requests) break;
+      if (taken.length > 0 && requests + bundle.requestCount > room.requests) break;
       taken.push(bundle);
-      requests += bundle.requests.length;
+      requests += bundle.requestCount;
       bytes += more;
       this.markProposed(digest, view);
       if (this.#ready.delete(client) && queue.unproposed.size > 0) this.#ready.set(client, queue);
@@ -298,13 +298,13 @@ export class PendingRequests {
     queue.unproposed.set(pending.bundle.digest, pending);
     this.#ready.set(pending.client, queue);
     this.#unproposedBytes += pending.bundle.bytes.length + BUNDLE_FRAME_BYTES;
-    this.#unproposedRequests += pending.bundle.requests.length;
+    this.#unproposedRequests += pending.bundle.requestCount;
   }
 
   #dequeue(queue: ClientQueue, pending: Pending): void {
     if (!queue.unproposed.delete(pending.bundle.digest)) return;
     this.#unproposedBytes -= pending.bundle.bytes.length + BUNDLE_FRAME_BYTES;
-    this.#unproposedRequests -= pending.bundle.requests.length;
+    this.#unproposedRequests -= pending.bundle.requestCount;
     if (queue.unproposed.size === 0) this.#ready.delete(pending.client);
   }
 }

@@ -18,6 +18,7 @@
  */
 import { assert } from '../../core/assert.ts';
 import { Reader } from '../../core/codec.ts';
+import { ByteBlocks } from './byte-blocks.ts';
 import { KV_KEY_BYTES_MAX, KV_VALUE_BYTES_MAX } from './operations.ts';
 
 /** Buckets of a real cluster. Part of the state digest: equal at all replicas. */
@@ -31,24 +32,8 @@ const HEAD_BYTES = 4;
 const ENTRY_HEAD_BYTES = 6;
 const NOT_FOUND = -1;
 
-/** One bucket. Bytes behind `length` are spare room. Written only by the generation that made it. */
-interface Bucket {
-  bytes: Uint8Array;
-  length: number;
-  count: number;
-  readonly generation: number;
-}
-
 /** Outcome of a write. */
 export type WriteOutcome = 'replaced' | 'inserted' | 'full';
-
-/** Where a key is in a bucket, or where it would be inserted. */
-interface Place {
-  /** Offset of the entry, or of the first entry with a larger key. */
-  readonly at: number;
-  /** Bytes of the entry; NOT_FOUND if there is none. */
-  readonly size: number;
-}
 
 function compareAt(bytes: Uint8Array, at: number, length: number, key: Uint8Array): number {
   const shared = Math.min(length, key.length);
@@ -74,18 +59,10 @@ function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
-function find(bucket: Bucket, key: Uint8Array): Place {
-  const { bytes, length } = bucket;
-  let at = HEAD_BYTES;
-  while (at < length) {
-    const keyLength = readU16(bytes, at);
-    const size = ENTRY_HEAD_BYTES + keyLength + readU32(bytes, at + 2);
-    const order = compareAt(bytes, at + ENTRY_HEAD_BYTES, keyLength, key);
-    if (order === 0) return { at, size };
-    if (order > 0) break;
-    at += size;
-  }
-  return { at, size: NOT_FOUND };
+/** Copies `from` up to `to` of one byte string into another. A loop is cheaper than a view for what is short. */
+function copyPart(into: Uint8Array, at: number, bytes: Uint8Array, from: number, to: number): void {
+  if (to - from > 64) into.set(bytes.subarray(from, to), at);
+  else for (let index = from; index < to; index += 1) into[at + index - from] = bytes[index]!;
 }
 
 /** Spreads keys over 2^32 values: FNV-1a, and the final mix of MurmurHash3, since the upper bits choose the bucket. */
@@ -97,12 +74,22 @@ function mixOf(key: Uint8Array): number {
   return (mix ^ (mix >>> 16)) >>> 0;
 }
 
-/** The buckets, with copy-on-write snapshots. */
+/** The buckets, with copy-on-write snapshots. Columns: an object for each would be most of what the collector looks at. */
 export class BucketStore {
   readonly count: number;
   readonly #shift: number;
-  #buckets: Bucket[];
+  #blocks = new ByteBlocks();
+  /** Where each bucket is: block and place in it, room, bytes in use, entries. */
+  #block: Uint32Array;
+  #at: Uint32Array;
+  readonly #room: Uint32Array;
+  #length: Uint32Array;
+  readonly #entries: Uint32Array;
+  /** A bucket is written only by the generation that made it. */
+  readonly #madeIn: Float64Array;
   #generation = 0;
+  /** Offset in the bucket of the entry that `#find` found, or of the first entry with a larger key. */
+  #foundAt = 0;
   /** Ascending only when `freeze` has sorted it. */
   #dirty: number[] = [];
   readonly #isDirty: Uint8Array;
@@ -114,9 +101,15 @@ export class BucketStore {
     assert(isPowerOfTwo, 'the number of buckets is a power of two from 1 to 65,536');
     this.count = count;
     this.#shift = 32 - Math.log2(count);
-    const empty: Bucket = { bytes: new Uint8Array(HEAD_BYTES), length: HEAD_BYTES, count: 0, generation: -1 };
-    this.#buckets = new Array<Bucket>(count).fill(empty);
+    this.#block = new Uint32Array(count);
+    this.#at = new Uint32Array(count);
+    this.#room = new Uint32Array(count);
+    this.#length = new Uint32Array(count).fill(HEAD_BYTES);
+    this.#entries = new Uint32Array(count);
+    this.#madeIn = new Float64Array(count).fill(-1);
     this.#isDirty = new Uint8Array(count);
+    // All buckets are empty, and share the bytes of an empty one until they are written.
+    this.#blocks.allocate(HEAD_BYTES);
     this.#markAllDirty();
   }
 
@@ -126,25 +119,47 @@ export class BucketStore {
     return this.count === 1 ? 0 : mixOf(key) >>> this.#shift;
   }
 
+  /** Looks a key up: bytes of its entry, or NOT_FOUND; where it is, or would be, is in `#foundAt`. */
+  #find(index: number, key: Uint8Array): number {
+    const bytes = this.#blocks.bytes(this.#block[index]!);
+    const start = this.#at[index]!;
+    const end = start + this.#length[index]!;
+    let at = start + HEAD_BYTES;
+    let found = NOT_FOUND;
+    while (at < end) {
+      const keyLength = readU16(bytes, at);
+      const size = ENTRY_HEAD_BYTES + keyLength + readU32(bytes, at + 2);
+      const order = compareAt(bytes, at + ENTRY_HEAD_BYTES, keyLength, key);
+      if (order === 0) found = size;
+      if (order >= 0) break;
+      at += size;
+    }
+    this.#foundAt = at - start;
+    return found;
+  }
+
   /** The value of a key: a view that is good until the next write. */
   get(key: Uint8Array): Uint8Array | undefined {
-    const bucket = this.#buckets[this.bucketOf(key)]!;
-    const { at, size } = find(bucket, key);
+    const index = this.bucketOf(key);
+    const size = this.#find(index, key);
     if (size === NOT_FOUND) return undefined;
-    return bucket.bytes.subarray(at + ENTRY_HEAD_BYTES + key.length, at + size);
+    const entry = this.#at[index]! + this.#foundAt;
+    const bytes = this.#blocks.bytes(this.#block[index]!);
+    return bytes.subarray(entry + ENTRY_HEAD_BYTES + key.length, entry + size);
   }
 
   /** Sets the value of a key. `full`: nothing was changed. */
   put(key: Uint8Array, value: Uint8Array): WriteOutcome {
     const index = this.bucketOf(key);
-    const current = this.#buckets[index]!;
-    const { at, size } = find(current, key);
+    const size = this.#find(index, key);
     const before = size === NOT_FOUND ? 0 : size;
     const after = ENTRY_HEAD_BYTES + key.length + value.length;
-    const count = current.count + (before === 0 ? 1 : 0);
-    const length = current.length - before + after;
-    if (length > KV_CHUNK_BYTES_MAX || count > KV_CHUNK_ENTRIES_MAX) return 'full';
-    const { bytes } = this.#resize(index, at, before, after, count);
+    const entries = this.#entries[index]! + (before === 0 ? 1 : 0);
+    const length = this.#length[index]! - before + after;
+    if (length > KV_CHUNK_BYTES_MAX || entries > KV_CHUNK_ENTRIES_MAX) return 'full';
+    this.#resize(index, before, after, entries);
+    const bytes = this.#blocks.bytes(this.#block[index]!);
+    const at = this.#at[index]! + this.#foundAt;
     bytes[at] = key.length >>> 8;
     bytes[at + 1] = key.length;
     writeU32(bytes, at + 2, value.length);
@@ -156,34 +171,49 @@ export class BucketStore {
   /** Removes a key; whether there was one. */
   delete(key: Uint8Array): boolean {
     const index = this.bucketOf(key);
-    const current = this.#buckets[index]!;
-    const { at, size } = find(current, key);
+    const size = this.#find(index, key);
     if (size === NOT_FOUND) return false;
-    this.#resize(index, at, size, 0, current.count - 1);
+    this.#resize(index, size, 0, this.#entries[index]! - 1);
     return true;
   }
 
-  /** Makes the `before` bytes at `at` into `after` bytes, in a bucket that this generation owns. */
-  #resize(index: number, at: number, before: number, after: number, count: number): Bucket {
-    const current = this.#buckets[index]!;
-    const length = current.length - before + after;
-    const { bytes: old } = current;
-    let bucket = current;
-    if (current.generation !== this.#generation || length > old.length || length < old.length >>> 2) {
+  /** Makes the `before` bytes at `#foundAt` into `after` bytes, in a bucket that this generation owns. */
+  #resize(index: number, before: number, after: number, entries: number): void {
+    const length = this.#length[index]! - before + after;
+    const room = this.#room[index]!;
+    const isOwn = this.#madeIn[index] === this.#generation;
+    if (!isOwn || length > room || length < room >>> 2) {
       // An eighth of spare room, so that a bucket that grows is not copied for each insertion.
-      const bytes = new Uint8Array(length + (length >>> 3) + 32);
-      bytes.set(old.subarray(0, at));
-      bytes.set(old.subarray(at + before, current.length), at + after);
-      bucket = { bytes, length, count, generation: this.#generation };
-      this.#buckets[index] = bucket;
-    } else {
-      if (before !== after) old.copyWithin(at + after, at + before, current.length);
-      bucket.length = length;
-      bucket.count = count;
+      this.#move(index, length + (length >>> 3) + 32, before, after);
+    } else if (before !== after) {
+      const start = this.#at[index]!;
+      const from = start + this.#foundAt;
+      const bytes = this.#blocks.bytes(this.#block[index]!);
+      bytes.copyWithin(from + after, from + before, start + this.#length[index]!);
     }
-    writeU32(bucket.bytes, 0, count);
+    this.#length[index] = length;
+    this.#entries[index] = entries;
+    writeU32(this.#blocks.bytes(this.#block[index]!), this.#at[index]!, entries);
     this.markDirty(index);
-    return bucket;
+  }
+
+  /** Copies a bucket to new room, with `after` bytes where `before` bytes were at `#foundAt`. */
+  #move(index: number, room: number, before: number, after: number): void {
+    const oldBlock = this.#block[index]!;
+    const old = this.#blocks.bytes(oldBlock);
+    const start = this.#at[index]!;
+    const cut = start + this.#foundAt;
+    const end = start + this.#length[index]!;
+    this.#blocks.allocate(room);
+    const { block, at } = this.#blocks;
+    const bytes = this.#blocks.bytes(block);
+    copyPart(bytes, at, old, start, cut);
+    copyPart(bytes, at + this.#foundAt + after, old, cut + before, end);
+    this.#blocks.release(oldBlock, this.#room[index]!);
+    this.#block[index] = block;
+    this.#at[index] = at;
+    this.#room[index] = room;
+    this.#madeIn[index] = this.#generation;
   }
 
   /** This bucket counts as changed since the last `freeze`. */
@@ -200,17 +230,28 @@ export class BucketStore {
 
   /** Shares all buckets with the result; see `FrozenState`. All of them count as changed at first and after an install. */
   freeze(): { chunk: (index: number) => Uint8Array; readonly changed: readonly number[] } {
-    const buckets = this.#buckets.slice();
+    this.#tidy();
+    const blocks = this.#blocks.list();
+    const [block, at, length] = [this.#block.slice(), this.#at.slice(), this.#length.slice()];
     const changed = this.#dirty.sort((a, b) => a - b);
     this.#generation += 1;
     this.#dirty = [];
     this.#isDirty.fill(0);
     const chunk = (index: number): Uint8Array => {
-      const bucket = buckets[index];
-      assert(bucket !== undefined, 'chunk index is below the number of chunks');
-      return bucket.bytes.subarray(0, bucket.length);
+      const from = at[index];
+      assert(from !== undefined, 'chunk index is below the number of chunks');
+      return blocks[block[index]!]!.subarray(from, from + length[index]!);
     };
     return { chunk, changed };
+  }
+
+  /** Moves what lies in blocks that hold little, so that memory is at most about twice what is in use. */
+  #tidy(): void {
+    for (let index = 0; index < this.count; index += 1) {
+      if (this.#room[index] === 0 || !this.#blocks.isSparse(this.#block[index]!)) continue;
+      this.#foundAt = this.#length[index]!;
+      this.#move(index, this.#room[index]!, 0, 0);
+    }
   }
 
   /**
@@ -220,14 +261,27 @@ export class BucketStore {
   install(chunk: (index: number) => Uint8Array, onKey: (key: Uint8Array) => void): boolean {
     this.#generation += 1;
     this.#markAllDirty();
-    const buckets: Bucket[] = [];
+    this.#blocks = new ByteBlocks();
+    this.#blocks.allocate(HEAD_BYTES);
+    this.#block.fill(0);
+    this.#at.fill(0);
+    this.#room.fill(0);
+    this.#length.fill(HEAD_BYTES);
+    this.#entries.fill(0);
     for (let index = 0; index < this.count; index += 1) {
-      const bytes = chunk(index).slice();
-      const count = this.#countEntries(bytes, index, onKey);
-      if (count === undefined) return false;
-      buckets.push({ bytes, length: bytes.length, count, generation: this.#generation });
+      const bytes = chunk(index);
+      const entries = this.#countEntries(bytes, index, onKey);
+      if (entries === undefined) return false;
+      this.#blocks.allocate(bytes.length);
+      const { block, at } = this.#blocks;
+      this.#blocks.bytes(block).set(bytes, at);
+      this.#block[index] = block;
+      this.#at[index] = at;
+      this.#room[index] = bytes.length;
+      this.#length[index] = bytes.length;
+      this.#entries[index] = entries;
+      this.#madeIn[index] = this.#generation;
     }
-    this.#buckets = buckets;
     return true;
   }
 

@@ -37,9 +37,10 @@ export interface SupervisorOptions {
 
 /**
  * Flags of Node. V8 would let its young generation grow to 128 MiB, and gives back what lies outside of its heap (frames,
- * batches) no sooner. With 32 MiB a replica under load took no more processor time (docs/benchmarks.md).
+ * batches) no sooner: then what lies there asks for big collections all the time. Small ones, from the start, are cheaper
+ * (docs/benchmarks.md).
  */
-export const REPLICA_FLAGS: readonly string[] = ['--max-semi-space-size=16'];
+export const REPLICA_FLAGS: readonly string[] = ['--max-semi-space-size=8', '--min-semi-space-size=8'];
 /**
  * glibc would keep what large buffers have left, in pieces, for ever: once one was freed, it takes those of that size from
  * its heap, too. Fixed, the threshold gives them back to the system. Other C libraries do not know the variable.

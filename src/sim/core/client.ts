@@ -4,7 +4,7 @@
  */
 import type { WireResult } from '../../core/client-wire.ts';
 import type { ClientRules, DecodeContext, Seal } from '../../core/protocol.ts';
-import { bundleDigest, encodeBundle } from '../../core/request.ts';
+import { bundleDigest, encodeBundle, numbersOf } from '../../core/request.ts';
 import type { Bundle, Request } from '../../core/request.ts';
 import type { Prng } from '../../core/prng.ts';
 import type { Digest, ReplicaId } from '../../core/types.ts';
@@ -216,5 +216,6 @@ export function sealedBundle(client: number, requests: readonly Request[], signa
   const clientKey = fillBytes(32, client + 1);
   const content = { clientKey, session: client + 1, requests };
   const digest = bundleDigest(modelHash, CORE_DOMAIN, content);
-  return { digest, bytes: encodeBundle(content, signature), ...content, signature };
+  const bytes = encodeBundle(content, signature);
+  return { digest, bytes, ...content, ...numbersOf(requests), signature };
 }

@@ -216,7 +216,7 @@ function isAuthentic(s: ReplicaState, batch: Batch): boolean {
   if (batch.bundleAuthentic.includes(false) || batch.recoverAuthentic.includes(false)) return false;
   if (batch.bytes.length > s.limits.batchBytesMax) return false;
   let requests = 0;
-  for (const bundle of batch.bundles) requests += bundle.requests.length;
+  for (const bundle of batch.bundles) requests += bundle.requestCount;
   // One bundle may exceed the number alone (it is bounded by itself).
   return requests <= s.limits.batchRequestsMax || batch.bundles.length === 1;
 }
