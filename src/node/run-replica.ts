@@ -10,9 +10,11 @@ import type { ReplicaProcessOptions } from './replica-process.ts';
 
 /**
  * V8 would let its old generation grow to four times what lives in it before it collects, and frames and batches, which it
- * only points to, with it. It reads this at each collection.
+ * only points to, with it; with double, memory stays within bounds, and collecting takes half of the processor time that it
+ * takes with half as much more. And it would make lists of requests old as soon as they are made, if a few of them
+ * were seen to live long: garbage then, with all that is in them, until the next big collection.
  */
-const HEAP_FLAG = '--heap-growing-percent=50';
+const HEAP_FLAGS = ['--heap-growing-percent=100', '--no-allocation-site-pretenuring'];
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof StartRefused) return error.exitCode;
@@ -34,7 +36,7 @@ function sentenceOf(error: unknown): string {
  */
 export async function runReplica(configFile: string, options: ReplicaProcessOptions = {}): Promise<void> {
   let folder: string | undefined;
-  setFlagsFromString(HEAP_FLAG);
+  for (const flag of HEAP_FLAGS) setFlagsFromString(flag);
   try {
     const config = readNodeConfig(configFile);
     folder = config.folder;
