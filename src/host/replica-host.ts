@@ -373,7 +373,8 @@ export class ReplicaHost<M> {
         this.#image.trim(effect.below);
         return this.#journal.append(encodeRecord({ kind: 'trim', below: effect.below }));
       case 'shareBody':
-        return this.#links.share({ kind: 'body', bytes: effect.batch.bytes }, effect.to);
+        // Nobody can use it before the proposal that names it, which comes as soon as it is sealed.
+        return this.#links.shareAtLeisure({ kind: 'body', bytes: effect.batch.bytes }, effect.to);
       case 'fetchBody':
         return this.#links.toPeer(effect.from, { kind: 'fetchBody', digest: effect.digest });
       case 'forward':
@@ -493,7 +494,7 @@ export class ReplicaHost<M> {
   }
 }
 
-/** Makes a host; see `HostOptions`. */
+/** Makes a host. */
 export function createReplicaHost<M>(options: HostOptions<M>): ReplicaHost<M> {
   return new ReplicaHost(options);
 }

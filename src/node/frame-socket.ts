@@ -101,7 +101,7 @@ export class FrameSocket {
     return this.#queueBytes + this.#socket.writableLength;
   }
 
-  /** Queues one frame; false if it was dropped. What `mayWait` goes with the next frame, or after `LINGER_MS`. */
+  /** Queues one frame; false if it was dropped. What `mayWait`, if short, goes with the next or after `LINGER_MS`. */
   send(frame: Uint8Array, mayWait = false): boolean {
     if (this.#closed) return false;
     if (this.waitingBytes + frame.length > this.#limits.queueBytesMax) {
@@ -112,7 +112,7 @@ export class FrameSocket {
     this.#queue.push(frame);
     this.#queueBytes += frame.length + HEAD_BYTES;
     if (this.#flushScheduled) return true;
-    if (mayWait) {
+    if (mayWait && frame.length < LONG_FRAME_BYTES) {
       this.#linger ??= setTimeout(() => this.#flush(), LINGER_MS);
       return true;
     }
