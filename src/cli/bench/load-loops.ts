@@ -31,14 +31,14 @@ export async function closedLoop(
     while (startMs < meter.toMs && errors < ERRORS_MAX) {
       try {
         await operate(startMs);
-        // The next one begins when this one ends: a clock costs, too.
-        startMs = meter.done(startMs);
+        meter.done(startMs);
       } catch (error) {
         meter.failed(messageOf(error));
         errors += 1;
         await clock.pause(PAUSE_AFTER_ERROR_MS);
-        startMs = clock.now();
       }
+      // One look at the clock says whether time is over and when the next operation begins.
+      startMs = clock.now();
     }
   };
   await Promise.all(Array.from({ length: inFlight }, one));

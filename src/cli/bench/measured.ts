@@ -77,11 +77,10 @@ export class Meter {
     return at >= this.fromMs && at < this.toMs;
   }
 
-  /** Operations that began, or should have begun, at `startMs` have just ended: now, which it gives back. */
-  done(startMs: number, count = 1): number {
+  /** Operations that began, or should have begun, at `startMs` have just ended. */
+  done(startMs: number, count = 1): void {
     const now = this.#clock.now();
     if (this.#counts(startMs, now)) this.#latencies.add(now - startMs, count);
-    return now;
   }
 
   failed(problem: string): void {
