@@ -30,6 +30,8 @@ const KIND = 'SNAP';
 const CHUNKS = 1;
 const DESCRIPTION = 2;
 const CHUNKS_HEAD_BYTES = 5;
+/** Chunks of one frame, at most, for those that are nearly empty. */
+const CHUNKS_AT_ONCE = 2048;
 const DESCRIPTION_HEAD_BYTES = 13;
 /**
  * Bytes read at once, at most: a length that a bad disk made up takes no more memory. No frame is longer; chunks of a
@@ -43,6 +45,14 @@ export interface SnapshotDescription {
   readonly chunkCount: number;
   /** Opaque. */
   readonly meta: Uint8Array;
+}
+
+/** How a snapshot is written. */
+export interface WritingPace {
+  /** Bytes of a frame of chunks, about. */
+  readonly frameBytes: number;
+  /** Bytes that are synced at once, about; Infinity: nothing is synced before its end. */
+  readonly syncBytes: number;
 }
 
 /** A snapshot that is in a file. */
@@ -165,20 +175,22 @@ export class SnapshotFile {
   }
 
   /**
-   * Appends these chunks, in frames of about `frameBytes`, and puts their places into the table; between frames the process
-   * does other work. They count once they are described.
+   * Appends these chunks, frame by frame, and puts their places into the table; between frames the process does other work.
+   * They count once they are described.
    */
   async appendChunks(
     frozen: FrozenCheckpoint,
     indexes: Uint32Array,
     table: ChunkTable,
-    frameBytes: number,
+    { frameBytes, syncBytes }: WritingPace,
   ): Promise<void> {
+    let syncedAt = this.#end;
     // One for all: buffers of this size, made by the dozen, would call the garbage collection.
     const room = Buffer.allocUnsafe(frameBytes + frameBytes / 8);
     for (let from = 0; from < indexes.length;) {
       const chunks: Uint8Array[] = [];
-      for (let bytes = 0; bytes < frameBytes && from + chunks.length < indexes.length;) {
+      const most = Math.min(CHUNKS_AT_ONCE, indexes.length - from);
+      for (let bytes = 0; bytes < frameBytes && chunks.length < most;) {
         const chunk = frozen.chunk(indexes[from + chunks.length]!);
         chunks.push(chunk);
         bytes += CHUNK_ENTRY_BYTES + chunk.length;
@@ -193,6 +205,10 @@ export class SnapshotFile {
       await this.#append([chunksHead(places), ...chunks], room);
       for (const place of places) table.put(place);
       from += chunks.length;
+      if (this.#end - syncedAt >= syncBytes) {
+        await this.sync();
+        syncedAt = this.#end;
+      }
       await turn();
     }
   }

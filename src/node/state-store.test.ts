@@ -14,7 +14,7 @@ import { TornDisk } from './torn-disk.testing.ts';
 const FOLDER = '/state';
 const CHUNKS = 30;
 /** Several frames a snapshot, and a new generation now and then. */
-const SMALL: Partial<StateStoreOptions> = { frameBytes: 400, garbageBytesMin: 1500 };
+const SMALL: Partial<StateStoreOptions> = { frameBytes: 400, syncBytes: 900, garbageBytesMin: 1500 };
 
 function chunkOf(index: number, version: number): Uint8Array {
   const bytes = new Uint8Array(4 + ((index * 7) % 60)).fill(version);

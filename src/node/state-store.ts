@@ -16,12 +16,14 @@ import { ChunkTable } from './chunk-table.ts';
 import type { Disk } from './disk.ts';
 import { diskFailureSentence } from './disk.ts';
 import { damagedState, openSnapshotFile, SnapshotFile } from './snapshot-file.ts';
-import type { SnapshotDescription, SnapshotInFile } from './snapshot-file.ts';
+import type { SnapshotDescription, SnapshotInFile, WritingPace } from './snapshot-file.ts';
 
 const FILE_NAME = /^state-(\d{10})\.dat$/;
 const TEMPORARY_NAME = /^state-\d{10}\.tmp$/;
 /** Bytes of one frame of chunks: few enough to hash in a millisecond, enough that a frame costs nothing. */
 const FRAME_BYTES = 512 * 1024;
+/** Bytes that are synced at once, so that a sync of the journal waits for few of them. */
+const SYNC_BYTES = 2 * 1024 * 1024;
 /** Garbage that is left where it is, however little else there is. */
 const GARBAGE_BYTES_MIN = 16 * 1024 * 1024;
 /** Chunks whose digests are compared in one go; between them the process does other work. */
@@ -40,6 +42,8 @@ export interface StateStoreOptions {
   readonly onFatal: (sentence: string) => void;
   /** For tests. */
   readonly frameBytes?: number;
+  /** For tests. */
+  readonly syncBytes?: number;
   /** For tests. */
   readonly garbageBytesMin?: number;
 }
@@ -77,6 +81,7 @@ async function changedIndexes(
 /** See the top of this file. */
 export class StateStore implements SnapshotPort {
   readonly #options: StateStoreOptions;
+  readonly #pace: WritingPace;
   #latest: SnapshotInFile | undefined;
   #next: StoreRequest | undefined;
   /** Snapshots that a newer one overtook before they were written. */
@@ -86,7 +91,9 @@ export class StateStore implements SnapshotPort {
   #closed = false;
 
   private constructor(options: StateStoreOptions, latest: SnapshotInFile | undefined) {
+    const { durable, frameBytes = FRAME_BYTES, syncBytes = SYNC_BYTES } = options;
     this.#options = options;
+    this.#pace = { frameBytes, syncBytes: durable ? syncBytes : Infinity };
     this.#latest = latest;
   }
 
@@ -172,7 +179,7 @@ export class StateStore implements SnapshotPort {
    */
   async #storeChanges(frozen: FrozenCheckpoint, indexes: Uint32Array, next: SnapshotInFile): Promise<void> {
     const { file, table, description } = next;
-    await file.appendChunks(frozen, indexes, table, this.#options.frameBytes ?? FRAME_BYTES);
+    await file.appendChunks(frozen, indexes, table, this.#pace);
     await file.describe(description);
     if (this.#options.durable) {
       await file.sync();
@@ -183,14 +190,14 @@ export class StateStore implements SnapshotPort {
 
   /** Writes the next generation, gives it its name and drops the former one. */
   async #storeWhole(frozen: FrozenCheckpoint, description: SnapshotDescription): Promise<void> {
-    const { disk, folder, durable, frameBytes = FRAME_BYTES } = this.#options;
+    const { disk, folder, durable } = this.#options;
     const former = this.#latest?.file;
     const generation = (former?.generation ?? 0) + 1;
     const temporary = path.join(folder, nameOf(generation, 'tmp'));
     const file = await SnapshotFile.create(disk, temporary, generation);
     const table = new ChunkTable(frozen.chunkCount);
     const indexes = await changedIndexes(frozen, table);
-    await file.appendChunks(frozen, indexes, table, frameBytes);
+    await file.appendChunks(frozen, indexes, table, this.#pace);
     await file.describe(description);
     await file.seal();
     if (durable) await file.sync();
