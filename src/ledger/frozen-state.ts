@@ -78,36 +78,37 @@ export class StateFreezer {
       this.#tree = treeBefore;
     });
     const service = this.#application.freeze();
-    const ledgerChanges = state.encodeChanged();
     const ledgerChunks = this.#ledgerChunks.slice();
-    const changes = new Map<number, Digest>();
-    for (const [index, bytes] of ledgerChanges) {
+    // Both ascend, and the chunks of the service follow those of the ledger.
+    const [indexes, digests]: [number[], Digest[]] = [[], []];
+    const changed = (index: number, bytes: Uint8Array): void => {
+      indexes.push(index);
+      digests.push(chunkDigestOf(this.#context.hash, index, bytes));
+    };
+    for (const [index, bytes] of state.encodeChanged()) {
       ledgerChunks[index] = bytes;
-      changes.set(index, chunkDigestOf(this.#context.hash, index, bytes));
+      changed(index, bytes);
     }
     const previous = this.#tree;
     const serviceChanges = previous === undefined ? allOf(this.#application.chunkCount) : service.changed;
-    for (const index of serviceChanges) {
-      const place = LEDGER_CHUNKS + index;
-      changes.set(place, chunkDigestOf(this.#context.hash, place, service.chunk(index)));
-    }
+    for (const index of serviceChanges) changed(LEDGER_CHUNKS + index, service.chunk(index));
     const tree =
-      previous === undefined ? this.#firstTree(changes) : updateTree(this.#context, previous, changes);
+      previous === undefined
+        ? this.#firstTree(digests)
+        : updateTree(this.#context, previous, { indexes, digests });
     this.#ledgerChunks = ledgerChunks;
     this.#tree = tree;
-    const changed = [...changes.keys()].sort((a, b) => a - b);
     const checkpoint = { sequence: state.sequence, stateDigest: tree.stateDigest };
-    this.#keep(serve({ checkpoint, height: state.height, changed, ledgerChunks, service, tree }));
+    this.#keep(serve({ checkpoint, height: state.height, changed: indexes, ledgerChunks, service, tree }));
     return checkpoint;
   }
 
-  #firstTree(changes: ReadonlyMap<number, Digest>): StateTree {
-    const chunkCount = stateChunkCount(this.#application);
-    assert(changes.size === chunkCount, 'the first checkpoint hashes every chunk');
-    return buildTree(
-      this.#context,
-      allOf(chunkCount).map((index) => changes.get(index)!),
+  #firstTree(digests: readonly Digest[]): StateTree {
+    assert(
+      digests.length === stateChunkCount(this.#application),
+      'the first checkpoint hashes every chunk, in order',
     );
+    return buildTree(this.#context, digests);
   }
 
   #keep(frozen: FrozenCheckpoint): void {

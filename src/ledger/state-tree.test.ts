@@ -55,7 +55,9 @@ test('an update hashes to what building from scratch gives, and leaves the older
         const chunks = chunksOf(count);
         const tree = buildTree(context, chunks);
         const changes = new Map(list.map(([at, value]): [number, Digest] => [at % count, digestOf(value)]));
-        const updated = updateTree(context, tree, changes);
+        const indexes = [...changes.keys()].sort((a, b) => a - b);
+        const digests = indexes.map((index) => changes.get(index)!);
+        const updated = updateTree(context, tree, { indexes, digests });
         const expected = chunks.map((digest, index) => changes.get(index) ?? digest);
         assert.deepEqual(updated, buildTree(context, expected));
         assert.deepEqual(tree, buildTree(context, chunks));

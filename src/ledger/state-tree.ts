@@ -81,12 +81,12 @@ export function chunkDigestOf(hash: Hash, index: number, bytes: Uint8Array): Dig
   return (known[index] ??= chunkDigest(hash, index, bytes));
 }
 
+const NODE_PREFIX = new Writer(64).ascii(domainTag('ledger', 'STATE-NODE')).finish();
+
 function nodeDigest(hash: Hash, level: number, index: number, children: readonly Digest[]): Digest {
-  const writer = new Writer(64 + 32 * children.length).ascii(domainTag('ledger', 'STATE-NODE'));
-  writer
-    .u8(level)
-    .u64(index)
-    .list(children, (w, child) => w.digest(child));
+  const writer = new Writer(NODE_PREFIX.length + 13 + 32 * children.length).raw(NODE_PREFIX);
+  writer.u8(level).u64(index).u32(children.length);
+  for (const child of children) writer.digest(child);
   return finishDigest(hash, writer);
 }
 
@@ -113,25 +113,35 @@ export function buildTree(context: TreeContext, chunks: readonly Digest[]): Stat
   return { levels, stateDigest: rootDigest(context, chunks.length, levels[0]!) };
 }
 
-/** The tree after some chunks changed; `tree` stays as it is. */
-export function updateTree(
-  context: TreeContext,
-  tree: StateTree,
-  changes: ReadonlyMap<number, Digest>,
-): StateTree {
-  const levels = tree.levels.map((level) => level.slice());
-  let dirty = new Set<number>();
-  for (const [index, digest] of changes) {
-    levels.at(-1)![index] = digest;
-    dirty.add(Math.floor(index / TREE_FAN_OUT));
+/** Indexes of the nodes above these, which ascend; so do the results. */
+function parentsOf(indexes: readonly number[]): number[] {
+  const parents: number[] = [];
+  let last = -1;
+  for (const index of indexes) {
+    const parent = Math.floor(index / TREE_FAN_OUT);
+    if (parent === last) continue;
+    parents.push(parent);
+    last = parent;
   }
+  return parents;
+}
+
+/** Chunks that changed, ascending, and their digests. */
+export interface ChangedChunks {
+  readonly indexes: readonly number[];
+  readonly digests: readonly Digest[];
+}
+
+/** The tree after some chunks changed; `tree` stays as it is. */
+export function updateTree(context: TreeContext, tree: StateTree, changed: ChangedChunks): StateTree {
+  const levels = tree.levels.map((level) => level.slice());
+  const leaves = levels.at(-1)!;
+  changed.indexes.forEach((index, place) => (leaves[index] = changed.digests[place]!));
+  let dirty = changed.indexes;
   for (let level = levels.length - 1; level > 0; level -= 1) {
-    const above = new Set<number>();
-    for (const index of dirty) {
+    dirty = parentsOf(dirty);
+    for (const index of dirty)
       levels[level - 1]![index] = nodeDigest(context.hash, level, index, childrenAt(levels[level]!, index));
-      above.add(Math.floor(index / TREE_FAN_OUT));
-    }
-    dirty = above;
   }
   return { levels, stateDigest: rootDigest(context, levels.at(-1)!.length, levels[0]!) };
 }
