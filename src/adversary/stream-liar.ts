@@ -114,9 +114,6 @@ function deskAt(
     heard: liar.heard,
     sign,
     spare,
-    get now() {
-      return liar.now;
-    },
     inspect: () => liar.inspect(liar.now),
     lied: (kind) => conspiracy.lied(self, behaviour, kind),
     insert: (draft, extras = {}, then) => liar.insert(draft, extras, then),

@@ -28,6 +28,7 @@ import type { SimClock } from './clock.ts';
 import type { SimDisk } from './disk.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Judge } from './judge.ts';
+import { JudgedExecutor } from './judged-executor.ts';
 import type { Machine, MachineLook } from './machine.ts';
 import type { SimTrusted } from './trusted.ts';
 
@@ -366,68 +367,8 @@ export class SimNode<M> implements Machine {
       application: createKvApplication({ buckets: 16 }),
     });
     if (!isCorrect) return inner;
-    // What may still be undone is judged once it is final.
-    const open: { readonly sequence: number; readonly tell: () => void }[] = [];
-    const settle = (): void => {
-      while (open[0] !== undefined && open[0].sequence <= inner.confirmed) open.shift()!.tell();
-    };
-    return {
-      chunkCount: inner.chunkCount,
-      get executed() {
-        return inner.executed;
-      },
-      get confirmed() {
-        return inner.confirmed;
-      },
-      get undoSteps() {
-        return inner.undoSteps;
-      },
-      get height() {
-        return inner.height;
-      },
-      get headerHash() {
-        return inner.headerHash;
-      },
-      get time() {
-        return inner.time;
-      },
-      get checkpoint() {
-        return inner.checkpoint;
-      },
-      get protocolState() {
-        return inner.protocolState;
-      },
-      admit: (bundle) => inner.admit(bundle),
-      isClient: (key) => inner.isClient(key),
-      execute: (sequence, batch, protocolState, options) => {
-        const outcome = inner.execute(sequence, batch, protocolState, options);
-        const tell = (): void => {
-          this.#options.onExecuted?.(id, sequence, batch.digest);
-          judge.onExecuted(id, sequence, batch, outcome);
-        };
-        if (options?.speculative === true) judge.onTentative(outcome);
-        open.push({ sequence, tell });
-        settle();
-        return outcome;
-      },
-      confirm: (through) => {
-        inner.confirm(through);
-        settle();
-      },
-      rollback: (to) => {
-        inner.rollback(to);
-        while ((open.at(-1)?.sequence ?? 0) > to) open.pop();
-      },
-      applyUpdate: (sequence, update, protocolState) => inner.applyUpdate(sequence, update, protocolState),
-      query: (operation) => inner.query(operation),
-      frozen: (sequence) => inner.frozen(sequence),
-      releaseBelow: (sequence) => inner.releaseBelow(sequence),
-      install: (checkpoint, chunk) => {
-        open.length = 0;
-        const installed = inner.install(checkpoint, chunk);
-        if (installed) judge.onInstalled(id, checkpoint);
-        return installed;
-      },
-    };
+    return new JudgedExecutor(inner, judge, id, (sequence, digest) =>
+      this.#options.onExecuted?.(id, sequence, digest),
+    );
   }
 }

@@ -51,7 +51,6 @@ export interface LiarDesk {
   readonly sign: ((digest: Digest) => Uint8Array) | undefined;
   /** Another trusted component of the liar; undefined where it has none. */
   readonly spare: ((mark: number) => SpareComponent) | undefined;
-  readonly now: Milliseconds;
   /** What the logic shows of itself. */
   inspect(): ReplicaInspection;
   /** Counts a lie of this strategy. */

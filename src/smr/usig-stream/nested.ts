@@ -209,17 +209,24 @@ function encodeNested(message: ViewChange | FullNewView): Uint8Array {
   return table.finish(KIND[message.kind]);
 }
 
-/**
- * Gives `message` a `bytes` that is computed when it is first asked for: most quoted messages are never sent on their
- * own.
- */
+/** Where such a message keeps its bytes once they are made; copies of the message leave it behind. */
+const MADE = Symbol('bytes');
+const NOT_MADE = { value: undefined, writable: true, enumerable: false };
+
+type Lazy = (ViewChange | FullNewView) & { [MADE]: Uint8Array | undefined };
+
+/** One getter for all: with a closure for each, each would have a hidden class of its own, which outlives it for long. */
+const BYTES = {
+  enumerable: true,
+  get(this: Lazy): Uint8Array {
+    return (this[MADE] ??= encodeNested(this));
+  },
+};
+
+/** Gives `message` its `bytes`, made when they are first asked for: most quoted messages are never sent on their own. */
 function withBytes<T extends ViewChange | FullNewView>(message: Omit<T, 'bytes'>): T {
-  let bytes: Uint8Array | undefined;
-  const whole = message as T;
-  return Object.defineProperty(whole, 'bytes', {
-    enumerable: true,
-    get: () => (bytes ??= encodeNested(whole)),
-  });
+  Object.defineProperty(message, MADE, NOT_MADE);
+  return Object.defineProperty(message, 'bytes', BYTES) as T;
 }
 
 /** A sealed VIEW-CHANGE with its attachments. */
