@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { Prng } from '../core/prng.ts';
 import { systemDisk } from './disk.ts';
+import type { Disk } from './disk.ts';
 import { StoreDamaged } from './journal.ts';
 import { OpenedStore } from './snapshot.testing.ts';
 import type { FoundSnapshot } from './snapshot.testing.ts';
@@ -132,6 +133,32 @@ describe('state store', () => {
     await opened.keep(2, newState().slice(3));
     const found = (await OpenedStore.at(disk, FOLDER)).found(CHUNKS - 3);
     assert.deepEqual(found, { sequence: 2, chunks: newState().slice(3) });
+  });
+
+  it('reads a file record by record, also one with a chunk that is longer than a record should be', async () => {
+    const disk = new TornDisk();
+    const long = newState().with(3, new Uint8Array(5_000).fill(7));
+    await (await OpenedStore.at(disk, FOLDER, SMALL)).keep(1, long);
+    let most = 0;
+    const watched: Disk = {
+      makeFolder: () => undefined,
+      list: (folder) => disk.list(folder),
+      read: () => assert.fail('the file is read as a whole'),
+      rename: (from, to) => disk.rename(from, to),
+      remove: (file) => disk.remove(file),
+      syncFolder: () => disk.syncFolder(),
+      async open(name) {
+        const file = await disk.open(name);
+        const readNow = (position: number, length: number): Uint8Array => {
+          most = Math.max(most, length);
+          return file.readNow(position, length);
+        };
+        return { ...file, readNow };
+      },
+    };
+    const again = await OpenedStore.at(watched, FOLDER, SMALL);
+    assert.deepEqual(again.found(CHUNKS), { sequence: 1, chunks: long });
+    assert.ok(most > 5_000 && most < 5_600, `${most} bytes at once`);
   });
 
   it('lets other work run between the frames that it writes', async () => {

@@ -24,9 +24,22 @@ function stateAt(sequence: number): Uint8Array[] {
   );
 }
 
+/** A file that holds the snapshots, and where each of them ends. */
+async function fileOf(durable: boolean): Promise<{ readonly bytes: Uint8Array; readonly ends: number[] }> {
+  const disk = new TornDisk();
+  const opened = await OpenedStore.at(disk, FOLDER, { ...SMALL, durable });
+  const ends: number[] = [];
+  for (const [sequence, state] of STATES) {
+    await opened.keep(sequence, state);
+    // A seal stands behind the snapshot, unless nothing says that it is durable.
+    ends.push(disk.read(FILE).length - (durable || sequence === 1 ? FRAME_OVERHEAD_BYTES : 0));
+  }
+  await opened.store.close();
+  return { bytes: disk.read(FILE), ends };
+}
+
 let whole: Uint8Array;
-/** Where each snapshot ends, and the seal behind the last one begins. */
-const ends: number[] = [];
+let ends: number[];
 
 /** What is found in a file with these bytes; undefined if it is refused with its sentence. */
 async function foundIn(bytes: Uint8Array): Promise<FoundSnapshot | undefined> {
@@ -49,14 +62,7 @@ async function foundIn(bytes: Uint8Array): Promise<FoundSnapshot | undefined> {
 }
 
 before(async () => {
-  const disk = new TornDisk();
-  const opened = await OpenedStore.at(disk, FOLDER, SMALL);
-  for (const [sequence, state] of STATES) {
-    await opened.keep(sequence, state);
-    ends.push(disk.read(FILE).length - FRAME_OVERHEAD_BYTES);
-  }
-  await opened.store.close();
-  whole = disk.read(FILE);
+  ({ bytes: whole, ends } = await fileOf(true));
 });
 
 describe('D-01: the file of snapshots', () => {
@@ -79,6 +85,17 @@ describe('D-02, D-04: the file of snapshots', () => {
         // Behind the last snapshot there is a seal alone, which may be lost.
         assert.equal(found?.sequence, at < ends[2]! ? undefined : 3, `byte ${at}`);
       }
+    }
+  });
+
+  it('written without syncs, with any byte damaged gives a whole snapshot or refuses', async () => {
+    const { bytes, ends: places } = await fileOf(false);
+    for (let at = 0; at < bytes.length; at += 1) {
+      const damaged = bytes.slice();
+      damaged[at]! ^= 1;
+      const found = await foundIn(damaged);
+      const before = places.filter((end) => end <= at).length;
+      assert.equal(found?.sequence, before === 0 ? undefined : before, `byte ${at}`);
     }
   });
 
