@@ -168,9 +168,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     const { changed } = this.slots;
     if (changed.size === 0) return false;
     let moved = false;
-    const sequences = [...changed];
-    if (sequences.length > 1) sequences.sort((a, b) => a - b);
-    for (const sequence of sequences) {
+    for (const sequence of changed.list()) {
       changed.delete(sequence);
       if (this.#decideCommitted(sequence)) moved = true;
       const slot = this.slots.find(sequence);

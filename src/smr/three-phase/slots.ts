@@ -16,13 +16,47 @@ export interface Slot {
   saidCommit: Digest | undefined;
 }
 
+/** Orders, each once, ascending. A list: what is empty again after each step costs more in a set than it holds. */
+class OrderList {
+  readonly #orders: SequenceNumber[] = [];
+
+  get size(): number {
+    return this.#orders.length;
+  }
+
+  add(sequence: SequenceNumber): void {
+    // From the end on: nearly always it is the latest one.
+    let at = this.#orders.length;
+    while (at > 0 && this.#orders[at - 1]! > sequence) at -= 1;
+    if (at > 0 && this.#orders[at - 1] === sequence) return;
+    if (at === this.#orders.length) this.#orders.push(sequence);
+    else this.#orders.splice(at, 0, sequence);
+  }
+
+  delete(sequence: SequenceNumber): void {
+    const at = this.#orders.indexOf(sequence);
+    if (at >= 0) this.#orders.splice(at, 1);
+  }
+
+  /** Forgets orders at or below one. */
+  dropThrough(sequence: SequenceNumber): void {
+    const kept = this.#orders.findIndex((order) => order > sequence);
+    this.#orders.splice(0, kept < 0 ? this.#orders.length : kept);
+  }
+
+  /** All of them as they are now. */
+  list(): SequenceNumber[] {
+    return this.#orders.slice();
+  }
+}
+
 /** See the top of this file. */
 export class Slots {
   readonly #slots = new Map<SequenceNumber, Slot>();
   readonly #commits = new CommitVotes<Sealed<Commit>>();
   #lastKey = { view: -1, digest: '', key: '' };
   /** Orders with something new since the last look. */
-  readonly changed = new Set<SequenceNumber>();
+  readonly changed = new OrderList();
 
   /** The order's slot; made when first asked for. */
   of(sequence: SequenceNumber): Slot {
@@ -99,6 +133,6 @@ export class Slots {
   dropThrough(sequence: SequenceNumber): void {
     for (const known of [...this.#slots.keys()]) if (known <= sequence) this.#slots.delete(known);
     this.#commits.dropThrough(sequence);
-    for (const known of [...this.changed]) if (known <= sequence) this.changed.delete(known);
+    this.changed.dropThrough(sequence);
   }
 }
