@@ -43,7 +43,7 @@ function settings(): { readonly write: boolean; readonly effort: Effort } {
 async function attempt(effort: Effort): Promise<Ratios> {
   const ratios: Record<string, number> = {};
   for (const [name, choice, inFlight] of CLUSTERS)
-    await sit(choice, { floor: true, raw: true }, async (sitting) => {
+    await sit(choice, { floor: true, raw: true }, effort, async (sitting) => {
       for (const count of inFlight) {
         const { row } = await measured(sitting, name, effort, point(effort, closed(count)));
         if (row.errors > 0) throw new Error(`${name}: ${row.errors} errors; the first: ${row.problem}`);

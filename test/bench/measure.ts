@@ -105,14 +105,25 @@ export function point(effort: Effort, pace: Pace, payload = 100): Point {
   return { pace, payload, runs: effort.runs, durationMs: effort.seconds * 1000, warmupMs: 1_500 };
 }
 
+/** V8 has compiled what a cluster runs all the time after so long under load. */
+const HEAT_MS = 8_000;
+
+/** A cluster runs for days: figures of its first seconds would say how fast V8 compiles. */
+async function heat(sitting: Sitting, effort: Effort): Promise<void> {
+  const durationMs = effort.quick ? 1_000 : HEAT_MS;
+  await sitting.measure({ ...point(effort, closed(1_024)), runs: 1, durationMs }, () => undefined);
+}
+
 /** Begins a sitting and ends it, whatever happens. */
 export async function sit<T>(
   choice: ClusterChoice,
   beside: Beside,
+  effort: Effort,
   body: (sitting: Sitting) => Promise<T>,
 ): Promise<T> {
   const sitting = await Sitting.begin(choice, beside);
   try {
+    await heat(sitting, effort);
     return await body(sitting);
   } finally {
     await sitting.end();
@@ -145,6 +156,7 @@ export async function inTurns(
   try {
     for (const [, choice] of choices)
       sittings.push(await Sitting.begin(choice, { floor: false, raw: false }));
+    for (const sitting of sittings) await heat(sitting, effort);
     const reports: PointReport[][] = choices.map(() => []);
     for (let run = 0; run < what.runs; run += 1)
       for (const [index, sitting] of sittings.entries())

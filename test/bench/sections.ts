@@ -99,7 +99,7 @@ function quantilesOf(all: Latencies): Quantiles {
 }
 
 async function throughput(effort: Effort): Promise<Results['throughput']> {
-  return sit(cluster(), BOTH, async (sitting) => {
+  return sit(cluster(), BOTH, effort, async (sitting) => {
     const rows: Row[] = [];
     const inFlight = effort.quick ? [1, 64, 1_024] : [1, 4, 16, 64, 256, 1_024];
     for (const count of inFlight)
@@ -114,7 +114,7 @@ async function throughput(effort: Effort): Promise<Results['throughput']> {
 async function bare(effort: Effort): Promise<Results['bare']> {
   const rows: Row[] = [];
   for (const workload of ['null', 'put'] as const)
-    await sit(cluster({ tc: 'usig@wasm', workload }), FLOOR, async (sitting) => {
+    await sit(cluster({ tc: 'usig@wasm', workload }), FLOOR, effort, async (sitting) => {
       const name = workload === 'null' ? 'null operations, usig@wasm' : 'puts, usig@wasm';
       for (const count of [1, 64, 1_024])
         rows.push(
@@ -142,7 +142,7 @@ async function authentication(effort: Effort): Promise<Results['authentication']
 }
 
 async function rate(effort: Effort): Promise<Results['rate']> {
-  return sit(cluster({ window: 8_192 }), NOTHING, async (sitting) => {
+  return sit(cluster({ window: 8_192 }), NOTHING, effort, async (sitting) => {
     const most = (await measured(sitting, 'closed loop', effort, point(effort, closed(1_024)))).row;
     const rows: Row[] = [];
     for (const share of RATES) {
@@ -157,7 +157,7 @@ async function rate(effort: Effort): Promise<Results['rate']> {
 async function sizes(effort: Effort): Promise<Results['sizes']> {
   const rows: Row[] = [];
   for (const f of effort.quick ? [1, 2, 3] : [1, 2, 3, 4, 6])
-    await sit(cluster({ f }), FLOOR, async (sitting) => {
+    await sit(cluster({ f }), FLOOR, effort, async (sitting) => {
       for (const count of [64, 1_024])
         rows.push((await measured(sitting, `f = ${f}`, effort, point(effort, closed(count)))).row);
     });
@@ -170,7 +170,7 @@ async function protocols(effort: Effort): Promise<Results['protocols']> {
   const failures: (readonly [string, string])[] = [];
   for (const { name } of PROTOCOLS)
     try {
-      await sit(cluster({ protocol: name }), NOTHING, async (sitting) => {
+      await sit(cluster({ protocol: name }), NOTHING, effort, async (sitting) => {
         rows.push((await measured(sitting, name, short, point(short, closed(256)))).row);
       });
     } catch (error) {
@@ -189,7 +189,7 @@ async function ycsb(effort: Effort): Promise<Results['ycsb']> {
       workload: name as Workload,
       ycsb: { records, recordBytes: 1_000, distribution },
     });
-    await sit(choice, NOTHING, async (sitting) => {
+    await sit(choice, NOTHING, short, async (sitting) => {
       const { row, report } = await measured(sitting, name, short, point(short, closed(64), 1_000));
       const kinds = Object.entries(report.kinds).map(
         ([kind, { p50Ms, p99Ms }]) => [kind, p50Ms, p99Ms] as const,
@@ -220,7 +220,7 @@ async function profile(effort: Effort): Promise<Results['profile']> {
   for (const mode of ['memory', 'fsync'] as const)
     await withProfiles(async (profileOf) => {
       let names: readonly (readonly [string, number])[] = [];
-      const { row } = await sit(cluster({ durability: mode }), NOTHING, (sitting) => {
+      const { row } = await sit(cluster({ durability: mode }), NOTHING, effort, (sitting) => {
         names = sitting.cluster.processes();
         const what = { ...point(effort, closed(1_024)), runs: 1, durationMs: seconds * 1000 };
         return measured(sitting, `profiled, ${mode}`, effort, what);
@@ -238,7 +238,7 @@ function simulator(effort: Effort): Promise<Results['simulator']> {
 }
 
 async function soak(effort: Effort): Promise<Results['soak']> {
-  return sit(cluster(), NOTHING, async (sitting) => {
+  return sit(cluster(), NOTHING, effort, async (sitting) => {
     const runs = SOAK_MINUTES;
     const what = { ...point(effort, closed(1_024)), runs, durationMs: 59_500, warmupMs: 500 };
     const { runs: all } = await sitting.measure(what, ({ throughput: each }, minute) =>
