@@ -76,8 +76,13 @@ export function bundleDigest(hash: Hash, domain: Domain, content: BundleContent)
   return writer.finishInto((body) => digestOfBundleBody(hash, domain, body));
 }
 
+/** Holds what is hashed before a bundle's length and body: it is for one cluster. */
+function bundleWriter(domain: Domain): Writer {
+  return domainWriter(domainTag('client', 'BUNDLE'), domain);
+}
+
 function digestOfBundleBody(hash: Hash, domain: Domain, body: Uint8Array): Digest {
-  return finishDigestOver(hash, domainWriter(domainTag('client', 'BUNDLE'), domain), body);
+  return finishDigestOver(hash, bundleWriter(domain), body);
 }
 
 /** The bytes of a signed bundle (signature: 64 bytes). */
@@ -92,7 +97,7 @@ export function signBundle(
   content: BundleContent,
   sign: (digest: Digest) => Uint8Array,
 ): Bundle {
-  const writer = domainWriter(domainTag('client', 'BUNDLE'), domain);
+  const writer = bundleWriter(domain);
   const start = writer.length + LENGTH_BYTES;
   return writer.nested(content, writeBundleContent).finishInto((signed) => {
     const digest = digestOf(hash, signed);

@@ -193,19 +193,11 @@ export const PARTS: readonly Mutant[] = [
     name: 'bundle without cluster',
     removes: 'what a client signs names the cluster that it is for',
     rules: ['B6'],
-    patches: inFile(
-      'src/core/request.ts',
-      [
-        `return finishDigestOver(hash, domainWriter(domainTag('client', 'BUNDLE'), domain), body);`,
-        `const nowhere = { clusterId: '00'.repeat(32) as Digest, configurationVersion: 0 };
-  return finishDigestOver(hash, domainWriter(domainTag('client', 'BUNDLE'), nowhere), body);`,
-      ],
-      [
-        `const writer = domainWriter(domainTag('client', 'BUNDLE'), domain);`,
-        `const nowhere = { clusterId: '00'.repeat(32) as Digest, configurationVersion: 0 };
-  const writer = domainWriter(domainTag('client', 'BUNDLE'), nowhere);`,
-      ],
-    ),
+    patches: inFile('src/core/request.ts', [
+      `return domainWriter(domainTag('client', 'BUNDLE'), domain);`,
+      `const nowhere = { clusterId: '00'.repeat(32) as Digest, configurationVersion: 0 };
+  return domainWriter(domainTag('client', 'BUNDLE'), nowhere);`,
+    ]),
     judges: ['validity'],
     drawn: 'whole',
     theme: 'other-cluster',
