@@ -109,8 +109,8 @@ export class TrackedBundles<R extends TrackedRequest> {
     const place = all?.bundles.indexOf(tracked) ?? -1;
     if (place >= 0) all!.bundles.splice(place, 1);
     if (all?.bundles.length === 0) this.#sessions.delete(tracked.session);
-    // A Map of V8 that is never empty leaves a chain of outgrown tables behind, with what was in them; the quick part of
-    // the garbage collector then keeps all of that alive. What was followed must be light by then.
+    // A Map of V8 that is never empty leaves a chain of outgrown tables behind, with what was in them. Short collections
+    // take that for alive (docs/benchmarks.md, "Outgrown tables"), so it must be light by then.
     tracked.entries = [];
     tracked.bytes = NOTHING;
   }
