@@ -194,6 +194,26 @@ describe('speculative executions', () => {
     assert.deepEqual([again.fatal, again.recovery!.executed], [undefined, 16]);
   });
 
+  it('are made a snapshot of less often while the state is large, but not without end', () => {
+    const made = [0, 20_000, 2_000_000].map((stateBytes) => {
+      const store = new ToyStore();
+      const machine = new ToyMachine({ settings, store, snapshotAfterBytes: 400, stateBytes }).start();
+      const { batch } = batchesOf(machine);
+      const snapshots = new Set<number>();
+      for (let sequence = 1; sequence <= 32; sequence += 1) {
+        machine.act(...execute(batch(sequence), sequence));
+        machine.run();
+        const { checkpoint } = machine.got('executed').at(-1)!;
+        if (checkpoint !== undefined) machine.act({ kind: 'stable', checkpoint });
+        machine.run();
+        snapshots.add(store.snapshotSequence);
+      }
+      return snapshots.size;
+    });
+    const [small, large, huge] = made;
+    assert.ok(small! > large! && large === huge && huge! > 1, made.join());
+  });
+
   it('let certificates of clients through to the protocol', () => {
     const machine = machineOn();
     machine.client(encodeClientFrame({ kind: 'certificate', bytes: new Uint8Array(1) }));

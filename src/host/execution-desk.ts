@@ -20,6 +20,9 @@ import { encodeSnapshotMeta } from './snapshot-meta.ts';
 export type Executed = Extract<Input<never>, { readonly kind: 'executed' }>;
 type EffectOf<K extends Effect<never>['kind']> = Extract<Effect<never>, { readonly kind: K }>;
 
+/** How many times as much of the journal a large state waits for. */
+const LARGEST_SHARE = 8;
+
 /** What the desk is made of. */
 export interface ExecutionDeskOptions {
   readonly executor: LedgerExecutor;
@@ -34,7 +37,7 @@ export interface ExecutionDeskOptions {
   readonly holdsAnswers: boolean;
   /** Batches whose answers are held, at most. */
   readonly heldMax: number;
-  /** Bytes of the journal that are worth a snapshot; 0: each stable checkpoint is. */
+  /** Bytes of the journal that are worth a snapshot of a small state; 0: each stable checkpoint is. */
   readonly snapshotAfterBytes: number;
   readonly answer: (executed: Executed) => void;
   /** A state that was fetched is durable. */
@@ -219,11 +222,20 @@ export class ExecutionDesk {
     if (this.#snapshotPending > this.#snapshotSequence || checkpoint.sequence <= this.#snapshotSequence)
       return;
     // Until then a restart executes again what the journal holds.
-    const { journal, snapshotAfterBytes } = this.#options;
-    if (journal.appended - this.#snapshotAtBytes < snapshotAfterBytes) return;
+    const { journal, snapshots } = this.#options;
+    if (journal.appended - this.#snapshotAtBytes < this.#worthBytes(snapshots.stateBytes ?? 0)) return;
     this.#snapshotAtBytes = journal.appended;
     this.#snapshotWanted = checkpoint;
     this.#snapshotPending = checkpoint.sequence;
+  }
+
+  /**
+   * Bytes of the journal that are worth a snapshot of a state of this size: operations go to all parts of a state alike, so
+   * a large one is nearly written anew each time. A restart does not wait for more than a bounded part of the journal.
+   */
+  #worthBytes(stateBytes: number): number {
+    const { snapshotAfterBytes } = this.#options;
+    return Math.max(snapshotAfterBytes, Math.min(stateBytes / 4, LARGEST_SHARE * snapshotAfterBytes));
   }
 
   /** A snapshot must not outlive the certificate that lets others fetch it: what the step stored is durable first. */

@@ -70,6 +70,8 @@ export interface ToyMachineOptions {
   readonly component?: TestComponent | undefined;
   readonly makesUpdates?: boolean;
   readonly snapshotAfterBytes?: number;
+  /** Size that the latest snapshot claims. */
+  readonly stateBytes?: number;
 }
 
 /** One life of a host. */
@@ -176,6 +178,7 @@ export class ToyMachine {
         },
       },
       snapshots: {
+        stateBytes: this.#options.stateBytes ?? 0,
         store: (frozen, meta) => {
           store.snapshot = { meta, chunk: chunksOf(frozen) };
           store.snapshotSequence = frozen.checkpoint.sequence;

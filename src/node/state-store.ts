@@ -112,6 +112,10 @@ export class StateStore implements SnapshotPort {
     return new StateStore(options, latest);
   }
 
+  get stateBytes(): number {
+    return this.#latest?.table.bytes ?? 0;
+  }
+
   /** The latest durable snapshot. `chunk` throws `StoreDamaged` if a chunk is not what was written. */
   load(): StoredSnapshot | undefined {
     const latest = this.#latest;
