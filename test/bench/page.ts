@@ -315,12 +315,18 @@ const profile: Draw<'profile'> = ({ cases }) =>
     .join('\n\n');
 
 const simulator: Draw<'simulator'> = ({ schedules, decisions }) => {
-  const figures = [
-    ['schedules for each CPU-second', numberText(schedules.perSecond)],
-    ['events of the queue in each', numberText(schedules.events)],
-    ['messages between replicas in each', numberText(schedules.frames)],
-    ['share with a view change', `${numberText(schedules.viewChanges * 100)} %`],
+  const row = (name: string, of: (one: (typeof schedules)[number]) => string): string[] => [
+    name,
+    ...schedules.map(of),
   ];
+  const figures = [
+    row('schedules for each CPU-second', ({ perSecond }) => numberText(perSecond)),
+    row('events of the queue in each', ({ events }) => numberText(events)),
+    row('CPU-microseconds for each event', ({ perSecond, events }) => numberText(1e6 / perSecond / events)),
+    row('messages between replicas in each', ({ frames }) => numberText(frames)),
+    row('share with a view change', ({ viewChanges }) => `${numberText(viewChanges * 100)} %`),
+  ];
+  const loads = schedules.map(({ load }) => (load === 1 ? 'short' : `with ${load} times the bundles`));
   const body = decisions.map(({ replicas, firstMs, eachMs, eventsEach, peakMiB }) => [
     replicas,
     numberText(eachMs),
@@ -336,7 +342,7 @@ const simulator: Draw<'simulator'> = ({ schedules, decisions }) => {
     'peak memory of the process, MiB',
   ];
   return [
-    table(['short schedules of MinBFT, N = 3, modelled surroundings', ''], figures),
+    table(['schedules of MinBFT, N = 3, modelled surroundings', ...loads], figures),
     table(head, body),
   ].join('\n\n');
 };

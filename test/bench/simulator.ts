@@ -1,22 +1,29 @@
 /** How fast the simulator is, in processor time. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { runSchedule } from '../../src/sim/run-schedule.ts';
+import { runScenario } from '../../src/sim/run-schedule.ts';
+import type { ScheduleResult } from '../../src/sim/run-schedule.ts';
+import { drawScenario } from '../../src/sim/scenario.ts';
 import type { Effort } from './measure.ts';
 import type { SimulatedDecisions } from './simulator-worker.ts';
 
+/** Schedules of one length. */
+export interface ScheduleFigures {
+  /** How often the bundles of a short schedule were asked for. */
+  readonly load: number;
+  /** Schedules for each CPU-second. */
+  readonly perSecond: number;
+  /** Events of the queue, on average. */
+  readonly events: number;
+  /** Messages between replicas, on average. */
+  readonly frames: number;
+  /** Share of them in which the view changed. */
+  readonly viewChanges: number;
+}
+
 /** See the top of this file. */
 export interface SimulatorFigures {
-  readonly schedules: {
-    /** Short schedules for each CPU-second. */
-    readonly perSecond: number;
-    /** Events of the queue, on average. */
-    readonly events: number;
-    /** Messages between replicas, on average. */
-    readonly frames: number;
-    /** Share of them in which the view changed. */
-    readonly viewChanges: number;
-  };
+  readonly schedules: readonly ScheduleFigures[];
   /** PBFT without faults. */
   readonly decisions: readonly SimulatedDecisions[];
 }
@@ -24,6 +31,8 @@ export interface SimulatorFigures {
 /** Schedules that are run before measuring, until most of the code is compiled. */
 const WARM_UP = 3_000;
 const FIRST_SEED = 1;
+/** Short schedules as they are, and with so many times the bundles: those have about 700 events. */
+const LOADS = [1, 8] as const;
 /** Faults that the clusters stand, with the batches that are decided in each. */
 const CLUSTERS = [
   [1, 400],
@@ -42,11 +51,21 @@ function processorSeconds(): number {
   return (user + system) / 1e6;
 }
 
-function measureSchedules(count: number): SimulatorFigures['schedules'] {
+/** The short schedule of a seed with `load` times the bundles in the same time. */
+function runLoaded(seed: number, load: number): ScheduleResult {
+  const drawn = drawScenario(seed, { replicas: 3, short: true });
+  const clients = drawn.clients.map((client) => ({
+    ...client,
+    bundles: client.bundles * load,
+    paceMs: client.paceMs / load,
+  }));
+  return runScenario({ ...drawn, clients }, { fidelity: 'core' });
+}
+
+function measureSchedules(load: number, count: number, warmUp: number): ScheduleFigures {
   let seed = FIRST_SEED;
-  const run = (): ReturnType<typeof runSchedule> =>
-    runSchedule(seed++, { fidelity: 'core', replicas: 3, short: true });
-  for (let index = 0; index < WARM_UP; index += 1) run();
+  const run = (): ScheduleResult => runLoaded(seed++, load);
+  for (let index = 0; index < warmUp; index += 1) run();
   const begun = processorSeconds();
   let events = 0;
   let frames = 0;
@@ -59,6 +78,7 @@ function measureSchedules(count: number): SimulatorFigures['schedules'] {
   }
   const seconds = processorSeconds() - begun;
   return {
+    load,
     perSecond: Math.round(count / seconds),
     events: Math.round(events / count),
     frames: Math.round(frames / count),
@@ -77,8 +97,12 @@ export function measureDecisions(f: number, batches: number): SimulatedDecisions
 
 /** Measures. */
 export function measureSimulator(effort: Effort): SimulatorFigures {
-  const schedules = measureSchedules(effort.quick ? 500 : 6_000);
-  effort.note(`  ${schedules.perSecond} schedules for each CPU-second`);
+  const count = effort.quick ? 500 : 6_000;
+  const schedules = LOADS.map((load) => {
+    const figures = measureSchedules(load, Math.ceil(count / load), Math.ceil(WARM_UP / load));
+    effort.note(`  ${figures.perSecond} schedules of ${figures.events} events for each CPU-second`);
+    return figures;
+  });
   const clusters = effort.quick ? CLUSTERS.slice(0, QUICK_CLUSTERS) : CLUSTERS;
   const decisions = clusters.map(([f, batches]) => {
     const figures = measureDecisions(f, batches);
