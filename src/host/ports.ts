@@ -14,8 +14,8 @@ export type ClientLink = number;
 
 export interface NetworkPort {
   /**
-   * Sends one frame to a peer; may be lost if the link is down. What `mayWait` may go with a later frame, if one follows
-   * soon: nobody's answer depends on it.
+   * Sends one frame to a peer; may be lost if the link is down. What `mayWait` may go with a later frame, or some
+   * milliseconds later if none follows: no request waits for it (header signatures: a receipt made at once may).
    */
   toPeer(to: ReplicaId, frame: Uint8Array, mayWait?: boolean): void;
   /** Sends one frame to a client; dropped if its connection is gone. */

@@ -373,8 +373,7 @@ export class ReplicaHost<M> {
         this.#image.trim(effect.below);
         return this.#journal.append(encodeRecord({ kind: 'trim', below: effect.below }));
       case 'shareBody':
-        // Nobody can use it before the proposal that names it, which comes as soon as it is sealed.
-        return this.#links.shareAtLeisure({ kind: 'body', bytes: effect.batch.bytes }, effect.to);
+        return this.#links.share({ kind: 'body', bytes: effect.batch.bytes }, effect.to);
       case 'fetchBody':
         return this.#links.toPeer(effect.from, { kind: 'fetchBody', digest: effect.digest });
       case 'forward':
