@@ -116,8 +116,6 @@ export function applyRecover(
 
 /** Bytes of registries by the object: one is never changed, and seldom replaced. */
 const ENCODED = new WeakMap<Registry, Uint8Array>();
-/** The other way round: what a replica starts from is nearly always what another one of the same process has written. */
-const MADE_OF = new WeakMap<Uint8Array, Registry>();
 
 /** Canonical bytes of a registry. Shared by all who ask: nobody may change them. */
 export function encodeRegistry(registry: Registry): Uint8Array {
@@ -125,7 +123,6 @@ export function encodeRegistry(registry: Registry): Uint8Array {
   if (known !== undefined) return known;
   const made = writeRegistry(registry);
   ENCODED.set(registry, made);
-  MADE_OF.set(made, registry);
   return made;
 }
 
@@ -155,8 +152,6 @@ export function decodeRegistry(bytes: Uint8Array, n: number): Registry | undefin
  * if there is none.
  */
 export function registryOfState(protocolState: Uint8Array, n: number): Registry | undefined {
-  const made = MADE_OF.get(protocolState);
-  if (made?.members.length === n) return made;
   return readRegistry(new Reader(protocolState), n);
 }
 
