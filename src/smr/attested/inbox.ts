@@ -4,6 +4,7 @@
  */
 import type { ReplicaId } from '../../core/types.ts';
 import type { Intake } from './hooks.ts';
+import type { Peer } from './peers.ts';
 import type { AttestedReplica } from './replica.ts';
 import type { Content, Sealed } from './sealed.ts';
 
@@ -56,10 +57,12 @@ export class Inbox<C extends Content> {
     const intake = this.#offer(message, from);
     if (!direct || id === 0) return;
     if (intake === 'taken') peer.take(id);
-    else {
-      peer.hold(message);
-      this.#holds = true;
-    }
+    else this.#hold(peer, message);
+  }
+
+  #hold(peer: Peer<C>, message: Sealed<C>): void {
+    peer.hold(message);
+    this.#holds = true;
   }
 
   /** Offers what was held back, if anything moved; true if some of it was taken. */
@@ -68,21 +71,19 @@ export class Inbox<C extends Content> {
     this.#offeredAt = this.#progress;
     // Asked for often, and in a large cluster there are many peers to look at.
     if (!this.#holds) return false;
+    // Before anything is offered: the protocol may hand in more messages while it is shown one.
+    this.#holds = false;
     let moved = false;
-    let holds = false;
     for (const [replica, peer] of this.#replica.peers.entries()) {
       if (peer.heldCount === 0) continue;
       for (const message of peer.takeHeld()) {
-        if (this.#offer(message, replica) === 'later') {
-          peer.hold(message);
-          holds = true;
-        } else {
+        if (this.#offer(message, replica) === 'later') this.#hold(peer, message);
+        else {
           peer.take(message.id);
           moved = true;
         }
       }
     }
-    this.#holds = holds;
     return moved;
   }
 }
