@@ -223,12 +223,19 @@ var Writer = class {
     if (item !== void 0) write(this, item);
     return this;
   }
-  /** What was written from a former `length` on: a view, never changed any more, even if the writer goes on. */
+  /**
+   * What was written from a former `length` on: a view, never changed any more, even if the writer goes on. As with
+   * `finish`, what stands beside it in its buffer is of others.
+   */
   since(start) {
     this.#owned = false;
     return this.#bytes.subarray(start, this.#length);
   }
-  /** What was written; never changed any more, even if the writer goes on. */
+  /**
+   * What was written; never changed any more, even if the writer goes on. It need not fill its buffer, and the rest of that
+   * holds what writers before have written: whoever uses `.buffer`, or posts it to another thread (which clones the whole
+   * buffer), takes a copy first, above all at the border of a trusted component.
+   */
   finish() {
     const length = this.#length;
     const isTight = this.#owned && length > SPARE_BYTES_MIN && length * 4 >= this.#bytes.length * 3;

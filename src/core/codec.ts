@@ -163,13 +163,20 @@ export class Writer {
     return this;
   }
 
-  /** What was written from a former `length` on: a view, never changed any more, even if the writer goes on. */
+  /**
+   * What was written from a former `length` on: a view, never changed any more, even if the writer goes on. As with
+   * `finish`, what stands beside it in its buffer is of others.
+   */
   since(start: number): Uint8Array {
     this.#owned = false;
     return this.#bytes.subarray(start, this.#length);
   }
 
-  /** What was written; never changed any more, even if the writer goes on. */
+  /**
+   * What was written; never changed any more, even if the writer goes on. It need not fill its buffer, and the rest of that
+   * holds what writers before have written: whoever uses `.buffer`, or posts it to another thread (which clones the whole
+   * buffer), takes a copy first, above all at the border of a trusted component.
+   */
   finish(): Uint8Array {
     const length = this.#length;
     // What is long and nearly fills its buffer takes the buffer with it instead of being copied.

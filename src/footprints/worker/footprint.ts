@@ -8,6 +8,7 @@ import type { TrustedRegistration } from '../../core/config.ts';
 import { registrationOf } from '../../trusted/client.ts';
 import { decodeTrustedResponse } from '../../trusted/frames.ts';
 import type { Footprint, OnResponse, TrustedConnection } from '../contract.ts';
+import { alone } from './messages.ts';
 import type { WorkerOrder, WorkerReport } from './messages.ts';
 
 /** Name of this footprint in registrations. */
@@ -67,7 +68,7 @@ class ThreadConnection implements TrustedConnection {
     // It keeps its replica alive as long as somebody waits for it.
     if (this.#waiting.push(onResponse) === 1) this.#thread.ref();
     // Requests of one turn leave in one message.
-    if (this.#batch.push(request) > 1) return;
+    if (this.#batch.push(alone(request)) > 1) return;
     process.nextTick(() => {
       const requests = this.#batch;
       this.#batch = [];

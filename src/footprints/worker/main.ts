@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeTrustedRequest } from '../../trusted/frames.ts';
 import { createVolatileFolder, startVolatile } from './volatile-folder.ts';
+import { alone } from './messages.ts';
 import type { WorkerOrder, WorkerReport } from './messages.ts';
 
 const { folder, program } = workerData as WorkerOrder;
@@ -14,9 +15,9 @@ function report(message: WorkerReport): void {
 try {
   if (program !== undefined) createVolatileFolder(folder, program);
   const component = startVolatile(folder);
-  report({ ready: component.handle(encodeTrustedRequest({ op: 'identify' })) });
+  report({ ready: alone(component.handle(encodeTrustedRequest({ op: 'identify' }))) });
   port.on('message', (requests: readonly Uint8Array[]) => {
-    report({ answers: requests.map((request) => component.handle(request)) });
+    report({ answers: requests.map((request) => alone(component.handle(request))) });
   });
 } catch (error) {
   report({ refused: (error as Error).message });

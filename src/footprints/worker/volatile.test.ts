@@ -3,7 +3,8 @@ import { createPublicKey, verify } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, describe, it, mock } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { Prng } from '../../core/prng.ts';
 import type { Digest } from '../../core/types.ts';
 import { isRegistered } from '../../trusted/client.ts';
@@ -128,3 +129,31 @@ for (const footprint of [wasmFootprint, workerFootprint]) {
     });
   });
 }
+
+describe('what is posted between the threads', () => {
+  it('brings nothing along but its own bytes, whatever else its buffer holds', async () => {
+    const options = { folder: join(root, 'alone'), program: 'usig', argument: '' } as const;
+    await workerFootprint.create(options);
+    const connection = await workerFootprint.open(options);
+    const post = mock.method(Worker.prototype, 'postMessage');
+    const surroundings = new Uint8Array(8_192).fill(0x5e);
+    const request = encodeTrustedRequest(CERTIFY);
+    surroundings.set(request, 100);
+    const asked = [
+      surroundings.subarray(100, 100 + request.length),
+      Buffer.from(surroundings.buffer, 100, request.length),
+      encodeTrustedRequest({ ...CERTIFY, core: new Uint8Array(3_700) }),
+      // An error, which is not written by the module.
+      new Uint8Array(0),
+    ];
+    const answers = await Promise.all(asked.map((bytes) => call(connection, bytes)));
+    connection.close();
+    const posted = post.mock.calls.flatMap((one) => one.arguments[0] as readonly Uint8Array[]);
+    post.mock.restore();
+    assert.equal(posted.length, asked.length);
+    asked.forEach((bytes, index) => assert.deepEqual(posted[index], new Uint8Array(bytes)));
+    for (const bytes of [...posted, ...answers]) assert.equal(bytes.buffer.byteLength, bytes.length);
+    const said = answers.map((bytes) => decodeTrustedResponse(bytes)!.op);
+    assert.deepEqual(said, ['certify', 'certify', 'certify', 'error']);
+  });
+});
