@@ -35,6 +35,8 @@ export interface FileIdentity {
 export interface FileDamage {
   readonly offset: number;
   readonly problem: string;
+  /** Whether something says that the bytes there had been durable. */
+  readonly wasDurable: boolean;
 }
 
 /** One frame of a file. `payload` is a view into the bytes that were read. */
@@ -192,6 +194,7 @@ function proofOfDamage(identity: FileIdentity, source: ByteSource, bad: number):
     return {
       offset: bad,
       problem: `bytes that were durable are unreadable (a good record follows at ${at})`,
+      wasDurable: true,
     };
   }
   return undefined;
@@ -208,7 +211,8 @@ export function* walkFrames(identity: FileIdentity, source: ByteSource): Generat
     const frame = frameOf(identity, source, position);
     if (frame === undefined) break;
     if (!frame.previous.equals(check)) {
-      const damage = { offset: position, problem: 'the chain of records is broken (reordered or spliced)' };
+      const problem = 'the chain of records is broken (reordered or spliced)';
+      const damage = { offset: position, problem, wasDurable: false };
       return { end: position, check, tornBytes: 0, damage };
     }
     yield frame;

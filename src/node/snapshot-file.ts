@@ -3,9 +3,10 @@
  *
  * - Many chunks that changed: their indexes, lengths and digests, then their bytes.
  * - A description: it makes all chunks before it the latest snapshot. A crash before it leaves the former one whole.
- * - An empty frame, once a description is durable: if the description goes bad later, that is damage, and no crash.
+ * - An empty frame, once a description is durable: if the description goes bad later, that is damage, and no crash. A file
+ *   that is never synced has none.
  *
- * A generation gets its name when it holds its first snapshot; so a file without one is damaged.
+ * A generation gets its name when it holds its first snapshot; so a file without one is damaged, or never was synced.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bytesToDigest, putHex } from '../core/bytes.ts';
@@ -62,10 +63,13 @@ export interface SnapshotInFile {
   readonly description: SnapshotDescription;
 }
 
-/** The refusal of a file that must not be used. */
-export function damagedState(file: string, offset: number, problem: string): StoreDamaged {
+/** The refusal of a file that must not be used. `mayBeLost`: nothing says that what is gone had been durable. */
+export function damagedState(file: string, offset: number, problem: string, mayBeLost = false): StoreDamaged {
+  const advice = mayBeLost
+    ? ' (a power cut without durability fsync?). Remove'
+    : '. Check the disk; then remove';
   return new StoreDamaged(
-    `The state file ${file} is damaged at offset ${offset}: ${problem}. Check the disk; then remove the store with ` +
+    `The state file ${file} is damaged at offset ${offset}: ${problem}${advice} the store with ` +
       '`moiety fault wipe REPLICA` (keys are kept) and start the replica again: it comes back by state transfer.',
   );
 }
@@ -222,7 +226,7 @@ export class SnapshotFile {
     await this.#file.sync();
   }
 
-  /** Says in the file that all of it is durable, or will be before the file has a name. */
+  /** Says in the file that all of it is durable, or will be before the file has a name; never without syncs. */
   async seal(): Promise<void> {
     this.#syncedUpTo = this.#end;
     await this.#append([]);
@@ -289,10 +293,12 @@ class SnapshotReader {
   }
 
   /** The latest snapshot, if the file holds one and all of its chunks. */
-  snapshot({ end }: FrameEnd): Omit<SnapshotInFile, 'file'> {
+  snapshot({ end }: FrameEnd, durable: boolean): Omit<SnapshotInFile, 'file'> {
     const [table, description] = [this.#table, this.#description];
-    if (table === undefined || description === undefined)
-      throw damagedState(this.#name, end, 'bytes that were durable are unreadable');
+    if (table === undefined || description === undefined) {
+      const problem = durable ? 'bytes that were durable are unreadable' : 'it holds no whole snapshot';
+      throw damagedState(this.#name, end, problem, !durable);
+    }
     for (let index = 0; index < table.count; index += 1) {
       if (table.place(index) === undefined)
         throw damagedState(this.#name, end, `chunk ${index} of the snapshot is missing`);
@@ -309,7 +315,8 @@ export async function openSnapshotFile(disk: Disk, name: string, durable: boolea
   const file = await disk.open(name);
   try {
     const identity = readFileHeader(file.readNow(0, FILE_HEADER_BYTES), KIND);
-    if (identity === undefined) throw damagedState(name, 0, 'its header is unreadable or of another version');
+    if (identity === undefined)
+      throw damagedState(name, 0, 'its header is unreadable or of another version', !durable);
     const size = file.size();
     const read = (position: number, length: number): Uint8Array =>
       file.readNow(position, Math.min(length, READ_BYTES_MAX));
@@ -320,9 +327,10 @@ export async function openSnapshotFile(disk: Disk, name: string, durable: boolea
       reader.take(step.value);
       await turn();
     }
-    if (step.value.damage !== undefined)
-      throw damagedState(name, step.value.damage.offset, step.value.damage.problem);
-    const snapshot = reader.snapshot(step.value);
+    const { damage } = step.value;
+    if (damage !== undefined)
+      throw damagedState(name, damage.offset, damage.problem, !durable && !damage.wasDurable);
+    const snapshot = reader.snapshot(step.value, durable);
     const { end, check } = reader.last!;
     if (end < size) await file.truncate(end);
     if (durable) await file.sync();

@@ -203,8 +203,10 @@ export class StateStore implements SnapshotPort {
     const indexes = await changedIndexes(frozen, table);
     await file.appendChunks(frozen, indexes, table, this.#pace);
     await file.describe(description);
-    await file.seal();
-    if (durable) await file.sync();
+    if (durable) {
+      await file.seal();
+      await file.sync();
+    }
     await disk.rename(temporary, path.join(folder, nameOf(generation, 'dat')));
     if (durable) await disk.syncFolder(folder);
     this.#latest = { file, table, description };

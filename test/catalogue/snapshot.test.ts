@@ -32,7 +32,7 @@ async function fileOf(durable: boolean): Promise<{ readonly bytes: Uint8Array; r
   for (const [sequence, state] of STATES) {
     await opened.keep(sequence, state);
     // A seal stands behind the snapshot, unless nothing says that it is durable.
-    ends.push(disk.read(FILE).length - (durable || sequence === 1 ? FRAME_OVERHEAD_BYTES : 0));
+    ends.push(disk.read(FILE).length - (durable ? FRAME_OVERHEAD_BYTES : 0));
   }
   await opened.store.close();
   return { bytes: disk.read(FILE), ends };
