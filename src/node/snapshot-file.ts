@@ -10,7 +10,6 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bytesToDigest, putHex } from '../core/bytes.ts';
-import type { SequenceNumber } from '../core/types.ts';
 import type { FrozenCheckpoint } from '../ledger/contract.ts';
 import { CHUNKS_MAX } from '../ledger/state-tree.ts';
 import { CHUNK_ENTRY_BYTES, ChunkTable } from './chunk-table.ts';
@@ -33,7 +32,7 @@ const DESCRIPTION = 2;
 const CHUNKS_HEAD_BYTES = 5;
 /** Chunks of one frame, at most, for those that are nearly empty. */
 const CHUNKS_AT_ONCE = 2048;
-const DESCRIPTION_HEAD_BYTES = 13;
+const DESCRIPTION_HEAD_BYTES = 5;
 /**
  * Bytes read at once, at most: a length that a bad disk made up takes no more memory. No frame is longer; chunks of a
  * service have 4 MiB at most, those of the ledger fit a message.
@@ -42,9 +41,8 @@ const READ_BYTES_MAX = 512 * 1024 * 1024;
 
 /** What a snapshot says of itself. */
 export interface SnapshotDescription {
-  readonly sequence: SequenceNumber;
   readonly chunkCount: number;
-  /** Opaque. */
+  /** Opaque: of which checkpoint it is stands there. */
   readonly meta: Uint8Array;
 }
 
@@ -110,12 +108,11 @@ function readChunks(payload: Uint8Array, position: number): ChunkPlace[] | undef
   return bytesAt === payload.length ? places : undefined;
 }
 
-function writeDescription({ sequence, chunkCount, meta }: SnapshotDescription): Uint8Array {
+function writeDescription({ chunkCount, meta }: SnapshotDescription): Uint8Array {
   const bytes = new Uint8Array(DESCRIPTION_HEAD_BYTES + meta.length);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, DESCRIPTION);
-  view.setBigUint64(1, BigInt(sequence));
-  view.setUint32(9, chunkCount);
+  view.setUint32(1, chunkCount);
   bytes.set(meta, DESCRIPTION_HEAD_BYTES);
   return bytes;
 }
@@ -123,11 +120,11 @@ function writeDescription({ sequence, chunkCount, meta }: SnapshotDescription): 
 function readDescription(payload: Uint8Array): SnapshotDescription | undefined {
   if (payload.length < DESCRIPTION_HEAD_BYTES) return undefined;
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-  const chunkCount = view.getUint32(9);
+  const chunkCount = view.getUint32(1);
   if (chunkCount > CHUNKS_MAX) return undefined;
   // A copy, and a plain one: `payload` is a Buffer, whose `slice` would be neither.
   const meta = Uint8Array.from(payload.subarray(DESCRIPTION_HEAD_BYTES));
-  return { sequence: Number(view.getBigUint64(1)), chunkCount, meta };
+  return { chunkCount, meta };
 }
 
 // --- writing -------------------------------------------------------------------------------------------------------

@@ -162,8 +162,8 @@ export class StateStore implements SnapshotPort {
   }
 
   async #storeOne({ frozen, meta }: StoreRequest): Promise<void> {
-    const { chunkCount, checkpoint } = frozen;
-    const description = { sequence: checkpoint.sequence, chunkCount, meta: meta.slice() };
+    const { chunkCount } = frozen;
+    const description = { chunkCount, meta: meta.slice() };
     const latest = this.#latest;
     if (latest === undefined || latest.table.count !== chunkCount) {
       await this.#storeWhole(frozen, description);
