@@ -124,9 +124,7 @@ export interface FrozenCheckpoint {
   readonly checkpoint: CheckpointState;
   readonly height: Height;
   readonly chunkCount: number;
-  /** Chunks that changed since the checkpoint frozen before it, there and back included (all of them after an install). */
-  readonly changed: readonly number[];
-  /** Digests of all chunks: the leaves of the hash tree. */
+  /** Digests of all chunks, the leaves of the hash tree: they tell what changed since any other checkpoint. */
   readonly leaves: readonly Digest[];
   /** Canonical bytes of a chunk. */
   chunk(index: number): Uint8Array;

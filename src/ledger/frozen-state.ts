@@ -21,21 +21,19 @@ export function stateChunkCount(application: Application): number {
 interface FrozenParts {
   readonly checkpoint: CheckpointState;
   readonly height: Height;
-  readonly changed: readonly number[];
   readonly ledgerChunks: readonly Uint8Array[];
   readonly service: FrozenState;
   readonly tree: StateTree;
 }
 
 function serve(parts: FrozenParts): FrozenCheckpoint {
-  const { checkpoint, height, changed, ledgerChunks, service, tree } = parts;
+  const { checkpoint, height, ledgerChunks, service, tree } = parts;
   const leaves = tree.levels.at(-1)!;
   const chunkCount = leaves.length;
   return {
     checkpoint,
     height,
     chunkCount,
-    changed,
     leaves,
     chunk(index) {
       assert(index >= 0 && index < chunkCount, 'only chunks of the state are asked for');
@@ -99,7 +97,7 @@ export class StateFreezer {
     this.#ledgerChunks = ledgerChunks;
     this.#tree = tree;
     const checkpoint = { sequence: state.sequence, stateDigest: tree.stateDigest };
-    this.#keep(serve({ checkpoint, height: state.height, changed: indexes, ledgerChunks, service, tree }));
+    this.#keep(serve({ checkpoint, height: state.height, ledgerChunks, service, tree }));
     return checkpoint;
   }
 

@@ -146,6 +146,25 @@ export function updateTree(context: TreeContext, tree: StateTree, changed: Chang
   return { levels, stateDigest: rootDigest(context, levels.at(-1)!.length, levels[0]!) };
 }
 
+/**
+ * Puts the indexes from `from` on and before `to` of chunks whose digests are not the known ones into `into`, behind the
+ * `found` that are there. Returns how many are there then.
+ */
+export function findChangedChunks(
+  [known, leaves]: readonly [known: readonly (Digest | undefined)[], leaves: readonly Digest[]],
+  [from, to]: readonly [from: number, to: number],
+  into: Uint32Array,
+  found: number,
+): number {
+  let count = found;
+  for (let index = from; index < to; index += 1) {
+    if (known[index] === leaves[index]) continue;
+    into[count] = index;
+    count += 1;
+  }
+  return count;
+}
+
 /** The digests of the node (level, index); empty if there is no such node. */
 export function treeNode(tree: StateTree, level: number, index: number): readonly Digest[] {
   return childrenAt(tree.levels[level] ?? [], index);

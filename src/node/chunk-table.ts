@@ -1,5 +1,6 @@
 /** Where the chunks of the stored snapshot stand in its file, and what their digests are: all that is known without reading it. */
 import type { Digest } from '../core/types.ts';
+import { findChangedChunks } from '../ledger/state-tree.ts';
 
 /** Bytes of the file that a chunk takes besides its own. */
 export const CHUNK_ENTRY_BYTES = 40;
@@ -41,24 +42,14 @@ export class ChunkTable {
     return this.#positions[index] === 0 ? 0 : CHUNK_ENTRY_BYTES + this.#lengths[index]!;
   }
 
-  /**
-   * Puts the indexes from `from` on and before `to` whose digests are not these into `into`, behind the `found` that are
-   * there. Returns how many are there then.
-   */
+  /** Chunks whose digests are not these; see `findChangedChunks`. */
   findChanged(
     leaves: readonly Digest[],
-    [from, to]: readonly [number, number],
+    range: readonly [from: number, to: number],
     into: Uint32Array,
     found: number,
   ): number {
-    const known = this.#leaves;
-    let count = found;
-    for (let index = from; index < to; index += 1) {
-      if (known[index] === leaves[index]) continue;
-      into[count] = index;
-      count += 1;
-    }
-    return count;
+    return findChangedChunks([this.#leaves, leaves], range, into, found);
   }
 
   place(index: number): ChunkPlace | undefined {

@@ -14,7 +14,6 @@ export function frozenAt(sequence: number, state: readonly Uint8Array[]): Frozen
     checkpoint: { sequence, stateDigest: '00'.repeat(32) as Digest },
     height: sequence,
     chunkCount: chunks.length,
-    changed: chunks.map((_, index) => index),
     leaves: chunks.map((chunk, index) => chunkDigest(nodeHash, index, chunk)),
     chunk: (index) => chunks[index]!,
     node: () => [],

@@ -6,7 +6,8 @@
  */
 import type { StoredImage } from '../host/ports.ts';
 import type { Block, FrozenCheckpoint, HeaderSignature } from '../ledger/contract.ts';
-import type { ReplicaId, SequenceNumber } from '../core/types.ts';
+import { findChangedChunks } from '../ledger/state-tree.ts';
+import type { Digest, ReplicaId } from '../core/types.ts';
 import type { Chance } from './chance.ts';
 import { SITE } from './chance.ts';
 import type { EventQueue } from './event-queue.ts';
@@ -33,9 +34,10 @@ interface Journal {
 }
 
 interface StoredSnapshot {
-  readonly sequence: SequenceNumber;
   readonly meta: Uint8Array;
   readonly chunks: ReadonlyMap<number, Uint8Array>;
+  /** Digests of the chunks as they were written. */
+  readonly leaves: readonly Digest[];
 }
 
 /** One replica's files. `lifetime` of the owner decides which completions are still wanted. */
@@ -50,8 +52,7 @@ export class SimDisk {
   #snapshot: StoredSnapshot | undefined;
   /** Changed chunks of checkpoints that were given and are not durable yet, newest state of each chunk. */
   #latestChunks = new Map<number, Uint8Array>();
-  #latestSequence: SequenceNumber = -1;
-  readonly #checkpointInterval: number;
+  #latestLeaves: readonly Digest[] = [];
   #blocks: (Block | undefined)[] = [];
   #blocksDurable = 0;
   #lastDone = 0;
@@ -72,14 +73,7 @@ export class SimDisk {
   /** Blocks that could not be read. */
   unreadable = 0;
 
-  constructor(
-    owner: ReplicaId,
-    queue: EventQueue,
-    chance: Chance,
-    settings: DiskSettings,
-    checkpointInterval: number,
-  ) {
-    this.#checkpointInterval = checkpointInterval;
+  constructor(owner: ReplicaId, queue: EventQueue, chance: Chance, settings: DiskSettings) {
     this.#owner = owner;
     this.#queue = queue;
     this.#chance = chance;
@@ -136,21 +130,14 @@ export class SimDisk {
     });
   }
 
-  /** Stores a checkpoint: of its chunks only those that changed, if the checkpoint before it is the one stored last. */
+  /** Stores a checkpoint: of its chunks those that are not as in the one that was given before. */
   storeSnapshot(frozen: FrozenCheckpoint, meta: Uint8Array, done: () => void): void {
-    const { sequence } = frozen.checkpoint;
-    if (sequence === this.#latestSequence + this.#checkpointInterval) {
-      for (const index of frozen.changed) this.#latestChunks.set(index, frozen.chunk(index));
-    } else {
-      for (let index = 0; index < frozen.chunkCount; index += 1)
-        this.#latestChunks.set(index, frozen.chunk(index));
-    }
-    this.#latestSequence = sequence;
-    const snapshot: StoredSnapshot = {
-      sequence,
-      meta: meta.slice(),
-      chunks: new Map(this.#latestChunks),
-    };
+    const { leaves, chunkCount } = frozen;
+    const changed = new Uint32Array(chunkCount);
+    const count = findChangedChunks([this.#latestLeaves, leaves], [0, chunkCount], changed, 0);
+    for (const index of changed.subarray(0, count)) this.#latestChunks.set(index, frozen.chunk(index));
+    this.#latestLeaves = leaves;
+    const snapshot: StoredSnapshot = { meta: meta.slice(), chunks: new Map(this.#latestChunks), leaves };
     const height = this.#blocks.length;
     this.#later(() => {
       if (!this.#lies()) {
@@ -202,12 +189,17 @@ export class SimDisk {
       synced + Math.floor(this.#chance.unit(SITE.torn, this.#owner) * (records.length - synced + 1));
     if (this.#settings.tornWrites === true && kept < records.length) this.torn += 1;
     this.#journal = { rewritten: 0, records: records.slice(0, kept), synced: kept, rotten };
-    this.#latestChunks = new Map(this.#snapshot?.chunks ?? []);
-    this.#latestSequence = -1;
+    this.#forgetUnstored();
     const lost = this.#blocks.length - this.#blocksDurable;
     if (lost > 0)
       this.#blocks.length =
         this.#blocksDurable + Math.floor(this.#chance.unit(SITE.block, this.#owner) * (lost + 1));
+  }
+
+  /** The next snapshot is compared with the durable one. */
+  #forgetUnstored(): void {
+    this.#latestChunks = new Map(this.#snapshot?.chunks ?? []);
+    this.#latestLeaves = this.#snapshot?.leaves ?? [];
   }
 
   /** The disk is replaced by an empty one. */
@@ -215,7 +207,7 @@ export class SimDisk {
     this.crash();
     this.#journal = { rewritten: 0, records: [], synced: 0, rotten: false };
     this.#snapshot = undefined;
-    this.#latestChunks = new Map();
+    this.#forgetUnstored();
     this.#blocks = [];
     this.#blocksDurable = 0;
     this.#rottenChunk = undefined;
@@ -299,7 +291,7 @@ export class SimDisk {
     const { records, synced } = other.#previous ?? other.#journal;
     this.#journal = { rewritten: 0, records: records.slice(0, synced), synced, rotten: false };
     this.#snapshot = other.#snapshot;
-    this.#latestChunks = new Map(this.#snapshot?.chunks ?? []);
+    this.#forgetUnstored();
     this.#blocks = other.#blocks.slice(0, other.#blocksDurable);
     this.#blocksDurable = this.#blocks.length;
   }

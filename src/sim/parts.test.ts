@@ -55,7 +55,7 @@ test('chance at one site does not depend on draws at another', () => {
 test('a crash keeps what was synced and a prefix of the rest', () => {
   for (let seed = 0; seed < 200; seed += 1) {
     const queue = new EventQueue();
-    const disk = new SimDisk(0, queue, new Chance(seed), { syncLowMs: 1, syncHighMs: 2 }, 4);
+    const disk = new SimDisk(0, queue, new Chance(seed), { syncLowMs: 1, syncHighMs: 2 });
     let synced = false;
     for (let index = 0; index < 4; index += 1) disk.append(new Uint8Array([index]));
     disk.sync(() => (synced = true));
@@ -76,7 +76,7 @@ test('a rewrite is there whole or not at all, and a sync of an earlier life neve
   const outcomes = new Set<string>();
   for (let seed = 0; seed < 100; seed += 1) {
     const queue = new EventQueue();
-    const disk = new SimDisk(0, queue, new Chance(seed), { syncLowMs: 1, syncHighMs: 2 }, 4);
+    const disk = new SimDisk(0, queue, new Chance(seed), { syncLowMs: 1, syncHighMs: 2 });
     disk.append(new Uint8Array([1]));
     disk.sync(() => undefined);
     while (queue.runNext());

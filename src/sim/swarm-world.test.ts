@@ -280,7 +280,7 @@ let queue = new EventQueue();
 
 function makeDisk(seed = 1): SimDisk {
   queue = new EventQueue();
-  return new SimDisk(0, queue, new Chance(seed), { syncLowMs: 1, syncHighMs: 2 }, 4);
+  return new SimDisk(0, queue, new Chance(seed), { syncLowMs: 1, syncHighMs: 2 });
 }
 
 function drain(): void {

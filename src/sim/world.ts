@@ -264,10 +264,9 @@ export class World<M> {
     const { scenario } = this;
     const lie = scenario.byzantine.find((entry) => entry.replica === id);
     const isCorrect = lie === undefined && scenario.forker?.replica !== id;
-    const { checkpointInterval } = scenario.limits;
     const clock = new SimClock(EPOCH_MS + scenario.clockOffsetsMs[id]!, scenario.clockDriftPpm?.[id]);
     this.#clocks.push(clock);
-    const disk = new SimDisk(id, this.queue, this.#chance, scenario.disk, checkpointInterval);
+    const disk = new SimDisk(id, this.queue, this.#chance, scenario.disk);
     this.#disks.push(disk);
     const corruption = isCorrect
       ? undefined
@@ -306,7 +305,7 @@ export class World<M> {
       ...(corruption ?? {}),
     };
     double.plan((random) => {
-      const copy = new SimDisk(id, this.queue, this.#chance, scenario.disk, checkpointInterval);
+      const copy = new SimDisk(id, this.queue, this.#chance, scenario.disk);
       if (scenario.forker?.disk === 'copied') copy.copyFrom(disk);
       const toPeer = (to: ReplicaId, frame: Uint8Array): void => {
         if (double.faces(to)) this.#send(id, to, frame);
