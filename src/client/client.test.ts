@@ -406,3 +406,27 @@ test('bundles of another client are carried, bad seals are refused here', async 
   });
   assert.equal(cluster.replicas[0]!.executor.height, 1);
 });
+
+test('no method throws, wherever a call goes wrong: it gives a promise that is rejected', async () => {
+  await using(new FakeCluster(), async (client) => {
+    const failure = new Error('no such option');
+    // Read when the operation is encoded already.
+    const options = {
+      get timeoutMs(): number {
+        throw failure;
+      },
+    };
+    const [key, value] = [bytes('a'), bytes('1')];
+    const calls = [
+      client.submit(put('a', '1'), options),
+      client.noop(options),
+      client.put(key, value, options),
+      client.delete(key, options),
+      client.compareAndSwap({ key, expected: undefined, value }, options),
+      client.read(value, options),
+    ];
+    for (const call of calls) await assert.rejects(call, failure);
+    await assert.rejects(client.put(bytes(''), value), code('invalid'));
+    assert.equal((await client.put(key, value)).existed, false, 'the client goes on');
+  });
+});

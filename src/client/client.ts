@@ -258,7 +258,7 @@ class NodeClient implements MoietyClient {
   }
 
   noop(options: SubmitOptions = {}): Promise<Committed> {
-    return this.#orderOther({ kind: 'noop' }, options.timeoutMs, readDone);
+    return promised(() => this.#orderOther({ kind: 'noop' }, options.timeoutMs, readDone));
   }
 
   async read(operation: Uint8Array, options: ReadOptions = {}): Promise<ReadResult> {
@@ -304,13 +304,9 @@ class NodeClient implements MoietyClient {
   }
 
   #kv<T>(operation: KvOperation, options: SubmitOptions, read: (result: WireResult) => T): Promise<T> {
-    let bytes: Uint8Array;
-    try {
-      bytes = this.#encoder.encodeKv(operation, options.idempotencyKey);
-    } catch (error) {
-      return Promise.reject(error as ClientError);
-    }
-    return this.#order(bytes, options, read);
+    return promised(() =>
+      this.#order(this.#encoder.encodeKv(operation, options.idempotencyKey), options, read),
+    );
   }
 
   put(
