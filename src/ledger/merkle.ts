@@ -59,16 +59,12 @@ function rootDigest(hash: Hash, count: number, top: Uint8Array | undefined): Dig
  */
 export class MerkleLeaves {
   #bytes: Uint8Array;
+  /** Leaves so far. */
   #count = 0;
 
   /** `capacity`: leaves that will probably come. */
   constructor(capacity = 64) {
     this.#bytes = new Uint8Array(32 * Math.max(1, capacity));
-  }
-
-  /** Leaves so far. */
-  get count(): number {
-    return this.#count;
   }
 
   push(leaf: Digest): void {
