@@ -17,6 +17,7 @@ import {
   createFileHeader,
   createFrame,
   FILE_HEADER_BYTES,
+  FRAME_HEAD_BYTES,
   FRAME_OVERHEAD_BYTES,
   readFileHeader,
   readFrame,
@@ -33,7 +34,6 @@ const SEGMENT_BYTES = 64 * 1024 * 1024;
 const LINGER_BYTES = 256 * 1024;
 /** ... or once the first of them has waited for so long, or with a flush. */
 const LINGER_MS = 50;
-const FRAME_HEAD_BYTES = 40;
 const CACHE_BYTES = 8 * 1024 * 1024;
 
 interface Segment {
