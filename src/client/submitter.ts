@@ -23,7 +23,7 @@ import type { ReplicaChannels } from './replica-channels.ts';
 import type { ReplyWatch } from './reply-watch.ts';
 import { Recent } from './recent.ts';
 import { ClientSession, requestsOf } from './session.ts';
-import type { StateFile } from './state-file.ts';
+import type { SavedSession, StateFile } from './state-file.ts';
 import { Call, orphanOf } from './ticket.ts';
 import type { ReadResult, Ticket } from './ticket.ts';
 
@@ -119,7 +119,7 @@ export class Submitter {
     const { state, hash, domain } = this.#options;
     if (state === undefined) return;
     const { session, bundles } = state.saved;
-    if (session !== undefined) this.#session = new ClientSession({ ...this.#options, ...session });
+    if (session !== undefined) this.#session = this.#startSession(session);
     for (const { bytes } of bundles) {
       const bundle = decodeBundle(hash, domain, bytes);
       if (bundle === undefined) continue;
@@ -302,15 +302,20 @@ export class Submitter {
     const opened = result?.ok === true ? decodeOpened(result.payload) : undefined;
     if (opened === undefined || opened.window < 1)
       throw openError(result?.ok === false ? result.error : 'malformed');
-    const session: Session = new ClientSession({ ...this.#options, ...opened, nextNumber: 1 });
+    const session = this.#startSession({ ...opened, nextNumber: 1 });
     this.#session = session;
     return session;
+  }
+
+  #startSession(granted: SavedSession): Session {
+    const { hash, domain, signer, clientId, bundleRequestsMax } = this.#options;
+    return new ClientSession({ hash, domain, signer, clientId, bundleRequestsMax, ...granted });
   }
 
   /** Orders an OPEN that is valid for a while from `time` on. */
   #askToOpen(time: Milliseconds): Promise<Result | undefined> {
     const { window, now } = this.#options;
-    const opener = new ClientSession<Ticket>({ ...this.#options, session: 0, window: 1, nextNumber: 1 });
+    const opener = this.#startSession({ session: 0, window: 1, nextNumber: 1 });
     const nonce = new Uint8Array(randomBytes(16));
     // A liar may have carried block time to the last value that there is.
     const validUntil = Math.min(time + OPEN_VALID_MS, Number.MAX_SAFE_INTEGER);
