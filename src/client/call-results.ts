@@ -1,6 +1,7 @@
 /** What calls give, made of results that are believed. The bytes of such a result are a view: what is given is a copy. */
 import { decodeKvResult } from '../apps/kv/results.ts';
 import type { KvResult } from '../apps/kv/results.ts';
+import { equalBytes } from '../core/bytes.ts';
 import type { WireResult } from '../core/client-wire.ts';
 import type { Digest } from '../core/types.ts';
 import { decodeResult } from '../ledger/operation.ts';
@@ -52,15 +53,18 @@ export function readSwap(
   throw unexpected(said.kind, txId);
 }
 
-/** Results up to this length, which mostly say no more than yes or no, are remembered: the last one. */
+/** Results up to this length, which mostly say no more than yes or no, are remembered: the last one, as a copy. */
 const SHORT_RESULT_BYTES = 16;
 let last: { readonly bytes: Uint8Array; readonly said: KvResult } | undefined;
 
-/** What the key-value store said. Short results of one reply that are alike are one object (`readResults`). */
+/** What the key-value store said; it depends on nothing but the bytes. */
 function kvResultIn({ result, txId }: WireResult): KvResult {
-  if (result === last?.bytes) return last.said;
-  const said = kvResultOf(payloadOf(result, txId));
-  if (result.length <= SHORT_RESULT_BYTES) last = { bytes: result, said };
+  if (last !== undefined && equalBytes(result, last.bytes)) return last.said;
+  if (result.length > SHORT_RESULT_BYTES) return kvResultOf(payloadOf(result, txId));
+  // Not a view: it would keep the whole reply alive.
+  const bytes = new Uint8Array(result);
+  const said = kvResultOf(payloadOf(bytes, txId));
+  last = { bytes, said };
   return said;
 }
 
