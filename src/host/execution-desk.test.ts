@@ -195,23 +195,37 @@ describe('speculative executions', () => {
   });
 
   it('are made a snapshot of less often while the state is large, but not without end', () => {
-    const made = [0, 20_000, 2_000_000].map((stateBytes) => {
+    // Bytes of the journal that are worth a snapshot: a quarter of the state, but not less than 1,500 or more than 12,000.
+    for (const [stateBytes, worth] of [
+      [0, 1_500],
+      [6_000, 1_500],
+      [14_400, 3_600],
+      [24_000, 6_000],
+      [48_000, 12_000],
+      [2_000_000, 12_000],
+    ] as const) {
       const store = new ToyStore();
-      const machine = new ToyMachine({ settings, store, snapshotAfterBytes: 400, stateBytes }).start();
+      const machine = new ToyMachine({ settings, store, snapshotAfterBytes: 1_500, stateBytes }).start();
       const { batch } = batchesOf(machine);
-      const snapshots = new Set<number>();
-      for (let sequence = 1; sequence <= 32; sequence += 1) {
+      const between: number[] = [];
+      let bytesAtLast = 0;
+      for (let sequence = 1; sequence <= 84; sequence += 1) {
         machine.act(...execute(batch(sequence), sequence));
         machine.run();
         const { checkpoint } = machine.got('executed').at(-1)!;
-        if (checkpoint !== undefined) machine.act({ kind: 'stable', checkpoint });
+        if (checkpoint === undefined) continue;
+        const bytes = store.records.reduce((sum, record) => sum + record.length, 0);
+        machine.act({ kind: 'stable', checkpoint });
         machine.run();
-        snapshots.add(store.snapshotSequence);
+        const isMade = store.snapshotSequence === sequence;
+        const note = `${bytes - bytesAtLast} bytes of journal, a state of ${stateBytes}`;
+        assert.equal(isMade, bytes - bytesAtLast >= worth, note);
+        if (!isMade) continue;
+        between.push(bytes - bytesAtLast);
+        bytesAtLast = bytes;
       }
-      return snapshots.size;
-    });
-    const [small, large, huge] = made;
-    assert.ok(small! > large! && large === huge && huge! > 1, made.join());
+      assert.ok(between.length > 1, `a state of ${stateBytes}: ${between.join()}`);
+    }
   });
 
   it('let certificates of clients through to the protocol', () => {

@@ -20,8 +20,8 @@ import { encodeSnapshotMeta } from './snapshot-meta.ts';
 export type Executed = Extract<Input<never>, { readonly kind: 'executed' }>;
 type EffectOf<K extends Effect<never>['kind']> = Extract<Effect<never>, { readonly kind: K }>;
 
-/** How many times as much of the journal a large state waits for. */
-const LARGEST_SHARE = 8;
+/** How many times as much of the journal a large state waits for, at most. */
+const WORTH_FACTOR_MAX = 8;
 
 /** What the desk is made of. */
 export interface ExecutionDeskOptions {
@@ -223,7 +223,7 @@ export class ExecutionDesk {
       return;
     // Until then a restart executes again what the journal holds.
     const { journal, snapshots } = this.#options;
-    if (journal.appended - this.#snapshotAtBytes < this.#worthBytes(snapshots.stateBytes ?? 0)) return;
+    if (journal.appended - this.#snapshotAtBytes < this.#worthBytes(snapshots.stateBytes)) return;
     this.#snapshotAtBytes = journal.appended;
     this.#snapshotWanted = checkpoint;
     this.#snapshotPending = checkpoint.sequence;
@@ -235,7 +235,7 @@ export class ExecutionDesk {
    */
   #worthBytes(stateBytes: number): number {
     const { snapshotAfterBytes } = this.#options;
-    return Math.max(snapshotAfterBytes, Math.min(stateBytes / 4, LARGEST_SHARE * snapshotAfterBytes));
+    return Math.max(snapshotAfterBytes, Math.min(stateBytes / 4, WORTH_FACTOR_MAX * snapshotAfterBytes));
   }
 
   /** A snapshot must not outlive the certificate that lets others fetch it: what the step stored is durable first. */

@@ -56,8 +56,8 @@ export interface BodyPort {
 
 /** Durable snapshots of checkpoints. */
 export interface SnapshotPort {
-  /** Bytes of the state in the latest snapshot, as far as is known. */
-  readonly stateBytes?: number;
+  /** Bytes of the state in the latest durable snapshot; 0: there is none. */
+  readonly stateBytes: number;
   /**
    * Makes the changed chunks of this checkpoint durable, atomically with its description; `onSnapshotStored(sequence)`
    * answers. `meta` is opaque.

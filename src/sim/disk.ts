@@ -38,6 +38,8 @@ interface StoredSnapshot {
   readonly chunks: ReadonlyMap<number, Uint8Array>;
   /** Digests of the chunks as they were written. */
   readonly leaves: readonly Digest[];
+  /** Bytes of all chunks. */
+  readonly bytes: number;
 }
 
 /** One replica's files. `lifetime` of the owner decides which completions are still wanted. */
@@ -53,6 +55,7 @@ export class SimDisk {
   /** Changed chunks of checkpoints that were given and are not durable yet, newest state of each chunk. */
   #latestChunks = new Map<number, Uint8Array>();
   #latestLeaves: readonly Digest[] = [];
+  #latestBytes = 0;
   #blocks: (Block | undefined)[] = [];
   #blocksDurable = 0;
   #lastDone = 0;
@@ -130,14 +133,24 @@ export class SimDisk {
     });
   }
 
+  /** Bytes of the chunks of the durable snapshot. */
+  get stateBytes(): number {
+    return this.#snapshot?.bytes ?? 0;
+  }
+
   /** Stores a checkpoint: of its chunks those that are not as in the one that was given before. */
   storeSnapshot(frozen: FrozenCheckpoint, meta: Uint8Array, done: () => void): void {
     const { leaves, chunkCount } = frozen;
     const changed = new Uint32Array(chunkCount);
     const count = findChangedChunks([this.#latestLeaves, leaves], [0, chunkCount], changed, 0);
-    for (const index of changed.subarray(0, count)) this.#latestChunks.set(index, frozen.chunk(index));
+    for (const index of changed.subarray(0, count)) {
+      const chunk = frozen.chunk(index);
+      this.#latestBytes += chunk.length - (this.#latestChunks.get(index)?.length ?? 0);
+      this.#latestChunks.set(index, chunk);
+    }
     this.#latestLeaves = leaves;
-    const snapshot: StoredSnapshot = { meta: meta.slice(), chunks: new Map(this.#latestChunks), leaves };
+    const chunks = new Map(this.#latestChunks);
+    const snapshot: StoredSnapshot = { meta: meta.slice(), chunks, leaves, bytes: this.#latestBytes };
     const height = this.#blocks.length;
     this.#later(() => {
       if (!this.#lies()) {
@@ -200,6 +213,7 @@ export class SimDisk {
   #forgetUnstored(): void {
     this.#latestChunks = new Map(this.#snapshot?.chunks ?? []);
     this.#latestLeaves = this.#snapshot?.leaves ?? [];
+    this.#latestBytes = this.#snapshot?.bytes ?? 0;
   }
 
   /** The disk is replaced by an empty one. */

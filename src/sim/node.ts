@@ -244,6 +244,10 @@ export class SimNode<M> implements Machine {
           ),
       },
       snapshots: {
+        // Schedules make a snapshot of each stable checkpoint (`snapshotAfterBytes` is 0), however large the state is.
+        get stateBytes() {
+          return disk.stateBytes;
+        },
         store: (frozen, meta) => {
           const { sequence } = frozen.checkpoint;
           disk.storeSnapshot(frozen, meta, () =>

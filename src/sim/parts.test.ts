@@ -1,6 +1,8 @@
 /** The simulator's own parts: an instrument that is wrong finds nothing, or too much. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TestLedger, testSettings } from '../../test/support/ledger-fixture.ts';
+import { bytesOf, runRandomly } from '../../test/support/ledger-workload.ts';
 import { Prng } from '../core/prng.ts';
 import { Chance } from './chance.ts';
 import { SimDisk } from './disk.ts';
@@ -69,6 +71,38 @@ test('a crash keeps what was synced and a prefix of the rest', () => {
       found,
       Array.from({ length: found.length }, (_, index) => index),
     );
+  }
+});
+
+test('a snapshot is whole though only what changed is written, also after a crash lost the one before it', () => {
+  for (let seed = 0; seed < 8; seed += 1) {
+    const queue = new EventQueue();
+    const disk = new SimDisk(0, queue, new Chance(seed), { syncLowMs: 1, syncHighMs: 2 });
+    const ledger = new TestLedger(testSettings({ sessionsMax: 4 }));
+    const random = new Prng(seed);
+    let durable: Uint8Array[] | undefined;
+    let bytes = 0;
+    for (let sequence = 4; sequence <= 24; sequence += 4) {
+      runRandomly(ledger, random, 4);
+      const frozen = ledger.executor.frozen(sequence)!;
+      const asked: number[] = [];
+      const chunk = (index: number): Uint8Array => {
+        asked.push(index);
+        return frozen.chunk(index);
+      };
+      disk.storeSnapshot({ ...frozen, chunk }, new Uint8Array(1), () => undefined);
+      assert.equal(asked.length === frozen.chunkCount, durable === undefined, `${asked.length} chunks`);
+      assert.equal(disk.stateBytes, bytes);
+      if (random.chance(0.5)) disk.crash();
+      else {
+        while (queue.runNext());
+        durable = bytesOf(frozen);
+        bytes = durable.reduce((sum, { length }) => sum + length, 0);
+      }
+      const { snapshot } = disk.image();
+      const found: Uint8Array[] | undefined = snapshot && durable?.map((_, index) => snapshot.chunk(index));
+      assert.deepEqual([found, disk.stateBytes], [durable, bytes], `seed ${seed}, checkpoint ${sequence}`);
+    }
   }
 });
 

@@ -104,6 +104,9 @@ function overheard(ports: HostPorts, collector: Collector): HostPorts {
       },
     },
     snapshots: {
+      get stateBytes() {
+        return ports.snapshots.stateBytes;
+      },
       store: (frozen, meta) => {
         collector.add('snapshotMeta', meta);
         for (let index = 0; index < 6; index += 1) collector.add('chunk', frozen.chunk(index));
