@@ -80,10 +80,10 @@ export class BucketStore {
   readonly #shift: number;
   #blocks = new ByteBlocks();
   /** Where each bucket is: block and place in it, room, bytes in use, entries. */
-  #block: Uint32Array;
-  #at: Uint32Array;
+  readonly #block: Uint32Array;
+  readonly #at: Uint32Array;
   readonly #room: Uint32Array;
-  #length: Uint32Array;
+  readonly #length: Uint32Array;
   readonly #entries: Uint32Array;
   /** A bucket is written only by the generation that made it. */
   readonly #madeIn: Float64Array;
@@ -245,7 +245,10 @@ export class BucketStore {
     return { chunk, changed };
   }
 
-  /** Moves what lies in blocks that hold little, so that memory is at most about twice what is in use. */
+  /**
+   * Moves what lies in blocks that hold little, so that the live state takes at most about twice what is in use. What was
+   * frozen is not counted there: it holds every block of its moment whole, and the ledger keeps two such views.
+   */
   #tidy(): void {
     for (let index = 0; index < this.count; index += 1) {
       if (this.#room[index] === 0 || !this.#blocks.isSparse(this.#block[index]!)) continue;

@@ -1,13 +1,15 @@
 /**
  * Room for byte strings that are replaced often. They stand behind each other in blocks of a mebibyte: a buffer of its own
  * for each would be a small thing for the collector of garbage to look after, tens of thousands of times. A block is
- * given up when nothing in it is in use; `sparse` names those that hold little, so that their owner can move it.
+ * given up when nothing in it is in use; `isSparse` names those that hold little, so that their owner can move it.
  */
 
 /** Bytes of a block. */
 const BLOCK_BYTES = 1024 * 1024;
 /** What is longer has a block of its own. */
 const SHARED_BYTES_MAX = 64 * 1024;
+/** Stands where a block was given up. */
+const NOTHING = new Uint8Array(0);
 
 /** See the top of this file. Blocks that are given up live on in lists that were taken before. */
 export class ByteBlocks {
@@ -76,5 +78,3 @@ export class ByteBlocks {
     this.#free.push(block);
   }
 }
-
-const NOTHING = new Uint8Array(0);
