@@ -105,7 +105,6 @@ var SPARE = [];
 var SPARE_MAX = 8;
 var SPARE_BYTES_MIN = 4096;
 var SPARE_BYTES_MAX = 64 * 1024;
-var SHORT_BYTES = 16;
 var Writer = class {
   #bytes;
   #length = 0;
@@ -349,27 +348,14 @@ var Reader = class {
   skip(count) {
     this.#take(count);
   }
-  /**
-   * Length-prefixed bytes of at most `max`; a view, not a copy. `known`: given instead if it is short and says the same,
-   * because to compare a few bytes costs less than to make a view of them.
-   */
-  bytes(max, known = EMPTY) {
+  /** Length-prefixed bytes of at most `max`; a view, not a copy. */
+  bytes(max) {
     const length = this.u32();
     if (length > max) {
       this.fail();
       return EMPTY;
     }
-    if (length === known.length && length <= SHORT_BYTES && this.#isNext(known)) {
-      this.#at += length;
-      return known;
-    }
     return this.raw(length);
-  }
-  #isNext(known) {
-    if (this.#failed || known.length > this.remaining) return false;
-    for (let index = 0; index < known.length; index += 1)
-      if (this.#bytes[this.#at + index] !== known[index]) return false;
-    return true;
   }
   ascii(max) {
     let text = "";

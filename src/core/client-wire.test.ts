@@ -7,6 +7,8 @@ import {
   encodeClientFrame,
   encodeReplicaFrame,
   PROOF_BYTES_MAX,
+  readResults,
+  resultsPartOf,
   writeReplyContent,
 } from './client-wire.ts';
 import type { ClientFrame, ReplicaFrame, ReplyContent, SignedReply } from './client-wire.ts';
@@ -91,4 +93,38 @@ test('unknown standings and oversized parts are no frame', () => {
   assert.deepEqual(decodeClientFrame(encodeClientFrame(most)), most);
   const more = { kind: 'certificate', bytes: new Uint8Array(CERTIFICATE_BYTES_MAX + 1) } as const;
   assert.equal(decodeClientFrame(encodeClientFrame(more)), undefined);
+});
+
+/** Canonical bytes of results that say this, one after the other. */
+function resultsOf(...said: readonly (readonly number[])[]): Uint8Array {
+  const results = said.map((bytes, index) => ({
+    ...{ number: 1 + index, txId: digest('ab'), sequence: 5, height: 3 },
+    result: Uint8Array.from(bytes),
+  }));
+  return resultsPartOf(writeReplyContent(new Writer(), { ...SAID, results }).finish());
+}
+
+test('short results in a row that say the same share their bytes, which changes nothing of what is read', () => {
+  const long = Array.from({ length: 100 }, () => 1);
+  const said = [[1, 2, 3], [1, 2, 3], [1, 2, 4], [1, 2], [1, 2, 3, 4], [], [], [1, 2, 3], long, long];
+  const bytes = resultsOf(...said);
+  const results = readResults(bytes)!;
+  assert.deepEqual(
+    results.map(({ result }) => [...result]),
+    said,
+  );
+  assert.deepEqual(
+    results.map(({ number }) => number),
+    said.map((_, index) => 1 + index),
+  );
+  const shared = results.filter(({ result }, index) => result === results[index - 1]?.result);
+  assert.deepEqual(
+    shared.map(({ number }) => number),
+    [2, 7],
+    'only a few bytes are compared',
+  );
+  const cut = resultsOf([1, 2, 3], [1, 2, 3]);
+  for (let length = 0; length < cut.length; length += 1)
+    assert.equal(readResults(cut.subarray(0, length)), undefined, 'cut off');
+  assert.equal(readResults(Uint8Array.from([...cut, 0])), undefined, 'too long');
 });

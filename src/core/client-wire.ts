@@ -124,8 +124,16 @@ export type SignedReply = ReplyContent & {
 /** Reads the results of a reply: canonical bytes of a list; undefined unless they are that, and bounded. */
 export type ResultsReader = (bytes: Uint8Array) => readonly WireResult[] | undefined;
 
-/** Reads the results of a reply. They are views into `bytes`. */
-export const readResults: ResultsReader = (bytes) => decodeWhole(bytes, readResultList);
+/** Results up to this length are compared with the one before: to make a view of so few bytes costs more. */
+const SHORT_RESULT_BYTES = 16;
+
+/** Reads the results of a reply. They are views into `bytes`; short ones in a row that say the same share one. */
+export const readResults: ResultsReader = (bytes) => {
+  let before: WireResult | undefined;
+  return decodeWhole(bytes, (reader) =>
+    reader.list(RESULTS_MAX, (one) => (before = readResult(one, bytes, before?.result))),
+  );
+};
 
 /** The order of these words is part of the wire. */
 const STANDINGS: readonly Standing[] = ['speculative', 'committed', 'final'];
@@ -140,20 +148,27 @@ function writeResult(writer: Writer, result: WireResult): void {
   writer.u64(result.number).digest(result.txId).u64(result.sequence).u64(result.height).bytes(result.result);
 }
 
-function readResult(reader: Reader, before?: WireResult): WireResult {
+/** `all`, `before`: all that is being read, and the result before it there, to be shared. */
+function readResult(reader: Reader, all?: Uint8Array, before?: Uint8Array): WireResult {
   return {
     number: reader.u64(),
     txId: reader.digest(),
     sequence: reader.u64(),
     height: reader.u64(),
-    result: reader.bytes(OPERATION_BYTES_MAX, before?.result),
+    result: takeSame(reader, all, before) ?? reader.bytes(OPERATION_BYTES_MAX),
   };
 }
 
-/** Results that say the same in a few bytes, one behind the other, share those. */
-function readResultList(reader: Reader): WireResult[] {
-  let before: WireResult | undefined;
-  return reader.list(RESULTS_MAX, (one) => (before = readResult(one, before)));
+/** Passes over the byte string that comes next in `all` if it is short and says what `known` says, which is given then. */
+function takeSame(reader: Reader, all?: Uint8Array, known?: Uint8Array): Uint8Array | undefined {
+  if (all === undefined || known === undefined || known.length > SHORT_RESULT_BYTES) return undefined;
+  const { length } = known;
+  // The length, of which the last byte says all, and the bytes; beyond the end there is nothing that equals one.
+  const at = reader.position;
+  if (all[at] !== 0 || all[at + 1] !== 0 || all[at + 2] !== 0 || all[at + 3] !== length) return undefined;
+  for (let index = 0; index < length; index += 1) if (all[at + 4 + index] !== known[index]) return undefined;
+  reader.skip(4 + length);
+  return known;
 }
 
 /** Canonical bytes of a reply's content: what the signature covers, after the domain prefix (`REPLY_TAG`). */
@@ -179,7 +194,7 @@ function readReplyHead(reader: Reader): Omit<ReplyContent, 'results'> {
 
 /** Reads what `writeReplyContent` wrote. */
 export function readReplyContent(reader: Reader): ReplyContent {
-  return { ...readReplyHead(reader), results: readResultList(reader) };
+  return { ...readReplyHead(reader), results: reader.list(RESULTS_MAX, (one) => readResult(one)) };
 }
 
 /** The bytes of a reply's content that list its results, from canonical content; a view. */

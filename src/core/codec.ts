@@ -20,8 +20,6 @@ const SPARE: Uint8Array[] = [];
 const SPARE_MAX = 8;
 const SPARE_BYTES_MIN = 4096;
 const SPARE_BYTES_MAX = 64 * 1024;
-/** Up to so many bytes are compared with what is known instead of viewed. */
-const SHORT_BYTES = 16;
 
 /** Growing buffer of canonical bytes. */
 export class Writer {
@@ -316,28 +314,14 @@ export class Reader {
     this.#take(count);
   }
 
-  /**
-   * Length-prefixed bytes of at most `max`; a view, not a copy. `known`: given instead if it is short and says the same,
-   * because to compare a few bytes costs less than to make a view of them.
-   */
-  bytes(max: number, known: Uint8Array = EMPTY): Uint8Array {
+  /** Length-prefixed bytes of at most `max`; a view, not a copy. */
+  bytes(max: number): Uint8Array {
     const length = this.u32();
     if (length > max) {
       this.fail();
       return EMPTY;
     }
-    if (length === known.length && length <= SHORT_BYTES && this.#isNext(known)) {
-      this.#at += length;
-      return known;
-    }
     return this.raw(length);
-  }
-
-  #isNext(known: Uint8Array): boolean {
-    if (this.#failed || known.length > this.remaining) return false;
-    for (let index = 0; index < known.length; index += 1)
-      if (this.#bytes[this.#at + index] !== known[index]) return false;
-    return true;
   }
 
   ascii(max: number): string {
