@@ -75,19 +75,20 @@ var SPARE = [];
 var SPARE_MAX = 8;
 var SPARE_BYTES_MIN = 4096;
 var SPARE_BYTES_MAX = 64 * 1024;
-var Writer = class {
+var Writer = class _Writer {
   #bytes;
   #length = 0;
   /** Whether the buffer is this writer's alone and nobody has got it. */
   #owned = true;
-  /** Bytes that will probably be needed, or room to begin with: that stays the caller's. */
+  /** `capacity`: bytes that will probably be needed. */
   constructor(capacity = 256) {
-    if (typeof capacity === "number")
-      this.#bytes = (capacity > SPARE_BYTES_MAX ? void 0 : SPARE.pop()) ?? new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
-    else {
-      this.#bytes = capacity;
-      this.#owned = false;
-    }
+    this.#bytes = (capacity > SPARE_BYTES_MAX ? void 0 : SPARE.pop()) ?? new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
+  }
+  /** A writer that writes into this room as long as it suffices. The room stays the caller's. */
+  static over(room) {
+    const writer = new _Writer();
+    writer.#giveUp(room);
+    return writer;
   }
   /** Bytes written so far. */
   get length() {
@@ -220,11 +221,11 @@ var Writer = class {
     this.#length = 0;
     return result;
   }
-  /** Gives the buffer to the next writer. What follows goes into a new one, since `rest` has no room. */
-  #giveUp(rest) {
+  /** Gives the buffer to the next writer and goes on with one that is not to be given away. */
+  #giveUp(other) {
     this.#spare();
     this.#owned = false;
-    this.#bytes = rest;
+    this.#bytes = other;
   }
   #spare() {
     if (this.#owned && SPARE.length < SPARE_MAX && this.#bytes.length <= SPARE_BYTES_MAX)

@@ -23,7 +23,7 @@ const FRAME_BYTES_MAX = 128;
  */
 export class OperationEncoder {
   /** Writes to the latest piece. */
-  #piece = new Writer(new Uint8Array(PIECE_BYTES));
+  #piece = Writer.over(new Uint8Array(PIECE_BYTES));
 
   /** Canonical bytes of an operation of the service. */
   encodeApp(operation: Uint8Array, idempotencyKey: Uint8Array | undefined): Uint8Array {
@@ -52,7 +52,7 @@ export class OperationEncoder {
     const length = fieldBytes + keyLength + FRAME_BYTES_MAX;
     if (length > CUT_BYTES_MAX)
       return writeAppOperation(new Writer(length), idempotencyKey, item, write).finish();
-    if (this.#piece.length + length > PIECE_BYTES) this.#piece = new Writer(new Uint8Array(PIECE_BYTES));
+    if (this.#piece.length + length > PIECE_BYTES) this.#piece = Writer.over(new Uint8Array(PIECE_BYTES));
     const start = this.#piece.length;
     return writeAppOperation(this.#piece, idempotencyKey, item, write).since(start);
   }

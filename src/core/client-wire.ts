@@ -234,7 +234,7 @@ function readSignedReply(reader: Reader, readList: ResultsReader): SignedReply {
 /** A bundle is long and sent often: one copy, no more. */
 function encodeBundleFrame(bytes: Uint8Array): Uint8Array {
   const frame = new Uint8Array(1 + 4 + bytes.length);
-  new Writer(frame).u8(2).bytes(bytes);
+  Writer.over(frame).u8(2).bytes(bytes);
   return frame;
 }
 

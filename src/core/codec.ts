@@ -28,16 +28,18 @@ export class Writer {
   /** Whether the buffer is this writer's alone and nobody has got it. */
   #owned = true;
 
-  /** Bytes that will probably be needed, or room to begin with: that stays the caller's. */
-  constructor(capacity: number | Uint8Array = 256) {
-    if (typeof capacity === 'number')
-      this.#bytes =
-        (capacity > SPARE_BYTES_MAX ? undefined : SPARE.pop()) ??
-        new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
-    else {
-      this.#bytes = capacity;
-      this.#owned = false;
-    }
+  /** `capacity`: bytes that will probably be needed. */
+  constructor(capacity = 256) {
+    this.#bytes =
+      (capacity > SPARE_BYTES_MAX ? undefined : SPARE.pop()) ??
+      new Uint8Array(Math.max(SPARE_BYTES_MIN, capacity));
+  }
+
+  /** A writer that writes into this room as long as it suffices. The room stays the caller's. */
+  static over(room: Uint8Array): Writer {
+    const writer = new Writer();
+    writer.#giveUp(room);
+    return writer;
   }
 
   /** Bytes written so far. */
@@ -181,6 +183,7 @@ export class Writer {
     const isTight = this.#owned && length > SPARE_BYTES_MIN && length * 4 >= this.#bytes.length * 3;
     if (isTight) this.#owned = false;
     const written = isTight ? this.#bytes.subarray(0, length) : this.#bytes.slice(0, length);
+    // What follows goes into a new buffer, since this one has no room.
     this.#giveUp(written);
     return written;
   }
@@ -193,11 +196,11 @@ export class Writer {
     return result;
   }
 
-  /** Gives the buffer to the next writer. What follows goes into a new one, since `rest` has no room. */
-  #giveUp(rest: Uint8Array): void {
+  /** Gives the buffer to the next writer and goes on with one that is not to be given away. */
+  #giveUp(other: Uint8Array): void {
     this.#spare();
     this.#owned = false;
-    this.#bytes = rest;
+    this.#bytes = other;
   }
 
   #spare(): void {
