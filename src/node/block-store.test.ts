@@ -87,6 +87,31 @@ describe('block store', () => {
     }
   });
 
+  it('gives every kept block while it drops those of later segments, however short the last one is', async () => {
+    for (let last = 8; last <= 20; last += 1) {
+      for (let kept = 1; kept < last; kept += 1) {
+        const disk = new TornDisk();
+        const store = await open(disk, [], 600);
+        for (let height = 1; height <= last; height += 1) store.append(blockAt(height));
+        assert.ok(await store.flush());
+        const wrong: number[] = [];
+        // Header hashes, because they are read anew each time.
+        const look = (): void => {
+          for (let height = 1; height <= kept; height += 1)
+            if (store.headerHash(height) !== hashFor(height)) wrong.push(height);
+        };
+        const [remove, syncFolder] = [disk.remove.bind(disk), disk.syncFolder.bind(disk)];
+        disk.remove = (file) => (look(), remove(file));
+        disk.syncFolder = () => (look(), syncFolder());
+        store.truncateAbove(kept);
+        assert.ok(await store.flush());
+        look();
+        assert.deepEqual(wrong, [], `${last} blocks, those above ${kept} dropped`);
+        assert.equal(store.damagedReads, 0);
+      }
+    }
+  });
+
   it('finds a prefix with everything flushed after a power cut at any moment (100 seeds)', async () => {
     for (let seed = 0; seed < 100; seed += 1) {
       const random = new Prng(seed);

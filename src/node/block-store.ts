@@ -264,7 +264,8 @@ export class BlockStore implements BlockPort {
     const place = height > this.#height ? undefined : this.#places.at(height);
     if (place === undefined) return undefined;
     const { identity, file } = this.#segments[place.segment]!;
-    const frame = file.readNow(place.position, this.#endOf(height, place) - place.position);
+    const length = Math.max(0, this.#endOf(height, place) - place.position);
+    const frame = file.readNow(place.position, length);
     const payload = readFrame(identity, place.position, frame);
     if (payload !== undefined && heightIn(payload) === height) return payload;
     this.damagedReads += 1;
@@ -458,21 +459,23 @@ export class BlockStore implements BlockPort {
     const { disk, folder } = this.#options;
     const first = this.#places.at(height + 1);
     if (first === undefined) return;
+    const { file, identity } = this.#segments[first.segment]!;
+    const { check } = scanFrames(identity, file.readNow(0, first.position));
+    // All at once: whoever reads while the files follow finds every block that is kept.
     this.#places.truncateAbove(height);
-    while (this.#segments.length - 1 > first.segment) {
-      const dropped = this.#segments.pop()!;
-      await dropped.file.close();
-      await disk.remove(path.join(folder, dropped.name));
-      // One by one from the end: at no moment may a crash leave a hole between segments.
+    const dropped = this.#segments.splice(first.segment + 1);
+    this.#end = first.position;
+    this.#check = check;
+    this.#syncedUpTo = this.#options.durable ? first.position : 0;
+    // One by one from the end: at no moment may a crash leave a hole between segments.
+    for (const segment of dropped.reverse()) {
+      await segment.file.close();
+      await disk.remove(path.join(folder, segment.name));
       await disk.syncFolder(folder);
     }
-    const { file, identity } = this.#segments[first.segment]!;
     await file.truncate(first.position);
     // Durable before anything is written over it: old frames behind new ones would look like damage.
     if (this.#options.durable) await file.sync();
-    this.#check = scanFrames(identity, file.readNow(0, first.position)).check;
-    this.#end = first.position;
-    this.#syncedUpTo = this.#options.durable ? first.position : 0;
   }
 
   async #sync(): Promise<void> {
