@@ -228,6 +228,22 @@ describe('speculative executions', () => {
     }
   });
 
+  it('leave bodies that the protocol may have again without asking a peer', () => {
+    const machine = machineOn();
+    const { batch } = batchesOf(machine);
+    executeTo(machine, 2, 2);
+    machine.act({ kind: 'fetchBody', digest: batch(2).digest, from: 1 });
+    machine.run();
+    const [kept] = machine.got('body');
+    assert.deepEqual(kept?.batch.digest, batch(2).digest);
+    assert.deepEqual(kept?.batch.bundleAuthentic, [true]);
+    assert.deepEqual(machine.fetchedFrom, []);
+    machine.act({ kind: 'fetchBody', digest: batch(3).digest, from: 2 });
+    machine.run();
+    assert.equal(machine.got('body').length, 1);
+    assert.deepEqual(machine.fetchedFrom, [2], 'what is not here is asked for');
+  });
+
   it('let certificates of clients through to the protocol', () => {
     const machine = machineOn();
     machine.client(encodeClientFrame({ kind: 'certificate', bytes: new Uint8Array(1) }));

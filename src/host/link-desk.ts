@@ -110,6 +110,17 @@ export class LinkDesk<M> {
     this.#options.give({ kind: 'message', from, message: markVerified(message) });
   }
 
+  /**
+   * Asks a peer for a body. A new primary proposes again what it executed in older views: such bodies are kept here, though
+   * the protocol has forgotten them.
+   */
+  fetchBody(digest: Digest, from: ReplicaId): void {
+    const kept = this.#options.body(digest);
+    const batch = kept === undefined ? undefined : this.checkBatch(kept);
+    if (batch === undefined) this.toPeer(from, { kind: 'fetchBody', digest });
+    else this.#options.give({ kind: 'body', batch });
+  }
+
   #onBody(from: ReplicaId, bytes: Uint8Array): void {
     const { limits } = this.#options.settings;
     if (bytes.length > limits.batchBytesMax + BODY_SLACK_BYTES)

@@ -375,7 +375,7 @@ export class ReplicaHost<M> {
       case 'shareBody':
         return this.#links.share({ kind: 'body', bytes: effect.batch.bytes }, effect.to);
       case 'fetchBody':
-        return this.#links.toPeer(effect.from, { kind: 'fetchBody', digest: effect.digest });
+        return this.#links.fetchBody(effect.digest, effect.from);
       case 'forward':
         return this.#links.share({ kind: 'bundle', bytes: effect.bundle.bytes }, effect.to);
       case 'execute':

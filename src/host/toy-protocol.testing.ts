@@ -9,13 +9,14 @@ import { decodeReplicaFrame } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import { noComponent } from '../core/config.ts';
 import type { Effect, Input, ProtocolDefinition, Recovery } from '../core/protocol.ts';
-import type { Digest } from '../core/types.ts';
+import type { Digest, ReplicaId } from '../core/types.ts';
 import { createSealVerifier } from '../crypto/seal-verifier.ts';
 import type { Block, FrozenCheckpoint } from '../ledger/contract.ts';
 import { clusterIdOf } from '../ledger/genesis.ts';
 import { checkSignature } from '../trusted/conformance/environment.testing.ts';
 import type { TestComponent } from '../trusted/conformance/environment.testing.ts';
 import { createObjectCheck } from '../trusted/object-check.ts';
+import { decodeLinkFrame } from './link-frames.ts';
 import type { HostPorts, StoredImage } from './ports.ts';
 import { recordOf } from './records.ts';
 import { ReplicaHost } from './replica-host.ts';
@@ -84,6 +85,8 @@ export class ToyMachine {
   readonly replies: Frame[] = [];
   /** Heights of which the own signature was kept. */
   readonly signed: number[] = [];
+  /** Peers that were asked for a body. */
+  readonly fetchedFrom: ReplicaId[] = [];
   /** Operations that the component was asked for. */
   asked = 0;
   fatal: string | undefined;
@@ -159,7 +162,9 @@ export class ToyMachine {
     const { store, component } = this.#options;
     return {
       network: {
-        toPeer: () => undefined,
+        toPeer: (to, frame) => {
+          if (decodeLinkFrame(frame)?.kind === 'fetchBody') this.fetchedFrom.push(to);
+        },
         toClient: (_, frame) => void this.replies.push(decodeReplicaFrame(frame)!),
       },
       journal: {

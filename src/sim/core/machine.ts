@@ -343,15 +343,22 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
         if (state.service.isExecuted(frame.bundle)) return;
         if (!seals.isAuthentic(frame.bundle)) return this.#ignore('invalidClientSeal', from);
         return this.#receive({ kind: 'bundle', bundle: markVerified(frame.bundle), forwardedBy: from });
-      case 'fetchBody':
-        return this.#sendBody(from, frame.digest);
+      case 'fetchBody': {
+        const batch = this.#keptBody(frame.digest);
+        return batch && this.#outbox.send({ kind: 'body', batch }, from);
+      }
     }
   }
 
-  #sendBody(to: ReplicaId, digest: Digest): void {
+  #fetchBody(digest: Digest, from: ReplicaId): void {
+    const batch = this.#keptBody(digest);
+    if (batch === undefined) this.#outbox.send({ kind: 'fetchBody', digest }, from);
+    else this.#receive({ kind: 'body', batch });
+  }
+
+  #keptBody(digest: Digest) {
     const bytes = this.#running!.image.journal.body(digest);
-    const batch = bytes && this.#options.batches.stored(digest, bytes);
-    if (batch !== undefined) this.#outbox.send({ kind: 'body', batch }, to);
+    return bytes && this.#options.batches.stored(digest, bytes);
   }
 
   // ---- inputs in, effects out -------------------------------------------------------------------------------------
@@ -427,7 +434,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
         if (this.isCorrect) batches.put(effect.batch);
         return this.#outbox.send({ kind: 'body', batch: effect.batch }, effect.to);
       case 'fetchBody':
-        return this.#outbox.send({ kind: 'fetchBody', digest: effect.digest }, effect.from);
+        return this.#fetchBody(effect.digest, effect.from);
       case 'forward':
         return this.#outbox.send({ kind: 'bundle', bundle: effect.bundle }, effect.to);
       case 'execute':
