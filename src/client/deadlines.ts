@@ -33,6 +33,11 @@ export class Deadlines {
     this.#timer ??= setTimeout(() => this.#onTimer(), Math.max(1, Math.min(delayMs, GRAIN_MS)));
   }
 
+  /** Whether its deadline is still to come. */
+  has(waiting: Waiting): boolean {
+    return waiting.due !== undefined;
+  }
+
   /** It need not give up any more. */
   clear(waiting: Waiting): void {
     const { due, place } = waiting;

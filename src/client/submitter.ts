@@ -427,12 +427,14 @@ export class Submitter {
     for (const ticket of session.drain()) this.#requeue(ticket);
   }
 
+  /** Its deadline stays as it was. */
   #requeue(ticket: Ticket): void {
     this.#sessionBefore(OPEN_VALID_MS).then(
       (session) => {
-        this.#deadlines.clear(ticket);
-        if (!session.submit(ticket)) return ticket.fail(new ClientError('overloaded', 'too many wait'));
-        this.#deadlines.set(ticket, OPEN_VALID_MS / 30);
+        // Its caller was told that it was not sent.
+        if (!this.#deadlines.has(ticket)) return;
+        if (!session.submit(ticket))
+          return this.#fail(ticket, new ClientError('overloaded', 'too many wait'));
         this.#scheduleFlush();
       },
       (error: ClientError) => this.#fail(ticket, error),
