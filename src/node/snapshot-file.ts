@@ -1,10 +1,10 @@
 /**
- * One generation of the file of snapshots: frames (see `frame-file.ts`) of three kinds.
+ * One generation of the file of snapshots: frames (see `frame-file.ts`).
  *
  * - Many chunks that changed: their indexes, lengths and digests, then their bytes.
  * - A description: it makes all chunks before it the latest snapshot. A crash before it leaves the former one whole.
- * - An empty frame, once a description is durable: if the description goes bad later, that is damage, and no crash. A file
- *   that is never synced has none.
+ * - An empty frame, the seal, once a description is durable: if the description goes bad later, that is damage, and no
+ *   crash. It lies in a page of its own, behind padding, since disks lose whole pages. A file that is never synced has none.
  *
  * A generation gets its name when it holds its first snapshot; so a file without one is damaged, or never was synced.
  */
@@ -20,6 +20,7 @@ import {
   createFrame,
   FILE_HEADER_BYTES,
   FRAME_HEAD_BYTES,
+  FRAME_OVERHEAD_BYTES,
   readFileHeader,
   walkFrames,
 } from './frame-file.ts';
@@ -29,10 +30,13 @@ import { StoreDamaged } from './journal.ts';
 const KIND = 'SNAP';
 const CHUNKS = 1;
 const DESCRIPTION = 2;
+const PADDING = 3;
 const CHUNKS_HEAD_BYTES = 5;
 /** Chunks of one frame, at most, for those that are nearly empty. */
 const CHUNKS_AT_ONCE = 2048;
 const DESCRIPTION_HEAD_BYTES = 5;
+/** What a disk loses at once. */
+const PAGE_BYTES = 4096;
 /**
  * Bytes read at once, at most: a length that a bad disk made up takes no more memory. No frame is longer; chunks of a
  * service have 4 MiB at most, those of the ledger fit a message.
@@ -115,6 +119,15 @@ function writeDescription({ chunkCount, meta }: SnapshotDescription): Uint8Array
   view.setUint32(1, chunkCount);
   bytes.set(meta, DESCRIPTION_HEAD_BYTES);
   return bytes;
+}
+
+/** Payload of a frame at `position` with which the next one begins a page; undefined if it does anyway. */
+function paddingAt(position: number): Uint8Array | undefined {
+  if (position % PAGE_BYTES === 0) return undefined;
+  const least = position + FRAME_OVERHEAD_BYTES + 1;
+  const padding = new Uint8Array(1 + ((PAGE_BYTES - (least % PAGE_BYTES)) % PAGE_BYTES));
+  padding[0] = PADDING;
+  return padding;
 }
 
 function readDescription(payload: Uint8Array): SnapshotDescription | undefined {
@@ -226,6 +239,8 @@ export class SnapshotFile {
   /** Says in the file that all of it is durable, or will be before the file has a name; never without syncs. */
   async seal(): Promise<void> {
     this.#syncedUpTo = this.#end;
+    const padding = paddingAt(this.#end);
+    if (padding !== undefined) await this.#append([padding]);
     await this.#append([]);
   }
 
@@ -265,7 +280,7 @@ class SnapshotReader {
       const places = readChunks(payload, position + FRAME_HEAD_BYTES);
       if (places === undefined) throw this.#malformed(position);
       for (const place of places) this.#waiting.push(place);
-    } else {
+    } else if (payload[0] !== PADDING) {
       const description = payload[0] === DESCRIPTION ? readDescription(payload) : undefined;
       if (description === undefined) throw this.#malformed(position);
       this.#describe(description, position);
