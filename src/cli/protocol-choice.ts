@@ -75,7 +75,7 @@ export function replicasOf(protocol: AnyProtocol, { replicas, f }: Size): number
   const { name } = protocol;
   const chosen = replicas ?? protocol.replicasFor(f ?? 1);
   const faults = faultsOf(protocol, chosen);
-  if (faults === undefined)
+  if (faults === undefined && f === undefined)
     throw usageFailure(`${name} cannot have ${chosen} replicas, but ${possibleSizes(protocol)}.`);
   if (f !== undefined && faults !== f)
     throw usageFailure(
