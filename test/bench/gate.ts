@@ -15,7 +15,10 @@ import type { KeptRatios, Ratios } from './judge-ratios.ts';
 import { closed, cluster, measured, point, sit } from './measure.ts';
 import type { Effort } from './measure.ts';
 
-const USAGE = 'usage: npm run bench:gate -- [--write] [--runs N]';
+const USAGE = `usage: npm run bench:gate -- [--write] [--runs N]
+
+  --write   judge nothing, keep the ratios of now in test/bench/ratios.json
+  --runs    alternations of each point (default 5)`;
 const FILE = join(dirname(fileURLToPath(import.meta.url)), 'ratios.json');
 const ATTEMPTS = 3;
 /** Share of raw sockets that the floor must reach, or it is no measure: in the middle of what an idle machine gives. */
@@ -29,7 +32,12 @@ const CLUSTERS: readonly (readonly [name: string, choice: ClusterChoice, inFligh
 
 function settings(): { readonly write: boolean; readonly effort: Effort } {
   try {
-    const { values } = parseArgs({ options: { write: { type: 'boolean' }, runs: { type: 'string' } } });
+    const boolean = { type: 'boolean' } as const;
+    const { values } = parseArgs({ options: { write: boolean, help: boolean, runs: { type: 'string' } } });
+    if (values.help === true) {
+      console.log(USAGE);
+      process.exit(0);
+    }
     const runs = values.runs ?? '5';
     if (!/^[1-9]\d?$/.test(runs)) throw new Error('--runs must be a whole number from 1 to 99.');
     const note = (text: string): void => console.error(text);
