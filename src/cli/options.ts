@@ -42,14 +42,12 @@ function withRange(text: string, description: string, read: unknown): string {
     : text.replace(description, () => `${description}, ${range}`);
 }
 
-/** How help is written: as commander does, with the ranges of numbers. */
+/** How help is written: as commander does, with the ranges of numbers, and with what cannot be left out. */
 export const HELP: HelpConfiguration = {
   optionDescription(option) {
-    return withRange(
-      Help.prototype.optionDescription.call(this, option),
-      option.description,
-      option.parseArg,
-    );
+    const text = Help.prototype.optionDescription.call(this, option);
+    const ranged = withRange(text, option.description, option.parseArg);
+    return option.mandatory ? `${ranged} (required)` : ranged;
   },
   argumentDescription(argument) {
     return withRange(

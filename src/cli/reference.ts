@@ -8,7 +8,7 @@ const COMMON: ReadonlyMap<string, string> = new Map(
 );
 
 function optionLine(help: Help, option: Command['options'][number]): string {
-  return `- \`${option.flags}\`: ${help.optionDescription(option)}${option.mandatory ? ' (required)' : ''}`;
+  return `- \`${option.flags}\`: ${help.optionDescription(option)}`;
 }
 
 /** `moiety sim run [options] [files...]` */
