@@ -44,6 +44,11 @@ function number(value: number): string {
   return numberText(value);
 }
 
+/** Null: nothing was done. */
+function latency(ms: number | null): string {
+  return ms === null ? '–' : numberText(ms);
+}
+
 const image = (name: string, what: string): string => `![${what}](benchmarks/${name}.svg)`;
 
 const FLOOR_HEAD = [
@@ -247,7 +252,7 @@ const ycsb: Draw<'ycsb'> = ({ records, rows }) => {
   const words = rows.map(({ row, kinds }) => [
     `${row.name}: ${YCSB_WORKLOADS.find(({ name }) => name === row.name)?.what ?? ''}`,
     range(row.throughput),
-    kinds.map(([kind, p50, p99]) => `${kind} ${number(p50)} / ${number(p99)}`).join(', '),
+    kinds.map(([kind, p50, p99]) => `${kind} ${latency(p50)} / ${latency(p99)}`).join(', '),
     row.errors,
   ]);
   const head = ['workload', 'operations/s', 'p50 / p99 of each kind, ms', 'errors'];
@@ -285,7 +290,9 @@ const viewChange: Draw<'viewChange'> = ({ reports }, plots) => {
       runs.map((run) => ms(run.newViewMs)).join(', '),
     ),
     of('next commit, ms after the kill', ({ runs }) => runs.map((run) => ms(run.nextCommitMs)).join(', ')),
-    of('median of these beyond the sum, ms', ({ terms, nextCommitMs }) => ms(nextCommitMs - terms.sumMs)),
+    of('median of these beyond the sum, ms', ({ terms, nextCommitMs }) =>
+      ms(nextCommitMs === null ? null : nextCommitMs - terms.sumMs),
+    ),
     of('throughput back to 90 %, ms after the next commit', ({ runs }) =>
       runs.map((run) => ms(run.recoveredMs)).join(', '),
     ),

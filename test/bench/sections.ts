@@ -37,7 +37,7 @@ export interface Results {
     readonly records: number;
     readonly rows: readonly {
       readonly row: Row;
-      readonly kinds: readonly (readonly [string, number, number])[];
+      readonly kinds: readonly (readonly [string, number | null, number | null])[];
     }[];
   };
   readonly viewChange: {

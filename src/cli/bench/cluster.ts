@@ -16,9 +16,9 @@ import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
 import { isPortFree } from '../supervisor/ports.ts';
 import { REPLICA_FLAGS, Supervisor } from '../supervisor/supervisor.ts';
 import { BenchChild, programFile, runTogether } from './children.ts';
-import type { Authentication, ClientMeasured, ClientRun, Workload } from './load-orders.ts';
-import { figuresOf } from './measured.ts';
-import type { Figures, Measured } from './measured.ts';
+import { loadFiguresOf } from './load-figures.ts';
+import type { Authentication, ClientMeasured, ClientRun, LoadMeasured, Workload } from './load-orders.ts';
+import type { Figures } from './measured.ts';
 import { ProcessMeter } from './process-meter.ts';
 import type { ProcessUse } from './process-meter.ts';
 import type { Distribution } from './ycsb/generators.ts';
@@ -44,6 +44,8 @@ export interface ClusterChoice {
 /** What one run gave. */
 export interface ClusterRun {
   readonly figures: Figures;
+  /** How many operations of an open loop were to begin while it was measured. */
+  readonly due: number;
   /** By kind of operation, where there are several. */
   readonly kinds: Readonly<Record<string, Figures>>;
   readonly processes: readonly ProcessUse[];
@@ -71,6 +73,17 @@ async function freeRange(count: number): Promise<number> {
     if ((await Promise.all(ports.map(isPortFree))).every(Boolean)) return port;
   }
   throw new CommandFailure(`No free range of ports between ${FIRST_PORT} and ${LAST_PORT}.`);
+}
+
+function newFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'moiety-bench-'));
+  } catch (error) {
+    const variable = process.platform === 'win32' ? 'TEMP' : 'TMPDIR';
+    throw new CommandFailure(
+      `No folder for the cluster can be made in ${tmpdir()} (${messageOf(error)}): set ${variable} to a folder that can be written.`,
+    );
+  }
 }
 
 /** Whether the component of this footprint lives in a process of its own that stands in the component's folder. */
@@ -115,7 +128,7 @@ export class BenchCluster {
   /** Makes a cluster in the system's temporary folder (or `TMPDIR`) and starts it, with its clients. */
   static async start(choice: ClusterChoice): Promise<BenchCluster> {
     await requireUsable(choice.components);
-    const root = mkdtempSync(join(tmpdir(), 'moiety-bench-'));
+    const root = newFolder();
     const folder = new DataFolder(join(root, 'c'));
     const { protocol, components, durability } = choice;
     let cluster: BenchCluster | undefined;
@@ -201,14 +214,15 @@ export class BenchCluster {
     });
     // The clients may have ended a moment before this process noticed that time was over.
     processes ??= meter.end();
-    const kinds = new Map<string, Measured[]>();
+    const kinds = new Map<string, LoadMeasured[]>();
     for (const one of moments)
       for (const [kind, part] of Object.entries(one.kinds))
         kinds.set(kind, [...(kinds.get(kind) ?? []), part]);
     const byKind = [...kinds]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([kind, parts]) => [kind, figuresOf(parts)]);
-    return { figures: figuresOf(moments), kinds: Object.fromEntries(byKind), processes, moments };
+      .map(([kind, parts]) => [kind, loadFiguresOf(parts)]);
+    const due = moments.reduce((sum, one) => sum + one.due, 0);
+    return { figures: loadFiguresOf(moments), due, kinds: Object.fromEntries(byKind), processes, moments };
   }
 
   /** Names and numbers of all processes: clients, replicas, and those of the trusted components. */

@@ -1,14 +1,14 @@
 /** The two ways to make load: a closed loop, and an open one whose latencies count from when an operation was due. */
 import type { Prng } from '../../core/prng.ts';
 import { messageOf } from '../failure.ts';
+import type { LoadTally } from './load-tally.ts';
 import { REAL_CLOCK } from './measured.ts';
-import type { Meter } from './measured.ts';
 
-/** Begins an operation and tells, when it ends, since when it was due; rejects if it failed. */
-export type Operate = (dueMs: number) => Promise<unknown>;
+/** Begins an operation: its kind, where there are several, and its end; rejects if it failed. */
+export type Operate = () => readonly [kind: string | undefined, ended: Promise<unknown>];
 
 /** Errors after which a loop gives up. */
-const ERRORS_MAX = 1_000;
+export const ERRORS_MAX = 1_000;
 const PAUSE_AFTER_ERROR_MS = 50;
 /** Operations of an open loop that are on the way at once, at most; others wait here, and their wait counts. */
 const ON_THE_WAY_MAX = 8_192;
@@ -18,9 +18,9 @@ const TURN_MS = 1;
 /** Begun operations that may lie before those that wait. */
 const COMPACT_AT = 65_536;
 
-/** Keeps so many operations on the way until the meter says that time is over. */
+/** Keeps so many operations on the way until the tally says that time is over. */
 export async function closedLoop(
-  meter: Meter,
+  tally: LoadTally,
   inFlight: number,
   operate: Operate,
   clock = REAL_CLOCK,
@@ -28,12 +28,13 @@ export async function closedLoop(
   let errors = 0;
   const one = async (): Promise<void> => {
     let startMs = clock.now();
-    while (startMs < meter.toMs && errors < ERRORS_MAX) {
+    while (startMs < tally.toMs && errors < ERRORS_MAX) {
       try {
-        await operate(startMs);
-        meter.done(startMs);
+        const [kind, ended] = operate();
+        await ended;
+        tally.done(startMs, kind);
       } catch (error) {
-        meter.failed(messageOf(error));
+        tally.failed(messageOf(error));
         errors += 1;
         await clock.pause(PAUSE_AFTER_ERROR_MS);
       }
@@ -50,7 +51,7 @@ export async function closedLoop(
  * the end counts with the time that it waited.
  */
 export async function openLoop(
-  meter: Meter,
+  tally: LoadTally,
   ratePerSecond: number,
   prng: Prng,
   operate: Operate,
@@ -64,11 +65,12 @@ export async function openLoop(
   const begin = (dueMs: number): void => {
     const operation = { dueMs };
     onTheWay.add(operation);
-    operate(dueMs).then(
-      () => onTheWay.delete(operation) && meter.done(dueMs),
+    const [kind, ended] = operate();
+    ended.then(
+      () => onTheWay.delete(operation) && tally.done(dueMs, kind),
       (error: unknown) => {
         onTheWay.delete(operation);
-        meter.failed(messageOf(error));
+        tally.failed(messageOf(error));
         errors += 1;
       },
     );
@@ -79,9 +81,12 @@ export async function openLoop(
     waiting.splice(0, firstWaiting);
     firstWaiting = 0;
   };
-  while (!meter.isOver && errors < ERRORS_MAX) {
+  while (!tally.isOver && errors < ERRORS_MAX) {
     const now = clock.now();
-    for (; nextMs <= now && nextMs < meter.toMs; nextMs += gapMs(prng, ratePerSecond)) waiting.push(nextMs);
+    for (; nextMs <= now && nextMs < tally.toMs; nextMs += gapMs(prng, ratePerSecond)) {
+      tally.due(nextMs);
+      waiting.push(nextMs);
+    }
     turn();
     await clock.pause(TURN_MS);
   }
@@ -90,8 +95,10 @@ export async function openLoop(
     turn();
     await clock.pause(TURN_MS);
   }
-  for (const { dueMs } of onTheWay) meter.givenUp(dueMs);
-  for (; firstWaiting < waiting.length; firstWaiting += 1) meter.givenUp(waiting[firstWaiting]!);
+  for (const { dueMs } of onTheWay) tally.givenUp(dueMs);
+  // What ends from now on was counted just now.
+  onTheWay.clear();
+  for (; firstWaiting < waiting.length; firstWaiting += 1) tally.givenUp(waiting[firstWaiting]!);
 }
 
 /** Waits between independent arrivals are distributed exponentially. */

@@ -17,13 +17,21 @@ export interface ClientRun extends LoadSettings {
   readonly timeline?: boolean;
 }
 
-/** Operations that ended at one moment: milliseconds since 1970, and how many. */
-export type Moment = readonly [atMs: number, count: number];
+/** Operations that ended at one moment: milliseconds since 1970, how many, and when the last of them began. */
+export type Moment = readonly [atMs: number, count: number, begunMs: number];
+
+/** What is measured of all operations, or of those of one kind. */
+export interface LoadMeasured extends Measured {
+  /** How many ended while it was measured. Of an open loop `operations` are those that were due then, whenever they ended. */
+  readonly ended: number;
+}
 
 /** What a client process tells after a run. */
-export interface ClientMeasured extends Measured {
+export interface ClientMeasured extends LoadMeasured {
+  /** How many operations of an open loop were to begin while it was measured; 0 of a closed loop. */
+  readonly due: number;
   /** By kind of operation, where there are several. */
-  readonly kinds: Readonly<Record<string, Measured>>;
+  readonly kinds: Readonly<Record<string, LoadMeasured>>;
   readonly moments: readonly Moment[];
 }
 

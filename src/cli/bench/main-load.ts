@@ -8,7 +8,7 @@ import { readClusterFile } from '../cluster-file.ts';
 import { closedLoop, openLoop } from './load-loops.ts';
 import type { Operate } from './load-loops.ts';
 import type { ClientMeasured, ClientOrder, ClientRun } from './load-orders.ts';
-import { Meter } from './measured.ts';
+import { LoadTally } from './load-tally.ts';
 import type { Distribution } from './ycsb/generators.ts';
 import { YcsbDriver, ycsbWorkload } from './ycsb/workloads.ts';
 
@@ -26,7 +26,7 @@ function valueOf(length: number): Uint8Array {
 interface Source {
   load(): Promise<void>;
   /** For one run with values of so many bytes. */
-  begin(payload: number): () => readonly [kind: string | undefined, ended: Promise<unknown>];
+  begin(payload: number): Operate;
 }
 
 function putSource(client: MoietyClient, name: string): Source {
@@ -81,34 +81,12 @@ function sourceOf(client: MoietyClient): Source {
 
 /** One run of the load. */
 async function run(source: Source, settings: ClientRun, seed: number): Promise<ClientMeasured> {
-  const meter = new Meter(settings);
-  const kinds = new Map<string, Meter>();
-  const moments: [number, number][] = [];
-  const next = source.begin(settings.payload);
-  const note = (): void => {
-    const atMs = performance.timeOrigin + performance.now();
-    const last = moments.at(-1);
-    if (last !== undefined && atMs - last[0] < 1) last[1] += 1;
-    else moments.push([atMs, 1]);
-  };
-  const noteEnd = async (kind: string | undefined, ended: Promise<unknown>, dueMs: number): Promise<void> => {
-    await ended;
-    if (settings.timeline === true) note();
-    if (kind === undefined) return;
-    let ofKind = kinds.get(kind);
-    if (ofKind === undefined) kinds.set(kind, (ofKind = meter.sibling()));
-    ofKind.done(dueMs);
-  };
-  // Where nothing is noted the loop waits for the operation itself: this process is to measure, not to be measured.
-  const operate: Operate = (dueMs) => {
-    const [kind, ended] = next();
-    return kind === undefined && settings.timeline !== true ? ended : noteEnd(kind, ended, dueMs);
-  };
+  const tally = new LoadTally(settings);
+  const operate = source.begin(settings.payload);
   const { pace } = settings;
-  if (pace.kind === 'closed') await closedLoop(meter, pace.inFlight, operate);
-  else await openLoop(meter, pace.ratePerSecond, new Prng(seed), operate);
-  const parts = [...kinds].map(([kind, one]) => [kind, one.result] as const);
-  return { ...meter.result, kinds: Object.fromEntries(parts), moments };
+  if (pace.kind === 'closed') await closedLoop(tally, pace.inFlight, operate);
+  else await openLoop(tally, pace.ratePerSecond, new Prng(seed), operate);
+  return tally.result;
 }
 
 const client = await connect({

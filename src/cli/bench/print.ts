@@ -5,12 +5,16 @@ import { machineText } from './machine.ts';
 import type { Pace } from './measured.ts';
 import type { PointReport } from './sitting.ts';
 import type { Summary } from './statistics.ts';
-import type { ViewChangeReport } from './view-change.ts';
+import type { ViewChangeDocument, ViewChangeReport } from './view-change.ts';
 
 const MIB = 2 ** 20;
 
 function amount(value: number): string {
   return String(value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+}
+
+function latency(ms: number | null): string {
+  return ms === null ? '–' : `${amount(ms)} ms`;
 }
 
 /** `123 (95 %: 110 to 140)`. */
@@ -56,12 +60,16 @@ function printFloor({ floor, ofFloor, p50OfFloor, floorOfRaw, raw }: PointReport
 export function printBench(report: BenchReport): void {
   const { throughput, p50Ms, p99Ms, all, pace, payload, runs, seconds, settings } = report;
   printLine(`throughput  ${summaryText(throughput)} operations/s`);
+  if (report.duePerSecond !== null)
+    printLine(
+      `            of ${amount(report.duePerSecond)} operations/s that were due; latencies are those of what was due`,
+    );
   printLine(`latency     p50 ${summaryText(p50Ms)} ms`);
   printLine(`            p99 ${summaryText(p99Ms)} ms`);
   printLine(`            p99.9 ${all.p999Ms} ms, max ${all.maxMs} ms (all runs together)`);
   for (const [kind, figures] of Object.entries(report.kinds))
     printLine(
-      `  ${kind.padEnd(10)}${amount(figures.throughput)} operations/s, p50 ${amount(figures.p50Ms)} ms, p99 ${amount(figures.p99Ms)} ms`,
+      `  ${kind.padEnd(10)}${amount(figures.throughput)} operations/s, p50 ${latency(figures.p50Ms)}, p99 ${latency(figures.p99Ms)}`,
     );
   printFloor(report);
   if (report.errors > 0) printLine(`errors      ${report.errors}; the first: ${report.problem}`);
@@ -80,8 +88,53 @@ export function printBench(report: BenchReport): void {
 }
 
 /** What `moiety bench view-change` prints. */
-export function printViewChange(report: ViewChangeReport): void {
-  const { terms, runs, nextCommitMs, recoveredMs } = report;
+export function printViewChange(report: ViewChangeDocument): void {
+  for (const line of viewChangeLines(report)) printLine(line);
+  const { settings, machine } = report;
+  printLine(`load        ${settings.inFlight} in flight, ${settings.payload} bytes`);
+  printLine(`settings    ${settingsText(settings)}`);
+  printLine(`machine     ${machineText(machine)}`);
+}
+
+/** Terms, kills, and what the columns mean. */
+export function viewChangeLines(report: ViewChangeReport): readonly string[] {
+  const { runs, beforeMs, afterMs, recoveredMs } = report;
+  const head = [
+    'killed',
+    'last of old view',
+    'new view seen',
+    'next commit',
+    'first 0.5 s at 90 %',
+    'ops/s before',
+    'ops/s after',
+    'errors',
+  ];
+  const of = (ms: number | null): string => (ms === null ? 'not seen' : `${ms} ms`);
+  const kills = runs.map((run) => [
+    `replica ${run.killed}`,
+    of(run.lastOfOldViewMs),
+    of(run.newViewMs),
+    run.nextCommitMs === null ? `no commit in ${afterMs / 1000} s` : of(run.nextCommitMs),
+    of(run.recoveredMs),
+    String(Math.round(run.throughputBefore)),
+    run.nextCommitMs === null ? '0' : String(Math.round(run.throughputAfter)),
+    String(run.errors),
+  ]);
+  return [
+    ...tableLines(['term', 'ms'], termRows(report)),
+    '',
+    ...tableLines(head, kills),
+    '',
+    'last of old view, new view seen, next commit: from the kill.',
+    'first 0.5 s at 90 %: from the next commit to the first half second with 90 % of the operations/s before; later ones may have fewer.',
+    `ops/s before: in the ${beforeMs / 1000} s before the kill; after: from the next commit to ${afterMs / 1000} s after the kill, all of it.`,
+    recoveredMs === null
+      ? 'Not in every run was there a half second with 90 % of the throughput of before.'
+      : `The first half second with 90 % of the throughput of before begins ${recoveredMs} ms (median) after the next commit.`,
+  ];
+}
+
+function termRows({ terms, nextCommitMs }: ViewChangeReport): readonly (readonly string[])[] {
   const rows: (readonly [string, number])[] = [
     ['client retransmission', terms.retransmissionMs],
     ['request timer', terms.requestTimerMs],
@@ -91,40 +144,12 @@ export function printViewChange(report: ViewChangeReport): void {
     ],
     [`${terms.syncs} syncs of ${terms.syncMs} ms`, terms.syncs * terms.syncMs],
     ['sum', terms.sumMs],
-    ['next commit, median', nextCommitMs],
-    [nextCommitMs > terms.sumMs ? 'beyond the sum' : 'left of the sum', Math.abs(nextCommitMs - terms.sumMs)],
   ];
-  for (const line of tableLines(
-    ['term', 'ms'],
-    rows.map(([name, ms]) => [name, ms.toFixed(1)]),
-  ))
-    printLine(line);
-  printLine();
-  const head = [
-    'kill',
-    'last of old view',
-    'new view seen',
-    'next commit',
-    '90 % after',
-    'ops/s before',
-    'after',
-    'errors',
-  ];
-  const of = (ms: number | null): string => (ms === null ? 'not seen' : `${ms} ms`);
-  const kills = runs.map((run) => [
-    `replica ${run.killed}`,
-    of(run.lastOfOldViewMs),
-    of(run.newViewMs),
-    of(run.nextCommitMs),
-    of(run.recoveredMs),
-    String(Math.round(run.throughputBefore)),
-    String(Math.round(run.throughputAfter)),
-    String(run.errors),
-  ]);
-  for (const line of tableLines(head, kills)) printLine(line);
-  printLine(
-    recoveredMs === null
-      ? 'Throughput did not come back to 90 % in every run.'
-      : `Throughput is back to 90 % ${recoveredMs} ms (median) after the next commit.`,
-  );
+  if (nextCommitMs !== null) {
+    rows.push(['next commit, median', nextCommitMs]);
+    const beyond = nextCommitMs - terms.sumMs;
+    rows.push([beyond > 0 ? 'beyond the sum' : 'left of the sum', Math.abs(beyond)]);
+  }
+  const words = rows.map(([name, ms]) => [name, ms.toFixed(1)]);
+  return nextCommitMs === null ? [...words, ['next commit', 'not after every kill']] : words;
 }

@@ -46,20 +46,31 @@ interface Watched {
   bytesMax: number;
 }
 
+/** Where figures of processes come from. */
+interface ProcessTable {
+  readonly processorSeconds: (pid: number) => number | undefined;
+  readonly residentBytes: (pid: number) => number | undefined;
+}
+
 /** Watches processes from `begin` to `end`. */
 export class ProcessMeter {
+  readonly #table: ProcessTable;
   #watched: Watched[] = [];
   #beginMs = 0;
   #timer: NodeJS.Timeout | undefined;
+
+  constructor(table: ProcessTable = { processorSeconds, residentBytes }) {
+    this.#table = table;
+  }
 
   /** Names may occur more than once: what belongs together is added up. */
   begin(pids: readonly (readonly [name: string, pid: number])[]): void {
     this.#beginMs = performance.now();
     this.#watched = pids.flatMap(([name, pid]) => {
-      const secondsBefore = processorSeconds(pid);
+      const secondsBefore = this.#table.processorSeconds(pid);
       return secondsBefore === undefined
         ? []
-        : [{ name, pid, secondsBefore, bytesMax: residentBytes(pid) ?? 0 }];
+        : [{ name, pid, secondsBefore, bytesMax: this.#table.residentBytes(pid) ?? 0 }];
     });
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
@@ -67,25 +78,25 @@ export class ProcessMeter {
   }
 
   #sample(): void {
-    for (const one of this.#watched) one.bytesMax = Math.max(one.bytesMax, residentBytes(one.pid) ?? 0);
+    for (const one of this.#watched)
+      one.bytesMax = Math.max(one.bytesMax, this.#table.residentBytes(one.pid) ?? 0);
   }
 
   /** What each used. A process that ended meanwhile is left out. */
   end(): readonly ProcessUse[] {
     clearInterval(this.#timer);
-    this.#sample();
     const seconds = (performance.now() - this.#beginMs) / 1000;
     const uses = new Map<string, ProcessUse>();
     for (const { name, pid, secondsBefore, bytesMax } of this.#watched) {
-      const after = processorSeconds(pid);
-      const bytes = residentBytes(pid);
+      const after = this.#table.processorSeconds(pid);
+      const bytes = this.#table.residentBytes(pid);
       if (after === undefined || bytes === undefined) continue;
       const before = uses.get(name);
       uses.set(name, {
         name,
         cores: rounded((before?.cores ?? 0) + (after - secondsBefore) / seconds, 3),
         residentBytes: (before?.residentBytes ?? 0) + bytes,
-        residentBytesMax: (before?.residentBytesMax ?? 0) + bytesMax,
+        residentBytesMax: (before?.residentBytesMax ?? 0) + Math.max(bytesMax, bytes),
       });
     }
     return [...uses.values()];

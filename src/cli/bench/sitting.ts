@@ -34,24 +34,33 @@ export interface BesideReport {
   readonly p50Ms: Summary;
 }
 
+/** Operations of one kind, medians over the runs. */
+export interface KindFigures {
+  readonly throughput: number;
+  /** Null if none of them was done. */
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
 /** What a point gave. Medians and intervals are over the runs. */
 export interface PointReport {
   readonly pace: Pace;
   readonly payload: number;
   readonly seconds: number;
+  /** Operations that ended each second while it was measured. */
   readonly throughput: Summary;
   readonly p50Ms: Summary;
   readonly p99Ms: Summary;
   /** Quantiles of all runs together. */
   readonly all: { readonly p999Ms: number; readonly maxMs: number; readonly histogram: string };
   readonly errors: number;
+  /** Operations of an open loop that were to begin each second, median; null of a closed loop. */
+  readonly duePerSecond: number | null;
   readonly unfinished: number;
   readonly problem: string | undefined;
   /** Medians over the runs. */
   readonly processes: readonly ProcessUse[];
-  readonly kinds: Readonly<
-    Record<string, { readonly throughput: number; readonly p50Ms: number; readonly p99Ms: number }>
-  >;
+  readonly kinds: Readonly<Record<string, KindFigures>>;
   readonly floor: BesideReport | null;
   /** Throughput in shares of the floor's, pair by pair. */
   readonly ofFloor: Summary | null;
@@ -160,12 +169,16 @@ function processesOf(runs: readonly ClusterRun[]): readonly ProcessUse[] {
   });
 }
 
-function kindsOf(runs: readonly ClusterRun[]): PointReport['kinds'] {
+/** Sums up what was done of each kind. */
+export function kindsOf(runs: readonly Pick<ClusterRun, 'kinds'>[]): PointReport['kinds'] {
   const names = [...new Set(runs.flatMap(({ kinds }) => Object.keys(kinds)))].sort();
   const entries = names.map((name) => {
     const figures = runs.flatMap(({ kinds }) => kinds[name] ?? []);
-    const of = (what: 'throughput' | 'p50Ms' | 'p99Ms'): number => median(figures.map((one) => one[what]));
-    return [name, { throughput: of('throughput'), p50Ms: of('p50Ms'), p99Ms: of('p99Ms') }] as const;
+    const done = figures.filter(({ operations }) => operations > 0);
+    const of = (what: 'p50Ms' | 'p99Ms'): number | null =>
+      done.length === 0 ? null : median(done.map((one) => one[what]));
+    const throughput = median(runs.map(({ kinds }) => kinds[name]?.throughput ?? 0));
+    return [name, { throughput, p50Ms: of('p50Ms'), p99Ms: of('p99Ms') }] as const;
   });
   return Object.fromEntries(entries);
 }
@@ -186,6 +199,8 @@ function reportOf(point: Point, alternations: readonly Alternation[]): PointRepo
     pace: point.pace,
     payload: point.payload,
     seconds: point.durationMs / 1000,
+    duePerSecond:
+      point.pace.kind === 'open' ? median(own.map(({ due }) => (due * 1000) / point.durationMs)) : null,
     throughput: summaryOf(figures.map(({ throughput }) => throughput)),
     p50Ms: summaryOf(figures.map(({ p50Ms }) => p50Ms)),
     p99Ms: summaryOf(figures.map(({ p99Ms }) => p99Ms)),

@@ -8,10 +8,13 @@ const T95 = [
 /** That of the normal distribution, for more. */
 const T95_LIMIT = 1.96;
 
+/** Of two runs the quantile is 12.7: an interval from a tenth to the tenfold of what was seen. */
+const RUNS_MIN = 3;
+
 /** What several runs gave. */
 export interface Summary {
   readonly median: number;
-  /** 95 % confidence interval of the geometric mean; `null` of one run. */
+  /** 95 % confidence interval of the geometric mean; `null` of fewer than three runs: of two it says nothing. */
   readonly interval: readonly [low: number, high: number] | null;
 }
 
@@ -24,7 +27,7 @@ export function median(values: readonly number[]): number {
 
 function intervalOf(values: readonly number[]): readonly [number, number] | null {
   const { length } = values;
-  if (length < 2) return null;
+  if (length < RUNS_MIN) return null;
   const mean = values.reduce((sum, value) => sum + value, 0) / length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const half = (T95[length - 2] ?? T95_LIMIT) * Math.sqrt(squares / (length - 1) / length);

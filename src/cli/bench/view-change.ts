@@ -11,10 +11,15 @@ import type { MoietyClient } from '../../client/contract.ts';
 import { readKeyFile } from '../../client/keys.ts';
 import { readClusterFile } from '../cluster-file.ts';
 import { CommandFailure } from '../failure.ts';
+import { plural } from '../output.ts';
 import { Baseline } from './baselines.ts';
+import { settingsOf } from './bench.ts';
+import type { BenchSettings } from './bench.ts';
 import { BenchCluster } from './cluster.ts';
 import type { ClusterChoice } from './cluster.ts';
 import type { Moment } from './load-orders.ts';
+import { thisMachine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { rounded } from './measured.ts';
 import { median } from './statistics.ts';
 
@@ -48,14 +53,15 @@ export interface Terms {
 export interface ViewChangeRun {
   readonly killed: number;
   readonly throughputBefore: number;
-  /** From the kill to the last answer of the old view. */
+  /** From the kill to the last answer before the silence: it was on its way. */
   readonly lastOfOldViewMs: number;
   /** From the kill until f+1 replicas say that they are in a later view; null: they did not. */
   readonly newViewMs: number | null;
-  /** From the kill to the first answer after the silence: the next commit as a client sees it. */
-  readonly nextCommitMs: number;
-  /** From the next commit until throughput is 90 % of what it was, over half a second; null: not while it was measured. */
+  /** From the kill to the first answer after the silence: the next commit as a client sees it; null: none was seen. */
+  readonly nextCommitMs: number | null;
+  /** From the next commit to the first half second that has 90 % of the throughput of before; null: none was seen. */
   readonly recoveredMs: number | null;
+  /** From the next commit to the end of the measurement; 0 without one. */
   readonly throughputAfter: number;
   /** Operations a second in each tenth of a second, from the first one that was measured before the kill. */
   readonly timeline: readonly number[];
@@ -66,8 +72,20 @@ export interface ViewChangeRun {
 export interface ViewChangeReport {
   readonly terms: Terms;
   readonly runs: readonly ViewChangeRun[];
-  readonly nextCommitMs: number;
+  /** How long it was measured before each kill, and how long afterwards. */
+  readonly beforeMs: number;
+  readonly afterMs: number;
+  /** Medians over the runs; null where one of them has none. */
+  readonly nextCommitMs: number | null;
   readonly recoveredMs: number | null;
+}
+
+/** What `bench view-change --json` prints. */
+export interface ViewChangeDocument extends ViewChangeReport {
+  readonly format: 'moiety-bench-view-change';
+  readonly version: 1;
+  readonly settings: BenchSettings & { readonly inFlight: number; readonly payload: number };
+  readonly machine: Machine;
 }
 
 /** REQ-VIEW-CHANGE, VIEW-CHANGE, NEW-VIEW (which proposes again), COMMIT, reply. */
@@ -150,41 +168,86 @@ function timelineOf(moments: readonly Moment[], fromMs: number, toMs: number): r
   return counts.map((count) => Math.round((count * 1000) / TIMELINE_MS));
 }
 
-/** What the moments at which operations ended say about a kill. Times are milliseconds since 1970; moments ascend. */
+/** When a run was measured and its primary killed. Milliseconds since 1970. */
+export interface KillTimes {
+  readonly fromMs: number;
+  readonly killedMs: number;
+  /** The primary's process was gone: it has proposed nothing that was begun from now on. */
+  readonly goneMs: number;
+  readonly toMs: number;
+}
+
+/**
+ * The silence after a kill, until the next commit. What the old view has committed is answered a little later still, and
+ * what was lost with the primary is answered by the new view although it was begun before. So an operation that was begun
+ * after the kill says that the cluster commits again, and the longest silence before its answer ended with the first commit.
+ */
+function silenceOf(
+  moments: readonly Moment[],
+  { killedMs, goneMs, toMs }: KillTimes,
+): [number, number | null] {
+  let last = killedMs;
+  let silence: [number, number] = [killedMs, killedMs];
+  for (const [atMs, , begunMs] of moments) {
+    if (atMs < killedMs || atMs >= toMs) continue;
+    if (atMs - last > silence[1] - silence[0]) silence = [last, atMs];
+    last = atMs;
+    if (begunMs >= goneMs) return silence;
+  }
+  return [last, null];
+}
+
+/** What the moments at which operations ended say about a kill; they ascend. */
 export function judgeKill(
   moments: readonly Moment[],
-  times: { readonly fromMs: number; readonly killedMs: number; readonly toMs: number },
+  times: KillTimes,
 ): Pick<
   ViewChangeRun,
   'throughputBefore' | 'lastOfOldViewMs' | 'nextCommitMs' | 'recoveredMs' | 'throughputAfter' | 'timeline'
 > {
   const { fromMs, killedMs, toMs } = times;
-  let last = killedMs;
-  let silence = 0;
-  let next = Number.NaN;
-  let lastOfOldView = killedMs;
-  for (const [atMs] of moments) {
-    if (atMs < killedMs) continue;
-    if (atMs - last > silence) {
-      silence = atMs - last;
-      lastOfOldView = last;
-      next = atMs;
-    }
-    last = atMs;
-  }
-  if (Number.isNaN(next))
-    throw new CommandFailure('After the kill nothing was answered any more while it was measured.');
+  const [last, next] = silenceOf(moments, times);
   const before = rateIn(moments, fromMs, killedMs);
   let recoveredMs: number | null = null;
-  for (let at = next; at + WINDOW_MS <= toMs && recoveredMs === null; at += STEP_MS)
-    if (rateIn(moments, at, at + WINDOW_MS) >= RECOVERED_SHARE * before) recoveredMs = rounded(at - next, 0);
+  if (next !== null)
+    for (let at = next; at + WINDOW_MS <= toMs && recoveredMs === null; at += STEP_MS)
+      if (rateIn(moments, at, at + WINDOW_MS) >= RECOVERED_SHARE * before)
+        recoveredMs = rounded(at - next, 0);
   return {
     throughputBefore: rounded(before, 1),
-    lastOfOldViewMs: rounded(lastOfOldView - killedMs, 1),
-    nextCommitMs: rounded(next - killedMs, 1),
+    lastOfOldViewMs: rounded(last - killedMs, 1),
+    nextCommitMs: next === null ? null : rounded(next - killedMs, 1),
     recoveredMs,
-    throughputAfter: rounded(rateIn(moments, next, toMs), 1),
+    throughputAfter: next === null ? 0 : rounded(rateIn(moments, next, toMs), 1),
     timeline: timelineOf(moments, fromMs, toMs),
+  };
+}
+
+/** A sentence about kills after which nothing was committed; undefined if there are none. */
+export function silentKills({
+  runs,
+  afterMs,
+}: Pick<ViewChangeReport, 'runs' | 'afterMs'>): string | undefined {
+  const silent = runs.filter(({ nextCommitMs }) => nextCommitMs === null).length;
+  if (silent === 0) return undefined;
+  return `After ${silent} of ${plural(runs.length, 'kill')} nothing was committed in ${afterMs / 1000} s: the cluster did not survive the loss of its primary.`;
+}
+
+/** What kills gave, together. */
+export function summedUp(
+  runs: readonly ViewChangeRun[],
+): Pick<ViewChangeReport, 'nextCommitMs' | 'recoveredMs'> {
+  const middle = (values: readonly (number | null)[], digits: number): number | null =>
+    values.some((ms) => ms === null) ? null : rounded(median(values.map(Number)), digits);
+  return {
+    nextCommitMs: middle(
+      runs.map(({ nextCommitMs }) => nextCommitMs),
+      1,
+    ),
+    recoveredMs: middle(
+      runs.map(({ recoveredMs }) => recoveredMs),
+      0,
+    ),
   };
 }
 
@@ -214,6 +277,7 @@ async function killOnce(cluster: BenchCluster, settings: ViewChangeSettings): Pr
   let newView: Promise<number | undefined> = Promise.resolve(undefined);
   let killed = -1;
   let killedMs = 0;
+  let goneMs = 0;
   const kill = async (): Promise<void> => {
     const seen = await watcher.status();
     const primary = seen.find((one) => one.reachable && one.role === 'primary');
@@ -221,6 +285,7 @@ async function killOnce(cluster: BenchCluster, settings: ViewChangeSettings): Pr
     killed = primary.id;
     killedMs = now();
     await cluster.kill(killed);
+    goneMs = now();
     newView = whenInLaterView(watcher, primary.view, stopped.signal);
   };
   try {
@@ -237,7 +302,7 @@ async function killOnce(cluster: BenchCluster, settings: ViewChangeSettings): Pr
     await killing;
     stopped.abort();
     const all = moments.flatMap((one) => one.moments).sort(([a], [b]) => a - b);
-    const times = { fromMs: killedMs - beforeMs, killedMs, toMs: killedMs + afterMs };
+    const times = { fromMs: killedMs - beforeMs, killedMs, goneMs, toMs: killedMs + afterMs };
     const newViewAt = await newView;
     return {
       killed,
@@ -264,17 +329,33 @@ export async function measureViewChange(
     try {
       terms ??= await termsOf(cluster);
       const run = await killOnce(cluster, settings);
-      note(`  kill ${number}: replica ${run.killed}, next commit after ${run.nextCommitMs} ms`);
+      const seen =
+        run.nextCommitMs === null
+          ? `no commit in ${settings.afterMs / 1000} s`
+          : `next commit after ${run.nextCommitMs} ms`;
+      note(`  kill ${number}: replica ${run.killed}, ${seen}`);
       runs.push(run);
     } finally {
       await cluster.stop();
     }
   }
-  const recovered = runs.map(({ recoveredMs }) => recoveredMs);
+  const { beforeMs, afterMs } = settings;
+  return { terms: terms!, runs, beforeMs, afterMs, ...summedUp(runs) };
+}
+
+/** The same with what is needed to read it. */
+export async function runViewChange(
+  choice: ClusterChoice & { readonly f: number },
+  settings: ViewChangeSettings & { readonly runs: number },
+  note: (text: string) => void,
+): Promise<ViewChangeDocument> {
+  const machine = thisMachine();
+  const { inFlight, payload } = settings;
+  const report = await measureViewChange(choice, settings, note);
   return {
-    terms: terms!,
-    runs,
-    nextCommitMs: rounded(median(runs.map(({ nextCommitMs }) => nextCommitMs)), 1),
-    recoveredMs: recovered.some((ms) => ms === null) ? null : median(recovered.map(Number)),
+    ...{ format: 'moiety-bench-view-change', version: 1 },
+    settings: { ...settingsOf(choice, choice.f), inFlight, payload },
+    machine,
+    ...report,
   };
 }

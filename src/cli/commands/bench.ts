@@ -10,7 +10,7 @@ import type { Distribution } from '../bench/ycsb/generators.ts';
 import { YCSB_WORKLOADS, ycsbWorkload } from '../bench/ycsb/workloads.ts';
 import { addComponentChoice, componentsFor } from '../component-choice.ts';
 import type { ComponentChoice } from '../component-choice.ts';
-import { usageFailure } from '../failure.ts';
+import { CommandFailure, usageFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
 import { printJson, printNote } from '../output.ts';
 import {
@@ -63,9 +63,14 @@ interface KillOptions extends ClusterOptions {
   readonly runs: number;
 }
 
+/** A session remembers so many bytes of results: of more scans at once some are forgotten before they are told. */
+const YCSB_IN_FLIGHT = 64;
 /** Requests that a session may have on the way, at most (a limit of new clusters). */
 const WINDOW_MAX = 8_192;
 const VALUE_BYTES_MAX = 48_000;
+/** How long it is measured around a kill. */
+const BEFORE_KILL_MS = 2_000;
+const AFTER_KILL_MS = 8_000;
 
 function clusterOptions(command: Command): Command {
   return withJson(
@@ -94,26 +99,33 @@ function clusterOptions(command: Command): Command {
   );
 }
 
-function loadOptions(command: Command): Command {
+/** What differs between commands that make load. */
+interface LoadDefaults {
+  readonly inFlight: number;
+  /** What a run is, in words. */
+  readonly runs: string;
+}
+
+function loadOptions(command: Command, { inFlight, runs }: LoadDefaults): Command {
   return clusterOptions(command)
     .addOption(
       new Option('--inflight <operations>', 'closed loop: on the way at once, of all clients together')
-        .default(1024)
+        .default(inFlight)
         .argParser(wholeNumber(1, 65_536)),
     )
     .addOption(
       new Option(
         '--open <rate>',
-        'open loop: operations a second, begun at random moments; latencies count from when each was due',
-      ).argParser(wholeNumber(1, 10_000_000)),
+        'open loop, instead of --inflight: operations a second, begun at random moments; latencies count from when each was due',
+      )
+        .argParser(wholeNumber(1, 10_000_000))
+        .conflicts('inflight'),
     )
     .addOption(new Option('--duration <seconds>', 'of a run').default(3).argParser(wholeNumber(1, 36_000)))
     .addOption(
       new Option('--warmup <seconds>', 'before the first run').default(3).argParser(wholeNumber(0, 600)),
     )
-    .addOption(
-      new Option('--runs <count>', 'alternations with the floor').default(5).argParser(wholeNumber(1, 99)),
-    );
+    .addOption(new Option('--runs <count>', runs).default(5).argParser(wholeNumber(1, 99)));
 }
 
 function choiceOf(
@@ -139,13 +151,19 @@ function choiceOf(
   };
 }
 
-function paceOf({ open, inflight, clients }: LoadOptions): { readonly pace: Pace; readonly window: number } {
-  if (open !== undefined) return { pace: { kind: 'open', ratePerSecond: open }, window: WINDOW_MAX };
+/** Operations that each client process has on the way. */
+function windowOf({ inflight, clients }: { readonly inflight: number; readonly clients: number }): number {
   if (inflight < clients)
     throw usageFailure(
       `${clients} client processes need at least ${clients} operations on the way (--inflight).`,
     );
-  return { pace: { kind: 'closed', inFlight: inflight }, window: Math.floor(inflight / clients) };
+  return Math.floor(inflight / clients);
+}
+
+function paceOf(options: LoadOptions): { readonly pace: Pace; readonly window: number } {
+  const { open, inflight } = options;
+  if (open !== undefined) return { pace: { kind: 'open', ratePerSecond: open }, window: WINDOW_MAX };
+  return { pace: { kind: 'closed', inFlight: inflight }, window: windowOf(options) };
 }
 
 async function measure(
@@ -156,6 +174,7 @@ async function measure(
   const { runBench } = await import('../bench/bench.ts');
   const { printBench } = await import('../bench/print.ts');
   const { duration, warmup, runs } = options;
+  const { tooManyErrors } = await import('../bench/load-figures.ts');
   const report = await runBench(
     choice,
     { ...point, runs, durationMs: duration * 1000, warmupMs: warmup * 1000 },
@@ -164,9 +183,22 @@ async function measure(
   );
   if (options.json === true) printJson(report);
   else printBench(report);
+  failFor(tooManyErrors(report));
 }
 
-async function bench(options: PlainOptions): Promise<void> {
+/** What was measured is printed all the same. */
+function failFor(problem: string | undefined): void {
+  if (problem !== undefined) throw new CommandFailure(problem);
+}
+
+async function bench(options: PlainOptions, command: Command): Promise<void> {
+  const unknown = command.args[0];
+  if (unknown !== undefined)
+    throw usageFailure(
+      `There is no "bench ${unknown}"; there are ${command.commands.map((one) => `"bench ${one.name()}"`).join(' and ')}, and "bench" alone.`,
+    );
+  if (options.open !== undefined && options.floor)
+    printNote('note: the floor is a closed loop; it is not measured beside an open one');
   const { pace, window } = paceOf(options);
   const choice = choiceOf(options, options.null === true ? 'null' : 'put', window);
   const payload = options.null === true ? 0 : options.payload;
@@ -189,18 +221,20 @@ async function ycsb(options: YcsbOptions): Promise<void> {
 }
 
 async function viewChange(options: KillOptions): Promise<void> {
-  const { measureViewChange } = await import('../bench/view-change.ts');
+  const { runViewChange, silentKills } = await import('../bench/view-change.ts');
   const { printViewChange } = await import('../bench/print.ts');
   const { inflight, payload, warmup, runs } = options;
-  const choice = choiceOf(options, 'put', Math.ceil(inflight / options.clients));
-  printNote(`killing the primary of ${runs} new clusters of ${choice.protocol.name} …`);
+  const choice = choiceOf(options, 'put', windowOf(options));
+  const what = runs === 1 ? 'a new cluster' : `each of ${runs} new clusters`;
+  printNote(`killing the primary of ${what} of ${choice.protocol.name} …`);
   const settings = {
     ...{ inFlight: inflight, payload, runs },
-    ...{ warmupMs: warmup * 1000, beforeMs: 2_000, afterMs: 8_000 },
+    ...{ warmupMs: warmup * 1000, beforeMs: BEFORE_KILL_MS, afterMs: AFTER_KILL_MS },
   };
-  const report = await measureViewChange(choice, settings, printNote);
+  const report = await runViewChange(choice, settings, printNote);
   if (options.json === true) printJson(report);
   else printViewChange(report);
+  failFor(silentKills(report));
 }
 
 function addYcsb(command: Command): void {
@@ -211,7 +245,7 @@ function addYcsb(command: Command): void {
       .summary('core workloads of YCSB on the key-value service')
       .description(
         `Loads records and runs a core workload of YCSB: ${list}. An update writes the whole record; reads are linearizable; a ` +
-          'scan is a list of keys in order.',
+          'scan is a list of keys in order. There is no floor beside it.',
       )
       .requiredOption('--workload <letter>', 'A to F')
       .addOption(
@@ -228,6 +262,7 @@ function addYcsb(command: Command): void {
           'which records are asked for (default: that of the workload)',
         ).choices(DISTRIBUTIONS),
       ),
+    { inFlight: YCSB_IN_FLIGHT, runs: 'runs on the same cluster, one after the other' },
   )
     .addHelpText('after', '\nExample:\n  moiety bench ycsb --workload A --inflight 64 --durability memory\n')
     .action(ycsb);
@@ -240,7 +275,9 @@ function addViewChange(command: Command): void {
       .summary('from kill -9 of the primary to the next commit')
       .description(
         'Kills the primary of a new cluster under load, once in each run, and says after how long the next operation was ' +
-          'answered, of which terms that time is made, and when throughput was back to 90 %.',
+          'answered, of which terms that time is made, and when throughput was back to 90 %. Each takes --warmup and ' +
+          `${(BEFORE_KILL_MS + AFTER_KILL_MS) / 1000} s (the kill comes after the first ${BEFORE_KILL_MS / 1000}), and a few seconds to start and stop the cluster. ` +
+          'Ends with 1 if nothing was committed after a kill.',
       )
       .addOption(
         new Option('--inflight <operations>', 'on the way at once')
@@ -254,7 +291,13 @@ function addViewChange(command: Command): void {
       )
       .addOption(new Option('--warmup <seconds>', 'before each').default(2).argParser(wholeNumber(0, 600)))
       .addOption(new Option('--runs <count>', 'kills').default(3).argParser(wholeNumber(1, 99))),
-  ).action(viewChange);
+  )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  moiety bench view-change\n  moiety bench view-change --runs 1 --durability memory --json\n' +
+        '  moiety bench view-change --protocol pbft --inflight 256\n',
+    )
+    .action(viewChange);
 }
 
 /** Adds the command. */
@@ -267,15 +310,24 @@ export function addBench(program: Command): void {
         'Starts a cluster of real processes in a temporary folder (TMPDIR), drives it and says what it did: operations a ' +
           'second, latencies, processor time and memory of each process; medians of several runs with 95 % confidence ' +
           'intervals. Runs alternate with the floor: one client and three servers over the same framing, one MAC a batch, two ' +
-          'equal answers, no ordering, no execution, no disk.',
+          'equal answers, no ordering, no execution, no disk. The floor is a closed loop: with --open it is left out. Ends ' +
+          'with 1 if more than 1 % of the operations failed.',
       )
       .addOption(
         new Option('--payload <bytes>', 'bytes of a value')
           .default(100)
           .argParser(wholeNumber(0, VALUE_BYTES_MAX)),
       )
-      .option('--null', 'operations that do nothing but are ordered and answered; they make no block')
-      .option('--no-floor', 'do not measure the floor'),
+      .addOption(
+        new Option(
+          '--null',
+          'operations that do nothing but are ordered and answered; they have no --payload and make no block',
+        ).conflicts('payload'),
+      )
+      .option('--no-floor', 'do not measure the floor')
+      // A word behind it is meant as a subcommand: the action says which there are.
+      .allowExcessArguments(),
+    { inFlight: 1_024, runs: 'runs, each followed by one of the floor' },
   )
     .addHelpText(
       'after',
