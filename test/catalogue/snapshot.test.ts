@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { FRAME_OVERHEAD_BYTES } from '../../src/node/frame-file.ts';
+import { FILE_HEADER_BYTES, FRAME_HEAD_BYTES, FRAME_OVERHEAD_BYTES } from '../../src/node/frame-file.ts';
 import { StoreDamaged } from '../../src/node/journal.ts';
 import { OpenedStore } from '../../src/node/snapshot.testing.ts';
 import type { FoundSnapshot } from '../../src/node/snapshot.testing.ts';
@@ -12,6 +12,8 @@ import { TornDisk } from '../../src/node/torn-disk.testing.ts';
 
 const FOLDER = '/state';
 const FILE = '/state/state-0000000001.dat';
+/** First byte of a record that only fills a page. */
+const PADDING = 3;
 const CHUNKS = 12;
 const SMALL = { frameBytes: 300 };
 /** Snapshots that the file holds, by sequence number. */
@@ -24,6 +26,19 @@ function stateAt(sequence: number): Uint8Array[] {
   );
 }
 
+/** Where the last description ends: padding and a seal may stand behind it. */
+function endOfDescription(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let end = 0;
+  for (let at = FILE_HEADER_BYTES; at < bytes.length;) {
+    const length = view.getUint32(at + 4);
+    const isMore = length === 0 || bytes[at + FRAME_HEAD_BYTES] === PADDING;
+    at += FRAME_OVERHEAD_BYTES + length;
+    if (!isMore) end = at;
+  }
+  return end;
+}
+
 /** A file that holds the snapshots, and where each of them ends. */
 async function fileOf(durable: boolean): Promise<{ readonly bytes: Uint8Array; readonly ends: number[] }> {
   const disk = new TornDisk();
@@ -31,8 +46,7 @@ async function fileOf(durable: boolean): Promise<{ readonly bytes: Uint8Array; r
   const ends: number[] = [];
   for (const [sequence, state] of STATES) {
     await opened.keep(sequence, state);
-    // A seal stands behind the snapshot, unless nothing says that it is durable.
-    ends.push(disk.read(FILE).length - (durable ? FRAME_OVERHEAD_BYTES : 0));
+    ends.push(endOfDescription(disk.read(FILE)));
   }
   await opened.store.close();
   return { bytes: disk.read(FILE), ends };
