@@ -9,6 +9,7 @@ import { StoreDamaged } from '../../src/node/journal.ts';
 import { OpenedStore } from '../../src/node/snapshot.testing.ts';
 import type { FoundSnapshot } from '../../src/node/snapshot.testing.ts';
 import { TornDisk } from '../../src/node/torn-disk.testing.ts';
+import { spoiltSectors } from '../support/spoilt-sectors.ts';
 
 const FOLDER = '/state';
 const FILE = '/state/state-0000000001.dat';
@@ -114,20 +115,7 @@ describe('D-02, D-04: the file of snapshots', () => {
   });
 
   it('with any sector read as zeros, as another sector, or doubled gives nothing that was not stored', async () => {
-    const SECTOR = 64;
-    for (let at = 0; at < whole.length; at += SECTOR) {
-      const variants = [
-        new Uint8Array(SECTOR),
-        whole.slice(Math.max(0, at - SECTOR), at),
-        whole.slice(at + SECTOR, at + 2 * SECTOR),
-        whole.slice(0, SECTOR),
-      ];
-      for (const sector of variants) {
-        const damaged = whole.slice();
-        damaged.set(sector.subarray(0, damaged.length - at), at);
-        await foundIn(damaged);
-      }
-    }
+    for (const damaged of spoiltSectors(whole)) await foundIn(damaged);
   });
 
   it('refuses a value that was written to the place of another', async () => {
