@@ -10,9 +10,9 @@ import type { ReplicaProcessOptions } from './replica-process.ts';
 
 /**
  * V8 would let its old generation grow to four times what lives in it before it collects, and frames and batches, which it
- * only points to, with it; with double, memory stays within bounds, and collecting takes half of the processor time that it
- * takes with half as much more. And it would make lists of requests old as soon as they are made, if a few of them
- * were seen to live long: garbage then, with all that is in them, until the next big collection.
+ * only points to, with it: double keeps it within bounds. And it would make lists of requests old as soon as they are made,
+ * if a few of them were seen to live long: garbage then, with all that is in them, until the next big collection
+ * (docs/benchmarks.md, "What was made faster").
  */
 const HEAP_FLAGS = ['--heap-growing-percent=100', '--no-allocation-site-pretenuring'];
 

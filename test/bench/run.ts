@@ -17,7 +17,7 @@ import type { Results } from './sections.ts';
 
 const USAGE = `usage: npm run bench -- [--quick] [--only SECTION,...] [--runs N] [--seconds N] [--render]
 
-  --quick     one run of one second of each point, fewer points: about five minutes instead of twenty
+  --quick     one run of one second of each point, and fewer points
   --only      only these sections: ${SECTIONS.join(', ')} (${LONG_SECTIONS.join(', ')}: only if named)
   --runs      alternations of each point (default 5)
   --seconds   of each run (default 1)
