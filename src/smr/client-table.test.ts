@@ -229,3 +229,16 @@ test('shards that are not canonical are refused', () => {
     assert.deepEqual(copy.encodeShards([1])[0], flipped, `byte ${at}`);
   }
 });
+
+test('a number far beyond the window leaves nothing of those before, also where places are used again', () => {
+  const table = new ClientTable(LIMITS);
+  const session = table.open(clientId(1), 4, 1)!;
+  for (let number = 1; number <= 4; number += 1) table.record(session, outcome(number, 10), number);
+  table.record(session, outcome(23, 7), 23);
+  for (const number of [1, 2, 3, 4, 19]) assert.equal(session.find(number), undefined, `number ${number}`);
+  assert.equal(session.find(23)!.result!.length, 7);
+  assert.equal(session.bodyBytes, 7);
+  assert.equal(session.low, 19);
+  const copied = copyOf(table).find(session.id)!;
+  assert.deepEqual([copied.low, copied.bodyBytes, copied.find(23)], [19, 7, session.find(23)]);
+});
