@@ -116,8 +116,10 @@ export class StateFile {
   readonly #path: string;
   readonly #clientId: Digest;
   readonly #live = new Map<Digest, Uint8Array>();
-  #file: number;
+  #file = -1;
   #length = 0;
+  /** It is written anew when it is longer than this. */
+  #rewriteFrom = REWRITE_BYTES;
 
   /** Opens and locks the file. `clientId` should bind cluster and key, so that files are not mixed up. */
   constructor(path: string, clientId: Digest) {
@@ -137,28 +139,44 @@ export class StateFile {
       throw error;
     }
     for (const bundle of this.saved.bundles) this.#live.set(bundle.digest, bundle.bytes);
-    this.#file = this.#rewrite();
+    try {
+      this.#file = this.#rewrite();
+    } catch (error) {
+      unlinkSync(`${path}.lock`);
+      throw error;
+    }
   }
 
-  /** A fresh file of what is live: also takes away the mark of a proper close, durably, before any number is given. */
+  /**
+   * A fresh file of what is live: also takes away the mark of a proper close, durably, before any number is given. If it
+   * cannot be written, the old one stays.
+   */
   #rewrite(): number {
     const temporary = `${this.#path}.new`;
+    const [oldFile, oldLength] = [this.#file, this.#length];
     const file = openSync(temporary, 'w', 0o600);
-    ftruncateSync(file, 0);
-    this.#length = 0;
-    this.#file = file;
-    this.#append(new Writer(64).u8(OPENED).digest(this.#clientId).finish());
-    for (const [digest, bytes] of this.#live) this.#appendBundle(digest, bytes);
-    fsyncSync(file);
-    renameSync(temporary, this.#path);
-    return file;
+    try {
+      this.#length = 0;
+      this.#file = file;
+      this.#append(new Writer(64).u8(OPENED).digest(this.#clientId).finish());
+      for (const [digest, bytes] of this.#live) this.#append(bundleRecord(digest, bytes));
+      fsyncSync(file);
+      renameSync(temporary, this.#path);
+      return file;
+    } catch (error) {
+      [this.#file, this.#length] = [oldFile, oldLength];
+      closeSync(file);
+      unlinkSync(temporary);
+      throw error;
+    }
   }
 
   #append(payload: Uint8Array): void {
     const record = frameRecord(payload);
     try {
       // One call may take only a part of it.
-      for (let from = 0; from < record.length;) from += writeSync(this.#file, record, from);
+      for (let from = 0; from < record.length;)
+        from += writeSync(this.#file, record, from, record.length - from, this.#length + from);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       const advice = code === 'ENOSPC' || code === 'EDQUOT' ? 'the disk is full: free space on it' : message;
@@ -167,37 +185,58 @@ export class StateFile {
     this.#length += record.length;
   }
 
-  #appendBundle(digest: Digest, bytes: Uint8Array): void {
-    this.#append(new Writer(bytes.length + 64).u8(BUNDLE).digest(digest).bytes(bytes).finish());
-  }
-
-  /** To be called before a bundle is sent. */
+  /**
+   * To be called before a bundle is sent. A `ClientError` if it cannot be written: the bundle must not be sent then, and may
+   * be added again later. What was written of it is overwritten by the next record.
+   */
   add(digest: Digest, bytes: Uint8Array): void {
+    this.#append(bundleRecord(digest, bytes));
     this.#live.set(digest, bytes);
-    this.#appendBundle(digest, bytes);
   }
 
-  /** Nothing of a bundle is outstanding any more. */
+  /**
+   * Nothing of a bundle is outstanding any more. If that cannot be written, a later life asks for its results once more, which
+   * executes nothing twice.
+   */
   finish(digest: Digest): void {
     if (!this.#live.delete(digest)) return;
-    this.#append(new Writer(64).u8(FINISHED).digest(digest).finish());
-    if (this.#length < REWRITE_BYTES) return;
+    try {
+      this.#append(new Writer(64).u8(FINISHED).digest(digest).finish());
+    } catch {
+      return;
+    }
+    if (this.#length < this.#rewriteFrom) return;
     let live = 0;
     for (const bytes of this.#live.values()) live += bytes.length;
     if (this.#length < 4 * live) return;
     const old = this.#file;
-    this.#rewrite();
-    closeSync(old);
+    try {
+      this.#rewrite();
+      this.#rewriteFrom = REWRITE_BYTES;
+      closeSync(old);
+    } catch {
+      this.#rewriteFrom = this.#length + REWRITE_BYTES;
+    }
   }
 
-  /** Closes properly: the next life goes on with this session. */
+  /** Closes properly: the next life goes on with this session, unless that cannot be written. */
   close(session: SavedSession | undefined): void {
-    if (session !== undefined) {
-      const { session: id, window, nextNumber } = session;
-      this.#append(new Writer(32).u8(CLOSED).u64(id).u32(window).u64(nextNumber).finish());
+    try {
+      if (session !== undefined) {
+        const { session: id, window, nextNumber } = session;
+        this.#append(new Writer(32).u8(CLOSED).u64(id).u32(window).u64(nextNumber).finish());
+      }
+      // A record of which only a part was written must not stay behind the last one.
+      ftruncateSync(this.#file, this.#length);
+      fsyncSync(this.#file);
+    } catch {
+      // The next life opens a session of its own.
     }
-    fsyncSync(this.#file);
     closeSync(this.#file);
     unlinkSync(`${this.#path}.lock`);
   }
+}
+
+function bundleRecord(digest: Digest, bytes: Uint8Array): Uint8Array {
+  return new Writer(bytes.length + 64).u8(BUNDLE).digest(digest).bytes(bytes).finish();
 }

@@ -26,6 +26,7 @@ import { ClientSession, requestsOf } from './session.ts';
 import type { SavedSession, StateFile } from './state-file.ts';
 import { Call, orphanOf } from './ticket.ts';
 import type { ReadResult, Ticket } from './ticket.ts';
+import { UnsavedBundles } from './unsaved.ts';
 
 /** How long an OPEN may take effect, by the client's clock. */
 const OPEN_VALID_MS: Milliseconds = 5 * 60_000;
@@ -83,6 +84,7 @@ export class Submitter {
   #tick: NodeJS.Timeout | undefined;
   #tickAtMs: Milliseconds = 0;
   #overloadedUntil: Milliseconds = 0;
+  readonly #unsaved: UnsavedBundles;
   /** Since when the session has held back what waits; undefined: nothing waits. */
   #heldSinceMs: Milliseconds | undefined;
   #isClosed = false;
@@ -93,6 +95,7 @@ export class Submitter {
     this.#options = options;
     this.#tracker = new BundleTracker(options.quorum, options.rules);
     this.#hint = new PrimaryHint(options.replicas, options.quorum);
+    this.#unsaved = new UnsavedBundles(options.state);
   }
 
   /** Probable primary. */
@@ -159,8 +162,8 @@ export class Submitter {
   }
 
   async #queueLater(ticket: Ticket, timeoutMs: Milliseconds): Promise<void> {
-    const deadline = this.#options.now() + timeoutMs;
     try {
+      const deadline = this.#options.now() + timeoutMs;
       const session = await this.#sessionBefore(timeoutMs);
       const problem = this.#problem();
       if (problem !== undefined) return ticket.fail(problem);
@@ -249,7 +252,10 @@ export class Submitter {
     for (const ticket of this.#session?.drain() ?? []) this.#fail(ticket, new ClientError('closed', message));
     for (const ticket of this.#tracker.requests())
       this.#fail(ticket, new ClientError('closed', message, { txId: ticket.txId }));
-    const session = this.#session;
+    const unsent = this.#unsaved.requests;
+    for (const ticket of unsent) this.#fail(ticket, new ClientError('closed', message));
+    // The numbers of what was never sent are given: another life of this client must not go on behind them.
+    const session = unsent.length > 0 ? undefined : this.#session;
     this.#options.state?.close(
       session && { session: session.id, window: session.window, nextNumber: session.nextNumber },
     );
@@ -258,6 +264,7 @@ export class Submitter {
   /** Why nothing can be asked for now. */
   #problem(): ClientError | undefined {
     if (this.#isClosed) return new ClientError('closed', 'the client is closed');
+    if (this.#unsaved.problem !== undefined) return this.#unsaved.problem;
     if (this.#overloadedUntil === 0) return undefined;
     const leftMs = this.#overloadedUntil - this.#options.now();
     if (leftMs > 0)
@@ -347,23 +354,31 @@ export class Submitter {
   /** Makes bundles of what waits. What the session holds back to grow waits no longer than a tick. */
   #pack(): void {
     const session = this.#session;
-    if (session === undefined || this.#isClosed || session.waiting === 0) return;
+    if (this.#isClosed || !this.#sendUnsaved()) return;
+    if (session === undefined || session.waiting === 0) return;
     const now = this.#options.now();
     const isOverdue = this.#heldSinceMs !== undefined && now - this.#heldSinceMs >= TICK_MS;
     const bundles = session.flush(isOverdue);
-    for (const { bundle, requests } of bundles) {
-      this.#sessionOf.set(bundle.digest, session);
-      this.#options.state?.add(bundle.digest, bundle.bytes);
-      this.#perform(this.#tracker.track(bundle, requests, now));
+    for (const packed of bundles) {
+      this.#sessionOf.set(packed.bundle.digest, session);
+      this.#unsaved.push(packed);
     }
+    this.#sendUnsaved();
     if (session.waiting === 0) this.#heldSinceMs = undefined;
     else if (bundles.length > 0 || isOverdue) this.#heldSinceMs = now;
     else this.#heldSinceMs ??= now;
   }
 
+  /** Sends what the state file has taken. False if something waits. */
+  #sendUnsaved(): boolean {
+    return this.#unsaved.send(({ bundle, requests }) =>
+      this.#perform(this.#tracker.track(bundle, requests, this.#options.now())),
+    );
+  }
+
   /** Looks after what is due, at least every tick; certificates wait for less. */
   #keepTicking(): void {
-    if (this.#isClosed || this.#tracker.size === 0) return;
+    if (this.#isClosed || (this.#tracker.size === 0 && this.#unsaved.problem === undefined)) return;
     const now = this.#options.now();
     const atMs = Math.max(now, Math.min(now + TICK_MS, this.#tracker.certificateDueMs ?? Infinity));
     if (this.#tick !== undefined && atMs >= this.#tickAtMs) return;
