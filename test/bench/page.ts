@@ -11,6 +11,8 @@ import type { Results } from './sections.ts';
 /** Results of one section, and on what they were measured. */
 export interface Kept<R> {
   readonly machine: Machine;
+  /** How much of the processor others used just before, percent. */
+  readonly usedBefore?: number;
   readonly quick: boolean;
   readonly runs: number;
   readonly seconds: number;
@@ -384,16 +386,17 @@ const DRAWS: { readonly [K in keyof Results]: Draw<K> } = {
   soak,
 };
 
-/** Load per core above which figures are of a busy machine. */
-const BUSY_LOAD = 0.5;
+/** Use of the processor by others, percent, above which figures are of a busy machine. */
+const BUSY_PERCENT = 20;
 
-function headOf({ machine, quick, runs, seconds }: Kept<unknown>): string {
+function headOf({ machine, usedBefore, quick, runs, seconds }: Kept<unknown>): string {
   const busy =
-    machine.loadBefore > BUSY_LOAD * machine.cores
+    (usedBefore ?? 0) > BUSY_PERCENT
       ? '**Of a busy machine: other work wanted the same cores. Figures are too low and spread widely; measure again.** '
       : '';
   const short = quick ? 'A short measurement (`--quick`). ' : '';
-  return `${busy}${short}Machine: ${machineText(machine)}. Up to ${runs} runs of ${seconds} s a row; in brackets 95 % confidence.`;
+  const others = usedBefore === undefined ? '' : `; others used ${usedBefore} % of it`;
+  return `${busy}${short}Machine: ${machineText(machine)}${others}. Up to ${runs} runs of ${seconds} s a row; in brackets 95 % confidence.`;
 }
 
 function draw<K extends keyof Results>(name: K, kept: KeptResults, plots: Map<string, string>): string {

@@ -3,6 +3,7 @@
  * some, `--render` none: it draws from what was kept.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -27,6 +28,9 @@ const docs = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'docs');
 const PAGE = join(docs, 'benchmarks.md');
 const FOLDER = join(docs, 'benchmarks');
 const RESULTS = join(FOLDER, 'results.json');
+
+/** How long the machine is looked at before each section. */
+const LOOK_MS = 2_000;
 
 interface Wanted {
   readonly sections: readonly (keyof Results)[];
@@ -95,12 +99,36 @@ async function draw(kept: KeptResults): Promise<void> {
   await write(PAGE, fill(readFileSync(PAGE, 'utf8'), blocks));
 }
 
+/** How much of the processor is in use while nothing is measured, percent: the work of others. */
+async function usedBefore(): Promise<number> {
+  const sum = (): { readonly all: number; readonly idle: number } => {
+    const times = cpus().map((core) => core.times);
+    const all = times.reduce(
+      (total, { user, nice, sys, idle, irq }) => total + user + nice + sys + idle + irq,
+      0,
+    );
+    return { all, idle: times.reduce((total, { idle }) => total + idle, 0) };
+  };
+  const before = sum();
+  await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  const after = sum();
+  return Math.round(100 * (1 - (after.idle - before.idle) / Math.max(1, after.all - before.all)));
+}
+
 async function measure<K extends keyof Results>(name: K, effort: Effort): Promise<Kept<Results[K]>> {
   const machine = thisMachine();
+  const used = await usedBefore();
   const begun = performance.now();
   const result = await MEASURES[name](effort);
   effort.note(`${name}: ${Math.round((performance.now() - begun) / 1000)} s`);
-  return { machine, quick: effort.quick, runs: effort.runs, seconds: effort.seconds, result };
+  return {
+    machine,
+    usedBefore: used,
+    quick: effort.quick,
+    runs: effort.runs,
+    seconds: effort.seconds,
+    result,
+  };
 }
 
 const { sections, effort } = wanted();

@@ -27,5 +27,5 @@ export function thisMachine(): Machine {
 
 /** In one line. */
 export function machineText({ cores, processor, memoryGiB, system, node, loadBefore }: Machine): string {
-  return `${cores} cores (${processor}), ${memoryGiB} GiB, ${system}, Node ${node}, load ${loadBefore} before`;
+  return `${cores} cores (${processor}), ${memoryGiB} GiB, ${system}, Node ${node}, load average ${loadBefore} before`;
 }
