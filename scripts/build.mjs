@@ -1,6 +1,6 @@
 // Builds dist/ for publishing: plain JavaScript with declarations for Node >= 20. Not needed to work in a clone.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireNode24 } from './node24.mjs';
@@ -12,7 +12,6 @@ const result = spawnSync(requireNode24(), [compiler, '-p', join(root, 'tsconfig.
   stdio: 'inherit',
 });
 if (result.status !== 0) process.exit(result.status ?? 1);
-for (const asset of ['dashboard']) {
-  const from = join(root, 'src', asset, 'public');
-  if (existsSync(from)) cpSync(from, join(root, 'dist', asset, 'public'), { recursive: true });
-}
+const pages = spawnSync(requireNode24(), [join(root, 'scripts', 'build-pages.mjs')], { stdio: 'inherit' });
+if (pages.status !== 0) process.exit(pages.status ?? 1);
+cpSync(join(root, 'build', 'pages'), join(root, 'dist', 'pages'), { recursive: true });

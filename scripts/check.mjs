@@ -9,6 +9,7 @@ const node = requireNode24();
 const module = (...path) => join(root, 'node_modules', ...path);
 const steps = [
   ['types', [module('typescript', 'bin', 'tsc'), '-p', root]],
+  ['types of the pages', [module('typescript', 'bin', 'tsc'), '-p', join(root, 'src', 'dashboard')]],
   ['format', [module('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level=warn', '.']],
   ['house rules', ['--test', join(root, 'test', 'tidy.test.ts')]],
 ];

@@ -16,7 +16,7 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   .split('\n')
   .filter((file) => file !== '' && existsSync(join(root, file)));
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
-const sources = files.filter((file) => file.startsWith('src/') && file.endsWith('.ts'));
+const sources = files.filter((file) => file.startsWith('src/') && /\.tsx?$/.test(file));
 const isTest = (file: string): boolean =>
   file.endsWith('.test.ts') || file.includes('.testing.') || file.includes('/testing/');
 const product = sources.filter(
@@ -44,6 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ['core', 'crypto', 'protocols', 'ledger', 'apps', 'smr', 'platform'],
   gateway: ['core', 'crypto', 'protocols', 'ledger', 'apps', 'smr', 'client', 'platform'],
   cli: [...PURE, 'sim', 'footprints', 'node', 'client', 'gateway', 'platform'],
+  dashboard: [...PURE, 'sim'],
 };
 /** Runtime packages that pure folders may use, with a decision record each. */
 const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -214,7 +215,7 @@ describe('tidy', () => {
     const entries = [
       ...sources.filter(isTest),
       ...files.filter((file) => file.startsWith('test/') && file.endsWith('.ts')),
-      ...product.filter((file) => /\/main(-[a-z]+)?\.ts$/.test(file) || /\/index\.ts$/.test(file)),
+      ...product.filter((file) => /\/main(-[a-z]+)?\.tsx?$/.test(file) || /\/index\.ts$/.test(file)),
     ];
     const reached = new Set<string>();
     const queue = [...entries];
@@ -222,7 +223,7 @@ describe('tidy', () => {
     const visit = (from: readonly string[], into: Set<string>): void => {
       const pending = [...from];
       for (let file = pending.pop(); file !== undefined; file = pending.pop()) {
-        if (into.has(file) || !/\.[cm]?[jt]s$/.test(file) || !existsSync(join(root, file))) continue;
+        if (into.has(file) || !/\.(?:[cm]?[jt]s|tsx)$/.test(file) || !existsSync(join(root, file))) continue;
         into.add(file);
         for (const specifier of importsOf(file).filter(isRelative))
           pending.push(resolveImport(file, specifier));
@@ -247,7 +248,7 @@ describe('tidy', () => {
     /** Loaded while it runs: which names are taken from it cannot be seen here. */
     const loaded = new Set<string>();
     const pattern = /\b(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s*from\s+['"](\.[^'"]+)['"]/g;
-    for (const file of files.filter((one) => /^(src|test|scripts)\/.*\.(ts|mjs)$/.test(one))) {
+    for (const file of files.filter((one) => /^(src|test|scripts)\/.*\.(tsx?|mjs)$/.test(one))) {
       const code = stripComments(read(file));
       for (const [, specifier] of code.matchAll(/\bimport\(\s*['"](\.[^'"]+)['"]/g))
         loaded.add(resolveImport(file, specifier!));
@@ -265,7 +266,7 @@ describe('tidy', () => {
       }
     }
     const offences: string[] = [];
-    for (const file of product.filter((one) => !loaded.has(one) && !/\/main(-[a-z]+)?\.ts$/.test(one)))
+    for (const file of product.filter((one) => !loaded.has(one) && !/\/main(-[a-z]+)?\.tsx?$/.test(one)))
       for (const [, name] of stripComments(read(file)).matchAll(
         /^export (?:abstract |async )?(?:const|let|function\*?|class) (\w+)/gm,
       ))

@@ -10,6 +10,7 @@
  * - `events`: `height:<H>` or `number:<N>` in decimal digits. Answer: `EventPosition` of the block at height H, or of the
  *   block that holds event N; `found` false if there is no such block yet.
  */
+import type { Lack } from './live.ts';
 import type { Digest, Height, Milliseconds, ReplicaId, SequenceNumber, View } from './types.ts';
 
 /**
@@ -37,6 +38,8 @@ export interface ReplicaStatus {
   };
   /** Why nothing is ordered, if so. */
   readonly waitsFor: string | null;
+  /** The same as data; absent where the protocol does not say it. */
+  readonly lack?: Lack | null;
   /** Replicas whose fault is proved by evidence that verifies offline. */
   readonly proven: readonly { readonly replica: ReplicaId; readonly rule: string }[];
   /** Replicas that have not been heard for long. */

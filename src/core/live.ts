@@ -1,0 +1,63 @@
+/**
+ * What a replica tells those who watch it, and what the gateway tells a dashboard (`/v1/live`). Plain data; one replica's
+ * word each. Clocks are those of the machines they come from, Unix time in milliseconds.
+ */
+import type { CounterValue, Height, Milliseconds, ReplicaId, SequenceNumber, View } from './types.ts';
+
+/** What stands on a message; fields that a kind does not have are absent. */
+export interface MessageLabel {
+  /** `PREPARE`, `COMMIT`, ...; for frames without a message `body`, `bundle`, ... */
+  readonly kind: string;
+  readonly view?: View;
+  readonly sequence?: SequenceNumber;
+  /** Who made it, whoever sends it. */
+  readonly author?: ReplicaId;
+  /** Value that the author's trusted component certified. */
+  readonly counter?: CounterValue;
+}
+
+/** One thing that a watched replica did. */
+export type LiveMoment =
+  /** It sent a message; `to` is absent where all others are meant. */
+  | ({ readonly at: 'sent'; readonly ms: Milliseconds; readonly to?: ReplicaId } & MessageLabel)
+  /** A message arrived and was taken up. `refused`: the numbered rule or reason why it was not. */
+  | ({
+      readonly at: 'taken';
+      readonly ms: Milliseconds;
+      readonly from: ReplicaId;
+      readonly refused?: string;
+    } & MessageLabel)
+  | {
+      readonly at: 'executed';
+      readonly ms: Milliseconds;
+      readonly sequence: SequenceNumber;
+      readonly height: Height;
+      readonly requests: number;
+    }
+  | { readonly at: 'view'; readonly ms: Milliseconds; readonly view: View };
+
+/** Answer to the query `live` (`client-queries.ts`): what happened since the cursor that was given. */
+export interface LiveAnswer {
+  /** To be given next time; cursors of an earlier life of the replica mean the beginning. */
+  readonly cursor: string;
+  /** Oldest first. */
+  readonly moments: readonly LiveMoment[];
+  /** Moments that were forgotten before they were asked for. */
+  readonly missed: number;
+}
+
+/** Why a replica does not go on: which quorum lacks whose messages. */
+export interface Lack {
+  /** What it waits for, as the protocol calls it: `COMMIT`, `VIEW-CHANGE`, `NEW-VIEW`, `body`, `CHECKPOINT`, ... */
+  readonly what: string;
+  readonly view?: View;
+  readonly sequence?: SequenceNumber;
+  /** Replicas that are needed in all. */
+  readonly needs: number;
+  /** Those whose message is there, ascending; the own one counts. */
+  readonly has: readonly ReplicaId[];
+  /** Those whose message is lacking, ascending. */
+  readonly lacks: readonly ReplicaId[];
+  /** For how long, by the replica's own clock. */
+  readonly forMs: Milliseconds;
+}

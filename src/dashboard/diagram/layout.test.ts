@@ -1,0 +1,72 @@
+/** Where a scene is drawn. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { purposeOf } from './kinds.ts';
+import { layoutOf } from './layout.ts';
+import type { Arrow, Scene } from './scene.ts';
+
+function arrow(id: number, from: number, to: number, sentMs: number, arrivedMs: number | undefined): Arrow {
+  const label = `COMMIT n${sentMs}`;
+  return {
+    id,
+    from,
+    to,
+    sentMs,
+    arrivedMs,
+    isLost: false,
+    kind: 'COMMIT',
+    label,
+    shortLabel: 'C',
+    isRefused: false,
+  };
+}
+
+function scene(arrows: readonly Arrow[]): Scene {
+  const lanes = [0, 1, 2].map((id) => ({ label: `replica ${id}`, kind: 'replica' as const }));
+  return { lanes, arrows, marks: [] };
+}
+
+describe('the layout of a space-time diagram', () => {
+  it('keeps the order of time, spreads bursts and squeezes silence', () => {
+    const times = [0, 0.01, 0.02, 500, 500.01];
+    const layout = layoutOf(scene(times.map((at, index) => arrow(index, 0, 1, at, at + 0.005))), 800);
+    const heights = times.map((at) => layout.y(at));
+    for (const [index, height] of heights.entries())
+      if (index > 0) assert.ok(height - heights[index - 1]! >= 13);
+    assert.ok(layout.y(500) - layout.y(0.025) <= 46);
+    assert.equal(layout.y(-5), layout.y(0));
+    assert.equal(layout.y(9_999), layout.y(500.015));
+    assert.ok(layout.y(200) > layout.y(0.025) && layout.y(200) < layout.y(500));
+    assert.ok(layout.height > layout.y(9_999));
+  });
+
+  it('gives a broadcast one label, and writes several of one place below each other', () => {
+    const other = { ...arrow(2, 0, 2, 1, 2), kind: 'PREPARE', label: 'PREPARE n1', shortLabel: 'P' };
+    const layout = layoutOf(scene([arrow(0, 0, 1, 1, 2), arrow(1, 0, 2, 1, 2), other]), 800);
+    const labels = layout.arrows.map(({ label }) => label?.text);
+    assert.deepEqual(labels, ['COMMIT n1', undefined, 'PREPARE n1']);
+    assert.notEqual(layout.arrows[0]!.label!.y, layout.arrows[2]!.label!.y);
+  });
+
+  it('draws what never arrives as a stub, and fits into 390 pixels with short labels', () => {
+    const layout = layoutOf(scene([arrow(0, 1, 0, 1, undefined), arrow(1, 2, 0, 1, 3)]), 358);
+    const [stub] = layout.arrows;
+    assert.ok(stub!.x2 < stub!.x1 && stub!.x2 > layout.laneX[0]!);
+    assert.equal(stub!.label!.text, 'C');
+    assert.ok(layout.width <= 358, `${layout.width}`);
+  });
+
+  it('draws an empty scene', () => {
+    const layout = layoutOf({ lanes: [], arrows: [], marks: [] }, 300);
+    assert.ok(layout.height > 0 && layout.ticks.length === 0);
+  });
+});
+
+describe('purposes of messages', () => {
+  it('tell the three phases of PBFT from the two of MinBFT', () => {
+    assert.equal(purposeOf('PREPARE', false), 'proposal');
+    assert.equal(purposeOf('PREPARE', true), 'vote');
+    assert.equal(purposeOf('COMMIT', true), 'confirm');
+    assert.equal(purposeOf('something else', false), 'other');
+  });
+});

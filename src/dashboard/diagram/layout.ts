@@ -1,0 +1,163 @@
+/**
+ * Where everything of a scene is drawn. Time runs downward, but not evenly: what happens in a burst is spread until it
+ * can be read, and what takes long is squeezed. Arrows that start at one place share their labels.
+ */
+import type { Arrow, Mark, Scene } from './scene.ts';
+
+/** Pixels between two moments, at least and at most; in between as many as milliseconds times `PER_MS`. */
+const GAP_MIN = 13;
+const GAP_MAX = 46;
+const PER_MS = 16;
+/** Moments that are closer than this are one. */
+const SAME_MS = 0.0005;
+/** Lanes are at least so far apart; where there is more room they use it up to the second figure. */
+const LANE_MIN = 78;
+const LANE_MAX = 230;
+/** From here on labels are written out. */
+const LONG_LABELS_FROM = 132;
+const LABEL_HEIGHT = 11;
+/** Space for times, left of the lanes; without it where there is little room. */
+const GUTTER = 62;
+const SIDE = 44;
+const TOP = 14;
+const BOTTOM = 60;
+
+/** An arrow with its ends. */
+export interface LaidArrow {
+  readonly arrow: Arrow;
+  readonly x1: number;
+  readonly y1: number;
+  readonly x2: number;
+  readonly y2: number;
+  /** Undefined: another arrow from the same place has it. */
+  readonly label:
+    { readonly text: string; readonly x: number; readonly y: number; readonly isRight: boolean } | undefined;
+}
+
+/** A mark with its place; `x` undefined: across all lanes. */
+export interface LaidMark {
+  readonly mark: Mark;
+  readonly x: number | undefined;
+  readonly y: number;
+}
+
+/** See the top of this file. */
+export interface Layout {
+  readonly width: number;
+  readonly height: number;
+  readonly laneX: readonly number[];
+  readonly arrows: readonly LaidArrow[];
+  readonly marks: readonly LaidMark[];
+  /** Times to be written at the side. */
+  readonly ticks: readonly { readonly y: number; readonly atMs: number }[];
+  /** Height of any moment. */
+  y(atMs: number): number;
+}
+
+/** The moments of a scene, ascending, each once. */
+function momentsOf({ arrows, marks, lanes }: Scene): number[] {
+  const all: number[] = [];
+  for (const { sentMs, arrivedMs } of arrows) {
+    all.push(sentMs);
+    if (arrivedMs !== undefined) all.push(arrivedMs);
+  }
+  for (const { atMs } of marks) all.push(atMs);
+  for (const { down = [] } of lanes)
+    for (const { fromMs, untilMs } of down) all.push(fromMs, ...(untilMs === undefined ? [] : [untilMs]));
+  all.sort((a, b) => a - b);
+  return all.filter((moment, index) => index === 0 || moment - all[index - 1]! > SAME_MS);
+}
+
+/** Heights of moments: what lies between two of them is interpolated. */
+function scaleOf(moments: readonly number[]): {
+  readonly heights: readonly number[];
+  y(atMs: number): number;
+} {
+  const heights: number[] = [];
+  let height = TOP;
+  for (const [index, moment] of moments.entries()) {
+    if (index > 0) height += Math.min(GAP_MAX, Math.max(GAP_MIN, (moment - moments[index - 1]!) * PER_MS));
+    heights.push(height);
+  }
+  const y = (atMs: number): number => {
+    if (moments.length === 0 || atMs <= moments[0]!) return TOP;
+    let low = 0;
+    let high = moments.length - 1;
+    if (atMs >= moments[high]!) return heights[high]!;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (moments[middle]! <= atMs) low = middle;
+      else high = middle;
+    }
+    const part = (atMs - moments[low]!) / (moments[high]! - moments[low]!);
+    return heights[low]! + part * (heights[high]! - heights[low]!);
+  };
+  return { heights, y };
+}
+
+/** Places the labels: each text once for each place where arrows begin, one below the other. */
+class Labels {
+  readonly #said = new Set<string>();
+  readonly #lines = new Map<string, number>();
+  readonly #isLong: boolean;
+
+  constructor(isLong: boolean) {
+    this.#isLong = isLong;
+  }
+
+  of(arrow: Arrow, x: number, y: number, isRight: boolean): LaidArrow['label'] {
+    const place = `${arrow.from}/${y}`;
+    const text = this.#isLong ? arrow.label : arrow.shortLabel;
+    if (this.#said.has(`${place}/${text}`)) return undefined;
+    this.#said.add(`${place}/${text}`);
+    const line = this.#lines.get(`${place}/${isRight}`) ?? 0;
+    this.#lines.set(`${place}/${isRight}`, line + 1);
+    return { text, x: x + (isRight ? 7 : -7), y: y - 3 - line * LABEL_HEIGHT, isRight };
+  }
+}
+
+/** See the top of this file. `width`: pixels that there are; more are taken if the lanes need them. */
+export function layoutOf(scene: Scene, width: number): Layout {
+  const count = scene.lanes.length;
+  const gutter = width < 520 ? 8 : GUTTER;
+  const room = (width - gutter - 2 * SIDE) / Math.max(1, count - 1);
+  const step = Math.min(LANE_MAX, Math.max(LANE_MIN, room));
+  const laneX = scene.lanes.map((_, index) => gutter + SIDE + index * step);
+  const moments = momentsOf(scene);
+  const { y, heights } = scaleOf(moments);
+  const labels = new Labels(step >= LONG_LABELS_FROM);
+  const arrows = scene.arrows.map((arrow): LaidArrow => {
+    const [x1, y1] = [laneX[arrow.from] ?? 0, y(arrow.sentMs)];
+    const isRight = arrow.to > arrow.from;
+    const isOpen = arrow.arrivedMs === undefined;
+    // What never arrives ends a little way off.
+    const x2 = isOpen ? x1 + (isRight ? 0.3 : -0.3) * step : (laneX[arrow.to] ?? 0);
+    const y2 = arrow.arrivedMs === undefined ? y1 + 8 : y(arrow.arrivedMs);
+    return { arrow, x1, y1, x2, y2, label: labels.of(arrow, x1, y1, isRight) };
+  });
+  const marks = scene.marks.map((mark): LaidMark => {
+    return { mark, x: mark.lane === undefined ? undefined : laneX[mark.lane], y: y(mark.atMs) };
+  });
+  const ticks = moments.map((atMs, index) => ({ atMs, y: heights[index]! }));
+  const height = (heights.at(-1) ?? TOP) + BOTTOM;
+  const taken = gutter + 2 * SIDE + Math.max(0, count - 1) * step;
+  return {
+    width: Math.max(taken, Math.min(width, taken)),
+    height,
+    laneX,
+    arrows,
+    marks,
+    ticks: thinned(ticks),
+    y,
+  };
+}
+
+/** Times at the side, far enough apart to be read. */
+function thinned(ticks: Layout['ticks']): Layout['ticks'] {
+  let last = -Infinity;
+  return ticks.filter(({ y }) => {
+    if (y - last < 26) return false;
+    last = y;
+    return true;
+  });
+}

@@ -1,0 +1,298 @@
+/**
+ * The space-time diagram: lanes, messages, and what happened, up to a moment. Only what is in sight is drawn, so that long
+ * runs scroll. Everything that can be clicked here is also in a list beside it, which the keyboard reaches.
+ */
+import type { JSX } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { purposeOf } from './kinds.ts';
+import { layoutOf } from './layout.ts';
+import type { LaidArrow, LaidMark, Layout } from './layout.ts';
+import type { Lane, Scene } from './scene.ts';
+
+/** What was clicked. */
+export type Selection =
+  | { readonly kind: 'arrow'; readonly id: number }
+  | { readonly kind: 'mark'; readonly id: number }
+  | { readonly kind: 'lane'; readonly lane: number };
+
+/** How the diagram is shown. */
+export interface SpaceTimeProps {
+  readonly scene: Scene;
+  /** What it shows, for those who cannot see it. */
+  readonly label: string;
+  /** Only what happened until then is drawn; undefined: everything. */
+  readonly nowMs?: number | undefined;
+  readonly selected?: Selection | undefined;
+  readonly onSelect?: ((selection: Selection) => void) | undefined;
+  /** Whether the view keeps to `nowMs`, or to the end. */
+  readonly follow?: boolean;
+  /** Whether the protocol has a PRE-PREPARE (`kinds.ts`). */
+  readonly hasThreePhases?: boolean;
+}
+
+/** Pixels beyond the edges that are drawn too. */
+const MARGIN = 300;
+
+/** Width and scroll place of an element that scrolls. */
+function useViewport(): {
+  readonly box: { current: HTMLDivElement | null };
+  readonly width: number;
+  readonly top: number;
+  readonly height: number;
+} {
+  const box = useRef<HTMLDivElement>(null);
+  const [size, setSize] = useState({ width: 720, top: 0, height: 600 });
+  useEffect(() => {
+    const element = box.current!;
+    const read = (): void => {
+      const { clientWidth: width, clientHeight: height, scrollTop: top } = element;
+      setSize((old) =>
+        old.width === width && old.top === top && old.height === height ? old : { width, top, height },
+      );
+    };
+    read();
+    const observer = new ResizeObserver(read);
+    observer.observe(element);
+    element.addEventListener('scroll', read, { passive: true });
+    return () => {
+      observer.disconnect();
+      element.removeEventListener('scroll', read);
+    };
+  }, []);
+  return { box, ...size };
+}
+
+function LaneLine(props: {
+  readonly lane: Lane;
+  readonly x: number;
+  readonly layout: Layout;
+  readonly untilY: number;
+}): JSX.Element {
+  const { lane, x, layout, untilY } = props;
+  const parts: { from: number; to: number; isDown: boolean }[] = [];
+  let from = 0;
+  for (const { fromMs, untilMs } of lane.down ?? []) {
+    const [begin, end] = [layout.y(fromMs), untilMs === undefined ? layout.height : layout.y(untilMs)];
+    parts.push({ from, to: begin, isDown: false }, { from: begin, to: end, isDown: true });
+    from = end;
+  }
+  parts.push({ from, to: layout.height, isDown: false });
+  return (
+    <g class={lane.isByzantine === true ? 'lane byzantine' : 'lane'}>
+      {parts
+        .filter((part) => part.from < untilY && part.to > part.from)
+        .map((part) => (
+          <line
+            key={part.from}
+            x1={x}
+            x2={x}
+            y1={part.from}
+            y2={Math.min(part.to, untilY)}
+            class={part.isDown ? 'down' : ''}
+          />
+        ))}
+    </g>
+  );
+}
+
+/** Where an arrow has come to by now. */
+function endOf(
+  { arrow, x1, y1, x2, y2 }: LaidArrow,
+  nowMs: number,
+): { x: number; y: number; isThere: boolean } {
+  const { sentMs, arrivedMs } = arrow;
+  if (arrivedMs === undefined || nowMs >= arrivedMs) return { x: x2, y: y2, isThere: true };
+  const part = Math.max(0, (nowMs - sentMs) / Math.max(arrivedMs - sentMs, 1e-9));
+  return { x: x1 + part * (x2 - x1), y: y1 + part * (y2 - y1), isThere: false };
+}
+
+function headOf(x1: number, y1: number, x2: number, y2: number): string {
+  const length = Math.hypot(x2 - x1, y2 - y1) || 1;
+  const [dx, dy] = [(x2 - x1) / length, (y2 - y1) / length];
+  const point = (along: number, across: number): string =>
+    `${(x2 - along * dx - across * dy).toFixed(1)},${(y2 - along * dy + across * dx).toFixed(1)}`;
+  return `${point(1, 0)} ${point(9, 3.5)} ${point(9, -3.5)}`;
+}
+
+function ArrowShape(props: {
+  readonly laid: LaidArrow;
+  readonly nowMs: number;
+  readonly classes: string;
+  readonly onClick: (() => void) | undefined;
+}): JSX.Element {
+  const { laid, nowMs, classes, onClick } = props;
+  const { arrow, x1, y1, label } = laid;
+  const { x, y, isThere } = endOf(laid, nowMs);
+  const isOpen = arrow.arrivedMs === undefined;
+  return (
+    <g class={classes} onClick={onClick} data-arrow={arrow.id}>
+      <line x1={x1} y1={y1} x2={x} y2={y} class="reach" />
+      <line x1={x1} y1={y1} x2={x} y2={y} class={isOpen ? 'shaft open' : 'shaft'} />
+      {isOpen ? (
+        arrow.isLost && (
+          <text x={x} y={y + 4} class="cross" text-anchor="middle">
+            ×
+          </text>
+        )
+      ) : isThere ? (
+        <polygon points={headOf(x1, y1, x, y)} />
+      ) : (
+        <circle cx={x} cy={y} r="4" />
+      )}
+      {isThere && arrow.isRefused && (
+        <text x={x + (x > x1 ? -14 : 14)} y={y - 6} class="cross" text-anchor="middle">
+          ✗
+        </text>
+      )}
+      {label !== undefined && (
+        <text x={label.x} y={label.y} text-anchor={label.isRight ? 'start' : 'end'} class="words">
+          {label.text}
+        </text>
+      )}
+    </g>
+  );
+}
+
+function MarkShape(props: {
+  readonly laid: LaidMark;
+  readonly layout: Layout;
+  readonly isSelected: boolean;
+  readonly onClick: (() => void) | undefined;
+}): JSX.Element {
+  const { laid, layout, isSelected, onClick } = props;
+  const { mark, x, y } = laid;
+  const classes = `mark ${mark.kind}${mark.isConflict ? ' conflict' : ''}${isSelected ? ' selected' : ''}`;
+  if (x === undefined)
+    return (
+      <g class={classes} onClick={onClick} data-mark={mark.id}>
+        <line x1={4} x2={layout.width - 4} y1={y} y2={y} />
+        <text x={8} y={y - 4}>
+          {mark.label}
+        </text>
+      </g>
+    );
+  const isLast = layout.laneX.at(-1) === x;
+  return (
+    <g class={classes} onClick={onClick} data-mark={mark.id}>
+      {mark.kind === 'execute' || mark.kind === 'believe' ? (
+        <circle cx={x} cy={y} r="5.5" />
+      ) : (
+        <rect x={x - 4.5} y={y - 4.5} width="9" height="9" />
+      )}
+      <text x={isLast ? x - 10 : x + 10} y={y + 12} text-anchor={isLast ? 'end' : 'start'}>
+        {mark.label}
+      </text>
+    </g>
+  );
+}
+
+/** What lights up: the messages of the quorum of whatever happened last, or of what is selected. */
+function litArrows(
+  marks: readonly LaidMark[],
+  nowMs: number,
+  selected: Selection | undefined,
+): ReadonlySet<number> {
+  if (selected?.kind === 'mark')
+    return new Set(marks.find(({ mark }) => mark.id === selected.id)?.mark.quorum);
+  if (nowMs === Infinity) return new Set();
+  const latest = marks.filter(({ mark }) => mark.quorum.length > 0 && mark.atMs <= nowMs).at(-1);
+  return new Set(latest?.mark.quorum);
+}
+
+function Heads({
+  lanes,
+  layout,
+  onSelect,
+  selected,
+}: {
+  readonly lanes: readonly Lane[];
+  readonly layout: Layout;
+  readonly onSelect: SpaceTimeProps['onSelect'];
+  readonly selected: Selection | undefined;
+}): JSX.Element {
+  return (
+    <div class="lane-heads" style={{ width: `${layout.width}px` }}>
+      {lanes.map((lane, index) => {
+        const isSelected = selected?.kind === 'lane' && selected.lane === index;
+        return (
+          <button
+            key={lane.label}
+            type="button"
+            class={`lane-head ${lane.kind}${lane.isByzantine === true ? ' byzantine' : ''}`}
+            aria-pressed={isSelected}
+            style={{ left: `${layout.laneX[index]}px` }}
+            onClick={() => onSelect?.({ kind: 'lane', lane: index })}
+          >
+            <b>{lane.label}</b>
+            <small>{lane.note ?? ''}</small>
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+/** See the top of this file. */
+export function SpaceTime(props: SpaceTimeProps): JSX.Element {
+  const { scene, nowMs = Infinity, selected, onSelect, follow = false, hasThreePhases = false } = props;
+  const { box, width, top, height } = useViewport();
+  const layout = useMemo(() => layoutOf(scene, width), [scene, width]);
+  const untilY = nowMs === Infinity ? layout.height : layout.y(nowMs) + 14;
+  useEffect(() => {
+    const element = box.current;
+    if (!follow || element === null) return;
+    const wanted = Math.max(0, untilY - element.clientHeight * 0.72);
+    if (Math.abs(element.scrollTop - wanted) > 24) element.scrollTop = wanted;
+  }, [follow, untilY]);
+  const [low, high] = [top - MARGIN, top + height + MARGIN];
+  const lit = litArrows(layout.marks, nowMs, selected);
+  const arrows = layout.arrows.filter(
+    ({ arrow, y1, y2 }) => arrow.sentMs <= nowMs && y2 >= low && y1 <= high && y1 <= untilY,
+  );
+  const marks = layout.marks.filter(({ mark, y }) => mark.atMs <= nowMs && y >= low && y <= high);
+  const classesOf = ({ arrow }: LaidArrow): string => {
+    const isSelected = selected?.kind === 'arrow' && selected.id === arrow.id;
+    return [
+      'arrow',
+      `p-${purposeOf(arrow.kind, hasThreePhases)}`,
+      ...(isSelected ? ['selected'] : []),
+      ...(lit.has(arrow.id) ? ['lit'] : []),
+      ...(arrow.isRefused ? ['refused'] : []),
+    ].join(' ');
+  };
+  return (
+    <div class="space-time" ref={box} tabIndex={0} role="region" aria-label={props.label}>
+      <Heads lanes={scene.lanes} layout={layout} onSelect={onSelect} selected={selected} />
+      <svg width={layout.width} height={layout.height} role="img" aria-label={props.label}>
+        {layout.ticks
+          .filter(({ atMs, y }) => atMs <= nowMs && y >= low && y <= high)
+          .map(({ atMs, y }) => (
+            <text key={atMs} class="tick" x={layout.laneX[0]! - 44} y={y + 4} text-anchor="end">
+              {atMs.toFixed(1)}
+            </text>
+          ))}
+        {scene.lanes.map((lane, index) => (
+          <LaneLine key={lane.label} lane={lane} x={layout.laneX[index]!} layout={layout} untilY={untilY} />
+        ))}
+        {arrows.map((laid) => (
+          <ArrowShape
+            key={`a${laid.arrow.id}`}
+            laid={laid}
+            nowMs={nowMs}
+            classes={classesOf(laid)}
+            onClick={() => onSelect?.({ kind: 'arrow', id: laid.arrow.id })}
+          />
+        ))}
+        {marks.map((laid) => (
+          <MarkShape
+            key={`m${laid.mark.id}`}
+            laid={laid}
+            layout={layout}
+            isSelected={selected?.kind === 'mark' && selected.id === laid.mark.id}
+            onClick={() => onSelect?.({ kind: 'mark', id: laid.mark.id })}
+          />
+        ))}
+      </svg>
+    </div>
+  );
+}
