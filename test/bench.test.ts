@@ -66,6 +66,7 @@ describe('moiety bench', { timeout: 240_000 }, () => {
     const cases: readonly (readonly [RegExp, ...string[]])[] = [
       [/no workload "Z"; there are A, B, C, D, E, F/, 'ycsb', '--workload', 'Z'],
       [/required option/, 'ycsb'],
+      [/--inflight before "ycsb" would be ignored/, '--inflight', '8', 'ycsb', '--workload', 'A'],
       [/There is no "bench foo"; there are "bench ycsb" and "bench view-change"/, 'foo'],
       [/'--open <rate>' cannot be used with option '--inflight/, '--open', '5', '--inflight', '8'],
       [/'--open <rate>' cannot be used/, 'ycsb', '--workload', 'A', '--inflight', '64', '--open', '5'],

@@ -22,7 +22,7 @@ import { addTrusted } from './commands/trusted.ts';
 import { addUp } from './commands/up.ts';
 import { CommandFailure, EXIT, messageOf } from './failure.ts';
 import { HELP } from './options.ts';
-import { printNote } from './output.ts';
+import { printNote, printText } from './output.ts';
 import { programName } from './program-name.ts';
 
 /** The whole program; tests parse with it. */
@@ -32,6 +32,7 @@ export function createProgram(): Command {
     .description('Byzantine fault-tolerant ledger and replication: N = 2f+1 replicas, of which f may lie.')
     .enablePositionalOptions()
     .configureHelp(HELP)
+    .configureOutput({ writeOut: printText })
     .showHelpAfterError('(see --help)')
     .showSuggestionAfterError()
     .exitOverride()

@@ -6,6 +6,11 @@ export function printLine(text = ''): void {
   writeAll(1, Buffer.from(`${text}\n`));
 }
 
+/** Writes text as it is to stdout. */
+export function printText(text: string): void {
+  writeAll(1, Buffer.from(text));
+}
+
 /** Writes bytes as they are to stdout. */
 export function printBytes(bytes: Uint8Array): void {
   writeAll(1, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));

@@ -1,7 +1,9 @@
 /** The commands as a whole: what help says, and that docs/cli.md has them all. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { GENERIC_LIES } from '../adversary/generic/lies.ts';
 import { SIMULATED } from './byzantine-choice.ts';
@@ -28,6 +30,13 @@ test('help tells the range of every number', () => {
     }
   }
   assert.ok(numbers > 30);
+});
+
+test('help to a reader that goes away ends quietly', () => {
+  const main = fileURLToPath(new URL('main.ts', import.meta.url));
+  const script = 'set -o pipefail; "$0" "$1" sim --help | true';
+  const { status, stderr } = spawnSync('bash', ['-c', script, process.execPath, main], { encoding: 'utf8' });
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
 });
 
 test('docs/cli.md has every command and option', () => {

@@ -334,6 +334,15 @@ export function addBench(program: Command): void {
       '\nExamples:\n  moiety bench\n  moiety bench --inflight 64 --durability memory --json\n  moiety bench --null --tc usig@wasm --durability memory\n' +
         '  moiety bench --open 2000 --durability memory\n  moiety bench --protocol pbft --f 1\n',
     )
+    .hook('preSubcommand', (_, subcommand) => {
+      const before = command.options.find(
+        (option) => command.getOptionValueSource(option.attributeName()) === 'cli',
+      );
+      if (before !== undefined)
+        throw usageFailure(
+          `${before.long} before "${subcommand.name()}" would be ignored: write "bench ${subcommand.name()} ${before.long} …".`,
+        );
+    })
     .action(bench);
   addYcsb(command);
   addViewChange(command);
