@@ -27,6 +27,7 @@ describe('what is wrong, in words', () => {
       restarts: 0,
       reason: 'killed',
       byzantine: null,
+      cutOff: false,
     } as const;
     const words = diagnose([well(0), well(1), { id: 2, reachable: false, reason: 'no link', supervised }]);
     assert.deepEqual(words, ['Replica 2: its process is stopped: killed.']);

@@ -65,6 +65,8 @@ function aboutItself(replica: StatusOfReplica): string[] {
   }
   if (supervised?.byzantine !== null && supervised?.byzantine !== undefined)
     words.push(`Replica ${id} was told to lie (${supervised.byzantine}).`);
+  if (supervised?.cutOff === true)
+    words.push(`Replica ${id} was cut off from all others ("moiety fault heal ${id}" ends that).`);
   if (replica.reachable === false) {
     if (supervised === undefined || supervised.state === 'running')
       words.push(`Replica ${id} is unreachable: ${replica.reason ?? 'it does not answer'}.`);

@@ -351,6 +351,8 @@ test('faults need the token of this start and go to the supervisor', async () =>
       isProblem(await post('kill/3', 'start-token'), 400);
       isProblem(await post('byzantine/1', 'start-token'), 400);
       isProblem(await post('kill/2', 'start-token'), 409);
+      for (const action of ['partition', 'heal'])
+        assert.equal((await post(`${action}/1`, 'start-token')).statusCode, 200);
       assert.equal((await post('kill/1', 'start-token')).statusCode, 200);
       assert.equal((await post('byzantine/0', 'start-token', 'equivocate')).statusCode, 200);
       assert.deepEqual(orders.at(-1), { action: 'byzantine', replica: 0, behaviour: 'equivocate' });

@@ -34,14 +34,27 @@ export interface FaultPort {
 }
 
 /** What `moiety fault` can do. */
-export const FAULT_ACTIONS = ['kill', 'kill-tc', 'pause', 'resume', 'restart', 'wipe', 'byzantine'] as const;
+export const FAULT_ACTIONS = [
+  'kill',
+  'kill-tc',
+  'pause',
+  'resume',
+  'partition',
+  'heal',
+  'restart',
+  'wipe',
+  'byzantine',
+] as const;
+
+/** One of them. */
+export type FaultAction = (typeof FAULT_ACTIONS)[number];
 
 /** A fault to be made. */
 export interface FaultOrder {
-  readonly action: (typeof FAULT_ACTIONS)[number];
+  readonly action: FaultAction;
   readonly replica: number;
-  /** For `byzantine`. */
-  readonly behaviour: string | undefined;
+  /** For `byzantine`: the behaviour, or `none` for a correct replica again. */
+  readonly behaviour?: string | undefined;
 }
 
 /** A parameter, as OpenAPI describes it. */

@@ -39,6 +39,7 @@ import { openJournal } from './journal.ts';
 import type { Journal } from './journal.ts';
 import { readKeyFile } from './keys.ts';
 import { createMetrics } from './metrics.ts';
+import type { LinkSwitch } from './link-switch.ts';
 import type { NodeConfig } from './node-config.ts';
 import { EXIT, readClusterFile, StartRefused } from './node-config.ts';
 import { clearStopNote, createLogger, writeStopNote } from './process-log.ts';
@@ -70,6 +71,8 @@ export interface ReplicaProcessOptions {
   /** Key of the HMAC suite, for volatile components of development clusters. */
   readonly developmentStatementKey?: Uint8Array;
   readonly logger?: Logger;
+  /** Lets the parent process cut the replica off from its peers. */
+  readonly links?: LinkSwitch;
   /** Called once, when the process has stopped for good. */
   readonly onStopped?: (exitCode: number) => void;
 }
@@ -174,6 +177,7 @@ export class ReplicaProcess {
         log: (level, message, detail) => this.#log[level](detail, message),
       },
     });
+    this.#options.links?.onTurn((isCutOff) => this.#transport.setCutOff(isCutOff));
     if (definition.trustedProgram !== undefined) await this.#openTrusted();
     this.#buildHost(definition, settings, crypto);
     await this.#listen(config.listen ?? member.address);
@@ -344,6 +348,7 @@ export class ReplicaProcess {
         trustedHardening: this.#trusted?.hardening ?? null,
         trustedPlainReason: this.#trusted?.plainReason ?? null,
         linksUp: this.#transport.peersUp(),
+        cutOff: this.#options.links?.isCutOff ?? false,
         clients: this.#transport.clientCount,
         damagedBlocks: this.#blocks.damagedReads,
       }),

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { StoreDamaged } from './journal.ts';
 import { KeyFileError } from './keys.ts';
+import { LinkSwitch } from './link-switch.ts';
 import { EXIT, readNodeConfig, StartRefused } from './node-config.ts';
 import { writeStopNote } from './process-log.ts';
 import { ReplicaProcess } from './replica-process.ts';
@@ -37,11 +38,14 @@ function sentenceOf(error: unknown): string {
 export async function runReplica(configFile: string, options: ReplicaProcessOptions = {}): Promise<void> {
   let folder: string | undefined;
   for (const flag of HEAP_FLAGS) setFlagsFromString(flag);
+  const links = new LinkSwitch();
+  if (process.send !== undefined) process.on('message', (message) => links.obey(message));
   try {
     const config = readNodeConfig(configFile);
     folder = config.folder;
     const replica = new ReplicaProcess(config, {
       ...options,
+      links,
       onStopped: (exitCode) => {
         options.onStopped?.(exitCode);
         process.exit(exitCode);

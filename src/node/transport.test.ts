@@ -202,6 +202,39 @@ describe('transport between peers', () => {
     await Promise.all([zero.transport.close(), one.transport.close()]);
   });
 
+  it('is cut off from its peers when told, serves clients meanwhile, and links again afterwards', async () => {
+    const keys = [newKey(), newKey(), newKey()];
+    const ports = await freePorts(3);
+    const settings = settingsFor(keys, ports);
+    const [zero, one, two] = await Promise.all(
+      keys.map((key, id) => new Rig(id, settings, key, ports[id]!).start()),
+    );
+    await Promise.all([one!.until(/^up 0/), one!.until(/^up 2/), zero!.until(/^up 2/)]);
+    one!.transport.setCutOff(true);
+    await Promise.all([zero!.until(/^down 1/), two!.until(/^down 1/)]);
+    assert.deepEqual(one!.transport.peersUp(), []);
+    // Somebody who is greeted right now does not slip in, and nobody is dialled.
+    for (const rig of [zero!, one!, two!]) rig.events.length = 0;
+    const client = newKey();
+    const socket = await connect(one!.port, client, 'moiety-client/1');
+    socket.write(helloOf(settings, client));
+    socket.write(framed(Uint8Array.of(4, 4)));
+    await one!.until(/^client/);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const rig of [zero!, one!, two!])
+      assert.deepEqual(
+        rig.events.filter((event) => /^(up|peer)/.test(event)),
+        [],
+      );
+    assert.deepEqual(zero!.transport.peersUp(), [2]);
+    one!.transport.setCutOff(false);
+    await Promise.all([one!.until(/^up 0/), one!.until(/^up 2/), zero!.until(/^up 1/), two!.until(/^up 1/)]);
+    one!.transport.toPeer(0, Uint8Array.of(8));
+    await zero!.until(/^peer 1 1 8/);
+    socket.destroy();
+    await Promise.all([zero!, one!, two!].map((rig) => rig.transport.close()));
+  });
+
   it('sends what may wait with the next frame, in order, and by itself if none comes', async () => {
     const keys = [newKey(), newKey()];
     const ports = await freePorts(2);

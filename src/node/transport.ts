@@ -80,6 +80,7 @@ export class Transport implements NetworkPort {
   /** Connections whose first frame is still awaited. */
   readonly #strangers = new Set<FrameSocket>();
   #isPaused = false;
+  #isCutOff = false;
   readonly #doorway: Doorway;
   /** Warnings about strangers in this tick: a flood of them must not fill the disk with log. */
   #warnings = 0;
@@ -212,6 +213,23 @@ export class Transport implements NetworkPort {
     for (const peer of this.#peers.values()) peer.link?.setPaused(isPaused);
     for (const { frames } of this.#clients.values()) frames.setPaused(isPaused);
     for (const frames of this.#strangers) frames.setPaused(isPaused);
+  }
+
+  /** Cuts this replica off from all others, or ends that; clients are served as ever. */
+  setCutOff(isCutOff: boolean): void {
+    this.#isCutOff = isCutOff;
+    const message = isCutOff
+      ? 'cut off from all other replicas, as told'
+      : 'links to other replicas again, as told';
+    this.#events.log('warn', message, {});
+    for (const peer of this.#peers.values()) {
+      clearTimeout(peer.redial);
+      peer.redial = undefined;
+      peer.dialing?.destroy();
+      peer.link?.close('closedByUs', 'this replica was told to cut itself off');
+      peer.attempts = 0;
+      if (peer.dials) this.#redial(peer);
+    }
   }
 
   /** Bytes that wait for peers and clients to take them. */
@@ -361,7 +379,7 @@ export class Transport implements NetworkPort {
   // --- peers -------------------------------------------------------------------------------------------------------
 
   #dial(peer: PeerState): void {
-    if (this.#closing) return;
+    if (this.#closing || this.#isCutOff) return;
     const member = this.#settings.members.find((candidate) => candidate.id === peer.id)!;
     const address = parseAddress(member.address);
     if (address === undefined) {
@@ -405,7 +423,7 @@ export class Transport implements NetworkPort {
 
   #redial(peer: PeerState): void {
     peer.dialing = undefined;
-    if (this.#closing || peer.redial !== undefined || peer.link !== undefined) return;
+    if (this.#closing || this.#isCutOff || peer.redial !== undefined || peer.link !== undefined) return;
     const { redialMs, redialCapMs } = this.#limits;
     const base = Math.min(redialCapMs, redialMs * 2 ** Math.min(peer.attempts, 16));
     peer.attempts += 1;
@@ -427,6 +445,7 @@ export class Transport implements NetworkPort {
   }
 
   #greetPeer(peer: PeerState, socket: TLSSocket): void {
+    if (this.#isCutOff) return void socket.destroy();
     const limits: FrameLimits = {
       frameBytesMax: this.#limits.peerFrameBytesMax,
       queueBytesMax: this.#limits.peerQueueBytesMax,
@@ -436,6 +455,7 @@ export class Transport implements NetworkPort {
     const { frames, settled } = this.#awaitFirstFrame(socket, limits, {
       onFrame: (bytes) => {
         this.counters.framesIn += 1;
+        if (this.#isCutOff) return frames.close('refused', 'this replica was told to cut itself off');
         if (isUp) {
           this.#events.onPeerFrame(peer.id, bytes);
           return;

@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 import { Argument } from 'commander';
 import { BEHAVIOURS, PROCESS_BEHAVIOURS } from '../../adversary/behaviours.ts';
 import { GENERIC_LIES } from '../../adversary/generic/lies.ts';
+import { FAULT_ACTIONS } from '../../gateway/routes.ts';
+import type { FaultAction } from '../../gateway/routes.ts';
 import { requireBehaviour, SIMULATED } from '../byzantine-choice.ts';
 import { readClusterFile } from '../cluster-file.ts';
 import { DataFolder } from '../data-folder.ts';
@@ -10,8 +12,7 @@ import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
 import { callGatewayJson } from '../gateway-client.ts';
 import { dataOption, portOption, wholeNumber, withJson } from '../options.ts';
 import { printJson, printLine, printNote } from '../output.ts';
-import { callControl, FAULT_ACTIONS, liveRun } from '../supervisor/control.ts';
-import type { FaultAction } from '../supervisor/control.ts';
+import { callControl, liveRun } from '../supervisor/control.ts';
 
 interface Options {
   readonly data: string;
@@ -28,6 +29,8 @@ const TEXTS: Readonly<Record<FaultAction, string>> = {
   'kill-tc': 'ends the processes of its trusted component at once (SIGKILL)',
   pause: 'freezes the process (SIGSTOP)',
   resume: 'lets a paused process go on (SIGCONT)',
+  partition: 'cuts the replica off from all other replicas; clients and the gateway still reach it',
+  heal: 'ends "partition"',
   restart: 'stops the process if it runs, and starts it',
   wipe: 'stops the process and deletes its store; keys and trusted component stay',
   byzantine: 'starts it again with a behaviour that lies; "none" makes it correct again',
@@ -105,7 +108,7 @@ export function addFault(program: Command): void {
   )
     .addHelpText(
       'after',
-      `\nActions:\n${actions}\n\nBehaviours of MinBFT, lies in its messages:\n${behaviours}\n\nBehaviours of all other protocols (invent and forge not where each replica has one counter stream):\n${others}\n\nExamples:\n  moiety fault kill 0\n  moiety fault kill-tc 1\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n  moiety fault byzantine 1 reseal --data /tmp/pbft\n`,
+      `\nActions:\n${actions}\n\nBehaviours of MinBFT, lies in its messages:\n${behaviours}\n\nBehaviours of all other protocols (invent and forge not where each replica has one counter stream):\n${others}\n\nExamples:\n  moiety fault kill 0\n  moiety fault kill-tc 1\n  moiety fault partition 0 && moiety fault heal 0\n  moiety fault wipe 2 && moiety fault restart 2\n  moiety fault byzantine 1 equivocate\n  moiety fault byzantine 1 reseal --data /tmp/pbft\n`,
     )
     .action(fault);
 }

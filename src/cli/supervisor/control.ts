@@ -7,6 +7,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { FAULT_ACTIONS } from '../../gateway/routes.ts';
+import type { FaultOrder } from '../../gateway/routes.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, messageOf } from '../failure.ts';
 import { isAlive, waitUntil } from './processes.ts';
@@ -15,19 +17,6 @@ import type { ProcessReport, RunFile } from './run-file.ts';
 
 const BODY_BYTES_MAX = 4 * 1024;
 const CALL_MS = 30_000;
-
-/** Faults that the supervisor makes. */
-export const FAULT_ACTIONS = ['kill', 'kill-tc', 'pause', 'resume', 'restart', 'wipe', 'byzantine'] as const;
-/** One of them. */
-export type FaultAction = (typeof FAULT_ACTIONS)[number];
-
-/** A fault to be made. */
-export interface FaultOrder {
-  readonly action: FaultAction;
-  readonly replica: number;
-  /** For `byzantine`: the behaviour, or `none` for a correct replica again. */
-  readonly behaviour?: string | undefined;
-}
 
 /** What the control server asks of the supervisor. */
 export interface ControlPort {

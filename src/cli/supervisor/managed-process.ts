@@ -35,6 +35,8 @@ export interface ManagedOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Opens a channel to the process and gets what it says there. */
   readonly onMessage?: (message: unknown, answer: (value: Serializable) => void) => void;
+  /** Said over the channel at each start; undefined: nothing. */
+  readonly firstWords?: () => Serializable | undefined;
 }
 
 /** See the top of this file. */
@@ -58,7 +60,7 @@ export class ManagedProcess {
   }
 
   /** What people are told. */
-  get report(): ProcessReport {
+  get report(): Omit<ProcessReport, 'cutOff'> {
     return {
       name: this.#options.name,
       state: this.#state,
@@ -116,7 +118,14 @@ export class ManagedProcess {
         onEnd(name === null ? `exit code ${code}` : `killed by ${name}`, code),
       );
     });
+    const words = this.#options.firstWords?.();
+    if (words !== undefined) this.tell(words);
     this.#options.onChange();
+  }
+
+  /** Says something over the channel, if the process is up. */
+  tell(words: Serializable): void {
+    if (this.#child?.connected === true) this.#child.send(words, () => undefined);
   }
 
   /** Where the child's output goes: its log, or nowhere if the disk does not take it. */

@@ -20,6 +20,8 @@ export interface ProcessReport {
   readonly reason: string | null;
   /** Behaviour of a replica that lies on purpose. */
   readonly byzantine: string | null;
+  /** Whether "moiety fault partition" has cut this replica off from the others. */
+  readonly cutOff: boolean;
 }
 
 /** Content of run.json. */

@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { rememberingProcesses } from '../../footprints/registry.ts';
+import type { FaultOrder } from '../../gateway/routes.ts';
+import { partitionOrder } from '../../node/link-switch.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { CommandFailure, messageOf, usageFailure } from '../failure.ts';
 import { FATAL_EXIT_CODES } from './configs.ts';
 import { portOf, startControl } from './control.ts';
-import type { ControlPort, FaultOrder } from './control.ts';
+import type { ControlPort } from './control.ts';
 import { byzantineEntry, developmentEntry, gatewayEntry, replicaEntry } from './entry-points.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { killComponents } from './component-processes.ts';
@@ -59,6 +61,8 @@ export class Supervisor implements ControlPort {
   readonly #replicas: ManagedProcess[] = [];
   readonly #gateway: ManagedProcess;
   readonly #byzantine: Map<number, string>;
+  /** Replicas that are cut off from the others; a restart does not heal them. */
+  readonly #cutOff = new Set<number>();
   readonly #token = randomBytes(24).toString('hex');
   readonly #startedAt = new Date().toISOString();
   readonly #givenUp = new Set<string>();
@@ -112,8 +116,9 @@ export class Supervisor implements ControlPort {
       fatalExitCodes: FATAL_EXIT_CODES,
       onChange: () => this.#onChange(),
       environment: REPLICA_ENVIRONMENT,
-      // Nothing is said there; the channel tells the replica when this supervisor is gone.
+      // The replica says nothing there; the channel tells it when this supervisor is gone, too.
       onMessage: () => undefined,
+      firstWords: () => (this.#cutOff.has(id) ? partitionOrder(true) : undefined),
     });
   }
 
@@ -129,7 +134,7 @@ export class Supervisor implements ControlPort {
   }
 
   processes(): readonly ProcessReport[] {
-    return this.#all.map((process) => process.report);
+    return this.#all.map((process, id) => ({ ...process.report, cutOff: this.#cutOff.has(id) }));
   }
 
   down(): void {
@@ -213,6 +218,17 @@ export class Supervisor implements ControlPort {
       case 'resume':
         if (!replica.resume()) throw new CommandFailure(`Replica ${id} is not paused.`);
         return `replica ${id} goes on`;
+      case 'partition':
+        if (!replica.isUp) throw new CommandFailure(`Replica ${id} is not running.`);
+        this.#cutOff.add(id);
+        replica.tell(partitionOrder(true));
+        this.#onChange();
+        return `replica ${id} is cut off from all other replicas, clients still reach it; "moiety fault heal ${id}" ends that`;
+      case 'heal':
+        if (!this.#cutOff.delete(id)) throw new CommandFailure(`Replica ${id} is not cut off.`);
+        replica.tell(partitionOrder(false));
+        this.#onChange();
+        return `replica ${id} talks to the other replicas again`;
       case 'restart':
         await replica.stop('restarting');
         replica.start();
