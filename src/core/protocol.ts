@@ -17,6 +17,7 @@
  */
 import type { Attestation, AttestedDraft, Attestor, ObjectAttestation } from './attestation.ts';
 import type { ClusterSettings } from './config.ts';
+import type { Lack } from './live.ts';
 import type { Batch, Bundle, RecoverRequest } from './request.ts';
 import type {
   CounterValue,
@@ -331,7 +332,9 @@ export interface ReplicaInspection {
   readonly ownLogEntries: number;
   /** One per replica, self included. */
   readonly peers: readonly PeerInspection[];
-  /** Why nothing is ordered, if so: a sentence with the replicas whose messages are lacking. */
+  /** What the replica waits for, also for the moments of normal work. */
+  readonly lack?: Lack;
+  /** The same in a sentence, if it is worth one: why nothing is ordered. */
   readonly waitsFor?: string;
 }
 

@@ -1,5 +1,6 @@
 /** What a host says about itself: plain data for `status`, metrics, the dashboard and judges. */
 import type { ClusterSettings } from '../core/config.ts';
+import type { Lack } from '../core/live.ts';
 import type { PeerInspection, ReplicaInspection } from '../core/protocol.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../core/types.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
@@ -45,6 +46,8 @@ export interface HostStatus {
   readonly rolledBack: number;
   readonly transferring: boolean;
   readonly waitsFor: string | null;
+  /** The same as data, also for the moments of normal work. */
+  readonly lack: Lack | null;
   readonly tc: {
     readonly program: string;
     readonly footprint: string;
@@ -162,6 +165,7 @@ export function hostStatus(parts: StatusParts): HostStatus {
     rolledBack: parts.rolledBack,
     transferring: parts.transferring,
     waitsFor: inspection?.waitsFor ?? null,
+    lack: inspection?.lack ?? null,
     tc: {
       program: registered.program,
       footprint: parts.footprint ?? inForce?.footprint ?? registered.footprint,

@@ -107,6 +107,14 @@ export class BodyKeeper {
     return next;
   }
 
+  /** The body that is wanted for longest, and who may have it, its proposer first. */
+  oldestWanted():
+    | { readonly digest: Digest; readonly since: Milliseconds; readonly sources: readonly ReplicaId[] }
+    | undefined {
+    for (const [digest, { since, sources }] of this.#wanted) return { digest, since, sources };
+    return undefined;
+  }
+
   isWanted(digest: Digest): boolean {
     return this.#wanted.has(digest);
   }

@@ -108,6 +108,12 @@ export class PendingRequests {
     return this.#all.get(digest)?.since;
   }
 
+  /** Since when the oldest bundle waits; undefined if none does. */
+  oldestSince(): Milliseconds | undefined {
+    for (const { since } of this.#all.values()) return since;
+    return undefined;
+  }
+
   /** Everything that waits here, oldest first. */
   bundles(): Bundle[] {
     return [...this.#all.values()].map(({ bundle }) => bundle);

@@ -64,6 +64,11 @@ export class VoteKeeper<P> {
     return undefined;
   }
 
+  /** What was proposed for an order, in order of arrival. */
+  proposalsAt(sequence: SequenceNumber): P[] {
+    return [...(this.#slots.get(sequence)?.candidates.values() ?? [])].map(({ proposal }) => proposal);
+  }
+
   /** Candidates at an order, in order of arrival. */
   candidates(sequence: SequenceNumber): readonly Candidate[] {
     return [...(this.#slots.get(sequence)?.candidates.values() ?? [])];

@@ -225,6 +225,11 @@ export class Owners implements ProtocolPart {
     return isSkip(streamContext, entry) ? skipBatch(streamContext, entry.view) : undefined;
   }
 
+  ownerOf(n: SequenceNumber): ReplicaId {
+    const { newView } = this.#s.own.state;
+    return ownersOf(newView)[indexAt(newView, n)]!.replica;
+  }
+
   /** EBAWA.VC.7: what an owner proposed under an incarnation that the registry has retired does not count any more. */
   isVoid({ ui }: Prepare): boolean {
     const s = this.#s;

@@ -1,7 +1,7 @@
 /** What `status` and judges may look at. */
 import type { ReplicaInspection } from '../../core/protocol.ts';
 import type { Milliseconds } from '../../core/types.ts';
-import { namesOf, SILENT_PERIODS } from '../waiting-words.ts';
+import { namesOf, SILENT_PERIODS } from '../lack.ts';
 import type { AttestedReplica } from './replica.ts';
 import type { Content } from './sealed.ts';
 

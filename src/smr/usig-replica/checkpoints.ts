@@ -192,6 +192,7 @@ function startTransfer(s: ReplicaState, certificate: CheckpointCertificate): voi
   const sources = [...signers, ...others].filter((replica) => replica !== s.self);
   s.part.onTransfer?.();
   s.transferring = certificate;
+  s.transferringSince = s.now;
   s.lagSince = undefined;
   const checkpoint: CheckpointState = { sequence: first.sequence, stateDigest: first.stateDigest };
   s.note('transfer', { sequence: first.sequence, executed: s.executed });

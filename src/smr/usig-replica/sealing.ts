@@ -4,6 +4,7 @@
  */
 import { assert } from '../../core/assert.ts';
 import type { StoreEntry, UniqueIdentifier } from '../../core/protocol.ts';
+import type { ReplicaId } from '../../core/types.ts';
 import { fullNewView } from '../usig-stream/builders.ts';
 import type { Attachments } from '../usig-stream/codec.ts';
 import { completeDraft, encodeDraft, previewDraft } from '../usig-stream/codec.ts';
@@ -39,7 +40,7 @@ export function sealNext(s: ReplicaState): boolean {
   const viewChanges = wish.viewChanges ?? NO_VIEW_CHANGES;
   const encoded = encodeDraft(s.streamContext, draft);
   const ui = { replica: s.self, tcEpoch: s.tcEpoch, counter, authenticator: NO_AUTHENTICATOR };
-  const sealing: Sealing = { counter, draft, encoded, attachments, viewChanges };
+  const sealing: Sealing = { counter, draft, encoded, attachments, viewChanges, since: s.now };
   const preview = lookAhead(s, sealing, ui);
   const result = stepStream(s.streamContext, s.own.state, s.self, preview, s.knowledge.previewLookup);
   if (result.kind !== 'accepted') {
@@ -63,22 +64,29 @@ const START_PATIENCE = 4;
  * correct one shows it, which halts this replica, and a liar cannot hold it up for longer.
  */
 function peersKnowNoMore(s: ReplicaState): boolean {
-  const { incarnation, counter } = s.own.state;
+  const { counter } = s.own.state;
   // Who has never sealed anything cannot have been put back.
   s.peersAsked ||= counter === 0;
   if (s.peersAsked) return true;
-  let agreeing = 0;
-  for (const { status } of s.peers) {
+  const agreeing = agreeingPeers(s).length;
+  const waited = s.now - s.startedAtMs >= START_PATIENCE * s.timers.statusMs;
+  s.peersAsked = agreeing === s.n - 1 || (waited && agreeing >= s.f);
+  return s.peersAsked;
+}
+
+/** Peers that have said, since the start, that they hold no more of the own stream than this replica. */
+export function agreeingPeers(s: ReplicaState): ReplicaId[] {
+  const { incarnation, counter } = s.own.state;
+  const agreeing: ReplicaId[] = [];
+  for (const [replica, { status }] of s.peers.entries()) {
     const position = status?.streams[s.self];
     if (position === undefined) continue;
     const knowsMore =
       position.incarnation > incarnation ||
       (position.incarnation === incarnation && position.counter > counter);
-    if (!knowsMore) agreeing += 1;
+    if (!knowsMore) agreeing.push(replica);
   }
-  const waited = s.now - s.startedAtMs >= START_PATIENCE * s.timers.statusMs;
-  s.peersAsked = agreeing === s.n - 1 || (waited && agreeing >= s.f);
-  return s.peersAsked;
+  return agreeing;
 }
 
 /** The message as it would be, for the step function alone. */

@@ -121,6 +121,8 @@ export interface Sealing {
   readonly attachments: Attachments | undefined;
   /** For a NEW-VIEW: what its header quotes. */
   readonly viewChanges: readonly ViewChange[];
+  /** When it was asked for. */
+  readonly since: Milliseconds;
 }
 
 /** The batch that the service executes right now. */
@@ -191,6 +193,8 @@ export class ReplicaState extends ReplicaDesk<UsigMessage, UsigReplicaRule | Own
   knownStable: CheckpointCertificate | undefined;
   checkpointsChanged = false;
   transferring: CheckpointCertificate | undefined;
+  /** Since when states are being fetched; the last time, if none is. */
+  transferringSince: Milliseconds | undefined;
   lagSince: Milliseconds | undefined;
 
   /** View to change to; the VIEW-CHANGE is built when it is above the view of the own stream. */
