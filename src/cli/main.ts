@@ -7,6 +7,7 @@ import { addAudit } from './commands/audit.ts';
 import { addBackup } from './commands/backup.ts';
 import { addBench } from './commands/bench.ts';
 import { addDown } from './commands/down.ts';
+import { addExplain } from './commands/explain.ts';
 import { addEvidence } from './commands/evidence.ts';
 import { addFault } from './commands/fault.ts';
 import { addKv } from './commands/kv.ts';
@@ -50,6 +51,7 @@ Begin with:
   addUp(program);
   addDown(program);
   addStatus(program);
+  addExplain(program);
   addKv(program);
   addLedger(program);
   addReceipts(program);

@@ -4,6 +4,8 @@ import type { SeenStatus } from '../client/contract.ts';
 import type { ReplicaId } from '../core/types.ts';
 import { accusationsOf } from './evidence-book.ts';
 import type { ProvenFault } from './evidence-book.ts';
+import { explain } from './explain/explain.ts';
+import type { SeenReplica } from './explain/seen-replica.ts';
 import { HttpProblem } from './problem.ts';
 import { parameter } from './routes.ts';
 import type { GatewayParts, Route } from './routes.ts';
@@ -40,7 +42,7 @@ function suspicions(statuses: readonly SeenStatus[]): Suspicion[] {
 }
 
 /** A replica's row: its own word, and apart from it what is proved against it and what it says of others. */
-function rowOf(status: SeenStatus, proven: readonly ProvenFault[]): Record<string, unknown> {
+function rowOf(status: SeenStatus, proven: readonly ProvenFault[]): SeenReplica & Record<string, unknown> {
   const against = proven.filter(({ replica }) => replica === status.id);
   if (!status.reachable) return { ...status, role: 'unreachable', proven: against };
   return { ...status, proven: against, accuses: accusationsOf(status) };
@@ -59,12 +61,14 @@ async function statusOf(parts: GatewayParts): Promise<unknown> {
   await refresh(parts, statuses);
   const proven = parts.evidence.proven(statuses);
   const { protocol, f } = parts.client.settings;
+  const replicas = statuses.map((status) => rowOf(status, proven));
   return {
     protocol,
     f,
-    replicas: statuses.map((status) => rowOf(status, proven)),
+    replicas,
     proven,
     suspected: suspicions(statuses),
+    explanation: explain({ replicas, f }).sentences,
   };
 }
 

@@ -25,6 +25,16 @@ const FAULT = object(['replica', 'rule', 'foundBy', 'evidence', 'explanation'], 
   explanation: TEXT,
 });
 
+const LACK = object(['what', 'needs', 'has', 'lacks', 'forMs'], {
+  what: TEXT,
+  view: COUNT,
+  sequence: COUNT,
+  needs: COUNT,
+  has: { type: 'array', items: COUNT },
+  lacks: { type: 'array', items: COUNT },
+  forMs: { type: 'number', minimum: 0 },
+});
+
 const SCHEMAS = {
   Written: object(['txId', 'height', 'sequence'], {
     txId: { type: 'string', pattern: '^[0-9a-f]{64}$' },
@@ -57,7 +67,8 @@ const SCHEMAS = {
     },
     transactions: { type: 'array', items: { type: 'object' } },
   }),
-  Status: object(['replicas', 'proven', 'suspected'], {
+  Status: object(['replicas', 'proven', 'suspected', 'explanation'], {
+    explanation: { type: 'array', items: TEXT, description: 'Why nothing commits and what else is wrong' },
     replicas: {
       type: 'array',
       items: object(['id', 'role', 'proven'], {
@@ -65,6 +76,8 @@ const SCHEMAS = {
         role: TEXT,
         view: COUNT,
         height: COUNT,
+        waitsFor: { type: ['string', 'null'] },
+        lack: { anyOf: [LACK, { type: 'null' }] },
         proven: { type: 'array', items: FAULT },
       }),
     },

@@ -40,7 +40,7 @@ export function namesOf(replicas: readonly ReplicaId[]): string {
 export const SILENT_PERIODS = 8;
 
 /** `sequence number 7 of view 2`; empty if the lack has no place. */
-export function placeWords({ view, sequence }: Place): string {
+function placeWords({ view, sequence }: Place): string {
   const words = sequence === undefined ? [] : [`sequence number ${sequence}`];
   if (view !== undefined) words.push(`view ${view}`);
   return words.join(' of ');
@@ -78,7 +78,7 @@ export function waitingWords(lack: Lack): string {
     default: {
       const article = what === 'messages' ? '' : 'the ';
       const whom = `waits for ${article}${what} of ${choiceWords(lack)}${at}`;
-      return needs === 1 ? whom : `${whom}: ${needs} replicas are needed, ${has.length} there`;
+      return needs === 1 ? whom : `${whom} (${has.length} of ${needs} there)`;
     }
   }
 }

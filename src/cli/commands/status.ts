@@ -2,71 +2,17 @@
 import type { Command } from 'commander';
 import { NO_PROGRAM } from '../../core/config.ts';
 import { weakestFootprint } from '../../footprints/strength.ts';
+import { explain } from '../../gateway/explain/explain.ts';
+import { readStatus } from '../cluster-status.ts';
 import { afterEndOf, shortSpec } from '../component-choice.ts';
-import { DataFolder } from '../data-folder.ts';
-import { CommandFailure, EXIT, messageOf } from '../failure.ts';
-import { callGatewayJson } from '../gateway-client.ts';
+import { EXIT } from '../failure.ts';
 import { gatewayUrl, withGateway, withJson } from '../options.ts';
 import type { ClusterOptions } from '../options.ts';
 import { plural, printJson, printLine, shortDigest, tableLines } from '../output.ts';
-import { diagnose, lagOf } from '../status-words.ts';
+import { lagOf } from '../status-words.ts';
 import type { StatusOfReplica } from '../status-words.ts';
-import { supervisedProcesses } from '../supervisor/control.ts';
-import type { ProcessReport } from '../supervisor/run-file.ts';
 
 type Options = ClusterOptions & { readonly json?: boolean };
-
-/** Processes of the local cluster that the options mean; undefined if it is none of ours. */
-async function localProcesses(options: Options): Promise<readonly ProcessReport[] | undefined> {
-  if (options.url !== undefined) return undefined;
-  const processes = await supervisedProcesses(new DataFolder(options.data));
-  return processes;
-}
-
-function withProcess(
-  replica: StatusOfReplica,
-  processes: readonly ProcessReport[] | undefined,
-): StatusOfReplica {
-  const report = processes?.find(({ name }) => name === `replica ${replica.id}`);
-  return report === undefined ? replica : { ...replica, supervised: report };
-}
-
-/** Replicas as far as they can be known when no gateway answers. */
-function unreachable(processes: readonly ProcessReport[]): StatusOfReplica[] {
-  return processes
-    .filter(({ name }) => name.startsWith('replica '))
-    .map((report, id) => ({
-      id,
-      reachable: false,
-      reason: 'the gateway does not answer',
-      supervised: report,
-    }));
-}
-
-/** What the gateway says. */
-interface ClusterStatus {
-  /** Undefined while no gateway answers. */
-  readonly protocol?: string;
-  readonly f?: number;
-  readonly replicas: StatusOfReplica[];
-  /** Faults that evidence proves. */
-  readonly proven: readonly unknown[];
-  /** What replicas suspect of each other. */
-  readonly suspected: readonly unknown[];
-}
-
-async function readStatus(options: Options): Promise<ClusterStatus & { readonly problem?: CommandFailure }> {
-  const processes = await localProcesses(options);
-  try {
-    const path = '/v1/status';
-    const answer = await callGatewayJson<ClusterStatus>(options, { path });
-    return { ...answer, replicas: answer.replicas.map((replica) => withProcess(replica, processes)) };
-  } catch (error) {
-    if (processes === undefined) throw error;
-    const problem = error instanceof CommandFailure ? error : new CommandFailure(messageOf(error));
-    return { replicas: unreachable(processes), proven: [], suspected: [], problem };
-  }
-}
 
 function roleWords({ role, duty }: StatusOfReplica): string {
   const known = role ?? '-';
@@ -159,7 +105,7 @@ const DEVELOPMENT_NOTE =
 
 async function status(options: Options): Promise<void> {
   const { protocol, f, replicas, proven, suspected, problem } = await readStatus(options);
-  const words = diagnose(replicas, f);
+  const words = explain({ replicas, f }).sentences;
   const weakest = weakestOf(replicas);
   if (options.json === true)
     printJson({

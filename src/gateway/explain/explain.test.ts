@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { diagnose } from './status-words.ts';
-import type { StatusOfReplica } from './status-words.ts';
+import { explain } from './explain.ts';
+import type { SeenReplica } from './seen-replica.ts';
 
-function well(id: number): StatusOfReplica {
+function well(id: number): SeenReplica {
   return {
     id,
     role: id === 0 ? 'primary' : 'backup',
@@ -12,6 +12,10 @@ function well(id: number): StatusOfReplica {
     height: 4,
     headerHash: 'aa'.repeat(32),
   };
+}
+
+function diagnose(replicas: readonly SeenReplica[], f?: number): readonly string[] {
+  return explain({ replicas, f }).sentences;
 }
 
 describe('what is wrong, in words', () => {
@@ -34,7 +38,7 @@ describe('what is wrong, in words', () => {
   });
 
   it('says that no quorum is left', () => {
-    const gone = (id: number): StatusOfReplica => ({ id, reachable: false, reason: 'no link' });
+    const gone = (id: number): SeenReplica => ({ id, reachable: false, reason: 'no link' });
     assert.match(
       diagnose([well(0), gone(1), gone(2)])[0]!,
       /^No quorum: 1 of 3 replicas take part, 2 are needed/,

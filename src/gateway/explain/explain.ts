@@ -1,0 +1,198 @@
+/**
+ * Why nothing commits, in sentences: which quorum lacks whose messages, and who is to blame as far as can be known. Made
+ * of what every replica says, what is proved, and what is seen of processes; no single one of the replicas is believed.
+ * What is seen or proved is said plainly, what somebody says is said as his word.
+ */
+import type { Lack } from '../../core/live.ts';
+import type { Milliseconds, ReplicaId } from '../../core/types.ts';
+import { namesOf, waitingWords } from '../../smr/lack.ts';
+import { aboutEquality, aboutItself, aboutOthers } from './facts.ts';
+import { groundsOf, lackSaidBy, takesPart } from './grounds.ts';
+import type { Ground } from './grounds.ts';
+import { countOf, quoted } from './seen-replica.ts';
+import type { SeenReplica } from './seen-replica.ts';
+
+/** What an explanation is made of. */
+export interface ExplainSources {
+  readonly replicas: readonly SeenReplica[];
+  /** Faults that the cluster is made for; default: of 2f+1. */
+  readonly f?: number | undefined;
+  /** So long may a replica wait before it is worth a sentence; default `PATIENCE_MS`. */
+  readonly patienceMs?: Milliseconds | undefined;
+}
+
+/** See the top of this file. */
+export interface Explanation {
+  /** Most important first; empty if nothing is wrong. */
+  readonly sentences: readonly string[];
+  /** `no`: requests are ordered, or there are none. `said`: replicas say that nothing is. `seen`: too few are there. */
+  readonly stuck: 'no' | 'said' | 'seen';
+  /** Bundles that wait to be ordered: the highest number that a replica says. */
+  readonly waiting: number;
+  /** Who is named as the cause, and on what ground. */
+  readonly grounds: readonly Ground[];
+}
+
+/** Replicas come to a decision in milliseconds, and change a view in a second or two. */
+const PATIENCE_MS: Milliseconds = 2_000;
+
+/** Waits that are told although nobody asks for anything: they do not pass by themselves. */
+const LASTING: readonly string[] = ['keepers', 'messages'];
+/** What a replica's own state says already. */
+const TOLD: readonly string[] = ['state', 'RECOVER', 'component'];
+
+interface Waiting {
+  readonly id: ReplicaId;
+  readonly lack: Lack;
+}
+
+function forWords(ms: Milliseconds): string {
+  return `for ${ms < 100_000 ? (Math.round(ms / 100) / 10).toFixed(1) : String(Math.round(ms / 1000))} s`;
+}
+
+/** Who waits too long by his own word, the one that has waited longest first. */
+function waitingOf(replicas: readonly SeenReplica[], patienceMs: Milliseconds): Waiting[] {
+  const waiting: Waiting[] = [];
+  for (const seen of replicas) {
+    const lack = lackSaidBy(seen, replicas.length);
+    const isFinal = lack?.what === 'keepers';
+    if (lack !== undefined && (isFinal || lack.forMs >= patienceMs)) waiting.push({ id: seen.id, lack });
+  }
+  return waiting.sort((a, b) => b.lack.forMs - a.lack.forMs || a.id - b.id);
+}
+
+/** What is known about somebody whose message is lacking, beyond that it is lacking. */
+function clauseOf(
+  replica: ReplicaId,
+  waiting: readonly Waiting[],
+  replicas: readonly SeenReplica[],
+): { readonly text: string; readonly ground: Ground } {
+  const seen = replicas[replica]!;
+  const [known] = groundsOf(seen);
+  if (known !== undefined) return { text: `replica ${replica} ${known.text}`, ground: known };
+  const missedBy = waiting.filter(({ lack }) => lack.lacks.includes(replica)).map(({ id }) => id);
+  const own = waiting.find(({ id }) => id === replica)?.lack;
+  const mutual = own === undefined ? [] : missedBy.filter((id) => own.lacks.includes(id));
+  const says = missedBy.length === 1 ? 'says' : 'say';
+  const ground: Ground = { replica, kind: 'word', text: `${says} ${namesOf(missedBy)}` };
+  if (mutual.length > 0)
+    return {
+      text: `replica ${replica} says the same of ${namesOf(mutual)}, so the link between them may be cut`,
+      ground,
+    };
+  if (own !== undefined)
+    return { text: `replica ${replica} says that it ${waitingWords(own)} itself`, ground };
+  return {
+    text: `replica ${replica} answers here and says nothing of it, only the word of ${namesOf(missedBy)} stands against it`,
+    ground,
+  };
+}
+
+/** Whoever waits for the same thing says it in one sentence. */
+function groupsOf(waiting: readonly Waiting[], replicas: readonly SeenReplica[]): Waiting[][] {
+  const groups = new Map<string, Waiting[]>();
+  for (const one of waiting) {
+    const { what, view, sequence, lacks } = one.lack;
+    const key = `${what}/${view}/${sequence}/${lacks.join()}`;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  const isPlain = ({ id }: Waiting): boolean => groundsOf(replicas[id]!).length === 0;
+  const weight = (group: readonly Waiting[]): number => group.filter(isPlain).length;
+  return [...groups.values()].sort((a, b) => weight(b) - weight(a) || b.length - a.length);
+}
+
+function whoWaits(group: readonly Waiting[]): string {
+  const { lack } = group[0]!;
+  const ids = group.map(({ id }) => id).sort((a, b) => a - b);
+  const says = ids.length === 1 ? 'says that it' : 'say that each';
+  return `${upper(namesOf(ids))} ${says} ${waitingWords(lack)}, ${forWords(lack.forMs)}`;
+}
+
+function upper(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** Waits in sentences, and at the first place where each lacking replica is named what is known about it. */
+function waitSentences(
+  waiting: readonly Waiting[],
+  replicas: readonly SeenReplica[],
+): { readonly sentences: string[]; readonly grounds: Ground[] } {
+  const named = new Set<ReplicaId>();
+  const grounds: Ground[] = [];
+  const sentences = groupsOf(waiting, replicas).map((group) => {
+    const { lack } = group[0]!;
+    // Who is known not to do its part waits because of that; it has nothing to say about others.
+    const isExplained = group.every(({ id }) => groundsOf(replicas[id]!).length > 0);
+    const clauses = (isExplained ? [] : lack.lacks)
+      .filter((replica) => !named.has(replica) && !group.every(({ id }) => id === replica))
+      .map((replica) => {
+        named.add(replica);
+        const { text, ground } = clauseOf(replica, waiting, replicas);
+        grounds.push(ground);
+        return text;
+      });
+    return `${whoWaits(group)}${clauses.length === 0 ? '' : `: ${clauses.join('; ')}`}.`;
+  });
+  return { sentences, grounds };
+}
+
+function pendingOf(replicas: readonly SeenReplica[]): number {
+  const counts = replicas.map(({ reachable, pendingBundles }) =>
+    reachable === false ? 0 : (countOf(pendingBundles) ?? 0),
+  );
+  return Math.max(0, ...counts);
+}
+
+/** Why too few are there, if so. Nobody's word about others counts here. */
+function quorumSentence(replicas: readonly SeenReplica[], f: number, isIdle: boolean): string | undefined {
+  const needed = replicas.length - f;
+  const up = replicas.filter(takesPart).length;
+  if (replicas.length === 0 || up >= needed) return undefined;
+  const nouns = replicas.length === 1 ? 'replica' : 'replicas';
+  const more = 'Nothing is ordered until more are back.';
+  return `No quorum: ${up} of ${replicas.length} ${nouns} take part, ${needed} are needed. ${more}${
+    isIdle ? ' No request waits for that now, as far as the replicas that answer say.' : ''
+  }`;
+}
+
+/** Words of replicas that do not say as data what they wait for. */
+function plainWaits(replicas: readonly SeenReplica[]): string[] {
+  return replicas.flatMap((seen) => {
+    const said = quoted(seen.waitsFor);
+    const isData = lackSaidBy(seen, replicas.length) !== undefined;
+    return seen.reachable === false || said === '' || isData ? [] : [`Replica ${seen.id} says: ${said}.`];
+  });
+}
+
+/** See the top of this file. */
+export function explain({ replicas: given, f, patienceMs = PATIENCE_MS }: ExplainSources): Explanation {
+  const replicas = given.map((seen, id) => (seen.id === id ? seen : { ...seen, id }));
+  const faults = f ?? Math.floor((replicas.length - 1) / 2);
+  const all = waitingOf(replicas, patienceMs);
+  const isIdle = pendingOf(replicas) === 0 && all.every(({ lack }) => LASTING.includes(lack.what));
+  const quorum = quorumSentence(replicas, faults, isIdle);
+  const { sentences, grounds } = waitSentences(
+    all.filter(({ lack }) => !TOLD.includes(lack.what)),
+    replicas,
+  );
+  // So many must be wrong or right together that one of them is correct, and the others are too few for a quorum.
+  const others = replicas.filter(takesPart).filter(({ id }) => !all.some((one) => one.id === id));
+  const isSaid = all.length > faults && others.length < replicas.length - faults && !isIdle;
+  const head: string[] = [];
+  if (quorum !== undefined) head.push(isIdle ? quorum : `Nothing commits. ${quorum}`);
+  else if (isSaid)
+    head.push(`Nothing commits, say ${namesOf(all.map(({ id }) => id).sort((a, b) => a - b))}.`);
+  return {
+    sentences: [
+      ...aboutEquality(replicas),
+      ...head,
+      ...sentences,
+      ...plainWaits(replicas),
+      ...replicas.flatMap(aboutItself),
+      ...aboutOthers(replicas),
+    ],
+    stuck: quorum !== undefined && !isIdle ? 'seen' : isSaid ? 'said' : 'no',
+    waiting: pendingOf(replicas),
+    grounds: [...replicas.flatMap(groundsOf), ...grounds.filter(({ kind }) => kind === 'word')],
+  };
+}
