@@ -9,6 +9,7 @@ import type { KvOperation } from '../apps/kv/operations.ts';
 import { bytesToDigest, concatBytes, digestToBytes, hexToBytes } from '../core/bytes.ts';
 import type { WireResult } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
+import type { LiveAnswer } from '../core/live.ts';
 import { clientIdOf, decodeBundle } from '../core/request.ts';
 import type { Digest, Height, Milliseconds, ReplicaId } from '../core/types.ts';
 import { encodeOperation } from '../ledger/operation.ts';
@@ -383,8 +384,12 @@ class NodeClient implements MoietyClient {
     return this.#reader.block(height);
   }
 
-  status(): Promise<readonly SeenStatus[]> {
-    return this.#reader.status();
+  status(waitMs?: Milliseconds): Promise<readonly SeenStatus[]> {
+    return this.#reader.status(waitMs);
+  }
+
+  live(source: ReplicaId, cursor: string): Promise<LiveAnswer | undefined> {
+    return this.#reader.live(source, cursor);
   }
 
   evidenceAt(source: ReplicaId): Promise<readonly EvidenceClaim[]> {

@@ -1,6 +1,7 @@
 /** What a program sees of the cluster. `connect` gives the real one; the gateway and the command line use only this. */
 import type { KvEntry } from '../apps/kv/results.ts';
 import type { ReplicaStatus } from '../core/client-queries.ts';
+import type { LiveAnswer } from '../core/live.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Digest, Height, Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { Block, HeaderSignature, Transaction } from '../ledger/contract.ts';
@@ -135,8 +136,13 @@ export interface MoietyClient {
   receipt(txId: Digest): Promise<Uint8Array>;
   /** undefined if there is no such block yet. */
   block(height: Height): Promise<ProvenBlock | undefined>;
-  /** Each replica's own word. */
-  status(): Promise<readonly SeenStatus[]>;
+  /** Each replica's own word; those that take longer than `waitMs` (default 2 s) count as unreachable. */
+  status(waitMs?: Milliseconds): Promise<readonly SeenStatus[]>;
+  /**
+   * What one replica says that it did since `cursor` (of its last answer; empty: since it remembers); it tells on for five
+   * seconds. Undefined if it does not answer, or with what makes no sense.
+   */
+  live(source: ReplicaId, cursor: string): Promise<LiveAnswer | undefined>;
   /** What evidence one replica says it keeps; at most 256. Empty if it does not answer. */
   evidenceAt(source: ReplicaId): Promise<readonly EvidenceClaim[]>;
   /** Text of an evidence file that one replica keeps, not verified yet; undefined if it gives none. */

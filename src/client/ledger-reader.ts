@@ -5,9 +5,11 @@
 import type { EventPosition, ReplicaStatus } from '../core/client-queries.ts';
 import type { QueryTopic } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
+import type { LiveAnswer } from '../core/live.ts';
 import type { Digest, Hash, Height, Milliseconds, ReplicaId } from '../core/types.ts';
 import type { EvidenceClaim, ProvenBlock, SeenStatus, TransactionState } from './contract.ts';
 import { ClientError } from './errors.ts';
+import { readLiveAnswer } from './live-answers.ts';
 import { BlockProof, integerOf, parseObject } from './proofs.ts';
 import type { HostCheck } from './proofs.ts';
 import type { QueryReply, ReplicaChannels } from './replica-channels.ts';
@@ -52,8 +54,13 @@ export class LedgerReader {
     return this.#options.settings.f + 1;
   }
 
-  async #ask(replica: ReplicaId, topic: QueryTopic, argument: string): Promise<QueryReply | undefined> {
-    return this.#options.channels().query(replica, topic, argument, QUERY_MS);
+  async #ask(
+    replica: ReplicaId,
+    topic: QueryTopic,
+    argument: string,
+    waitMs: Milliseconds = QUERY_MS,
+  ): Promise<QueryReply | undefined> {
+    return this.#options.channels().query(replica, topic, argument, waitMs);
   }
 
   /**
@@ -188,10 +195,10 @@ export class LedgerReader {
     return times[this.#options.settings.f];
   }
 
-  /** Each replica's own word. */
-  async status(): Promise<SeenStatus[]> {
+  /** Each replica's own word; those that take longer than `waitMs` do not answer. */
+  async status(waitMs?: Milliseconds): Promise<SeenStatus[]> {
     const replies = await Promise.all(
-      this.#options.settings.members.map((member) => this.#ask(member.id, 'status', '')),
+      this.#options.settings.members.map((member) => this.#ask(member.id, 'status', '', waitMs)),
     );
     return replies.map((reply, id): SeenStatus => {
       if (reply === undefined) {
@@ -204,6 +211,13 @@ export class LedgerReader {
         ? { id, reachable: false, reason: 'its status makes no sense' }
         : { ...status, reachable: true };
     });
+  }
+
+  /** What a replica says that it did since the cursor; undefined if it says nothing that makes sense. */
+  async live(source: ReplicaId, cursor: string): Promise<LiveAnswer | undefined> {
+    const reply = await this.#ask(source, 'live', cursor);
+    if (reply?.found !== true) return undefined;
+    return readLiveAnswer(reply.bytes, this.#options.settings.members.length);
   }
 
   /** What evidence a replica says it keeps. */

@@ -9,8 +9,9 @@
  * - `transaction`: txId. Answer: `TransactionAnswer`; `found` false if the replica knows nothing of it.
  * - `events`: `height:<H>` or `number:<N>` in decimal digits. Answer: `EventPosition` of the block at height H, or of the
  *   block that holds event N; `found` false if there is no such block yet.
+ * - `live`: a cursor of an earlier answer, or empty. Answer: `LiveAnswer` (`live.ts`); asking keeps the replica telling.
  */
-import type { Lack } from './live.ts';
+import type { Lack, WaitCounts } from './live.ts';
 import type { Digest, Height, Milliseconds, ReplicaId, SequenceNumber, View } from './types.ts';
 
 /**
@@ -40,6 +41,10 @@ export interface ReplicaStatus {
   readonly waitsFor: string | null;
   /** The same as data; absent where the protocol does not say it. */
   readonly lack?: Lack | null;
+  /** Transactions in its ledger. */
+  readonly transactions?: number;
+  /** How long requests waited here until they were executed. */
+  readonly waits?: WaitCounts;
   /** Replicas whose fault is proved by evidence that verifies offline. */
   readonly proven: readonly { readonly replica: ReplicaId; readonly rule: string }[];
   /** Replicas that have not been heard for long. */

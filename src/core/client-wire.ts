@@ -60,7 +60,8 @@ export type ClientFrame =
   | { readonly kind: 'query'; readonly id: number; readonly topic: QueryTopic; readonly argument: string };
 
 /** Topics of a query. Answers are JSON; each is one replica's word unless it carries its own proof. */
-export type QueryTopic = 'status' | 'block' | 'transaction' | 'receipt' | 'events' | 'evidence' | 'metrics';
+export type QueryTopic =
+  'status' | 'block' | 'transaction' | 'receipt' | 'events' | 'evidence' | 'metrics' | 'live';
 const TOPICS: readonly QueryTopic[] = [
   'status',
   'block',
@@ -69,6 +70,7 @@ const TOPICS: readonly QueryTopic[] = [
   'events',
   'evidence',
   'metrics',
+  'live',
 ];
 
 /** Replica -> client. */

@@ -36,15 +36,26 @@ export type LiveMoment =
     }
   | { readonly at: 'view'; readonly ms: Milliseconds; readonly view: View };
 
+/** Moments in one answer, at most. */
+export const LIVE_MOMENTS_MAX = 500;
+/** If more wait only the newest of them are given, so many; the others count as missed. */
+export const LIVE_FLOOD_MAX = 200;
+
 /** Answer to the query `live` (`client-queries.ts`): what happened since the cursor that was given. */
 export interface LiveAnswer {
   /** To be given next time; cursors of an earlier life of the replica mean the beginning. */
   readonly cursor: string;
   /** Oldest first. */
   readonly moments: readonly LiveMoment[];
-  /** Moments that were forgotten before they were asked for. */
+  /** Moments that were forgotten, or left out of a flood, before they were asked for. */
   readonly missed: number;
 }
+
+/**
+ * How long requests waited at a replica that took them from their client, from arrival to execution, since its start: by
+ * upper bound, ascending, how many waited so long at most (and longer than the bound before). The last bound holds the rest.
+ */
+export type WaitCounts = readonly (readonly [Milliseconds, number])[];
 
 /** Why a replica does not go on: which quorum lacks whose messages. */
 export interface Lack {

@@ -384,7 +384,8 @@ export interface ReplicaContext {
   readonly signAsHost: (digest: Digest) => Uint8Array;
   /** Seed of the replica's own jitter. */
   readonly seed: number;
-  readonly trace?: (event: RuleTrace) => void;
+  /** Told of each rule that is judged; may come and go while the replica runs. */
+  readonly trace?: ((event: RuleTrace) => void) | undefined;
 }
 
 /** What decoding needs to know. */

@@ -88,6 +88,8 @@ export interface ClientDeskOptions<M> {
   readonly certificates?: CertificateCheck<M> | undefined;
   /** Final answers carry a proof, too: no retry is answered here. */
   readonly provesFinal?: boolean;
+  /** Told of each waiting bundle that is settled: when it came, and how many requests it has. */
+  readonly onSettled?: (since: Milliseconds, requests: number) => void;
 }
 
 /** Digest that a host key signs for a reply (decision B6). */
@@ -271,14 +273,15 @@ export class ClientDesk<M> {
     this.#waitingPerClient.set(client, (this.#waitingPerClient.get(client) ?? 0) + 1);
   }
 
-  #uncount(digest: Digest): void {
+  #uncount(digest: Digest): Waiting | undefined {
     const waiting = this.#waiting.get(digest);
-    if (waiting === undefined) return;
+    if (waiting === undefined) return undefined;
     this.#waiting.delete(digest);
     this.#waitingBytes -= waiting.bytes;
     const left = (this.#waitingPerClient.get(waiting.client) ?? 1) - 1;
     if (left > 0) this.#waitingPerClient.set(waiting.client, left);
     else this.#waitingPerClient.delete(waiting.client);
+    return waiting;
   }
 
   #expire(now: Milliseconds): void {
@@ -291,7 +294,11 @@ export class ClientDesk<M> {
 
   /** These bundles were executed (or can never be). */
   settle(bundles: readonly Bundle[]): void {
-    for (const bundle of bundles) this.#uncount(bundle.digest);
+    const { onSettled } = this.#options;
+    for (const bundle of bundles) {
+      const waiting = this.#uncount(bundle.digest);
+      if (waiting !== undefined) onSettled?.(waiting.since, bundle.requests.length);
+    }
   }
 
   /** Everything waiting was overtaken by an installed state. */

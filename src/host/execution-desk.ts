@@ -40,6 +40,8 @@ export interface ExecutionDeskOptions {
   /** Bytes of the journal that are worth a snapshot of a small state; 0: each stable checkpoint is. */
   readonly snapshotAfterBytes: number;
   readonly answer: (executed: Executed) => void;
+  /** Told of each execution and each applied update; not of those that are done again at a start. */
+  readonly onExecuted?: (sequence: SequenceNumber, outcome: ExecutionOutcome) => void;
   /** A state that was fetched is durable. */
   readonly onInstalled: (checkpoint: CheckpointState) => void;
   readonly halt: (reason: string) => void;
@@ -176,8 +178,10 @@ export class ExecutionDesk {
     return this.#installing !== undefined && sequence <= this.#options.executor.executed;
   }
 
-  #tell(sequence: SequenceNumber, { update }: ExecutionOutcome): void {
+  #tell(sequence: SequenceNumber, outcome: ExecutionOutcome): void {
     const { checkpoint } = this.#options.executor;
+    const { update } = outcome;
+    this.#options.onExecuted?.(sequence, outcome);
     this.#options.answer({
       kind: 'executed',
       sequence,

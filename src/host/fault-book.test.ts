@@ -71,6 +71,7 @@ function statusWith(faults: FaultBook, over: Partial<PeerInspection> = {}): Host
     stateTransfers: 0,
     rolledBack: 0,
     transferring: false,
+    waits: [],
     now: NOW,
   });
 }

@@ -8,11 +8,13 @@ import type { ClusterSettings } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';
 import type { DecodeContext, Input, ProtocolDefinition, Seal } from '../core/protocol.ts';
 import { markVerified } from '../core/types.ts';
-import type { Digest, ReplicaId, Verified } from '../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId, Verified } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import { decodeLinkFrame, encodeLinkFrame, fragmentFrame, Reassembler } from './link-frames.ts';
 import type { LinkFrame } from './link-frames.ts';
+import type { LiveTap } from './live-tap.ts';
+import { labelOfMessage } from './message-label.ts';
 import type { BlockPort, NetworkPort } from './ports.ts';
 import type { TransferFrame } from './transfer.ts';
 
@@ -20,6 +22,10 @@ import type { TransferFrame } from './transfer.ts';
 export const BODY_SLACK_BYTES = 128 * 1024;
 /** How far ahead of the own height a header signature is kept; further ahead it could only fill the disk. */
 const SIGNATURES_AHEAD = 4096;
+/** How those who watch are told of what cannot be read. */
+const GARBAGE = 'garbage';
+/** One comes with each block from each replica: those who watch are not told, they would see little else. */
+const UNTOLD = 'headerSignature';
 
 /** What the desk is made of. */
 export interface LinkDeskOptions<M> {
@@ -38,6 +44,9 @@ export interface LinkDeskOptions<M> {
   readonly admitForwarded: (bundle: Bundle, from: ReplicaId) => Verified<Bundle> | undefined;
   readonly onTransferFrame: (from: ReplicaId, frame: TransferFrame) => void;
   readonly ignored: (reason: string, from: ReplicaId) => void;
+  /** Told what is sent and what arrives, while somebody watches. */
+  readonly tap: LiveTap<M>;
+  readonly now: () => Milliseconds;
 }
 
 /** See the top of this file. */
@@ -71,9 +80,19 @@ export class LinkDesk<M> {
       if (whole === undefined) return;
       frame = decodeLinkFrame(whole);
     }
-    if (frame === undefined || frame.kind === 'fragment')
-      return this.#options.ignored('malformedFrame', from);
+    if (frame === undefined || frame.kind === 'fragment') {
+      this.#options.ignored('malformedFrame', from);
+      return this.#tell(from, GARBAGE);
+    }
     this.#onLinkFrame(from, frame);
+    if (frame.kind !== 'protocol' && frame.kind !== UNTOLD) this.#tell(from, frame.kind);
+  }
+
+  /** Something arrived that the protocol does not see: a message that was refused, or what has no more than a kind. */
+  #tell(from: ReplicaId, what: M | string): void {
+    const { tap, now } = this.#options;
+    if (!tap.isWatched) return;
+    tap.onArrived(from, typeof what === 'string' ? { kind: what } : labelOfMessage(what), now());
   }
 
   #onLinkFrame(from: ReplicaId, frame: Exclude<LinkFrame, { kind: 'fragment' }>): void {
@@ -103,10 +122,15 @@ export class LinkDesk<M> {
   #onProtocolBytes(from: ReplicaId, bytes: Uint8Array): void {
     const { definition, crypto } = this.#options;
     const message = definition.decode(bytes, this.#decodeContext);
-    if (message === undefined) return this.#options.ignored('malformedMessage', from);
+    if (message === undefined) {
+      this.#options.ignored('malformedMessage', from);
+      return this.#tell(from, GARBAGE);
+    }
     const verdict = crypto.verifier.verifyMany(definition.seals(message));
-    if (verdict !== 'valid')
-      return this.#options.ignored(verdict === 'invalid' ? 'invalidSeal' : 'unknownKey', from);
+    if (verdict !== 'valid') {
+      this.#options.ignored(verdict === 'invalid' ? 'invalidSeal' : 'unknownKey', from);
+      return this.#tell(from, message);
+    }
     this.#options.give({ kind: 'message', from, message: markVerified(message) });
   }
 
@@ -164,6 +188,13 @@ export class LinkDesk<M> {
     return { ...batch, bundleAuthentic, recoverAuthentic };
   }
 
+  /** A message of the protocol, to one peer or to all others. */
+  message(message: M, to: ReplicaId | undefined): void {
+    const { definition, tap, now } = this.#options;
+    if (tap.isWatched) tap.onMessageSent(message, to, now());
+    this.share({ kind: 'protocol', bytes: definition.encode(message) }, to);
+  }
+
   /** To one peer, or to all others. */
   share(frame: LinkFrame, to: ReplicaId | undefined): void {
     if (to === undefined) this.toAll(frame);
@@ -179,6 +210,7 @@ export class LinkDesk<M> {
   /** To one peer. */
   toPeer(to: ReplicaId, frame: LinkFrame, mayWait = false): void {
     if (to === this.#options.self) return;
+    if (this.#options.tap.isWatched) this.#tellSent(frame, to);
     for (const part of fragmentFrame(this.#options.crypto.hash, encodeLinkFrame(frame))) {
       this.#options.network.toPeer(to, part, mayWait);
     }
@@ -186,10 +218,16 @@ export class LinkDesk<M> {
 
   /** To all others. */
   toAll(frame: LinkFrame, mayWait = false): void {
+    if (this.#options.tap.isWatched) this.#tellSent(frame, undefined);
     const parts = fragmentFrame(this.#options.crypto.hash, encodeLinkFrame(frame));
     for (let to = 0; to < this.#options.settings.members.length; to += 1) {
       if (to === this.#options.self) continue;
       for (const part of parts) this.#options.network.toPeer(to, part, mayWait);
     }
+  }
+
+  #tellSent({ kind }: LinkFrame, to: ReplicaId | undefined): void {
+    const { tap, now } = this.#options;
+    if (kind !== 'protocol' && kind !== UNTOLD) tap.onFrameSent(kind, to, now());
   }
 }

@@ -4,8 +4,10 @@
  * of bundles, bodies and replies. `node/` and `sim/` run exactly this; what the simulator tears and loses is what the
  * product runs.
  */
+import type { LiveAnswer } from '../core/live.ts';
 import { windowOf } from '../core/config.ts';
 import type { ClusterSettings } from '../core/config.ts';
+import type { Domain } from '../core/domain.ts';
 import type {
   Effect,
   Input,
@@ -19,7 +21,7 @@ import type { Height, Milliseconds, ReplicaId, SequenceNumber } from '../core/ty
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
-import { AttestDesk } from './attest-desk.ts';
+import type { AttestDesk } from './attest-desk.ts';
 import { ClientDesk } from './client-desk.ts';
 import { ExecutionDesk } from './execution-desk.ts';
 import { FaultBook } from './fault-book.ts';
@@ -28,13 +30,17 @@ import { HeaderDesk } from './header-desk.ts';
 import { JournalDesk } from './journal-desk.ts';
 import type { LinkFrame } from './link-frames.ts';
 import { LinkDesk } from './link-desk.ts';
+import { LiveTap } from './live-tap.ts';
 import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
 import { encodeRecord } from './records.ts';
-import { otherOwnerOf, restoreStore } from './restore.ts';
-import { SealDesk } from './seal-desk.ts';
+import { replicaContext } from './replica-context.ts';
+import { restoreStore } from './restore.ts';
+import type { SealDesk } from './seal-desk.ts';
 import { hostStatus } from './status.ts';
 import type { HostPhase, HostStatus } from './status.ts';
 import { StateTransfer } from './transfer.ts';
+import { makeAttestDesk, makeSealDesk } from './vouching.ts';
+import { WaitBook } from './wait-book.ts';
 
 /** What a host is made of; complete at construction. */
 export interface HostOptions<M> {
@@ -77,6 +83,8 @@ export class ReplicaHost<M> {
   readonly #inputs: Input<M>[] = [];
   readonly #answers: Input<M>[] = [];
   readonly #faults = new FaultBook();
+  readonly #tap: LiveTap<M>;
+  readonly #waits = new WaitBook();
   #now: Milliseconds = 0;
   #phase: HostPhase = 'new';
   #haltReason: string | undefined;
@@ -87,16 +95,14 @@ export class ReplicaHost<M> {
     this.#options = options;
     const { self, settings, crypto, executor, ports } = options;
     const domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
-    const replica = options.definition.createReplica({
-      self,
-      settings,
-      domain,
-      hash: crypto.hash,
-      isExecuted: (bundle) => executor.admit(bundle).kind !== 'new',
-      signAsHost: (digest) => crypto.hostSigner.sign(digest),
-      seed: options.seed,
-      ...(options.trace === undefined ? {} : { trace: options.trace }),
+    this.#tap = new LiveTap({
+      life: options.seed.toString(36),
+      view: () => this.#replica.inspect(this.#now, true).view,
+      height: () => executor.height,
     });
+    const onRule = (event: RuleTrace): void => this.#tap.onRule(event);
+    const watcher = () => (this.#tap.isWatched ? onRule : undefined);
+    const replica = options.definition.createReplica(replicaContext(options, domain, watcher));
     this.#replica = options.wrapReplica === undefined ? replica : options.wrapReplica(replica);
     const observer = {
       ...ports.observer,
@@ -117,6 +123,7 @@ export class ReplicaHost<M> {
       observer,
       certificates: definition.client?.certificate === undefined ? undefined : certificates,
       provesFinal: definition.client?.provesFinal === true,
+      onSettled: (since, requests) => this.#waits.note(this.#now - since, requests),
     });
     this.#links = new LinkDesk({
       self,
@@ -127,6 +134,8 @@ export class ReplicaHost<M> {
       executor,
       network,
       blocks: ports.blocks,
+      tap: this.#tap,
+      now: () => this.#now,
       give: (input) => this.#give(input),
       body: (digest) => this.#image.body(digest),
       admitForwarded: (bundle, from) => this.#desk.admitForwarded(bundle, from),
@@ -139,10 +148,25 @@ export class ReplicaHost<M> {
     this.#headers = new HeaderDesk({ self, domain, crypto, blocks: ports.blocks, share });
     this.#image = new JournalImage(settings.members[self]!.trusted.tcEpoch, ports.bodies);
     this.#execution = this.#makeExecution();
-    const isSealed = definition.trustedProgram === SEALING_PROGRAM;
-    this.#seals = isSealed ? this.#makeSeals() : undefined;
-    this.#attests = isSealed ? undefined : this.#makeAttests();
-    this.#transfer = new StateTransfer({
+    const vouching = {
+      image: this.#image,
+      journal: this.#journal,
+      give: (input: Input<M>) => this.#give(input),
+      halt: (reason: string) => this.#halt(reason),
+    };
+    if (definition.trustedProgram === SEALING_PROGRAM)
+      this.#seals = makeSealDesk(options, {
+        ...vouching,
+        onStart: ({ standing, identity }) => this.#onSealsReady(standing, identity),
+      });
+    else this.#attests = makeAttestDesk(options, { ...vouching, onStart: (start) => this.#onReady(start) });
+    this.#transfer = this.#makeTransfer(domain);
+  }
+
+  #makeTransfer(domain: Domain): StateTransfer {
+    const { executor, crypto, ports } = this.#options;
+    const { hash } = crypto;
+    return new StateTransfer({
       context: { hash, domain },
       executor,
       blocks: ports.blocks,
@@ -170,46 +194,12 @@ export class ReplicaHost<M> {
       heldMax: HELD_WINDOWS * windowOf(settings.limits),
       snapshotAfterBytes: this.#options.snapshotAfterBytes ?? 0,
       answer: (executed) => this.#answers.push(executed),
+      onExecuted: (sequence, outcome) => {
+        if (this.#tap.isWatched) this.#tap.onExecuted(sequence, outcome, this.#now);
+      },
       onInstalled: (checkpoint) =>
         this.#give({ kind: 'installed', checkpoint, protocolState: executor.protocolState }),
       halt: (reason) => this.#halt(reason),
-    });
-  }
-
-  #deskParts() {
-    const { self, settings, crypto, ports } = this.#options;
-    return {
-      self,
-      settings,
-      crypto,
-      image: this.#image,
-      append: (record: Uint8Array) => this.#journal.append(record),
-      whenSynced: (then: () => void) => this.#journal.whenSynced(then),
-      halt: (reason: string) => this.#halt(reason),
-      note: (name: string, detail: Readonly<Record<string, string | number | boolean>>) =>
-        ports.observer.note(name, detail),
-    };
-  }
-
-  #makeSeals(): SealDesk {
-    const { self, settings, executor, ports } = this.#options;
-    return new SealDesk({
-      ...this.#deskParts(),
-      trusted: ports.trusted,
-      onSealed: (ui) => this.#give({ kind: 'sealed', ui }),
-      onStart: ({ standing, identity }) => this.#onSealsReady(standing, identity),
-      otherOwner: (identity) => otherOwnerOf(self, settings, executor, this.#image, identity),
-    });
-  }
-
-  #makeAttests(): AttestDesk {
-    const { definition, ports } = this.#options;
-    return new AttestDesk({
-      ...this.#deskParts(),
-      ...(definition.trustedProgram === undefined ? {} : { trusted: ports.trusted }),
-      onAttested: (id, attestation) => this.#give({ kind: 'attested', id, attestation }),
-      onRefused: (id) => this.#give({ kind: 'refused', id }),
-      onStart: (start) => this.#onReady(start),
     });
   }
 
@@ -311,9 +301,15 @@ export class ReplicaHost<M> {
       waitingBundles: this.#desk.waiting,
       stateTransfers: this.#transferCount,
       rolledBack: this.#execution.undone,
+      waits: this.#waits.counts,
       transferring: this.#transfer.active,
       now,
     });
+  }
+
+  /** What happened since `cursor`, for those who watch; the replica tells on for five seconds. */
+  live(cursor: string, now: Milliseconds): LiveAnswer {
+    return this.#tap.answer(cursor, now);
   }
 
   /** Sizes that must stay bounded: for judges. */
@@ -347,19 +343,21 @@ export class ReplicaHost<M> {
       // H5: the answer to `execute` comes before any other input.
       const input = this.#answers.shift() ?? this.#inputs.shift();
       if (input === undefined || this.#phase === 'halted') break;
-      for (const effect of this.#replica.step(input, this.#now)) this.#perform(effect);
+      const effects = this.#replica.step(input, this.#now);
+      if (this.#tap.isWatched) this.#tap.onInput(input, this.#now);
+      for (const effect of effects) this.#perform(effect);
       this.#execution.orderSnapshot();
     }
     this.#draining = false;
   }
 
   #perform(effect: Effect<M>): void {
-    const { ports, definition } = this.#options;
+    const { ports } = this.#options;
     switch (effect.kind) {
       case 'send':
-        return this.#links.toPeer(effect.to, { kind: 'protocol', bytes: definition.encode(effect.message) });
+        return this.#links.message(effect.message, effect.to);
       case 'broadcast':
-        return this.#links.toAll({ kind: 'protocol', bytes: definition.encode(effect.message) });
+        return this.#links.message(effect.message, undefined);
       case 'seal':
         return this.#seals === undefined ? this.#mixed('seal') : this.#seals.seal(effect);
       case 'attest':
@@ -489,6 +487,7 @@ export class ReplicaHost<M> {
 
   #ignore(reason: string, from: ReplicaId | 'client'): void {
     this.#faults.ignore(reason);
+    if (this.#tap.isWatched && from !== 'client') this.#tap.onIgnored(reason);
     this.#options.ports.observer.ignored(reason, from);
   }
 }

@@ -1,6 +1,6 @@
 /** What a host says about itself: plain data for `status`, metrics, the dashboard and judges. */
 import type { ClusterSettings } from '../core/config.ts';
-import type { Lack } from '../core/live.ts';
+import type { Lack, WaitCounts } from '../core/live.ts';
 import type { PeerInspection, ReplicaInspection } from '../core/protocol.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../core/types.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
@@ -45,6 +45,8 @@ export interface HostStatus {
   /** Speculative executions that were undone since the start. */
   readonly rolledBack: number;
   readonly transferring: boolean;
+  /** How long requests waited here until they were executed. */
+  readonly waits: WaitCounts;
   readonly waitsFor: string | null;
   /** The same as data, also for the moments of normal work. */
   readonly lack: Lack | null;
@@ -95,6 +97,7 @@ export interface StatusParts {
   readonly stateTransfers: number;
   readonly rolledBack: number;
   readonly transferring: boolean;
+  readonly waits: WaitCounts;
   readonly now: Milliseconds;
 }
 
@@ -164,6 +167,7 @@ export function hostStatus(parts: StatusParts): HostStatus {
     stateTransfers: parts.stateTransfers,
     rolledBack: parts.rolledBack,
     transferring: parts.transferring,
+    waits: parts.waits,
     waitsFor: inspection?.waitsFor ?? null,
     lack: inspection?.lack ?? null,
     tc: {

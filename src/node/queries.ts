@@ -4,12 +4,14 @@
  * - `receipt`: txId. Answer: the canonical JSON of a receipt; `found` false if there is no such transaction or fewer than
  *   f+1 valid header signatures are here yet.
  * - `evidence`: empty: list of what is kept; a name of that list: the evidence file.
+ * - `live`: a cursor, or anything else. Answer: `LiveAnswer`.
  * - `metrics`: ignored. Answer: `{"contentType":…,"text":…}` for Prometheus.
  */
 import type { Registry } from 'prom-client';
 import { bytesToHex } from '../core/bytes.ts';
 import type { BlockAnswer, EventPosition, TransactionAnswer } from '../core/client-queries.ts';
 import type { QueryTopic } from '../core/client-wire.ts';
+import type { LiveAnswer } from '../core/live.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Digest, Height, ReplicaId } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
@@ -29,6 +31,8 @@ export interface QuerySources {
   readonly index: BlockIndex;
   readonly evidence: EvidenceStore;
   readonly status: () => HostStatus;
+  /** What happened since a cursor, for those who watch. */
+  readonly live: (cursor: string) => LiveAnswer;
   readonly metrics: Registry;
   /** Number of the own replica. */
   readonly self: ReplicaId;
@@ -92,6 +96,8 @@ export class Queries {
         const { metrics } = this.#sources;
         return found({ contentType: metrics.contentType, text: await metrics.metrics() });
       }
+      case 'live':
+        return found(this.#sources.live(argument));
     }
   }
 
@@ -103,7 +109,8 @@ export class Queries {
       if (!proven.some((one) => one.replica === replica && one.rule === rule))
         proven.push({ replica, rule, atMs });
     }
-    return { ...status, proven, process: this.#sources.processFacts() };
+    const { transactionCount: transactions } = this.#sources.blocks;
+    return { ...status, transactions, proven, process: this.#sources.processFacts() };
   }
 
   #block(argument: string): QueryAnswer {

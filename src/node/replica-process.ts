@@ -338,6 +338,7 @@ export class ReplicaProcess {
       index: this.#index,
       evidence: this.#evidence,
       status,
+      live: (cursor) => this.#host.live(cursor, Date.now()),
       self: this.#config.replica,
       settledHeight: () => this.#host.settledHeight(),
       metrics,

@@ -87,10 +87,15 @@ export class Fallback {
   }
 
   #create(): Replica<object> {
-    const { hash, domain, self, isExecuted, seed, signAsHost } = this.#context;
+    const context = this.#context;
+    const { hash, domain, self, isExecuted, seed, signAsHost } = context;
+    const isTraced = this.role === 'order';
     return this.#definition.createReplica({
-      ...contextFor(this.role, this.#context),
+      ...contextFor(this.role, context),
       self,
+      get trace() {
+        return isTraced ? context.trace : undefined;
+      },
       isExecuted,
       seed: seed + this.instance,
       signAsHost: (digest) => signAsHost(boundDigest(hash, domain, this, digest)),

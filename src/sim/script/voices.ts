@@ -12,13 +12,13 @@ import type {
   Prepare,
   ViewChange,
 } from '../../smr/usig-stream/messages.ts';
+import { labelOfMessage } from '../../host/message-label.ts';
 import { encodeRegistry } from '../../smr/registry.ts';
 import { stubOf } from '../../smr/usig-stream/builders.ts';
 import { fits } from './facts.ts';
 import type { Puppet, Voice } from './puppet.ts';
 import { ScriptError } from './script.ts';
 import type { Reference, Statement, Step, Writing } from './script.ts';
-import { labelOfMessage } from './seen.ts';
 
 type Made =
   | { readonly kind: 'body'; readonly batch: Batch }

@@ -1,0 +1,155 @@
+/**
+ * What a replica tells those who watch it (`core/live.ts`): messages that it sent and took, what it executed, views that
+ * it entered. It is written down only while somebody watches, that is for five seconds after each question, into a ring;
+ * else each place that could tell something only finds that nobody asks. Nothing here changes what the replica does.
+ */
+import type { LiveAnswer, LiveMoment, MessageLabel } from '../core/live.ts';
+import { LIVE_FLOOD_MAX, LIVE_MOMENTS_MAX } from '../core/live.ts';
+import type { Input, RuleTrace } from '../core/protocol.ts';
+import type { Height, Milliseconds, ReplicaId, SequenceNumber, View } from '../core/types.ts';
+import type { ExecutionOutcome } from '../ledger/contract.ts';
+import { labelOfMessage } from './message-label.ts';
+
+/** How long one question keeps the watch up. */
+const LEASE_MS: Milliseconds = 5_000;
+/** Moments that are kept. */
+const RING_MAX = 2_048;
+const CURSOR = /^([0-9a-z]{1,16})-([0-9]{1,15})$/;
+
+/** What the tap is made of. */
+export interface LiveTapOptions {
+  /** Another one in each life of the replica; lower-case letters and digits, at most 16. */
+  readonly life: string;
+  /** View that the replica is in. */
+  readonly view: () => View;
+  readonly height: () => Height;
+}
+
+/** See the top of this file. */
+export class LiveTap<M> {
+  /** Whether somebody watches: to be asked before anything is told. */
+  isWatched = false;
+  readonly #options: LiveTapOptions;
+  /** The moment of number n lies at n modulo the ring's length. */
+  #ring: LiveMoment[] = [];
+  /** Number of the oldest moment that is kept, and of the next one. */
+  #first = 0;
+  #next = 0;
+  #since: Milliseconds = 0;
+  #view: View | undefined;
+  /** Rules that refused since the last input. */
+  readonly #refusals: RuleTrace[] = [];
+  #ignored: string | undefined;
+
+  constructor(options: LiveTapOptions) {
+    this.#options = options;
+  }
+
+  /** What happened since `cursor`; keeps the watch up. Any other cursor means the beginning. */
+  answer(cursor: string, now: Milliseconds): LiveAnswer {
+    if (this.isWatched) this.#endWhenDue(now);
+    if (!this.isWatched) {
+      this.isWatched = true;
+      this.#view = undefined;
+    }
+    this.#since = now;
+    const { life } = this.#options;
+    const [, itsLife, number] = CURSOR.exec(cursor) ?? [];
+    const known = itsLife === life ? Number(number) : this.#first;
+    const wanted = known > this.#next ? this.#first : known;
+    let from = Math.max(wanted, this.#first);
+    // A flood is not to be read by anybody: its end shows what happens now, and costs less.
+    if (this.#next - from > LIVE_MOMENTS_MAX) from = this.#next - LIVE_FLOOD_MAX;
+    const moments: LiveMoment[] = [];
+    for (let at = from; at < this.#next; at += 1) moments.push(this.#ring[at % RING_MAX]!);
+    return { cursor: `${life}-${this.#next}`, moments, missed: from - wanted };
+  }
+
+  /** A rule was judged; only refusals count. */
+  onRule(event: RuleTrace): void {
+    if (this.isWatched && !event.passed && this.#refusals.length < 64) this.#refusals.push(event);
+  }
+
+  /** Something of a peer is ignored; the `taken` that follows says why. */
+  onIgnored(reason: string): void {
+    this.#ignored = reason;
+  }
+
+  /** The protocol took one step with this input. */
+  onInput(input: Input<M>, now: Milliseconds): void {
+    if (input.kind === 'message') {
+      const label = labelOfMessage(input.message);
+      // Others that were held back may be judged in the same step: only what is about this kind counts.
+      const refused = this.#refusals.find(({ about }) => about === label.kind)?.rule;
+      this.#add({
+        at: 'taken',
+        ms: now,
+        from: input.from,
+        ...(refused === undefined ? {} : { refused }),
+        ...label,
+      });
+      this.#look(label, now);
+    }
+    this.#refusals.length = 0;
+    this.#ignored = undefined;
+  }
+
+  /** A message of the protocol was sent; `to` undefined: to all others. */
+  onMessageSent(message: M, to: ReplicaId | undefined, now: Milliseconds): void {
+    const label = labelOfMessage(message);
+    this.#onSent(label, to, now);
+    this.#look(label, now);
+  }
+
+  /** A frame without a message was sent; `to` undefined: to all others. */
+  onFrameSent(kind: string, to: ReplicaId | undefined, now: Milliseconds): void {
+    this.#onSent({ kind }, to, now);
+  }
+
+  /** Something arrived that is not for the protocol, or not fit for it: then `onIgnored` said why. */
+  onArrived(from: ReplicaId, label: MessageLabel, now: Milliseconds): void {
+    const refused = this.#ignored;
+    this.#ignored = undefined;
+    this.#add({ at: 'taken', ms: now, from, ...(refused === undefined ? {} : { refused }), ...label });
+  }
+
+  /** The ledger executed a batch, or applied what one changed. */
+  onExecuted(
+    sequence: SequenceNumber,
+    { replies }: Pick<ExecutionOutcome, 'replies'>,
+    now: Milliseconds,
+  ): void {
+    const requests = replies.reduce((sum, { results }) => sum + results.length, 0);
+    this.#add({ at: 'executed', ms: now, sequence, height: this.#options.height(), requests });
+  }
+
+  #onSent(label: MessageLabel, to: ReplicaId | undefined, now: Milliseconds): void {
+    this.#add({ at: 'sent', ms: now, ...(to === undefined ? {} : { to }), ...label });
+  }
+
+  /** A message of another view than the one that was seen last is the time to ask for the replica's own. */
+  #look({ view }: MessageLabel, now: Milliseconds): void {
+    if (view === undefined || view === this.#view || !this.isWatched) return;
+    const entered = this.#options.view();
+    if (this.#view !== undefined && entered !== this.#view) this.#add({ at: 'view', ms: now, view: entered });
+    this.#view = entered;
+  }
+
+  #add(moment: LiveMoment): void {
+    this.#endWhenDue(moment.ms);
+    if (!this.isWatched) return;
+    this.#ring[this.#next % RING_MAX] = moment;
+    this.#next += 1;
+    this.#first = Math.max(this.#first, this.#next - RING_MAX);
+  }
+
+  /** A clock that jumped ends the watch, too: whoever watches asks again. */
+  #endWhenDue(now: Milliseconds): void {
+    const passed = now - this.#since;
+    if (passed >= 0 && passed < LEASE_MS) return;
+    this.isWatched = false;
+    this.#ring = [];
+    this.#first = this.#next;
+    this.#refusals.length = 0;
+  }
+}

@@ -1,0 +1,36 @@
+/** What a person wants to know of a message: kind, author, place. Works for the messages of every protocol. */
+import type { MessageLabel } from '../core/live.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Fields = Readonly<Record<string, unknown>>;
+
+const NOTHING: Fields = {};
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : NOTHING;
+}
+
+function numberOf(fields: Fields, name: string): number | undefined {
+  const value = fields[name];
+  return typeof value === 'number' ? value : undefined;
+}
+
+/**
+ * The label of a message; a COMMIT has the place of its PREPARE, a NEW-VIEW that of its header, an attested message that
+ * of its content and the value that an object of its component gave it.
+ */
+export function labelOfMessage(message: unknown): MessageLabel {
+  const fields = fieldsOf(message);
+  const inner = fieldsOf(fields['prepare'] ?? fields['header'] ?? fields['content']);
+  const ui = fieldsOf(fields['ui'] ?? (fields['kind'] === 'COMMIT' ? undefined : inner['ui']));
+  const label: Mutable<MessageLabel> = { kind: String(fields['kind']) };
+  const view = numberOf(fields, 'view') ?? numberOf(fields, 'target') ?? numberOf(inner, 'view');
+  if (view !== undefined) label.view = view;
+  const sequence = numberOf(fields, 'sequence') ?? numberOf(inner, 'sequence');
+  if (sequence !== undefined) label.sequence = sequence;
+  const author = numberOf(ui, 'replica') ?? numberOf(fields, 'author') ?? numberOf(fields, 'replica');
+  if (author !== undefined) label.author = author;
+  const counter = numberOf(ui, 'counter') ?? numberOf(fieldsOf(fields['attestation']), 'value');
+  if (counter !== undefined) label.counter = counter;
+  return label;
+}
