@@ -53,21 +53,26 @@ export class Recorder {
   }
 
   /** The document, when the run has ended. */
-  trace({ name, fidelity, scenario, puppets }: Script, result: ScheduleResult): Trace {
+  trace({ name, protocol, fidelity, scenario, puppets }: Script, result: ScheduleResult): Trace {
     const { byzantine, forker, n: replicas, f } = scenario;
     const liars = [...byzantine.map(({ replica }) => replica), ...puppets];
     if (forker !== undefined) liars.push(forker.replica);
+    const byzantineClients = (scenario.liarClients ?? scenario.family?.clients ?? []).length;
     const { violations, stats, traceHash } = result;
     return {
       format: 'moiety-trace',
       version: TRACE_VERSION,
       name,
+      protocol,
       fidelity,
       replicas,
       f,
       byzantine: liars.sort((a, b) => a - b),
+      clients: scenario.clients.length + byzantineClients,
+      byzantineClients,
       scenario,
       events: this.#events,
+      contents: [],
       truncated: this.#truncated,
       rules: Object.fromEntries([...this.#rules].sort(([a], [b]) => (a < b ? -1 : 1))),
       violations,

@@ -11,6 +11,16 @@ import type { Scenario } from '../scenario.ts';
 /** Version of the format. */
 export const TRACE_VERSION = 1;
 
+/**
+ * A value of a message for reading: numbers, texts and digests as they are, byte strings as hexadecimal digits, shortened
+ * to `00ff12...(64 bytes)`, long lists with what was left out as their last entry.
+ */
+export type TraceValue =
+  string | number | boolean | null | readonly TraceValue[] | { readonly [field: string]: TraceValue };
+
+/** Everything that a message says. */
+export type TraceFields = Readonly<Record<string, TraceValue>>;
+
 /** What stands on a message; fields that a kind does not have are absent. */
 export interface TraceMessage {
   /** `PREPARE`, `COMMIT`, ...; for frames without a message `body`, `bundle`, ... */
@@ -23,6 +33,33 @@ export interface TraceMessage {
   readonly counter?: number;
 }
 
+/** What is sent, by whoever sends it. */
+export interface TraceSent extends TraceMessage {
+  /** Encoded size. */
+  readonly bytes?: number;
+  /** Place of what it says in `Trace.contents`: all receivers of a broadcast share it. */
+  readonly content?: number;
+}
+
+/** A numbered rule that was checked. */
+export interface CheckedRule {
+  readonly rule: string;
+  readonly passed: boolean;
+  /** Kind of the message that it was about. */
+  readonly about?: string;
+}
+
+/** What a receiver did with what arrived. */
+export interface TraceTaken {
+  /**
+   * Numbered rules that a correct receiver checked while it worked on it, in order; also about messages that had waited for
+   * this one.
+   */
+  readonly rules?: readonly CheckedRule[];
+  /** Present if it was not accepted: the rule that refused it, or the reason why it was ignored. */
+  readonly verdict?: string;
+}
+
 /** One event. */
 export type TraceEvent =
   /** A frame is put on a link; `id` counts sendings. */
@@ -32,9 +69,39 @@ export type TraceEvent =
       readonly id: number;
       readonly from: ReplicaId;
       readonly to: ReplicaId;
-    } & TraceMessage)
+    } & TraceSent)
   /** It arrives: once, never, or more than once. */
-  | { readonly kind: 'deliver'; readonly at: number; readonly id: number }
+  | ({ readonly kind: 'deliver'; readonly at: number; readonly id: number } & TraceTaken)
+  /** A client puts a frame on its link to a replica; `id` counts on with those of `send`. */
+  | ({
+      readonly kind: 'ask';
+      readonly at: number;
+      readonly id: number;
+      readonly client: number;
+      readonly to: ReplicaId;
+    } & TraceSent)
+  /** It reaches the replica: once or never. */
+  | ({ readonly kind: 'asked'; readonly at: number; readonly id: number } & TraceTaken)
+  /** A replica answers a client. */
+  | ({
+      readonly kind: 'answer';
+      readonly at: number;
+      readonly id: number;
+      readonly from: ReplicaId;
+      readonly client: number;
+    } & TraceSent)
+  /** The answer reaches the client: once or never. */
+  | { readonly kind: 'answered'; readonly at: number; readonly id: number }
+  /** A trusted component gave a value of one of its counters or logs; `object` is absent for USIG, which has only one. */
+  | {
+      readonly kind: 'certify';
+      readonly at: number;
+      readonly replica: ReplicaId;
+      readonly object?: string;
+      readonly counter: number;
+    }
+  /** A timer of a replica ran out. */
+  | { readonly kind: 'timer'; readonly at: number; readonly replica: ReplicaId; readonly timer: string }
   /** A certified message is sent by its author for the first time. */
   | ({ readonly kind: 'seal'; readonly at: number; readonly replica: ReplicaId } & TraceMessage)
   | {
@@ -53,7 +120,16 @@ export type TraceEvent =
       readonly detail: NoteDetail;
     }
   /** A numbered rule refused. */
-  | { readonly kind: 'refusal'; readonly at: number; readonly rule: string; readonly about?: string }
+  | {
+      readonly kind: 'refusal';
+      readonly at: number;
+      readonly rule: string;
+      readonly about?: string;
+      /** Who refused, while it worked on a delivery. */
+      readonly replica?: ReplicaId;
+      /** The sending that it worked on. */
+      readonly id?: number;
+    }
   /** A client sends a request for the first time. */
   | { readonly kind: 'request'; readonly at: number; readonly client: number; readonly txId: string }
   | {
@@ -71,14 +147,20 @@ export interface Trace {
   readonly format: 'moiety-trace';
   readonly version: typeof TRACE_VERSION;
   readonly name: string;
+  readonly protocol: string;
   readonly fidelity: Fidelity;
   readonly replicas: number;
   readonly f: number;
   /** Byzantine replicas. */
   readonly byzantine: readonly ReplicaId[];
+  /** Clients, the Byzantine ones last; they are numbered from 0. */
+  readonly clients: number;
+  readonly byzantineClients: number;
   readonly scenario: Scenario;
   /** In order of time. */
   readonly events: readonly TraceEvent[];
+  /** What messages say; `content` of an event is a place in it. */
+  readonly contents: readonly TraceFields[];
   /** Whether events were left out at the end because there were too many. */
   readonly truncated: boolean;
   /** By rule: how often it let something pass, how often it refused. */
