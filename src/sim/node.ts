@@ -16,6 +16,7 @@ import { hexToBytes } from '../core/bytes.ts';
 import { genesisRegistry, trustedKeyOf } from '../smr/registry.ts';
 import { recoverEvidenceCheck } from '../trusted/attestation/registration.ts';
 import { createObjectCheck } from '../trusted/object-check.ts';
+import { decodeTrustedResponse } from '../trusted/frames.ts';
 import { statementForUi } from '../trusted/statement.ts';
 import type { HostPorts } from '../host/ports.ts';
 import { recordOf } from '../host/records.ts';
@@ -29,6 +30,7 @@ import type { SimDisk } from './disk.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Judge } from './judge.ts';
 import { JudgedExecutor } from './judged-executor.ts';
+import type { WorldListener } from './listener.ts';
 import type { Machine, MachineLook } from './machine.ts';
 import type { SimTrusted } from './trusted.ts';
 
@@ -58,6 +60,8 @@ export interface SimNodeOptions<M> {
     name: string,
     detail: Readonly<Record<string, string | number | boolean>>,
   ) => void;
+  /** Told when it works, when a timer runs out and when its component certifies. */
+  readonly listener?: Pick<WorldListener, 'onWorked' | 'onTimer' | 'onCertified'>;
   /** Told the outcome of every numbered rule that this machine checks. */
   readonly trace?: (event: RuleTrace) => void;
   readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
@@ -208,6 +212,7 @@ export class SimNode<M> implements Machine {
       } catch (error) {
         this.#onCrash(error);
       }
+      this.#options.listener?.onWorked?.(this.id);
     };
     if (this.#paused) this.#deferred.push(guarded);
     else guarded();
@@ -288,10 +293,18 @@ export class SimNode<M> implements Machine {
       if (life !== this.#life) return;
       const response = trusted.serve(request);
       if (response === undefined) return;
+      this.#tellCertified(response);
       queue.after(delay / 2, () => {
         if (life === this.#life) this.#run((host) => host.onTrustedResponse(call, response, this.clock));
       });
     });
+  }
+
+  #tellCertified(response: Uint8Array): void {
+    const { listener, id } = this.#options;
+    if (listener?.onCertified === undefined) return;
+    const answer = decodeTrustedResponse(response);
+    if (answer?.op === 'certify') listener.onCertified(id, undefined, answer.value);
   }
 
   #setTimer(timer: string, delayMs: Milliseconds): void {
@@ -304,6 +317,7 @@ export class SimNode<M> implements Machine {
       this.#run((host) => {
         if (this.#timers.get(timer) !== serial) return;
         this.#timers.delete(timer);
+        this.#options.listener?.onTimer?.(this.id, timer);
         host.onTimer(timer, this.clock);
       });
     });

@@ -131,6 +131,8 @@ export interface EndedWorld {
   readonly course: Pick<Course, 'firstCommitMs' | 'recoveredMs'>;
   readonly happened: Readonly<Record<string, number>>;
   readonly traceHash: string;
+  /** Whether a listener ended it before its time. */
+  readonly isCut: boolean;
   readonly accused: ReadonlyMap<number, ReadonlySet<string>>;
 }
 

@@ -29,6 +29,7 @@ import { FaultDriver } from './fault-driver.ts';
 import { Judge } from './judge.ts';
 import type { JudgeOptions } from './judge.ts';
 import type { StoredChain } from './judges/chain.ts';
+import { seeAnswer } from './exchanges.ts';
 import type { WorldListener } from './listener.ts';
 import { calmOf, Network } from './network.ts';
 import type { NetworkSettings } from './network.ts';
@@ -117,6 +118,8 @@ export class World<M> {
   #trace = 0x811c9dc5;
   /** Events that ran. */
   events = 0;
+  /** Whether a listener ended the run before its time. */
+  isCut = false;
   /** Evidence that correct replicas stored, by accused replica. */
   readonly accused = new Map<ReplicaId, Set<string>>();
 
@@ -230,9 +233,10 @@ export class World<M> {
         this.judge.report('liveness', `more than ${eventsMax} events: ${this.#look.unsettled()}`);
         break;
       }
-      if (this.course.isOver()) break;
+      if (this.#listener.onEvent?.() === false) this.isCut = true;
+      if (this.isCut || this.course.isOver()) break;
     }
-    if (this.judge.violations.length === 0) this.judge.finish(this.#storedChains());
+    if (this.judge.violations.length === 0) this.judge.finish(this.#storedChains(), this.isCut);
   }
 
   #makeJudge({ settings, keys }: SimGenesis, judging: WorldOptions<M>['judging'] = {}): Judge {
@@ -300,6 +304,7 @@ export class World<M> {
       },
       toClient: (client, frame) => this.#toClient(id, client, frame),
       note: (replica, name, detail) => this.#onNote(replica, name, detail),
+      listener: this.#listener,
       onExecuted: (replica, sequence, digest) => this.#listener.onExecuted?.(replica, sequence, digest),
       ...(options.trace === undefined || !isCorrect ? {} : { trace: options.trace }),
       ...(corruption ?? {}),
@@ -377,6 +382,7 @@ export class World<M> {
     const double = this.#doubles[to]!;
     if (double.faces(from)) double.second!.onPeerFrame(from, frame);
     else this.nodes[to]!.onPeerFrame(from, frame);
+    this.#listener.onTaken?.();
   }
 
   get #clientLinks(): NetworkSettings {
@@ -384,6 +390,7 @@ export class World<M> {
   }
 
   #fromClient(client: number, to: ReplicaId, frame: Uint8Array): void {
+    const arrival = this.#listener.onAsk?.(client, to, frame);
     const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
     const site = client * 16 + to;
     if (this.#chance.happens(SITE.client, 256 + site, loss)) return;
@@ -391,19 +398,23 @@ export class World<M> {
     this.queue.after(distance + this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
       this.#mix(2, client, to, sumOfBytes(frame));
       if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
+      arrival?.();
       this.nodes[to]!.onClientFrame(client, this.#clientKeys[client]!, frame);
       this.#doubles[to]!.second?.onClientFrame(client, this.#clientKeys[client]!, frame);
+      this.#listener.onTaken?.();
     });
   }
 
   #toClient(from: ReplicaId, client: number, frame: Uint8Array): void {
     this.#judgeReply(from, frame);
+    const arrival = this.#listener.onReply?.(from, client, () => seeAnswer(frame));
     const { loss, delayLowMs, delayHighMs, clientDistanceMs } = this.#clientLinks;
     const site = client * 16 + from;
     if (this.#chance.happens(SITE.client, 768 + site, loss)) return;
     const distance = clientDistanceMs?.[client]?.[from] ?? 0;
     this.queue.after(distance + this.#chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
       this.#mix(3, from, client, sumOfBytes(frame));
+      arrival?.();
       const { clients, liarClients } = this;
       (clients[client] ?? liarClients[client - clients.length])?.onFrame(from, frame);
     });

@@ -55,7 +55,7 @@ export async function runWithViews(
     ...options,
     spectator: recorder.spectator,
     trace: (event) => recorder.rule(event),
-    onOpen: (now) => recorder.useClock(now),
+    onOpen: (run) => recorder.open(run),
   });
   const trace = recorder.trace(script, outcome.result);
   if (views.trace !== undefined) save(views.trace, `${JSON.stringify(trace)}\n`);

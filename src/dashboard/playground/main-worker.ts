@@ -1,4 +1,8 @@
-/** Runs the simulator beside the page. */
-import { drawScenario } from '../../sim/scenario.ts';
+/** Plays scenarios beside the page, so that the page stays quick. */
+import usig from '../../../trusted/usig.wasm';
+import { answerTo } from './worker-answers.ts';
+import type { WorkerQuestion } from './worker-contract.ts';
 
-addEventListener('message', ({ data }: MessageEvent<number>) => postMessage(drawScenario(data)));
+addEventListener('message', ({ data }: MessageEvent<WorkerQuestion>) => {
+  postMessage(answerTo(data, { usig }));
+});

@@ -10,6 +10,7 @@ import type { Judge } from '../judge.ts';
 import type { WorldListener } from '../listener.ts';
 import type { NetworkSettings } from '../network.ts';
 import type { Scenario } from '../scenario.ts';
+import { seeReply } from '../exchanges.ts';
 import { sumOfFrame, sumOfReply } from '../trace-sum.ts';
 import { CoreClient } from './client.ts';
 import type { CoreFrame, CoreReply } from './frame.ts';
@@ -104,26 +105,31 @@ export class CoreClientSide<M extends object> {
 
   #send(client: number, to: ReplicaId, frame: CoreFrame<M>): void {
     const { links, chance, queue, mix, listener, deliver } = this.#options;
+    const arrival = listener.onAsk?.(client, to, frame);
     const { loss, delayLowMs, delayHighMs, clientDistanceMs } = links();
     const site = client * 16 + to;
     if (chance.happens(SITE.client, 256 + site, loss)) return;
     const distance = clientDistanceMs?.[client]?.[to] ?? 0;
     queue.after(distance + chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
       mix(2, client, to, sumOfFrame(frame));
-      if (listener.onClientFrame?.(client, to, frame) !== false) deliver(client, to, frame);
+      if (listener.onClientFrame?.(client, to, frame) === false) return;
+      arrival?.();
+      deliver(client, to, frame);
+      listener.onTaken?.();
     });
   }
 
   /** A machine answers. */
   answer(from: ReplicaId, client: number, reply: CoreReply): void {
     const { links, chance, queue, mix, listener } = this.#options;
-    listener.onReply?.(from, client);
+    const arrival = listener.onReply?.(from, client, () => seeReply(reply));
     const { loss, delayLowMs, delayHighMs, clientDistanceMs } = links();
     const site = client * 16 + from;
     if (chance.happens(SITE.client, 768 + site, loss)) return;
     const distance = clientDistanceMs?.[client]?.[from] ?? 0;
     queue.after(distance + chance.range(SITE.client, 1024 + site, delayLowMs, delayHighMs), () => {
       mix(3, from, client, sumOfReply(reply));
+      arrival?.();
       const { length } = this.clients;
       if (client < length) this.clients[client]!.onReply(reply);
       else this.#liars[client - length]?.onReply(reply);

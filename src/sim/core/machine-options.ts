@@ -1,11 +1,12 @@
 /** What a machine of the core fidelity is made of. */
 import type { CheckpointState, ProtocolDefinition, Replica, RuleTrace } from '../../core/protocol.ts';
 import type { Prng } from '../../core/prng.ts';
-import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { ReplicaId } from '../../core/types.ts';
 import type { Chance } from '../chance.ts';
 import type { SimClock } from '../clock.ts';
 import type { EventQueue } from '../event-queue.ts';
 import type { Judge } from '../judge.ts';
+import type { WorldListener } from '../listener.ts';
 import type { BatchBook } from './batch-book.ts';
 import type { CoreImage } from './core-image.ts';
 import type { CoreDisk } from './disk.ts';
@@ -40,7 +41,7 @@ export interface CoreMachineOptions<M extends object> {
   /** Asks another machine for its state at a checkpoint; the world knows who is up and reachable. */
   readonly askState: (source: ReplicaId, checkpoint: CheckpointState) => TransferAnswer;
   readonly note: (replica: ReplicaId, name: string, detail: Detail) => void;
-  readonly onExecuted?: (replica: ReplicaId, sequence: SequenceNumber, digest: string) => void;
+  readonly listener: Pick<WorldListener, 'onExecuted' | 'onWorked' | 'onTimer'>;
   readonly trace?: (event: RuleTrace) => void;
   readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
 }

@@ -54,8 +54,9 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
 
   constructor(options: CoreMachineOptions<M>) {
     this.#options = options;
-    const { id: self, queue, chance, trusted, disk, trustedLatency: latency } = options;
-    this.#timers = new Timers(queue, (timer) => this.#receive({ kind: 'timeout', timer }));
+    const { id: self, queue, chance, trusted, disk, trustedLatency: latency, listener } = options;
+    const onTimer = (timer: string): void => listener.onTimer?.(self, timer);
+    this.#timers = new Timers(queue, onTimer, (timer) => this.#receive({ kind: 'timeout', timer }));
     const onAnswer = (): void => this.#gate.enter(() => this.#onSealAnswer());
     this.#desk = new CoreSealDesk({ self, trusted, latency, disk, queue, chance, onAnswer });
     this.#attests = new CoreAttestDesk({
@@ -114,9 +115,8 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   }
 
   #startNow(): void {
-    const { id, genesis, definition, trusted, disk, batches, random, seals, trace, wrapReplica } =
-      this.#options;
-    const { judge, isCorrect } = this.#options;
+    const { id, genesis, definition, trusted, disk, batches, random, seals, trace } = this.#options;
+    const { judge, isCorrect, wrapReplica } = this.#options;
     if (isCorrect) judge.onStarting(id);
     const { image, snapshot } = disk.image();
     const state = this.#makeState(image);
@@ -148,7 +148,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
   }
 
   #makeState(image: CoreImage): CoreStateDesk {
-    const { id, genesis, disk, queue, judge, isCorrect, toClient, onExecuted, definition } = this.#options;
+    const { id, genesis, disk, queue, judge, isCorrect, toClient, listener, definition } = this.#options;
     return new CoreStateDesk({
       id,
       checkpointInterval: genesis.settings.limits.checkpointInterval,
@@ -161,7 +161,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       judge,
       isCorrect,
       toClient,
-      onExecuted,
+      onExecuted: listener.onExecuted,
       onDurable: (checkpoint) => this.#gate.enter(() => this.#onInstalled(checkpoint)),
     });
   }
@@ -378,6 +378,7 @@ export class CoreMachine<M extends object> implements Machine<CoreFrame<M>> {
       this.#onBroken(error);
     }
     this.#draining = false;
+    this.#options.listener.onWorked?.(this.id);
   }
 
   #drain(first: Input<M>): void {

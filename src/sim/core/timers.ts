@@ -16,11 +16,14 @@ interface Timer {
 /** See the top of this file. */
 export class Timers {
   readonly #queue: EventQueue;
+  readonly #onFired: (timer: TimerName) => void;
   readonly #onFire: (timer: TimerName) => void;
   #timers = new Map<TimerName, Timer>();
 
-  constructor(queue: EventQueue, onFire: (timer: TimerName) => void) {
+  /** `onFired` only looks on; `onFire` is whoever works on it. */
+  constructor(queue: EventQueue, onFired: (timer: TimerName) => void, onFire: (timer: TimerName) => void) {
     this.#queue = queue;
+    this.#onFired = onFired;
     this.#onFire = onFire;
   }
 
@@ -52,6 +55,7 @@ export class Timers {
     if (timer.dueAt === undefined) return;
     if (timer.dueAt > this.#queue.now) return this.#wakeAt(name, timer, timer.dueAt);
     timer.dueAt = undefined;
+    this.#onFired(name);
     this.#onFire(name);
   }
 }

@@ -8,6 +8,7 @@ import type { CounterValue, Digest, ReplicaId } from '../../core/types.ts';
 import { RECENT_DEPTH } from '../../trusted/contract.ts';
 import type { RecentCertificate, TrustedIdentity } from '../../trusted/contract.ts';
 import { modelHash } from '../../crypto/fast-model.ts';
+import type { WorldListener } from '../listener.ts';
 import { encodeEvidence } from '../../trusted/evidence.ts';
 import { bindDigestOf } from '../../trusted/statement.ts';
 import { MEASUREMENT, modelledKey } from './genesis.ts';
@@ -26,6 +27,26 @@ export interface CoreTrustedMoment {
 export interface CertificateBook extends ObjectBook {
   certify(publicKey: string, counter: CounterValue, digest: Digest): void;
   attest(publicKey: string, bind: Digest): void;
+}
+
+/** The same book; whoever listens is told of every value that a component of this replica gives. */
+export function tellingBook(
+  owner: ReplicaId,
+  book: CertificateBook,
+  onCertified: WorldListener['onCertified'],
+): CertificateBook {
+  if (onCertified === undefined) return book;
+  return {
+    attest: (publicKey, bind) => book.attest(publicKey, bind),
+    certify: (publicKey, counter, digest) => {
+      book.certify(publicKey, counter, digest);
+      onCertified(owner, undefined, counter);
+    },
+    assign: (publicKey, digest, said) => {
+      book.assign(publicKey, digest, said);
+      onCertified(owner, said.object, said.value);
+    },
+  };
 }
 
 /** Numbers of the components that a replica ever had, its clones included. */

@@ -36,7 +36,7 @@ import type { CoreMachineOptions } from './machine-options.ts';
 import { Double } from '../double.ts';
 import { SealBook } from './seal-book.ts';
 import type { TransferAnswer } from './transfer.ts';
-import { CoreTrusted } from './trusted.ts';
+import { CoreTrusted, tellingBook } from './trusted.ts';
 
 /** What clocks show at the beginning of virtual time, milliseconds. */
 const EPOCH_MS = 1_000_000;
@@ -128,6 +128,8 @@ export class CoreWorld<M extends object> {
   #trace = 0x811c9dc5;
   /** Events that ran. */
   events = 0;
+  /** Whether a listener ended the run before its time. */
+  isCut = false;
   /** Evidence that correct replicas have, by accused replica. */
   readonly accused = new Map<ReplicaId, Set<string>>();
 
@@ -234,7 +236,8 @@ export class CoreWorld<M extends object> {
         break;
       }
       if (this.events % checkEvery === 0) this.#checkInside();
-      if (this.course.isOver()) break;
+      if (this.#listener.onEvent?.() === false) this.isCut = true;
+      if (this.isCut || this.course.isOver()) break;
     }
     this.#checkInside();
     if (violations.length === 0) this.#finish();
@@ -251,7 +254,7 @@ export class CoreWorld<M extends object> {
 
   /** All agree by now, so what may be undone in principle counts as final; unless the run was cut off. */
   #finish(): void {
-    const isCut = this.scenario.endless === true;
+    const isCut = this.isCut || this.scenario.endless === true;
     if (!isCut)
       for (const { id, speculations } of this.correct)
         for (const { sequence, batch, outcome } of speculations)
@@ -278,7 +281,8 @@ export class CoreWorld<M extends object> {
     const wall = new SimClock(EPOCH_MS + scenario.clockOffsetsMs[id]!, scenario.clockDriftPpm?.[id]);
     this.#clocks.push(wall);
     const disk = new CoreDisk(id, queue, this.#chance, scenario.disk, genesis.trusted[id]!.tcEpoch);
-    const trusted = new CoreTrusted(id, this.#seals);
+    const { onCertified } = this.#listener;
+    const trusted = new CoreTrusted(id, tellingBook(id, this.#seals, onCertified));
     this.#disks.push(disk);
     this.#trusted.push(trusted);
     const double = new Double<CoreMachine<M>>(scenario, id, queue);
@@ -303,7 +307,6 @@ export class CoreWorld<M extends object> {
           after: (delayMs, action) => queue.after(delayMs, action),
           reboot: () => queue.after(0, () => this.#faults.reboot(id)),
         });
-    const { onExecuted } = this.#listener;
     const machine: CoreMachineOptions<M> = {
       id,
       genesis,
@@ -321,7 +324,7 @@ export class CoreWorld<M extends object> {
       wall,
       askState: (source, checkpoint) => this.#askState(id, source, checkpoint),
       note: (replica, name, detail) => this.#onNote(replica, name, detail),
-      ...(onExecuted === undefined ? {} : { onExecuted }),
+      listener: this.#listener,
       ...(trace === undefined || !isCorrect ? {} : { trace }),
       ...(corruption === undefined ? links : corruption.wrapLinks(links)),
       ...(corruption === undefined ? {} : { wrapReplica: corruption.wrapReplica }),
@@ -400,6 +403,7 @@ export class CoreWorld<M extends object> {
       this.#twins.has(from) && this.#twins.has(to) ? this.#ofSecond.has(frame) : double.faces(from);
     if (isForSecond) double.second?.onPeerFrame(from, frame);
     else this.nodes[to]!.onPeerFrame(from, frame);
+    this.#listener.onTaken?.();
   }
 
   get #clientLinks(): NetworkSettings {

@@ -73,7 +73,7 @@ const OF_REPLICAS: readonly JudgeName[] = [
  * With more faults than a protocol is live with its replicas may differ, as long as its clients do not see it. Beyond its
  * promise only those judge who look from outside: what its insides say to each other was never promised there.
  */
-function mutedFor({ facts }: AnyProtocol, scenario: Scenario): readonly JudgeName[] {
+export function mutedFor({ facts }: AnyProtocol, scenario: Scenario): readonly JudgeName[] {
   const { length } = liarsOf(scenario);
   const { n } = scenario;
   if (length > facts.faultsLive(n) && length <= facts.faultsSafe(n)) return OF_REPLICAS;

@@ -2,41 +2,12 @@
  * A run as something to be played: what the playground and its worker, the command line and the tests share. Plain data,
  * so that it passes from a worker to its page.
  */
-import type { ReplicaId, SequenceNumber, View } from '../../core/types.ts';
+import type { ReplicaId } from '../../core/types.ts';
 import type { JudgeName } from '../judge.ts';
+import type { ReplicaStateChange } from '../trace/states.ts';
 import type { Trace } from '../trace/trace.ts';
 
-/** What a look into a replica shows. */
-export interface ReplicaState {
-  readonly view: View;
-  /** `active`, `changing` or `recovering`. */
-  readonly mode: string;
-  /** `starting`, `running` or `halted`. */
-  readonly phase: string;
-  /** Highest executed sequence number. */
-  readonly sequence: SequenceNumber;
-  readonly stable: SequenceNumber;
-  /** Last value that its trusted component gave; the sum over its objects where there are several; 0 without a component. */
-  readonly counter: number;
-  /** Why nothing is ordered, if so. */
-  readonly waitsFor: string | null;
-  /** What it knows of the others, where that is worth telling: who was stopped for a proven fault, who came anew. */
-  readonly peers: readonly {
-    readonly replica: ReplicaId;
-    readonly dead: boolean;
-    readonly incarnation: number;
-  }[];
-}
-
-/** A replica looks different from now on. */
-export interface ReplicaStateChange {
-  readonly at: number;
-  /** Holds after the event at this place of `trace.events`; -1: from the beginning. */
-  readonly event: number;
-  readonly replica: ReplicaId;
-  /** Undefined: it is down. */
-  readonly state: ReplicaState | undefined;
-}
+export type { ReplicaState, ReplicaStateChange } from '../trace/states.ts';
 
 /** Sums over a run; the playground counts the running ones from events. */
 export interface PlaybackTotals {
@@ -88,7 +59,7 @@ export const NETWORKS = ['calm', 'slow', 'lossy', 'reordering', 'partitioned'] a
 export type NetworkChoice = (typeof NETWORKS)[number];
 
 /** What may happen to a replica. */
-export const CHOSEN_FAULTS = ['crash', 'wipe', 'pause', 'cut-off'] as const;
+export const CHOSEN_FAULTS = ['crash', 'restart', 'wipe', 'pause', 'cut-off'] as const;
 
 /** Something that happens to a replica, and is put right. */
 export interface ChosenFault {
@@ -96,7 +67,7 @@ export interface ChosenFault {
   /** `primary`: whoever leads at that time. */
   readonly whom: ReplicaId | 'primary';
   readonly atMs: number;
-  /** Until it starts again or is connected again. */
+  /** Until it starts again or is connected again; a `restart` takes no longer than it has to. */
   readonly forMs: number;
 }
 

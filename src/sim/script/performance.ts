@@ -9,6 +9,7 @@ import type { MinbftMessage } from '../../smr/usig-stream/messages.ts';
 import type { Fired } from '../chance.ts';
 import { corrupt } from '../run-schedule.ts';
 import type { Scenario } from '../scenario.ts';
+import type { SimProgram } from '../trusted.ts';
 import type { Corruption, CorruptionContext, Narrator } from '../world.ts';
 import { Facts, fitsLink } from './facts.ts';
 import { Puppet } from './puppet.ts';
@@ -31,6 +32,8 @@ export interface PerformanceOptions {
   readonly watch?: Narrator;
   readonly onFired?: (fired: Fired) => void;
   readonly trace?: (event: RuleTrace) => void;
+  /** What trusted components run in place of the modelled program (whole fidelity only). */
+  readonly program?: SimProgram;
   /** Sees all that the script sees; what it answers about frames does not count. */
   readonly spectator?: Spectator;
 }

@@ -5,6 +5,7 @@ import type { Violation } from '../judge.ts';
 import type { Facts } from './facts.ts';
 import { Performance, withPuppets } from './performance.ts';
 import type { PerformanceOptions } from './performance.ts';
+import type { RecordedRun } from '../trace/recorder.ts';
 import { ScriptError } from './script.ts';
 import type { Expectation, Script } from './script.ts';
 import { conditionText } from './print-steps.ts';
@@ -15,6 +16,8 @@ export interface ScriptResult {
   readonly result: ScheduleResult;
   /** Whether all steps were taken before the faults stopped. */
   readonly finished: boolean;
+  /** Whether the spectator ended the run before its time. */
+  readonly isCut: boolean;
   /** What is not as expected, in sentences; empty if all is well. */
   readonly unmet: readonly string[];
 }
@@ -23,8 +26,8 @@ export interface ScriptResult {
 export interface ScriptOptions extends PerformanceOptions {
   /** Judge by what is expected when the product has this mistake (an id of `test/mutants`). */
   readonly mistake?: string;
-  /** Told how to ask for the time of the run, before it begins. */
-  readonly onOpen?: (now: () => number) => void;
+  /** Told how to ask for time and replicas of the run, before it begins. */
+  readonly onOpen?: (run: RecordedRun) => void;
   /** Another seed than the one of the script. */
   readonly seed?: number;
 }
@@ -34,7 +37,7 @@ export function runScript(script: Script, options: ScriptOptions = {}): ScriptRe
   const { mistake, seed, onOpen, ...rest } = options;
   const played = seed === undefined ? script : { ...script, scenario: { ...script.scenario, seed } };
   const performance = new Performance(played, rest);
-  onOpen?.(() => performance.theatre.queue.now);
+  onOpen?.({ now: () => performance.theatre.queue.now, look: (id) => performance.theatre.look(id) });
   performance.play();
   if (performance.error !== undefined) throw performance.error;
   const { finished, facts } = performance;
@@ -44,7 +47,7 @@ export function runScript(script: Script, options: ScriptOptions = {}): ScriptRe
   const unmet = expected.flatMap((one) => check(one, result.violations, facts, world.queue.now));
   if (!finished && expected.every(({ kind }) => kind !== 'violation'))
     unmet.push(`the script was still waiting at line ${performance.line} when the faults stopped`);
-  return { name: script.name, result, finished, unmet };
+  return { name: script.name, result, finished, isCut: world.isCut, unmet };
 }
 
 /** What must be seen: with a mistake in the product, what the script says about that mistake. */

@@ -3,7 +3,7 @@
  * a frame says is read only when somebody asks.
  */
 import { decodeClientFrame } from '../../core/client-wire.ts';
-import type { DecodeContext, RuleTrace } from '../../core/protocol.ts';
+import type { DecodeContext, ProtocolDefinition, RuleTrace } from '../../core/protocol.ts';
 import { decodeBundle } from '../../core/request.ts';
 import type { Bundle } from '../../core/request.ts';
 import type { ReplicaId, SequenceNumber } from '../../core/types.ts';
@@ -19,12 +19,16 @@ import { CoreWorld } from '../core/world.ts';
 import type { EventQueue } from '../event-queue.ts';
 import { familyWorld } from '../family/run.ts';
 import type { FaultDriver } from '../fault-driver.ts';
-import type { WorldListener } from '../listener.ts';
+import type { Arrival, Parcel, SeenExchange, WorldListener } from '../listener.ts';
+import type { MachineLook } from '../machine.ts';
 import { corrupt } from '../run-schedule.ts';
 import type { EndedWorld, Fidelity } from '../run-schedule.ts';
 import type { PlannedFault, Scenario } from '../scenario.ts';
+import type { SimProgram } from '../trusted.ts';
 import { World } from '../world.ts';
 import type { Corruption, CorruptionContext, Narrator } from '../world.ts';
+import { readerOfBytes, readerOfObjects } from '../trace/parcels.ts';
+import type { ParcelReader } from '../trace/parcels.ts';
 import { seeBytes, seeObject } from './seen.ts';
 import type { Seen, Way } from './seen.ts';
 
@@ -32,17 +36,30 @@ import type { Seen, Way } from './seen.ts';
 export interface Passing extends Way {
   readonly frame: object;
   see(): Seen<MinbftMessage>;
+  /** Its length, and all that it says. */
+  weigh(): Parcel;
 }
 
 /** Who looks at messages. */
 export interface Spectator extends Pick<
   WorldListener,
-  'onExecuted' | 'onIssued' | 'onBelieved' | 'onNote' | 'onFault'
+  | 'onExecuted'
+  | 'onIssued'
+  | 'onBelieved'
+  | 'onNote'
+  | 'onFault'
+  | 'onTaken'
+  | 'onReply'
+  | 'onCertified'
+  | 'onTimer'
+  | 'onWorked'
+  | 'onEvent'
 > {
   readonly onSend?: (passing: Passing) => void;
   /** False keeps the frame from its receiver. */
   readonly onArrival?: (passing: Passing) => boolean;
   readonly onClientFrame?: (client: number, to: ReplicaId, bundle: () => Bundle | undefined) => boolean;
+  readonly onAsk?: (client: number, to: ReplicaId, see: () => SeenExchange) => Arrival;
 }
 
 /** How a world is opened. */
@@ -59,6 +76,8 @@ export interface TheatreOptions {
   readonly onFired?: (fired: Fired) => void;
   /** Told the outcome of every numbered rule that a correct replica checks. */
   readonly trace?: (event: RuleTrace) => void;
+  /** What trusted components run in place of the modelled program (whole fidelity only). */
+  readonly program?: SimProgram;
   /** In place of the lies of the scenario (whole fidelity only). */
   readonly corrupt?: (context: CorruptionContext) => Corruption<MinbftMessage>;
 }
@@ -73,6 +92,8 @@ export interface Theatre {
   act(verb: Parameters<FaultDriver['act']>[0], id: ReplicaId): void;
   /** Through which sequence number a replica has executed or taken over the state; 0 if it is down. */
   stands(id: ReplicaId): SequenceNumber;
+  /** What a look into a replica shows; undefined if it is down. */
+  look(id: ReplicaId): MachineLook | undefined;
   /** Begins a fault now. */
   inject(fault: PlannedFault): void;
   /** A frame of the whole fidelity as if a replica had sent it. */
@@ -102,9 +123,10 @@ function listenersOf({
 function frameListener<F extends object>(
   spectator: Spectator,
   read: (frame: F) => Seen<MinbftMessage>,
+  parcels: ParcelReader<F>,
   bundleOf: (frame: F) => Bundle | undefined,
 ): { readonly listener: WorldListener<F>; readonly passing: (way: Way, frame: F) => Passing } {
-  const { onSend, onArrival, onClientFrame, ...rest } = spectator;
+  const { onSend, onArrival, onClientFrame, onAsk, ...rest } = spectator;
   const known = new WeakMap<F, Seen<MinbftMessage>>();
   const passing = ({ from, to }: Way, frame: F): Passing => ({
     from,
@@ -115,6 +137,7 @@ function frameListener<F extends object>(
       known.set(frame, seen);
       return seen;
     },
+    weigh: () => parcels.parcel(frame),
   });
   const listener: WorldListener<F> = {
     ...rest,
@@ -125,6 +148,9 @@ function frameListener<F extends object>(
     ...(onClientFrame === undefined
       ? {}
       : { onClientFrame: (client, to, frame) => onClientFrame(client, to, () => bundleOf(frame)) }),
+    ...(onAsk === undefined
+      ? {}
+      : { onAsk: (client, to, frame) => onAsk(client, to, () => parcels.exchange(frame)) }),
   };
   return { listener, passing };
 }
@@ -137,6 +163,7 @@ function openWhole(options: TheatreOptions): Theatre {
   const { listener, passing } = frameListener<Uint8Array>(
     spectator,
     (bytes) => seeBytes(minbft, context, bytes),
+    readerOfBytes(minbft, context),
     (bytes) => {
       const frame = decodeClientFrame(bytes);
       return frame?.kind === 'bundle' ? decodeBundle(modelHash, context.domain, frame.bytes) : undefined;
@@ -148,6 +175,7 @@ function openWhole(options: TheatreOptions): Theatre {
     corrupt: options.corrupt ?? corrupt,
     listener,
     judging: { inside: options.inside },
+    ...(options.program === undefined ? {} : { program: options.program }),
     ...listenersOf(options),
   });
   return {
@@ -158,6 +186,7 @@ function openWhole(options: TheatreOptions): Theatre {
     act: (verb, id) => world.act(verb, id),
     inject: (fault) => world.inject(fault),
     stands: (id) => world.nodes[id]?.look()?.sequence ?? 0,
+    look: (id) => world.nodes[id]?.look(),
     passing,
   };
 }
@@ -165,7 +194,8 @@ function openWhole(options: TheatreOptions): Theatre {
 function openCore(options: TheatreOptions): Theatre {
   if (options.scenario.family !== undefined || options.protocol !== minbft.name) return openFamily(options);
   const { scenario, spectator } = options;
-  const { listener } = frameListener<CoreFrame<MinbftMessage>>(spectator, seeObject, bundleOfFrame);
+  const parcels = readerOfObjects(minbft);
+  const { listener } = frameListener<CoreFrame<MinbftMessage>>(spectator, seeObject, parcels, bundleOfFrame);
   const world = new CoreWorld<MinbftMessage>({
     scenario,
     definition: minbft,
@@ -189,6 +219,7 @@ function openFamily(options: TheatreOptions): Theatre {
   const { listener } = frameListener<CoreFrame<object>>(
     options.spectator,
     (frame) => seeObject(frame as CoreFrame<MinbftMessage>),
+    readerOfObjects(protocol as ProtocolDefinition<object>),
     bundleOfFrame,
   );
   const { narrate, watch, trace } = options;
@@ -210,6 +241,7 @@ function theatreOf<M extends object>(world: CoreWorld<M>): Theatre {
     act: (verb, id) => world.act(verb, id),
     inject: (fault) => world.inject(fault),
     stands: (id) => world.nodes[id]?.look()?.sequence ?? 0,
+    look: (id) => world.nodes[id]?.look(),
     passing: () => {
       throw new Error('puppets speak in bytes; they need the whole fidelity');
     },

@@ -1,9 +1,10 @@
 /** What a drawing of a trace shows: the messages of a part of the run, and what happened at replicas meanwhile. */
 import type { ReplicaId } from '../../core/types.ts';
+import { viewEnteredBy } from './quorums.ts';
 import type { Trace, TraceEvent, TraceMessage } from './trace.ts';
 
 /** Kinds of messages that a drawing leaves out unless all are wanted: they repeat, or carry what others announce. */
-const BACKGROUND: ReadonlySet<string> = new Set([
+export const BACKGROUND: ReadonlySet<string> = new Set([
   'STATUS',
   'RESEND-REQUEST',
   'CHECKPOINT-PROOF',
@@ -123,8 +124,9 @@ function markOf(event: TraceEvent, batches: ReadonlyMap<number, ReadonlySet<stri
   }
   if (event.kind !== 'note') return undefined;
   const { replica, name, detail } = event;
-  if (name === 'viewEntered')
-    return { kind: 'view', atMs, replica, label: `enters view ${String(detail['view'])}`, conflict: false };
+  const view = viewEnteredBy(event);
+  if (view !== undefined)
+    return { kind: 'view', atMs, replica, label: `enters view ${view}`, conflict: false };
   if (name === 'evidence') {
     const label = `proves replica ${String(detail['against'])}: ${String(detail['rule'])}`;
     return { kind: 'proven', atMs, replica, label, conflict: false };

@@ -36,7 +36,7 @@ function record(script: Script): Trace {
   const { result } = runScript(script, {
     spectator: recorder.spectator,
     trace: (event) => recorder.rule(event),
-    onOpen: (now) => recorder.useClock(now),
+    onOpen: (run) => recorder.open(run),
   });
   return recorder.trace(script, result);
 }

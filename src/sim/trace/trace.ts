@@ -7,6 +7,7 @@ import type { NoteDetail } from '../listener.ts';
 import type { Violation } from '../judge.ts';
 import type { Fidelity, ScheduleStats } from '../run-schedule.ts';
 import type { Scenario } from '../scenario.ts';
+import type { ReplicaStateChange } from './states.ts';
 
 /** Version of the format. */
 export const TRACE_VERSION = 1;
@@ -119,11 +120,12 @@ export type TraceEvent =
       readonly name: string;
       readonly detail: NoteDetail;
     }
-  /** A numbered rule refused. */
+  /** A numbered rule refused a message. */
   | {
       readonly kind: 'refusal';
       readonly at: number;
       readonly rule: string;
+      /** Kind of the message. */
       readonly about?: string;
       /** Who refused, while it worked on a delivery. */
       readonly replica?: ReplicaId;
@@ -157,10 +159,14 @@ export interface Trace {
   readonly clients: number;
   readonly byzantineClients: number;
   readonly scenario: Scenario;
+  /** The whole scenario as the text of a script, which plays it again. */
+  readonly script: string;
   /** In order of time. */
   readonly events: readonly TraceEvent[];
   /** What messages say; `content` of an event is a place in it. */
   readonly contents: readonly TraceFields[];
+  /** How replicas look, whenever that changed; in order of `event`. */
+  readonly states: readonly ReplicaStateChange[];
   /** Whether events were left out at the end because there were too many. */
   readonly truncated: boolean;
   /** By rule: how often it let something pass, how often it refused. */
