@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Prng } from '../../core/prng.ts';
-import { decodeAddress, encodeAddress } from './address.ts';
+import { readAddress, writeAddress } from './address.ts';
 import type { PlaygroundAddress } from './contract.ts';
 
 describe('addresses of the playground', () => {
@@ -21,15 +21,15 @@ describe('addresses of the playground', () => {
       }),
     ];
     for (const address of addresses) {
-      const text = encodeAddress(address);
-      assert.match(text, /^(#[A-Za-z0-9=&,_-]+)?$/);
-      assert.deepEqual(decodeAddress(text), address);
-      assert.deepEqual(decodeAddress(text.slice(1)), address);
+      const text = writeAddress(address);
+      assert.match(text, /^[A-Za-z0-9=&,_-]*$/);
+      assert.deepEqual(readAddress(text), address);
+      assert.deepEqual(readAddress(`#${text}`), address);
     }
-    assert.deepEqual(decodeAddress('#protocol=pbft&faults=crash%2Cpause'), {
+    assert.deepEqual(readAddress('#protocol=pbft&faults=crash%2Cpause'), {
       scenario: { kind: 'draw', protocol: 'pbft', seed: 1, faults: ['crash', 'pause'] },
     });
-    assert.deepEqual(decodeAddress(''), { scenario: { kind: 'none' } });
+    assert.deepEqual(readAddress(''), { scenario: { kind: 'none' } });
   });
 
   it('that are none give a sentence', () => {
@@ -56,7 +56,7 @@ describe('addresses of the playground', () => {
       ['#__proto__=1', /"__proto__", which/],
     ];
     for (const [text, words] of wrong) {
-      const answer = decodeAddress(text);
+      const answer = readAddress(text);
       assert.ok(typeof answer === 'string', text.slice(0, 40));
       assert.match(answer, words);
       assert.ok(answer.length < 200 && answer.endsWith('.'));
@@ -69,7 +69,7 @@ describe('addresses of the playground', () => {
     for (let round = 0; round < 3_000; round += 1) {
       const length = random.between(0, 40);
       const text = Array.from({ length }, () => letters[random.between(0, letters.length - 1)]).join('');
-      const answer = decodeAddress(text);
+      const answer = readAddress(text);
       assert.ok(typeof answer === 'string' || answer.scenario.kind.length > 0);
     }
   });

@@ -14,8 +14,8 @@ const LESSON_MAX = 99;
 const FAULTS_LENGTH_MAX = 400;
 const KEYS: ReadonlySet<string> = new Set(['script', 'protocol', 'f', 'seed', 'faults', 'lesson', 'at']);
 
-/** The fragment, with its `#`; empty for nothing. */
-export function encodeAddress({ scenario, at }: PlaygroundAddress): string {
+/** The fragment without its `#`; empty for nothing. */
+export function writeAddress({ scenario, at }: PlaygroundAddress): string {
   const parts: string[] = [];
   switch (scenario.kind) {
     case 'none':
@@ -35,11 +35,11 @@ export function encodeAddress({ scenario, at }: PlaygroundAddress): string {
     }
   }
   if (at !== undefined) parts.push(`at=${at}`);
-  return parts.length === 0 ? '' : `#${parts.join('&')}`;
+  return parts.join('&');
 }
 
 /** What a fragment says, with or without its `#`; a sentence if it says nothing that can be shown. */
-export function decodeAddress(fragment: string): PlaygroundAddress | string {
+export function readAddress(fragment: string): PlaygroundAddress | string {
   const text = fragment.startsWith('#') ? fragment.slice(1) : fragment;
   if (text.length > 2 * PACKED_BYTES_MAX) return 'The address is too long to be one of the playground.';
   const values = valuesOf(text);
