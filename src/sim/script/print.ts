@@ -1,4 +1,5 @@
 /** A script as text: what `parse.ts` reads back to the same script. Any scenario can be printed. */
+import { protocolNamed } from '../../protocols/catalogue.ts';
 import type { Scenario } from '../scenario.ts';
 import { baseScenario } from '../base-scenario.ts';
 import { parseScript } from './parse.ts';
@@ -15,13 +16,15 @@ const STORY_WIDTH = 110;
 /** See the top of this file. */
 export function printScript(script: Script): string {
   const { scenario, puppets, steps } = script;
+  // A cluster may have another size than its protocol needs: there are no words for that, see `rest`.
+  const needed = protocolNamed(script.protocol)?.replicasFor(scenario.f) ?? scenario.n;
   const head = [
     ...script.story.map((line) => `# ${line}`.trimEnd()),
     `scenario ${script.name}`,
     `protocol ${script.protocol}`,
     `fidelity ${script.fidelity}`,
     ...(script.judges === 'outcomes' ? ['judge outcomes'] : []),
-    `replicas ${scenario.n}`,
+    `replicas ${needed}`,
     `seed ${scenario.seed}`,
     ...script.expect.map((one) => `expect ${expectationText(one)}`),
     ...script.mistakes.map(
@@ -29,7 +32,7 @@ export function printScript(script: Script): string {
     ),
   ];
   const plan = [
-    ...printSettings(asJson(scenario), asJson(baseScenario(scenario.f, scenario.n))),
+    ...printSettings(asJson(scenario), asJson(baseScenario(scenario.f, needed))),
     ...printLies(scenario),
     ...(scenario.family === undefined ? [] : printFamily(scenario.family)),
     ...(scenario.forker === undefined ? [] : [printForker(scenario.forker)]),

@@ -41,6 +41,14 @@ describe('scripts', () => {
     }
   });
 
+  it('print a cluster of another size than its protocol needs', () => {
+    const script = parseScript(
+      'scenario small\nprotocol pbft\nfidelity core\nexpect clean\nset n 3\nset clockOffsetsMs [0,0,0]\nclients 1\n',
+    );
+    assert.equal(script.scenario.n, 3);
+    assert.deepEqual(parseScript(printScript(script)).scenario, script.scenario);
+  });
+
   it('run a printed scenario as the scenario itself runs', () => {
     for (const seed of [2, 5]) {
       const scenario = drawScenario(seed, { replicas: 3 });
