@@ -56,6 +56,17 @@ describe('the layout of a space-time diagram', () => {
     assert.ok(layout.width <= 358, `${layout.width}`);
   });
 
+  it('has no times at the side where they would be cut, and words of marks of one place below each other', () => {
+    const mark = { lane: 1, atMs: 2, kind: 'note', label: 'a', isConflict: false, quorum: [] } as const;
+    const both = { ...scene([arrow(0, 0, 1, 1, 2)]), marks: [1, 2].map((id) => ({ ...mark, id })) };
+    assert.deepEqual(layoutOf(both, 358).ticks, []);
+    assert.ok(layoutOf(both, 800).ticks.length > 0);
+    assert.deepEqual(
+      layoutOf(both, 800).marks.map(({ line }) => line),
+      [0, 1],
+    );
+  });
+
   it('draws an empty scene', () => {
     const layout = layoutOf({ lanes: [], arrows: [], marks: [] }, 300);
     assert.ok(layout.height > 0 && layout.ticks.length === 0);

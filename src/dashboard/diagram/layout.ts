@@ -14,11 +14,13 @@ const SAME_MS = 0.0005;
 const LANE_MIN = 78;
 const LANE_MAX = 230;
 /** From here on labels are written out. */
-const LONG_LABELS_FROM = 132;
+const LONG_LABELS_FROM = 100;
 const LABEL_HEIGHT = 11;
 /** Space for times, left of the lanes; without it where there is little room. */
 const GUTTER = 62;
 const SIDE = 44;
+/** Below this there are no times at the side, and short labels. */
+const NARROW = 520;
 const TOP = 14;
 const BOTTOM = 60;
 
@@ -39,6 +41,8 @@ export interface LaidMark {
   readonly mark: Mark;
   readonly x: number | undefined;
   readonly y: number;
+  /** Marks of one place have their words below each other: this is which of them, from 0. */
+  readonly line: number;
 }
 
 /** See the top of this file. */
@@ -119,13 +123,14 @@ class Labels {
 /** See the top of this file. `width`: pixels that there are; more are taken if the lanes need them. */
 export function layoutOf(scene: Scene, width: number): Layout {
   const count = scene.lanes.length;
-  const gutter = width < 520 ? 8 : GUTTER;
+  const isNarrow = width < NARROW;
+  const gutter = isNarrow ? 8 : GUTTER;
   const room = (width - gutter - 2 * SIDE) / Math.max(1, count - 1);
   const step = Math.min(LANE_MAX, Math.max(LANE_MIN, room));
   const laneX = scene.lanes.map((_, index) => gutter + SIDE + index * step);
   const moments = momentsOf(scene);
   const { y, heights } = scaleOf(moments);
-  const labels = new Labels(step >= LONG_LABELS_FROM);
+  const labels = new Labels(step >= LONG_LABELS_FROM && !isNarrow);
   const arrows = scene.arrows.map((arrow): LaidArrow => {
     const [x1, y1] = [laneX[arrow.from] ?? 0, y(arrow.sentMs)];
     const isRight = arrow.to > arrow.from;
@@ -135,8 +140,12 @@ export function layoutOf(scene: Scene, width: number): Layout {
     const y2 = arrow.arrivedMs === undefined ? y1 + 8 : y(arrow.arrivedMs);
     return { arrow, x1, y1, x2, y2, label: labels.of(arrow, x1, y1, isRight) };
   });
+  const lines = new Map<string, number>();
   const marks = scene.marks.map((mark): LaidMark => {
-    return { mark, x: mark.lane === undefined ? undefined : laneX[mark.lane], y: y(mark.atMs) };
+    const place = `${mark.lane}/${y(mark.atMs)}`;
+    const line = lines.get(place) ?? 0;
+    lines.set(place, line + 1);
+    return { mark, x: mark.lane === undefined ? undefined : laneX[mark.lane], y: y(mark.atMs), line };
   });
   const ticks = moments.map((atMs, index) => ({ atMs, y: heights[index]! }));
   const height = (heights.at(-1) ?? TOP) + BOTTOM;
@@ -147,7 +156,7 @@ export function layoutOf(scene: Scene, width: number): Layout {
     laneX,
     arrows,
     marks,
-    ticks: thinned(ticks),
+    ticks: isNarrow ? [] : thinned(ticks),
     y,
   };
 }

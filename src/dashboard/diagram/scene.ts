@@ -47,6 +47,8 @@ export interface Mark {
   readonly label: string;
   /** Two correct replicas differ here. */
   readonly isConflict: boolean;
+  /** Since when they differ, if that is later than the mark itself. */
+  readonly conflictFromMs?: number;
   /** Messages that made the quorum for it: they light up with it. */
   readonly quorum: readonly number[];
 }
@@ -59,3 +61,9 @@ export interface Scene {
   /** In order of `atMs`. */
   readonly marks: readonly Mark[];
 }
+
+/** What of a scene is looked at. */
+export type Selection =
+  | { readonly kind: 'arrow'; readonly id: number }
+  | { readonly kind: 'mark'; readonly id: number }
+  | { readonly kind: 'lane'; readonly lane: number };

@@ -7,13 +7,9 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { purposeOf } from './kinds.ts';
 import { layoutOf } from './layout.ts';
 import type { LaidArrow, LaidMark, Layout } from './layout.ts';
-import type { Lane, Scene } from './scene.ts';
+import type { Lane, Scene, Selection } from './scene.ts';
 
-/** What was clicked. */
-export type Selection =
-  | { readonly kind: 'arrow'; readonly id: number }
-  | { readonly kind: 'mark'; readonly id: number }
-  | { readonly kind: 'lane'; readonly lane: number };
+export type { Selection } from './scene.ts';
 
 /** How the diagram is shown. */
 export interface SpaceTimeProps {
@@ -30,6 +26,8 @@ export interface SpaceTimeProps {
   readonly hasThreePhases?: boolean;
 }
 
+/** Height of the words of a mark. */
+const MARK_LINE = 12;
 /** Pixels beyond the edges that are drawn too. */
 const MARGIN = 300;
 
@@ -157,16 +155,18 @@ function MarkShape(props: {
   readonly laid: LaidMark;
   readonly layout: Layout;
   readonly isSelected: boolean;
+  readonly nowMs: number;
   readonly onClick: (() => void) | undefined;
 }): JSX.Element {
-  const { laid, layout, isSelected, onClick } = props;
-  const { mark, x, y } = laid;
-  const classes = `mark ${mark.kind}${mark.isConflict ? ' conflict' : ''}${isSelected ? ' selected' : ''}`;
+  const { laid, layout, isSelected, nowMs, onClick } = props;
+  const { mark, x, y, line } = laid;
+  const isConflict = mark.isConflict && nowMs >= (mark.conflictFromMs ?? mark.atMs);
+  const classes = `mark ${mark.kind}${isConflict ? ' conflict' : ''}${isSelected ? ' selected' : ''}`;
   if (x === undefined)
     return (
       <g class={classes} onClick={onClick} data-mark={mark.id}>
         <line x1={4} x2={layout.width - 4} y1={y} y2={y} />
-        <text x={8} y={y - 4}>
+        <text x={(layout.laneX[0] ?? 0) + 8} y={y - 4}>
           {mark.label}
         </text>
       </g>
@@ -179,7 +179,7 @@ function MarkShape(props: {
       ) : (
         <rect x={x - 4.5} y={y - 4.5} width="9" height="9" />
       )}
-      <text x={isLast ? x - 10 : x + 10} y={y + 12} text-anchor={isLast ? 'end' : 'start'}>
+      <text x={isLast ? x - 10 : x + 10} y={y + 12 + line * MARK_LINE} text-anchor={isLast ? 'end' : 'start'}>
         {mark.label}
       </text>
     </g>
@@ -288,6 +288,7 @@ export function SpaceTime(props: SpaceTimeProps): JSX.Element {
             key={`m${laid.mark.id}`}
             laid={laid}
             layout={layout}
+            nowMs={nowMs}
             isSelected={selected?.kind === 'mark' && selected.id === laid.mark.id}
             onClick={() => onSelect?.({ kind: 'mark', id: laid.mark.id })}
           />
