@@ -1,0 +1,59 @@
+/** A message: what stands on it, what it says, and the numbered rules that its receiver asked. */
+import type { JSX } from 'preact';
+import type { MessageStory } from './happened.ts';
+import { fieldLines, headLines, ruleLines, verdictWords } from './message-words.ts';
+import type { RuleLine } from './message-words.ts';
+import { Pairs } from './pairs.tsx';
+
+/** Rules with their texts. */
+export function RuleList({ rules }: { readonly rules: readonly RuleLine[] }): JSX.Element {
+  return (
+    <ul class="rules">
+      {rules.map(({ rule, text, passed, times }) => (
+        <li key={`${rule}/${passed}`} class={passed ? 'held' : 'broken'}>
+          <span>
+            <b class="mono">{rule}</b> <span class="tag">{passed ? 'holds' : 'does not hold'}</span>
+            {times > 1 && <small> {times} times</small>}
+          </span>
+          {text !== '' && <span>{text}</span>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** See the top of this file. */
+export function MessageView({ story }: { readonly story: MessageStory }): JSX.Element {
+  const { sending, arrivals, fields } = story;
+  const rules = ruleLines(arrivals.flatMap((arrival) => arrival.rules ?? []));
+  const isRefused = arrivals.at(-1)?.verdict !== undefined || arrivals.length === 0;
+  return (
+    <section aria-label="Message">
+      <h2>{sending.message}</h2>
+      <p class={`notice ${isRefused ? 'warn' : 'good'}`}>{verdictWords(story)}</p>
+      <Pairs lines={headLines(story)} />
+      {rules.length > 0 && (
+        <details open={isRefused}>
+          <summary>
+            <h3>Rules that were asked ({rules.length})</h3>
+          </summary>
+          <RuleList rules={rules} />
+        </details>
+      )}
+      {fields !== undefined && (
+        <details open>
+          <summary>
+            <h3>What it says</h3>
+          </summary>
+          <ul class="fields mono">
+            {fieldLines(fields).map(([name, value]) => (
+              <li key={name}>
+                <span>{name}</span> {value}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,13 @@
+/** The worker of this page: asked to play whatever is chosen. */
+import type { Playback } from '../../sim/playback/contract.ts';
+import type { RunSource } from './place.ts';
+import { WorkerClient } from './worker-client.ts';
+import type { WorkerLike } from './worker-client.ts';
+
+let client: WorkerClient | undefined;
+
+/** Plays it in the worker; errors are sentences. */
+export function playInWorker(source: RunSource): Promise<Playback> {
+  client ??= new WorkerClient(() => new Worker('worker.js') as WorkerLike);
+  return client.play(source, source.kind === 'choices' && source.choices.fidelity === 'whole');
+}
