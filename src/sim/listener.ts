@@ -36,8 +36,11 @@ export interface WorldListener<F = Uint8Array> {
   readonly onTaken?: () => void;
   /** A client puts a frame on its link to a replica; what it gives back is called if the frame reaches it. */
   readonly onAsk?: (client: number, to: ReplicaId, frame: F) => Arrival;
-  /** A frame of a client reached a replica; false keeps it from being delivered. */
-  readonly onClientFrame?: (client: number, to: ReplicaId, frame: F) => boolean;
+  /**
+   * A frame of a client reached a replica; false keeps it from being delivered, and so does `heard`: somebody took it in
+   * the place of that replica.
+   */
+  readonly onClientFrame?: (client: number, to: ReplicaId, frame: F) => boolean | 'heard';
   /** A replica puts an answer on its link to a client; what it gives back is called if the answer reaches the client. */
   readonly onReply?: (from: ReplicaId, client: number, see: () => SeenExchange) => Arrival | void;
   /** A replica executed a batch, live or when it replayed its journal. */

@@ -397,10 +397,13 @@ export class World<M> {
     const distance = clientDistanceMs?.[client]?.[to] ?? 0;
     this.queue.after(distance + this.#chance.range(SITE.client, 512 + site, delayLowMs, delayHighMs), () => {
       this.#mix(2, client, to, sumOfBytes(frame));
-      if (this.#listener.onClientFrame?.(client, to, frame) === false) return;
+      const outcome = this.#listener.onClientFrame?.(client, to, frame);
+      if (outcome === false) return;
       arrival?.();
-      this.nodes[to]!.onClientFrame(client, this.#clientKeys[client]!, frame);
-      this.#doubles[to]!.second?.onClientFrame(client, this.#clientKeys[client]!, frame);
+      if (outcome !== 'heard') {
+        this.nodes[to]!.onClientFrame(client, this.#clientKeys[client]!, frame);
+        this.#doubles[to]!.second?.onClientFrame(client, this.#clientKeys[client]!, frame);
+      }
       this.#listener.onTaken?.();
     });
   }

@@ -168,15 +168,16 @@ export class Performance {
     return true;
   }
 
-  #onClientFrame(client: number, to: ReplicaId, read: () => Bundle | undefined): boolean {
+  #onClientFrame(client: number, to: ReplicaId, read: () => Bundle | undefined): boolean | 'heard' {
     const bundle = read();
     if (bundle !== undefined && !this.#bundles.has(bundle.digest)) {
       this.#bundles.set(bundle.digest, bundle);
       this.facts.onRequest();
     }
-    if (!this.#clientsSpeak || this.#voices.of(to) !== undefined) return false;
+    if (!this.#clientsSpeak) return false;
     this.#guest.onClientFrame?.(client, to, read);
-    return true;
+    // What becomes of it at a puppet is for the script to say.
+    return this.#voices.of(to) === undefined ? true : 'heard';
   }
 
   // ---- steps ------------------------------------------------------------------------------------------------------

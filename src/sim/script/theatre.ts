@@ -58,7 +58,12 @@ export interface Spectator extends Pick<
   readonly onSend?: (passing: Passing) => void;
   /** False keeps the frame from its receiver. */
   readonly onArrival?: (passing: Passing) => boolean;
-  readonly onClientFrame?: (client: number, to: ReplicaId, bundle: () => Bundle | undefined) => boolean;
+  /** As in `WorldListener`. */
+  readonly onClientFrame?: (
+    client: number,
+    to: ReplicaId,
+    bundle: () => Bundle | undefined,
+  ) => boolean | 'heard';
   readonly onAsk?: (client: number, to: ReplicaId, see: () => SeenExchange) => Arrival;
 }
 
