@@ -52,7 +52,7 @@ function Welcome({
   readonly onClose: () => void;
 }): JSX.Element {
   return (
-    <div class="notice welcome">
+    <section class="notice welcome" aria-label="Welcome">
       <p>
         Here run the protocols of Moiety: replicas of a service that agree although some of them lie. New to
         this? Eight short lessons show it from the beginning.
@@ -65,7 +65,7 @@ function Welcome({
           Not now
         </button>
       </div>
-    </div>
+    </section>
   );
 }
 

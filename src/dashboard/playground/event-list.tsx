@@ -84,11 +84,15 @@ export function EventList({
                 class={`event-row ${row.tone}${row.atMs > player.nowMs ? ' later' : ''}`}
                 style={{ top: `${place * ROW}px` }}
                 onClick={() => go(place)}
-                aria-label={`${row.atMs.toFixed(2)} ms: ${row.text}`}
                 title={row.text}
               >
-                <span class="mono">{row.atMs.toFixed(2)}</span>
-                {row.brief}
+                <span aria-hidden="true">
+                  <span class="mono">{row.atMs.toFixed(2)}</span>
+                  {row.brief}
+                </span>
+                <span class="visually-hidden">
+                  {row.atMs.toFixed(2)} ms: {row.text}
+                </span>
               </div>
             );
           })}

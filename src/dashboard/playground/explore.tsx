@@ -114,8 +114,9 @@ export function Explore(props: {
   return (
     <main class="columns" aria-busy={state.isBusy}>
       {run === undefined ? (
-        <section class="stage empty" aria-label="The run">
-          {state.problem === undefined && <p class="muted">The run is being made.</p>}
+        <section class="stage" aria-label="Diagram">
+          <h1>{state.problem === undefined ? 'The run is being made' : 'There is no run'}</h1>
+          {state.problem !== undefined && <p class="muted">Beside the choices it says why.</p>}
         </section>
       ) : (
         <Stage run={run} player={player} title={titleOf(run)} all={all} onAll={setAll} />

@@ -26,7 +26,7 @@ function Step({
 }): JSX.Element {
   const rules = (step.rules ?? []).map(({ rule, passed }) => ({
     rule,
-    passed,
+    outcome: passed ? ('holds' as const) : ('refuses it' as const),
     times: 1,
     text: ruleText(rule) ?? '',
   }));

@@ -9,10 +9,10 @@ import { Pairs } from './pairs.tsx';
 export function RuleList({ rules }: { readonly rules: readonly RuleLine[] }): JSX.Element {
   return (
     <ul class="rules">
-      {rules.map(({ rule, text, passed, times }) => (
-        <li key={`${rule}/${passed}`} class={passed ? 'held' : 'broken'}>
+      {rules.map(({ rule, text, outcome, times }) => (
+        <li key={`${rule}/${outcome}`} class={outcome.replaceAll(' ', '-')}>
           <span>
-            <b class="mono">{rule}</b> <span class="tag">{passed ? 'holds' : 'does not hold'}</span>
+            <b class="mono">{rule}</b> <span class="tag">{outcome}</span>
             {times > 1 && <small> {times} times</small>}
           </span>
           {text !== '' && <span>{text}</span>}
@@ -25,8 +25,12 @@ export function RuleList({ rules }: { readonly rules: readonly RuleLine[] }): JS
 /** See the top of this file. */
 export function MessageView({ story }: { readonly story: MessageStory }): JSX.Element {
   const { sending, arrivals, fields } = story;
-  const rules = ruleLines(arrivals.flatMap((arrival) => arrival.rules ?? []));
-  const isRefused = arrivals.at(-1)?.verdict !== undefined || arrivals.length === 0;
+  const verdict = arrivals.at(-1)?.verdict;
+  const rules = ruleLines(
+    arrivals.flatMap((arrival) => arrival.rules ?? []),
+    verdict,
+  );
+  const isRefused = verdict !== undefined || arrivals.length === 0;
   return (
     <section aria-label="Message">
       <h2>{sending.message}</h2>

@@ -81,20 +81,25 @@ export function fieldLines(
 export interface RuleLine {
   readonly rule: string;
   readonly text: string;
-  readonly passed: boolean;
+  readonly outcome: 'holds' | 'refuses it' | 'not met';
   /** How often it was checked with this outcome. */
   readonly times: number;
 }
 
-/** The rules that were checked, each once with each outcome, refusals first. */
-export function ruleLines(checked: readonly CheckedRule[]): readonly RuleLine[] {
+/**
+ * The rules that were checked, each once with each outcome, those that do not hold first. Only the one of the verdict
+ * refuses: others just wait for more.
+ */
+export function ruleLines(checked: readonly CheckedRule[], verdict: string | undefined): readonly RuleLine[] {
   const found = new Map<string, RuleLine>();
   for (const { rule, passed } of checked) {
     const key = `${rule}/${passed}`;
     const times = (found.get(key)?.times ?? 0) + 1;
-    found.set(key, { rule, passed, times, text: ruleText(rule) ?? '' });
+    const outcome = passed ? 'holds' : rule === verdict ? 'refuses it' : 'not met';
+    found.set(key, { rule, outcome, times, text: ruleText(rule) ?? '' });
   }
-  return [...found.values()].sort((a, b) => Number(a.passed) - Number(b.passed));
+  const order = ['refuses it', 'not met', 'holds'];
+  return [...found.values()].sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome));
 }
 
 /** What its receiver made of it, in a sentence. */

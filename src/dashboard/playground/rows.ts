@@ -65,14 +65,21 @@ function rowOfMark(scene: Scene, { id, lane, atMs, kind, label, isConflict }: Ma
   };
 }
 
+/** At one moment first what arrives, then what it leads to, then what is sent. */
+function rankOf({ shows, atMs }: Row, sentMs: ReadonlyMap<number, number>): number {
+  if (shows.kind !== 'arrow') return 1;
+  return sentMs.get(shows.id) === atMs ? 2 : 0;
+}
+
 /** All lines of a scene in order of time. */
 export function rowsOf(scene: Scene): readonly Row[] {
+  const sentMs = new Map(scene.arrows.map((arrow) => [arrow.id, arrow.sentMs]));
   const rows = [
     ...scene.arrows.flatMap((arrow) => rowsOfArrow(scene, arrow)),
     ...scene.marks.map((mark) => rowOfMark(scene, mark)),
   ];
-  const order = rows.map((row, index) => ({ row, index }));
-  order.sort((a, b) => a.row.atMs - b.row.atMs || a.index - b.index);
+  const order = rows.map((row, index) => ({ row, index, rank: rankOf(row, sentMs) }));
+  order.sort((a, b) => a.row.atMs - b.row.atMs || a.rank - b.rank || a.index - b.index);
   return order.map(({ row }) => row);
 }
 

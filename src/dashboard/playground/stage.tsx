@@ -13,9 +13,9 @@ export function Stage(props: {
   readonly player: Player;
   /** What runs, in a few words. */
   readonly title: string;
-  /** Gossip, bodies and fetching are shown, too. */
-  readonly all: boolean;
-  readonly onAll: (all: boolean) => void;
+  /** Whether gossip, bodies and fetching are shown, too; absent: there is no such choice. */
+  readonly all?: boolean;
+  readonly onAll?: (all: boolean) => void;
 }): JSX.Element {
   const { run, player, title, all, onAll } = props;
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -28,7 +28,7 @@ export function Stage(props: {
     player.ask({ kind: asked });
   };
   return (
-    <section class="stage" aria-label="The run">
+    <section class="stage" aria-label="Diagram">
       <h1>{title}</h1>
       <div class="stage-diagram" onKeyDown={onKeyDown}>
         <SpaceTime
@@ -43,10 +43,16 @@ export function Stage(props: {
       </div>
       <div class="stage-foot">
         <Legend scene={run.scene} hasThreePhases={run.hasThreePhases} />
-        <label class="check">
-          <input type="checkbox" checked={all} onChange={(event) => onAll(event.currentTarget.checked)} />
-          <span>all messages</span>
-        </label>
+        {onAll !== undefined && (
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={all === true}
+              onChange={(event) => onAll(event.currentTarget.checked)}
+            />
+            <span>all messages</span>
+          </label>
+        )}
       </div>
       <Transport run={run} player={player} />
     </section>

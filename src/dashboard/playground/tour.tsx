@@ -1,6 +1,6 @@
 /** The guided tour: a lesson on the left, its run beside it, moved to where the text is. */
 import type { JSX } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { Details } from './details.tsx';
 import { EventList } from './event-list.tsx';
 import { LESSONS } from './lessons/all.ts';
@@ -40,8 +40,7 @@ export function Tour(props: {
   const shown = lesson.steps[Math.min(step, lesson.steps.length) - 1]!;
   const { script, label } = lesson.runs[shown.run ?? 0]!;
   const source = SOURCES.get(script)!;
-  const [all, setAll] = useState(false);
-  const state = useRun(source, all);
+  const state = useRun(source, false);
   const run = state.source === source ? state.run : undefined;
   const player = usePlayer(run?.stops ?? []);
   const finder = useMemo(
@@ -63,7 +62,8 @@ export function Tour(props: {
   return (
     <main class="columns tour" aria-busy={state.isBusy}>
       {run === undefined ? (
-        <section class="stage empty" aria-label="The run">
+        <section class="stage" aria-label="Diagram">
+          <h1>{lesson.title}</h1>
           <p class="muted">{state.problem ?? 'The run is being made.'}</p>
         </section>
       ) : (
@@ -71,8 +71,6 @@ export function Tour(props: {
           run={run}
           player={player}
           title={lesson.runs.length > 1 ? `${lesson.title}: ${label}` : lesson.title}
-          all={all}
-          onAll={setAll}
         />
       )}
       <div class="left">

@@ -23,7 +23,8 @@ export const EQUIVOCATION: Lesson = {
       title: 'One proposes the order',
       text:
         'Somebody has to say what comes first. Here it is replica 0, the primary. It tells replica 1: “the request of client 0 is ' +
-        'number 1”. In the picture n1 stands for number 1, and a proposal is called PRE-PREPARE.',
+        'number 1”. In the picture n1 stands for number 1, and a proposal is called PRE-PREPARE, or PP where there ' +
+        'is little room.',
       at: { kind: 'send', message: 'PRE-PREPARE', from: 0, to: 1, sequence: 1 },
       claims: [{ find: { kind: 'send', message: 'PRE-PREPARE', from: 0, to: 1, sequence: 1 }, times: 1 }],
     },

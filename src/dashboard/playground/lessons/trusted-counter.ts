@@ -24,6 +24,7 @@ export const TRUSTED_COUNTER: Lesson = {
       at: { kind: 'deliver', message: 'PREPARE', from: 0, to: 1, counter: 1 },
       rules: [{ rule: 'MinBFT.STEP.PRE.3', passed: true, within: 'MinBFT.STEP.PREPARE' }],
       claims: [
+        { find: { kind: 'asked', to: 0 }, times: 2 },
         { find: { kind: 'deliver', message: 'PREPARE', from: 0, to: 1, sequence: 1, counter: 1 }, times: 1 },
       ],
     },
