@@ -1,6 +1,6 @@
 /** The address of the page as a hook: what it shows, and how to go elsewhere. */
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import { decodeAddress, encodeAddress } from '../../sim/playback/address.ts';
+import { readAddress, writeAddress } from '../../sim/playback/address.ts';
 import { scriptOfChoices } from '../../sim/playback/choices.ts';
 import type { Choices, PlaygroundAddress } from '../../sim/playback/contract.ts';
 import { printScript } from '../../sim/script/print.ts';
@@ -25,6 +25,12 @@ function scriptFor(choices: Choices): string | undefined {
   return typeof script === 'string' ? undefined : printScript(script);
 }
 
+/** The fragment as the address bar has it. */
+function fragmentFor(address: PlaygroundAddress): string {
+  const text = writeAddress(address);
+  return text === '' ? '' : `#${text}`;
+}
+
 /** Undefined: what was chosen is no run, and has no address. */
 async function scenarioOf(source: RunSource): Promise<PlaygroundAddress['scenario'] | undefined> {
   if (source.kind === 'draw') return { kind: 'draw', ...source.schedule };
@@ -39,11 +45,11 @@ async function fragmentOf(place: Place): Promise<string | undefined> {
     case 'wrong':
       return undefined;
     case 'tour':
-      return encodeAddress({ scenario: { kind: 'lesson', lesson: place.lesson }, at: place.step });
+      return fragmentFor({ scenario: { kind: 'lesson', lesson: place.lesson }, at: place.step });
     case 'explore': {
       const scenario = await scenarioOf(place.source);
       if (scenario === undefined) return undefined;
-      return encodeAddress(place.at === undefined ? { scenario } : { scenario, at: place.at });
+      return fragmentFor(place.at === undefined ? { scenario } : { scenario, at: place.at });
     }
   }
 }
@@ -60,7 +66,7 @@ function lessonPlace(lesson: number, at: number | undefined): Place {
 }
 
 async function placeOf(fragment: string): Promise<Place> {
-  const address = decodeAddress(fragment);
+  const address = readAddress(fragment);
   if (typeof address === 'string') return { kind: 'wrong', text: address };
   const { scenario, at } = address;
   switch (scenario.kind) {
@@ -108,9 +114,9 @@ export function usePlace(): PlaceDesk {
     });
   }, []);
   const stand = useCallback((at: number) => {
-    const address = decodeAddress(location.hash);
+    const address = readAddress(location.hash);
     if (typeof address === 'string' || address.scenario.kind === 'none') return;
-    const fragment = encodeAddress(at < 0 ? { scenario: address.scenario } : { ...address, at });
+    const fragment = fragmentFor(at < 0 ? { scenario: address.scenario } : { ...address, at });
     if (fragment !== location.hash) history.replaceState(null, '', fragment);
   }, []);
   return { place, isFirst, go, stand };

@@ -3,9 +3,9 @@ import { decodeClientFrame } from '../../core/client-wire.ts';
 import type { DecodeContext, ProtocolDefinition } from '../../core/protocol.ts';
 import { decodeBatch, decodeBundle } from '../../core/request.ts';
 import { decodeLinkFrame } from '../../host/link-frames.ts';
+import { labelOfMessage } from '../../host/message-label.ts';
 import type { CoreFrame } from '../core/frame.ts';
 import type { Parcel, SeenExchange } from '../listener.ts';
-import { labelOfMessage } from '../script/seen.ts';
 import { ledgerWords, readableBatch, readableBundle, registerWords } from './readable.ts';
 
 /** Kind of the frame and length of what it holds: what a link puts before a message. */
