@@ -12,7 +12,7 @@ const PER_MS = 16;
 const SAME_MS = 0.0005;
 /** Lanes are at least so far apart; where there is more room they use it up to the second figure. */
 const LANE_MIN = 78;
-const LANE_MAX = 230;
+const LANE_MAX = 330;
 /** From here on labels are written out. */
 const LONG_LABELS_FROM = 100;
 const LABEL_HEIGHT = 11;

@@ -22,6 +22,8 @@ export interface SpaceTimeProps {
   readonly onSelect?: ((selection: Selection) => void) | undefined;
   /** Whether the view keeps to `nowMs`, or to the end. */
   readonly follow?: boolean;
+  /** Text of a time at the side; undefined: milliseconds. At most nine characters. */
+  readonly timeText?: ((atMs: number) => string) | undefined;
   /** Whether the protocol has a PRE-PREPARE (`kinds.ts`). */
   readonly hasThreePhases?: boolean;
 }
@@ -236,6 +238,7 @@ function Heads({
 export function SpaceTime(props: SpaceTimeProps): JSX.Element {
   const { scene, nowMs = Infinity, selected, onSelect, follow = false, hasThreePhases = false } = props;
   const { box, width, top, height } = useViewport();
+  const { timeText = (atMs: number) => atMs.toFixed(1) } = props;
   const layout = useMemo(() => layoutOf(scene, width), [scene, width]);
   const untilY = nowMs === Infinity ? layout.height : layout.y(nowMs) + 14;
   useEffect(() => {
@@ -268,7 +271,7 @@ export function SpaceTime(props: SpaceTimeProps): JSX.Element {
           .filter(({ atMs, y }) => atMs <= nowMs && y >= low && y <= high)
           .map(({ atMs, y }) => (
             <text key={atMs} class="tick" x={layout.laneX[0]! - 44} y={y + 4} text-anchor="end">
-              {atMs.toFixed(1)}
+              {timeText(atMs)}
             </text>
           ))}
         {scene.lanes.map((lane, index) => (

@@ -1,7 +1,10 @@
 /** The dashboard of a live cluster. */
 import { render } from 'preact';
+import 'uplot/dist/uPlot.min.css';
 import '../theme/theme.css';
-import { applyStoredTheme, ThemeChoice } from '../theme/theme-choice.tsx';
+import './live.css';
+import { applyStoredTheme } from '../theme/theme-choice.tsx';
+import { App } from './app.tsx';
 
 applyStoredTheme();
-render(<ThemeChoice />, document.getElementById('app')!);
+render(<App />, document.getElementById('app')!);

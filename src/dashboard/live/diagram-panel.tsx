@@ -1,0 +1,165 @@
+/** The live space-time diagram, with the list of its messages, which the keyboard reaches, and the fields of one. */
+import type { JSX } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { Legend } from '../diagram/legend.tsx';
+import type { Scene } from '../diagram/scene.ts';
+import { SpaceTime } from '../diagram/space-time.tsx';
+import type { Selection } from '../diagram/space-time.tsx';
+import { lanesOf } from './cluster-state.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { useCluster, useShared } from './context.tsx';
+import type { FaultMenu } from './faults.ts';
+import { clockText, labelText, messageFields, sceneOf, shownWords } from './live-scene.ts';
+import { momentOf } from './messages.ts';
+import type { LiveMessage, LiveMessages, MessagesSeen } from './messages.ts';
+
+/** Messages that are drawn. */
+const SHOWN_MAX = 120;
+
+/** What is drawn at one moment. */
+interface Picture {
+  readonly seen: MessagesSeen;
+  readonly scene: Scene;
+  readonly nowMs: number;
+  /** Time that counts as zero in the scene. */
+  readonly originMs: number;
+  readonly hasThreePhases: boolean;
+}
+
+function pictureOf(
+  state: ClusterState,
+  messages: LiveMessages,
+  menu: FaultMenu | undefined,
+  options: { readonly originMs: number; readonly withBackground: boolean },
+): Picture {
+  const { originMs, withBackground } = options;
+  const seen = messages.latest(SHOWN_MAX, withBackground);
+  const { hasThreePhases } = messages;
+  const latestMs = Math.max(messages.latestMs, originMs);
+  const lanes = lanesOf(state, menu);
+  const scene = sceneOf({ seen, lanes, notes: state.notes, originMs, latestMs, hasThreePhases });
+  const last = Math.max(0, scene.marks.at(-1)?.atMs ?? 0, latestMs - originMs);
+  return { seen, scene, nowMs: last, originMs, hasThreePhases };
+}
+
+function MessageList(props: {
+  readonly messages: readonly LiveMessage[];
+  readonly selected: number | undefined;
+  readonly onSelect: (id: number) => void;
+}): JSX.Element {
+  return (
+    <label class="field">
+      <span>Messages, newest first</span>
+      <select
+        size={8}
+        class="message-list mono"
+        value={props.selected === undefined ? '' : `${props.selected}`}
+        onChange={(event) => props.onSelect(Number(event.currentTarget.value))}
+      >
+        {props.messages.toReversed().map((message) => (
+          <option key={message.id} value={`${message.id}`}>
+            {clockText(momentOf(message)).slice(3)} {message.from}→{message.to} {labelText(message.label)}
+            {message.refused === undefined ? '' : ' ✗'}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function MessageFields({ message }: { readonly message: LiveMessage | undefined }): JSX.Element {
+  if (message === undefined)
+    return <p class="muted">Click on a message, or choose one in the list, to read its fields.</p>;
+  return (
+    <dl class="fields" aria-label="Fields of the message">
+      {messageFields(message).map(([name, text]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{text}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** The picture, which stands still while it is paused. */
+function usePicture(menu: FaultMenu | undefined, isPaused: boolean, withBackground: boolean): Picture {
+  const state = useCluster();
+  const { store } = useShared();
+  const origin = useRef<number>(undefined);
+  origin.current ??= state.status === undefined ? undefined : Math.floor(state.status.nowMs);
+  const originMs = origin.current ?? 0;
+  const fresh = useMemo(
+    () => pictureOf(state, store.messages, menu, { originMs, withBackground }),
+    [state, store.messages.latestMs, menu, originMs, withBackground],
+  );
+  const kept = useRef(fresh);
+  if (!isPaused) kept.current = fresh;
+  return kept.current;
+}
+
+/** See the top of this file. */
+export function DiagramPanel({ menu }: { readonly menu: FaultMenu | undefined }): JSX.Element {
+  const [isPaused, setPaused] = useState(false);
+  const [withBackground, setBackground] = useState(false);
+  const [selected, setSelected] = useState<Selection>();
+  const { seen, scene, nowMs, originMs, hasThreePhases } = usePicture(menu, isPaused, withBackground);
+  const select = (selection: Selection): void => {
+    setSelected(selection);
+    // Whoever reads wants it to stand still.
+    setPaused(true);
+  };
+  const message = selected?.kind === 'arrow' ? seen.messages.find(({ id }) => id === selected.id) : undefined;
+  useEffect(() => {
+    if (!isPaused) setSelected(undefined);
+  }, [isPaused]);
+  return (
+    <section aria-labelledby="messages">
+      <div class="section-head">
+        <h2 id="messages">Messages between the replicas</h2>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={withBackground}
+            onChange={(event) => setBackground(event.currentTarget.checked)}
+          />
+          gossip and fetching too
+        </label>
+        <button
+          type="button"
+          class="button"
+          aria-pressed={isPaused}
+          onClick={() => setPaused((before) => !before)}
+        >
+          {isPaused ? 'Go on' : 'Pause'}
+        </button>
+      </div>
+      <p class="muted shown">{shownWords(seen)}</p>
+      <div class="diagram">
+        <div>
+          <SpaceTime
+            scene={scene}
+            nowMs={nowMs}
+            selected={selected}
+            onSelect={select}
+            follow={!isPaused}
+            timeText={(atMs) => clockText(originMs + atMs).slice(3)}
+            hasThreePhases={hasThreePhases}
+            label="Messages between the replicas over time, newest at the bottom"
+          />
+          <Legend scene={scene} hasThreePhases={hasThreePhases} />
+        </div>
+        <div class="diagram-side">
+          <MessageList
+            messages={seen.messages}
+            selected={selected?.kind === 'arrow' ? selected.id : undefined}
+            onSelect={(id) => select({ kind: 'arrow', id })}
+          />
+          <div class="message-fields">
+            <MessageFields message={message} />
+          </div>
+        </div>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,120 @@
+/** The latest blocks, and the search. Blocks are asked for only while this part is in sight. */
+import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { useCluster, useShared } from './context.tsx';
+import { askBlock, operationWords } from './ledger.ts';
+import type { BlockView } from './ledger.ts';
+import { SearchForm } from './ledger-parts.tsx';
+import { clockText } from './live-scene.ts';
+import { wholeText } from './rates.ts';
+
+const ROWS = 8;
+/** New blocks are asked for at most so often. */
+const ASK_MS = 2_000;
+
+function useIsInSight(): { readonly box: { current: HTMLElement | null }; readonly isInSight: boolean } {
+  const box = useRef<HTMLElement>(null);
+  const [isInSight, setInSight] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver((entries) => {
+      setInSight(entries.at(-1)?.isIntersecting === true);
+    });
+    observer.observe(box.current!);
+    return () => observer.disconnect();
+  }, []);
+  return { box, isInSight };
+}
+
+/** The latest blocks up to `highest`, newest first. */
+function useLatestBlocks(highest: number, isWanted: boolean): readonly BlockView[] {
+  const { client } = useShared();
+  const [blocks, setBlocks] = useState<readonly BlockView[]>([]);
+  const wanted = useRef(highest);
+  wanted.current = highest;
+  const known = useRef(blocks);
+  known.current = blocks;
+  useEffect(() => {
+    if (!isWanted) return;
+    let isLeft = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async (): Promise<void> => {
+      const top = wanted.current;
+      const heights = Array.from({ length: Math.min(ROWS, top) }, (_, index) => top - index);
+      const found = await Promise.all(
+        heights.map(async (height) => {
+          const old = known.current.find((block) => block.height === height);
+          if (old !== undefined) return old;
+          const answer = await askBlock(client, height);
+          return 'found' in answer ? answer.found : undefined;
+        }),
+      );
+      if (isLeft) return;
+      setBlocks(found.filter((block) => block !== undefined));
+      timer = setTimeout(next, ASK_MS);
+    };
+    const next = (): void => {
+      const isNew = wanted.current > 0 && known.current[0]?.height !== wanted.current;
+      if (isNew) void ask();
+      else timer = setTimeout(next, ASK_MS / 4);
+    };
+    next();
+    return () => {
+      isLeft = true;
+      clearTimeout(timer);
+    };
+  }, [client, isWanted]);
+  return blocks;
+}
+
+function what({ transactions }: BlockView): string {
+  const first = transactions[0];
+  if (first === undefined) return '–';
+  return transactions.length === 1 ? operationWords(first) : `${operationWords(first)}, …`;
+}
+
+/** See the top of this file. */
+export function ExplorerPanel(): JSX.Element {
+  const { box, isInSight } = useIsInSight();
+  const { status, connection } = useCluster();
+  const highest = Math.max(0, ...(status?.replicas ?? []).map(({ height }) => height ?? 0));
+  const blocks = useLatestBlocks(highest, isInSight && connection.state === 'live');
+  const empty = Math.max(0, ROWS - blocks.length);
+  return (
+    <section class="card" aria-labelledby="ledger" ref={box}>
+      <h2 id="ledger">Ledger</h2>
+      <SearchForm />
+      <div class="scroll-x" tabIndex={0} role="region" aria-label="Latest blocks">
+        <table class="blocks">
+          <thead>
+            <tr>
+              <th>block</th>
+              <th>time (UTC)</th>
+              <th class="number">transactions</th>
+              <th>what</th>
+            </tr>
+          </thead>
+          <tbody>
+            {blocks.map((block) => (
+              <tr key={block.height}>
+                <td>
+                  <a href={`#/block/${block.height}`}>{wholeText(block.height)}</a>
+                </td>
+                <td>{clockText(block.timeMs).slice(0, 8)}</td>
+                <td class="number">{wholeText(block.transactions.length)}</td>
+                <td class="cut">{what(block)}</td>
+              </tr>
+            ))}
+            {Array.from({ length: empty }, (_, index) => (
+              <tr key={`e${index}`} aria-hidden="true">
+                <td colSpan={4}>&nbsp;</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p class="muted">
+        {blocks.length === 0 ? 'No blocks yet: write something.' : 'Click on a block to see what is in it.'}
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,65 @@
+/** How the cluster is, in a sentence. */
+import type { Connection } from './feed.ts';
+import { shortNumber } from './rates.ts';
+import type { Flow } from './rates.ts';
+import type { LiveStatus } from './status-shape.ts';
+
+/** The sentence, and what stands below it. */
+export interface Headline {
+  readonly tone: 'good' | 'warn' | 'bad' | 'muted';
+  readonly sentence: string;
+  /** Why, one sentence each. */
+  readonly reasons: readonly string[];
+}
+
+/** Request bundles that wait somewhere. */
+function waiting({ replicas }: LiveStatus): number {
+  return Math.max(0, ...replicas.map(({ pendingBundles }) => pendingBundles ?? 0));
+}
+
+function flowWords({ perSecond, p50Ms }: Flow): string {
+  const many = shortNumber(perSecond);
+  const unit = many === '1' ? 'transaction' : 'transactions';
+  return `${many} ${unit} a second${p50Ms === null ? '' : `, p50 ${shortNumber(p50Ms)} ms`}`;
+}
+
+/** See the top of this file. */
+export function headlineOf(status: LiveStatus | undefined, connection: Connection, flow: Flow): Headline {
+  if (connection.state === 'denied')
+    return { tone: 'warn', sentence: 'The gateway asks for its token.', reasons: [] };
+  if (status === undefined)
+    return connection.state === 'reconnecting'
+      ? { tone: 'bad', sentence: 'The gateway does not answer.', reasons: [connection.why] }
+      : { tone: 'muted', sentence: 'Connecting to the gateway…', reasons: [] };
+  if (connection.state === 'reconnecting')
+    return {
+      tone: 'warn',
+      sentence: 'What you see is old: the gateway does not answer.',
+      reasons: [connection.why],
+    };
+  const reasons = status.explanation;
+  if (flow.perSecond > 0)
+    return {
+      tone: reasons.length === 0 ? 'good' : 'warn',
+      sentence: `Commits. ${flowWords(flow)}.`,
+      reasons,
+    };
+  const many = waiting(status);
+  if (many > 0 && reasons.length > 0)
+    return {
+      tone: 'bad',
+      sentence: `Nothing commits: ${many === 1 ? 'one request bundle waits' : `${many} request bundles wait`}.`,
+      reasons,
+    };
+  if (reasons.length > 0)
+    return { tone: 'warn', sentence: 'Nothing was committed in the last seconds.', reasons };
+  return { tone: 'good', sentence: 'Idle: nothing was asked for in the last seconds.', reasons: [] };
+}
+
+/** What is read out: the same while only numbers change. */
+export function spokenOf({ tone, sentence, reasons }: Headline): string {
+  const plain = sentence.startsWith('Commits.') ? 'Commits.' : sentence.replace(/:.*$/, '.');
+  return [plain, ...(tone === 'good' ? [] : reasons)]
+    .join(' ')
+    .replaceAll(/\d+(\.\d+)? ?(ms|s|seconds?)\b/g, 'some time');
+}
