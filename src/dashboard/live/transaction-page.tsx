@@ -13,7 +13,7 @@ function fieldsOf(one: TransactionView, height: number): Parameters<typeof Field
   const { op, key, value, expected } = one;
   return [
     ['block', <a href={`#/block/${height}`}>{wholeText(height)}</a>],
-    ['place in the block', `${one.index}`],
+    ['index in the block', `${one.index}`],
     ['operation', op],
     ...(key === undefined
       ? []
