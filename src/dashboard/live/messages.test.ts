@@ -93,6 +93,14 @@ describe('messages between replicas', () => {
     assert.equal(messages.latest(120, true).messages.length, 3);
   });
 
+  it('keeps what happened before a long quiet time, in which there is only gossip', () => {
+    const messages = new LiveMessages();
+    tell(messages, 0, [{ at: 'sent', ms: 2, to: 1, ...COMMIT }]);
+    for (let ms = 10; ms < 5_000; ms += 1) tell(messages, 0, [{ at: 'sent', ms, kind: 'STATUS', view: 0 }]);
+    assert.equal(messages.latest(120, false).messages.length, 1);
+    assert.ok(messages.latest(1_000_000, true).messages.length <= 401);
+  });
+
   it('calls a message uncertain when its receiver forgot what it did', () => {
     const messages = new LiveMessages();
     tell(messages, 1, [{ at: 'sent', ms: 100, ...COMMIT }]);

@@ -40,8 +40,12 @@ export interface MessagesSeen {
   readonly missed: number;
 }
 
-/** Messages that are kept so that their other half is found; of them the latest are shown. */
-const KEPT_MAX = 1_500;
+/**
+ * Messages that are kept so that their other half is found; of them the latest are shown. Gossip never stops: it has a
+ * bound of its own, so that it does not drive out what happened before a quiet time.
+ */
+const KEPT_MAX = 1_200;
+const BACKGROUND_KEPT_MAX = 400;
 const DEEDS_MAX = 600;
 /** A message of which only one half is known is shown after so long. */
 const HALF_MS = 1_000;
@@ -122,6 +126,8 @@ class Halves {
 /** See the top of this file. */
 export class LiveMessages {
   readonly #kept = new Map<number, LiveMessage>();
+  /** Ids in `#kept`, oldest first. */
+  readonly #ids = { foreground: new Set<number>(), background: new Set<number>() };
   readonly #withoutTaken = new Halves();
   readonly #withoutSent = new Halves();
   #deeds: LiveDeed[] = [];
@@ -200,17 +206,26 @@ export class LiveMessages {
   #keep(message: Omit<LiveMessage, 'id'>): number {
     const id = this.#next++;
     if (message.label.kind === 'PRE-PREPARE') this.#hasThreePhases = true;
+    const isBackground = BACKGROUND.has(message.label.kind);
     this.#seen.all += 1;
-    if (BACKGROUND.has(message.label.kind)) this.#seen.background += 1;
+    if (isBackground) this.#seen.background += 1;
+    const ids = isBackground ? this.#ids.background : this.#ids.foreground;
     this.#kept.set(id, { id, ...message });
-    for (const [oldest, { from, to, label }] of this.#kept) {
-      if (this.#kept.size <= KEPT_MAX) break;
-      const key = keyOf(from, to, label);
-      this.#kept.delete(oldest);
-      this.#withoutTaken.remove(key, oldest);
-      this.#withoutSent.remove(key, oldest);
+    ids.add(id);
+    for (const oldest of ids) {
+      if (ids.size <= (isBackground ? BACKGROUND_KEPT_MAX : KEPT_MAX)) break;
+      ids.delete(oldest);
+      this.#forget(oldest);
     }
     return id;
+  }
+
+  #forget(id: number): void {
+    const { from, to, label } = this.#kept.get(id)!;
+    const key = keyOf(from, to, label);
+    this.#kept.delete(id);
+    this.#withoutTaken.remove(key, id);
+    this.#withoutSent.remove(key, id);
   }
 
   /** The latest `most` messages, and what replicas did in the same time. */

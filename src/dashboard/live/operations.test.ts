@@ -7,10 +7,7 @@ import type { OperationForm } from './operations.ts';
 
 const FORM: OperationForm = { operation: 'put', key: 'a/ü', value: '1', expected: '0', onlyIfAbsent: false };
 
-function clientOf(
-  reply: () => Response,
-  access?: string,
-): { client: GatewayClient; sent: string[] } {
+function clientOf(reply: () => Response, access?: string): { client: GatewayClient; sent: string[] } {
   const sent: string[] = [];
   const send: typeof fetch = (input, init) => {
     const authorization = new Headers(init?.headers).get('authorization') ?? '';
