@@ -121,7 +121,7 @@ function ArrowShape(props: {
   readonly onClick: (() => void) | undefined;
 }): JSX.Element {
   const { laid, nowMs, classes, onClick } = props;
-  const { arrow, x1, y1, label } = laid;
+  const { arrow, x1, y1 } = laid;
   const { x, y, isThere } = endOf(laid, nowMs);
   const isOpen = arrow.arrivedMs === undefined;
   return (
@@ -144,12 +144,28 @@ function ArrowShape(props: {
           ✗
         </text>
       )}
-      {label !== undefined && (
-        <text x={label.x} y={label.y} text-anchor={label.isRight ? 'start' : 'end'} class="words">
-          {label.text}
-        </text>
-      )}
     </g>
+  );
+}
+
+/** What stands beside the beginning of an arrow; drawn after all arrows, so that none crosses it out. */
+function ArrowWords(props: {
+  readonly laid: LaidArrow;
+  readonly classes: string;
+  readonly onClick: (() => void) | undefined;
+}): JSX.Element | null {
+  const { label } = props.laid;
+  if (label === undefined) return null;
+  return (
+    <text
+      x={label.x}
+      y={label.y}
+      text-anchor={label.isRight ? 'start' : 'end'}
+      class={`words ${props.classes}`}
+      onClick={props.onClick}
+    >
+      {label.text}
+    </text>
   );
 }
 
@@ -283,6 +299,14 @@ export function SpaceTime(props: SpaceTimeProps): JSX.Element {
             laid={laid}
             nowMs={nowMs}
             classes={classesOf(laid)}
+            onClick={() => onSelect?.({ kind: 'arrow', id: laid.arrow.id })}
+          />
+        ))}
+        {arrows.map((laid) => (
+          <ArrowWords
+            key={`w${laid.arrow.id}`}
+            laid={laid}
+            classes={classesOf(laid).replace(/^arrow /, '')}
             onClick={() => onSelect?.({ kind: 'arrow', id: laid.arrow.id })}
           />
         ))}

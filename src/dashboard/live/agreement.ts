@@ -47,6 +47,12 @@ export function withSayings(known: Sayings, replicas: readonly LiveReplica[]): S
   );
 }
 
+/** The same for a replica that is not there: what it said last. */
+export function lastAgreementOf(sayings: Sayings, replica: number): Agreement {
+  const last = agreementOf(sayings, replica);
+  return last.state === 'agrees' ? { state: 'unknown', words: last.words.replace('agrees', 'agreed') } : last;
+}
+
 /** See the top of this file. */
 export function agreementOf(sayings: Sayings, replica: number): Agreement {
   const own = sayings.get(replica) ?? [];

@@ -67,7 +67,10 @@ function useSharedParts(): Shared & { readonly takeTokens: (tokens: Tokens) => v
       (input, init) => fetch(input, init),
       () => latest.current.access,
     );
-    const store = new LiveStore((tell, ms) => void setTimeout(tell, ms));
+    const store = new LiveStore(
+      (tell, ms) => void setTimeout(tell, ms),
+      () => Date.now(),
+    );
     const setToken = (name: keyof Tokens, token: string | undefined): void => {
       keepToken(sessionStorage, name, token);
       setTokens(({ [name]: _, ...others }) => (token === undefined ? others : { ...others, [name]: token }));

@@ -1,6 +1,7 @@
 /** What the card of a replica says. */
 import type { Agreement } from './agreement.ts';
 import type { ProcessFacts } from './faults.ts';
+import { asSentence } from './shapes.ts';
 import { wholeText } from './rates.ts';
 import type { LiveReplica, LiveStatus } from './status-shape.ts';
 
@@ -75,11 +76,13 @@ function accusationsOf(replica: LiveReplica, all: readonly LiveReplica[]): Accus
 
 function noteOf(replica: LiveReplica, process: ProcessFacts | undefined): string {
   if (process !== undefined && process.state !== 'running')
-    return `Its process is ${process.state}${process.reason === undefined ? '' : `: ${process.reason}`}.`;
-  if (!replica.isReachable) return `Unreachable: ${replica.reason ?? 'it does not answer'}.`;
-  if (replica.haltReason !== undefined) return `Has halted: ${replica.haltReason}.`;
+    return asSentence(
+      `its process is ${process.state}${process.reason === undefined ? '' : `: ${process.reason}`}`,
+    );
+  if (!replica.isReachable) return asSentence(`unreachable: ${replica.reason ?? 'it does not answer'}`);
+  if (replica.haltReason !== undefined) return asSentence(`has halted: ${replica.haltReason}`);
   if (replica.isTransferring) return 'Fetches state from the others.';
-  if (replica.waitsFor !== undefined) return `${replica.waitsFor}.`;
+  if (replica.waitsFor !== undefined) return asSentence(replica.waitsFor);
   if (process?.isCutOff === true) return 'Cut off from the other replicas.';
   if (process?.behaviour !== undefined) return `Was told to lie: ${process.behaviour}.`;
   return '';

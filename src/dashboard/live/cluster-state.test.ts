@@ -1,7 +1,7 @@
 /** What the page knows of the cluster, and what it says about it: agreement, cards, headline, gaps. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { agreementOf, withSayings } from './agreement.ts';
+import { agreementOf, lastAgreementOf, withSayings } from './agreement.ts';
 import { cardOf } from './cards.ts';
 import { lanesOf, NOTHING_KNOWN, withEvent, withNote } from './cluster-state.ts';
 import { headlineOf, spokenOf } from './headline.ts';
@@ -28,6 +28,7 @@ describe('agreement', () => {
     assert.equal(agreementOf(first, 0).state, 'unknown');
     const later = withSayings(first, [replica(0, { height: 8, headerHash: 'cc' }), replica(1)]);
     assert.deepEqual(agreementOf(later, 0), { state: 'agrees', words: 'agrees with 1 at height 7' });
+    assert.deepEqual(lastAgreementOf(later, 0), { state: 'unknown', words: 'agreed with 1 at height 7' });
   });
 
   it('says who differs where', () => {
@@ -131,6 +132,15 @@ describe('the headline', () => {
     assert.deepEqual([bad.tone, bad.sentence], ['bad', 'Nothing commits: 2 request bundles wait.']);
     assert.deepEqual(bad.reasons, why);
     assert.match(headlineOf(status(all), LIVE, still).sentence, /^Idle/);
+    const silent = status([
+      replica(0, { pendingBundles: 1, waitsFor: 'waits for 1' }),
+      replica(1, { isReachable: false }),
+    ]);
+    assert.deepEqual(headlineOf(silent, LIVE, still), {
+      tone: 'bad',
+      sentence: 'Nothing commits: one request bundle waits.',
+      reasons: ['Replica 0 waits for 1.', 'Replica 1 does not answer.'],
+    });
   });
 
   it('says when the page itself hears nothing', () => {
@@ -160,7 +170,7 @@ describe('what is known of the cluster', () => {
     assert.deepEqual(state.gaps, [{ replica: 1, fromMs: 2_000, untilMs: undefined }]);
     state = withEvent(state, { kind: 'status', status: status([replica(0), replica(1)], { nowMs: 3_000 }) });
     assert.deepEqual(lanesOf(state, undefined)[1]!.down, [{ replica: 1, fromMs: 2_000, untilMs: 3_000 }]);
-    for (let count = 0; count < 100; count += 1) state = withNote(state, `note ${count}`);
+    for (let count = 0; count < 100; count += 1) state = withNote(state, `note ${count}`, count);
     assert.ok(state.notes.length <= 32);
     assert.equal(new Set(state.notes.map(({ id }) => id)).size, state.notes.length);
   });
@@ -185,7 +195,10 @@ describe('what is known of the cluster', () => {
 
   it('is told to the views, however much happens, once in a while', () => {
     const due: (() => void)[] = [];
-    const store = new LiveStore((tell) => due.push(tell));
+    const store = new LiveStore(
+      (tell) => due.push(tell),
+      () => 5_000,
+    );
     let told = 0;
     const stop = store.subscribe(() => (told += 1));
     const moments = { replica: 0, moments: [{ at: 'sent', ms: 1, kind: 'COMMIT' }], missed: 0 } as const;
@@ -194,6 +207,8 @@ describe('what is known of the cluster', () => {
     store.take({ kind: 'status', status: status([replica(0), replica(1), replica(2)]) });
     store.take({ kind: 'moments', moments });
     store.note('killed');
+    // By the clock of the gateway, not by that of the browser.
+    assert.equal(store.state.notes[0]!.atMs, 1_000);
     assert.equal(due.length, 1);
     due[0]!();
     assert.equal(told, 1);

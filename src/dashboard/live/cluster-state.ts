@@ -73,10 +73,10 @@ export function withEvent(state: ClusterState, event: FeedEvent): ClusterState {
   };
 }
 
-/** Adds what was done from this page, as a line across the diagram. */
-export function withNote(state: ClusterState, text: string): ClusterState {
+/** Adds what was done from this page, as a line across the diagram; `atMs` by the clock of the gateway. */
+export function withNote(state: ClusterState, text: string, atMs: number): ClusterState {
   const id = (state.notes.at(-1)?.id ?? 0) + 1;
-  const note: Note = { id, atMs: state.status?.nowMs ?? 0, text };
+  const note: Note = { id, atMs, text };
   return { ...state, notes: [...state.notes, note].slice(-NOTES_MAX) };
 }
 

@@ -2,7 +2,7 @@
  * Requests to the gateway. Nothing here throws: what did not work is a sentence. Answers are bounded, and so is the time
  * that they may take.
  */
-import { fieldsOf, jsonOf, textOf } from './shapes.ts';
+import { asSentence, fieldsOf, jsonOf, textOf } from './shapes.ts';
 
 /** An answer, or a sentence why there is none. */
 export type Answer =
@@ -41,13 +41,6 @@ function sentenceOf(status: number, text: string): { sentence: string; txId?: st
   const txId = textOf(problem?.['txId'], 64);
   const sentence = detail === undefined ? `The gateway answered with status ${status}.` : asSentence(detail);
   return { sentence, ...(txId === undefined ? {} : { txId }) };
-}
-
-/** With a capital at the beginning and a full stop at the end. */
-function asSentence(text: string): string {
-  const trimmed = text.trim();
-  const begun = trimmed.slice(0, 1).toUpperCase() + trimmed.slice(1);
-  return /[.?:]$/.test(begun) ? begun : `${begun}.`;
 }
 
 /** A body as text; undefined if it is too long. */

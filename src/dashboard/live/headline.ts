@@ -1,5 +1,6 @@
 /** How the cluster is, in a sentence. */
 import type { Connection } from './feed.ts';
+import { asSentence } from './shapes.ts';
 import { shortNumber } from './rates.ts';
 import type { Flow } from './rates.ts';
 import type { LiveStatus } from './status-shape.ts';
@@ -15,6 +16,15 @@ export interface Headline {
 /** Request bundles that wait somewhere. */
 function waiting({ replicas }: LiveStatus): number {
   return Math.max(0, ...replicas.map(({ pendingBundles }) => pendingBundles ?? 0));
+}
+
+/** Why it is as it is: the gateway's explanation, or else what the replicas themselves wait for. */
+function reasonsOf({ explanation, replicas }: LiveStatus): readonly string[] {
+  if (explanation.length > 0) return explanation;
+  return replicas.flatMap(({ id, isReachable, waitsFor }) => {
+    if (!isReachable) return [`Replica ${id} does not answer.`];
+    return waitsFor === undefined ? [] : [asSentence(`replica ${id} ${waitsFor}`)];
+  });
 }
 
 function flowWords({ perSecond, p50Ms }: Flow): string {
@@ -37,7 +47,7 @@ export function headlineOf(status: LiveStatus | undefined, connection: Connectio
       sentence: 'What you see is old: the gateway does not answer.',
       reasons: [connection.why],
     };
-  const reasons = status.explanation;
+  const reasons = reasonsOf(status);
   if (flow.perSecond > 0)
     return {
       tone: reasons.length === 0 ? 'good' : 'warn',
@@ -45,7 +55,7 @@ export function headlineOf(status: LiveStatus | undefined, connection: Connectio
       reasons,
     };
   const many = waiting(status);
-  if (many > 0 && reasons.length > 0)
+  if (many > 0)
     return {
       tone: 'bad',
       sentence: `Nothing commits: ${many === 1 ? 'one request bundle waits' : `${many} request bundles wait`}.`,

@@ -43,7 +43,7 @@ describe('rates', () => {
       rate: 'Now 30 a second; at most 1,240 in the last 2 minutes.',
       latency: 'Now p50 3.1 ms; p99 at most 12 ms in the last 2 minutes.',
     });
-    assert.match(chartSentences(rates, 500_000).latency, /^Nothing was answered in the last seconds/);
+    assert.match(chartSentences(rates, 500_000).latency, /^Nothing answered now/);
     assert.equal(chartSentences([], 0).rate, 'No rates yet.');
     assert.deepEqual([0, 0.04, 0.26, 3, 9.96, 12.6, 12_345].map(shortNumber), [
       '0',

@@ -83,7 +83,7 @@ export function chartSentences(rates: readonly Rate[], nowMs: number): { rate: s
     rate: `Now ${shortNumber(flow.perSecond)} a second; at most ${shortNumber(most)} in ${span}.`,
     latency:
       flow.p50Ms === null
-        ? `Nothing was answered in the last seconds; p99 at most ${shortNumber(slowest)} ms in ${span}.`
+        ? `Nothing answered now; p99 at most ${shortNumber(slowest)} ms in ${span}.`
         : `Now p50 ${shortNumber(flow.p50Ms)} ms; p99 at most ${shortNumber(slowest)} ms in ${span}.`,
   };
 }

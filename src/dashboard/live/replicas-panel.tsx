@@ -1,7 +1,7 @@
 /** Cards of the replicas, with the faults that can be made. */
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { agreementOf } from './agreement.ts';
+import { agreementOf, lastAgreementOf } from './agreement.ts';
 import { cardOf } from './cards.ts';
 import { useCluster, useShared } from './context.tsx';
 import { doneWords, makeFault } from './faults.ts';
@@ -51,7 +51,10 @@ function Cards(props: {
     <div class="cards">
       {status.replicas.map((replica) => {
         const process = menu?.processes.find((one) => one.replica === replica.id);
-        const card = cardOf(status, replica, agreementOf(sayings, replica.id), process);
+        const agreement = replica.isReachable
+          ? agreementOf(sayings, replica.id)
+          : lastAgreementOf(sayings, replica.id);
+        const card = cardOf(status, replica, agreement, process);
         return (
           <ReplicaCard key={replica.id} card={card}>
             {menu !== undefined && (

@@ -57,3 +57,10 @@ export function jsonOf(text: string): unknown {
 export function present<T extends object>(fields: { readonly [K in keyof T]: T[K] | undefined }): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 }
+
+/** With a capital at the beginning and a full stop at the end. */
+export function asSentence(text: string): string {
+  const trimmed = text.trim();
+  const begun = trimmed.slice(0, 1).toUpperCase() + trimmed.slice(1);
+  return /[.?:]$/.test(begun) ? begun : `${begun}.`;
+}

@@ -13,11 +13,15 @@ export class LiveStore {
   readonly #listeners = new Set<() => void>();
   readonly #later: (tell: () => void, ms: number) => void;
   #state = NOTHING_KNOWN;
+  readonly #now: () => number;
   #isDue = false;
+  /** What must be added to the own clock to have that of the gateway. */
+  #aheadMs = 0;
 
-  /** `later`: a timer. */
-  constructor(later: (tell: () => void, ms: number) => void) {
+  /** `later`: a timer. `now`: the own clock. */
+  constructor(later: (tell: () => void, ms: number) => void, now: () => number) {
     this.#later = later;
+    this.#now = now;
   }
 
   /** What is known now. */
@@ -29,6 +33,7 @@ export class LiveStore {
   take(event: FeedEvent): void {
     this.#state = withEvent(this.#state, event);
     // Before the first status nobody knows how many replicas "all others" are.
+    if (event.kind === 'status') this.#aheadMs = event.status.nowMs - this.#now();
     const replicas = this.#state.status?.replicas.length;
     if (event.kind === 'moments' && replicas !== undefined) this.messages.add(event.moments, replicas);
     this.#changed();
@@ -36,7 +41,7 @@ export class LiveStore {
 
   /** Adds what was done from this page. */
   note(text: string): void {
-    this.#state = withNote(this.#state, text);
+    this.#state = withNote(this.#state, text, this.#now() + this.#aheadMs);
     this.#changed();
   }
 
