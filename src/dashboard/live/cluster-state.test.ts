@@ -119,8 +119,8 @@ describe('a card', () => {
 
 describe('the headline', () => {
   const all = [replica(0), replica(1), replica(2)];
-  const flow = { perSecond: 12, p50Ms: 3 };
-  const still = { perSecond: 0, p50Ms: null };
+  const flow = { perSecond: 12, isStopped: false, p50Ms: 3 };
+  const still = { perSecond: 0, isStopped: true, p50Ms: null };
 
   it('says how it flows, or why not', () => {
     const good = headlineOf(status(all), LIVE, flow);
@@ -131,6 +131,12 @@ describe('the headline', () => {
     const bad = headlineOf(waiting, LIVE, still);
     assert.deepEqual([bad.tone, bad.sentence], ['bad', 'Nothing commits: 2 request bundles wait.']);
     assert.deepEqual(bad.reasons, why);
+    // Just stopped: the mean of the last seconds is not zero yet.
+    assert.equal(headlineOf(waiting, LIVE, { ...flow, isStopped: true }).tone, 'bad');
+    const said = status(waiting.replicas, {
+      explanation: ['Nothing commits. No quorum.', 'Nothing commits.'],
+    });
+    assert.deepEqual(headlineOf(said, LIVE, still).reasons, ['No quorum.', 'Nothing commits.']);
     assert.match(headlineOf(status(all), LIVE, still).sentence, /^Idle/);
     const silent = status([
       replica(0, { pendingBundles: 1, waitsFor: 'waits for 1' }),
@@ -153,7 +159,7 @@ describe('the headline', () => {
 
   it('is read out again only when something else than a number changes', () => {
     const first = spokenOf(headlineOf(status(all), LIVE, flow));
-    assert.equal(spokenOf(headlineOf(status(all), LIVE, { perSecond: 99, p50Ms: 4 })), first);
+    assert.equal(spokenOf(headlineOf(status(all), LIVE, { ...flow, perSecond: 99 })), first);
     const told = (seconds: number): string =>
       spokenOf(headlineOf(status(all, { explanation: [`Nothing of 2 for ${seconds} s.`] }), LIVE, still));
     assert.equal(told(3), told(44));

@@ -11,7 +11,8 @@ import { useCluster, useShared } from './context.tsx';
 import type { FaultMenu } from './faults.ts';
 import { clockText, labelText, messageFields, sceneOf, shownWords } from './live-scene.ts';
 import { momentOf } from './messages.ts';
-import type { LiveMessage, LiveMessages, MessagesSeen } from './messages.ts';
+import type { LiveMessage, MessagesSeen } from './messages.ts';
+import type { LiveStore } from './store.ts';
 
 /** Messages that are drawn. */
 const SHOWN_MAX = 120;
@@ -28,17 +29,19 @@ interface Picture {
 
 function pictureOf(
   state: ClusterState,
-  messages: LiveMessages,
+  { messages, gatewayNowMs }: LiveStore,
   menu: FaultMenu | undefined,
   options: { readonly originMs: number; readonly withBackground: boolean },
 ): Picture {
   const { originMs, withBackground } = options;
-  const seen = messages.latest(SHOWN_MAX, withBackground);
+  const away = state.gaps.filter((gap) => gap.untilMs === undefined).map(({ replica }) => replica);
+  const untilMs = messages.horizon(state.status?.nowMs ?? 0, gatewayNowMs, away);
+  const seen = messages.latest(SHOWN_MAX, withBackground, untilMs);
   const { hasThreePhases } = messages;
   const latestMs = Math.max(messages.latestMs, originMs);
   const lanes = lanesOf(state, menu);
   const scene = sceneOf({ seen, lanes, notes: state.notes, originMs, latestMs, hasThreePhases });
-  const last = Math.max(0, scene.marks.at(-1)?.atMs ?? 0, latestMs - originMs);
+  const last = Math.max(0, scene.marks.at(-1)?.atMs ?? 0, untilMs - originMs);
   return { seen, scene, nowMs: last, originMs, hasThreePhases };
 }
 
@@ -90,7 +93,7 @@ function usePicture(menu: FaultMenu | undefined, isPaused: boolean, withBackgrou
   origin.current ??= state.status === undefined ? undefined : Math.floor(state.status.nowMs);
   const originMs = origin.current ?? 0;
   const fresh = useMemo(
-    () => pictureOf(state, store.messages, menu, { originMs, withBackground }),
+    () => pictureOf(state, store, menu, { originMs, withBackground }),
     [state, store.messages.latestMs, menu, originMs, withBackground],
   );
   const kept = useRef(fresh);

@@ -20,7 +20,8 @@ function waiting({ replicas }: LiveStatus): number {
 
 /** Why it is as it is: the gateway's explanation, or else what the replicas themselves wait for. */
 function reasonsOf({ explanation, replicas }: LiveStatus): readonly string[] {
-  if (explanation.length > 0) return explanation;
+  // The sentence above them says that already.
+  if (explanation.length > 0) return explanation.map((one) => one.replace(/^Nothing commits\. (?=.)/, ''));
   return replicas.flatMap(({ id, isReachable, waitsFor }) => {
     if (!isReachable) return [`Replica ${id} does not answer.`];
     return waitsFor === undefined ? [] : [asSentence(`replica ${id} ${waitsFor}`)];
@@ -48,14 +49,15 @@ export function headlineOf(status: LiveStatus | undefined, connection: Connectio
       reasons: [connection.why],
     };
   const reasons = reasonsOf(status);
-  if (flow.perSecond > 0)
+  const many = waiting(status);
+  const isStuck = many > 0 && flow.isStopped;
+  if (flow.perSecond > 0 && !isStuck)
     return {
       tone: reasons.length === 0 ? 'good' : 'warn',
       sentence: `Commits. ${flowWords(flow)}.`,
       reasons,
     };
-  const many = waiting(status);
-  if (many > 0)
+  if (isStuck)
     return {
       tone: 'bad',
       sentence: `Nothing commits: ${many === 1 ? 'one request bundle waits' : `${many} request bundles wait`}.`,

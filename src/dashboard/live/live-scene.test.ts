@@ -161,6 +161,7 @@ describe('the live scene', () => {
     const { arrows, marks } = sceneFrom([
       { replica: 7, moments: [{ at: 'sent', ms: 1_100, to: 1, ...PREPARE }] },
       { replica: 7, moments: [{ at: 'executed', ms: 1_100, sequence: 1, height: 1, requests: 1 }] },
+      { replica: 1, moments: [{ at: 'sent', ms: 1_100, to: 9, ...PREPARE }] },
     ]);
     assert.deepEqual([arrows, marks], [[], []]);
   });

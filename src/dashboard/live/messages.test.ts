@@ -93,6 +93,29 @@ describe('messages between replicas', () => {
     assert.equal(messages.latest(120, true).messages.length, 3);
   });
 
+  it('ends where the slowest teller is, but waits for none that is away or tells nothing, nor for ever', () => {
+    const messages = new LiveMessages();
+    assert.equal(messages.horizon(5_000, 5_000), 0);
+    const at = (ms: number): LiveMoment => ({ at: 'sent', ms, to: 0, ...COMMIT, sequence: ms });
+    tell(messages, 1, [at(10_000), at(10_200)]);
+    tell(messages, 2, [at(10_100)]);
+    const untilMs = messages.horizon(10_250, 10_250);
+    assert.equal(untilMs, 10_100);
+    const until = messages.latest(120, false, untilMs);
+    assert.deepEqual(
+      until.messages.map(({ sentMs }) => sentMs),
+      [10_000, 10_100],
+    );
+    assert.equal(until.notShown, 1);
+    assert.equal(messages.horizon(10_250, 10_250, [2]), 10_200);
+    // What a status long after it has not brought is not waited for, nor what the clock says is old.
+    assert.equal(messages.horizon(11_900, 12_000), 10_200);
+    assert.equal(messages.horizon(10_250, 13_300), 10_200);
+    // Replica 2 has told nothing for long.
+    tell(messages, 1, [at(12_900)]);
+    assert.equal(messages.horizon(12_950, 12_950), 12_900);
+  });
+
   it('keeps what happened before a long quiet time, in which there is only gossip', () => {
     const messages = new LiveMessages();
     tell(messages, 0, [{ at: 'sent', ms: 2, to: 1, ...COMMIT }]);

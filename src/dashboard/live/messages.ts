@@ -47,8 +47,13 @@ export interface MessagesSeen {
 const KEPT_MAX = 1_200;
 const BACKGROUND_KEPT_MAX = 400;
 const DEEDS_MAX = 600;
-/** A message of which only one half is known is shown after so long. */
+/** A message that only its receiver told is shown after so long. */
 const HALF_MS = 1_000;
+/** A replica that is further behind in telling than this is not waited for. */
+const LAG_MS = 2_500;
+/** What is older than this is shown, whoever has not told yet: by the last status, and by the clock. */
+const OLD_BY_STATUS_MS = 1_500;
+const OLD_BY_CLOCK_MS = 3_000;
 /** Clocks of different machines differ; halves that are further apart are no pair. */
 const APART_MS = 60_000;
 
@@ -135,6 +140,8 @@ export class LiveMessages {
   #seen = { all: 0, background: 0 };
   #missed = 0;
   #latestMs = 0;
+  /** Until when each replica has told. */
+  readonly #toldUntil = new Map<number, number>();
   #hasThreePhases = false;
 
   /** The latest time that any moment had; 0 before the first. */
@@ -149,9 +156,11 @@ export class LiveMessages {
 
   /** Takes in what a replica did. `replicas`: how many there are. */
   add({ replica, moments, missed }: MomentsEvent, replicas: number): void {
+    if (replica >= replicas) return;
     if (missed > 0) this.#forgot(replica, missed);
     for (const moment of moments) {
       this.#latestMs = Math.max(this.#latestMs, moment.ms);
+      this.#toldUntil.set(replica, Math.max(this.#toldUntil.get(replica) ?? 0, moment.ms));
       if (moment.at === 'sent') this.#sent(replica, moment, replicas);
       else if (moment.at === 'taken') this.#taken(replica, moment);
       else this.#deeds.push({ id: this.#next++, replica, ...moment });
@@ -228,13 +237,28 @@ export class LiveMessages {
     this.#withoutSent.remove(key, id);
   }
 
-  /** The latest `most` messages, and what replicas did in the same time. */
-  latest(most: number, withBackground: boolean): MessagesSeen {
+  /**
+   * Until when the replicas have told what they did: they do it one after the other, and a picture of what only the last
+   * one told would show messages that nobody takes. `statusMs`: time of the last status, before which most has been told;
+   * `clockMs`: clock of the gateway now, ahead of what has arrived while the page is busy; `away`: replicas that are down.
+   */
+  horizon(statusMs: number, clockMs: number, away: readonly number[] = []): number {
+    const told = [...this.#toldUntil]
+      .filter(([replica, ms]) => !away.includes(replica) && ms >= this.#latestMs - LAG_MS)
+      .map(([, ms]) => ms);
+    return Math.min(
+      this.#latestMs,
+      Math.max(Math.min(...told), statusMs - OLD_BY_STATUS_MS, clockMs - OLD_BY_CLOCK_MS),
+    );
+  }
+
+  /** The latest `most` messages until `untilMs`, and what replicas did in the same time. */
+  latest(most: number, withBackground: boolean, untilMs = this.#latestMs): MessagesSeen {
     const ripe = this.#latestMs - HALF_MS;
     const all = [...this.#kept.values()].filter(
       (message) =>
         (withBackground || !BACKGROUND.has(message.label.kind)) &&
-        (message.sentMs !== undefined || momentOf(message) <= ripe),
+        momentOf(message) <= (message.sentMs === undefined ? Math.min(ripe, untilMs) : untilMs),
     );
     const messages = all.sort((a, b) => momentOf(a) - momentOf(b) || a.id - b.id).slice(-most);
     const fromMs = messages[0] === undefined ? 0 : momentOf(messages[0]);
@@ -242,7 +266,7 @@ export class LiveMessages {
     return {
       messages,
       deeds: this.#deeds
-        .filter(({ ms }) => ms >= fromMs)
+        .filter(({ ms }) => ms >= fromMs && ms <= untilMs)
         .sort((a, b) => a.ms - b.ms || a.id - b.id)
         .slice(-2 * most),
       notShown: Math.max(0, seen - (withBackground ? 0 : background) - messages.length),

@@ -10,6 +10,8 @@ import { clockText } from './live-scene.ts';
 import { flowOf } from './rates.ts';
 import { fieldsOf, jsonOf, textOf } from './shapes.ts';
 
+const REASONS_SHOWN = 4;
+
 /** Beginning of the cluster's name, once it is known. */
 function useClusterId(isLive: boolean): string | undefined {
   const { client } = useShared();
@@ -67,6 +69,30 @@ function AccessForm(): JSX.Element {
   );
 }
 
+/** The first reasons, and the others on demand: what is below shall not move far. */
+function Reasons({ reasons }: { readonly reasons: readonly string[] }): JSX.Element | null {
+  if (reasons.length === 0) return null;
+  const more = reasons.slice(REASONS_SHOWN);
+  const items = (some: readonly string[]): JSX.Element => (
+    <ul class="reasons">
+      {some.map((reason, index) => (
+        <li key={index}>{reason}</li>
+      ))}
+    </ul>
+  );
+  return (
+    <>
+      {items(reasons.slice(0, REASONS_SHOWN))}
+      {more.length > 0 && (
+        <details>
+          <summary>{more.length} more</summary>
+          {items(more)}
+        </details>
+      )}
+    </>
+  );
+}
+
 /** See the top of this file. */
 export function PageHead(): JSX.Element {
   const { status, connection, rates } = useCluster();
@@ -99,13 +125,7 @@ export function PageHead(): JSX.Element {
       </div>
       <div class={`notice headline ${headline.tone}`}>
         <p class="sentence">{headline.sentence}</p>
-        {headline.reasons.length > 0 && (
-          <ul class="reasons">
-            {headline.reasons.map((reason, index) => (
-              <li key={index}>{reason}</li>
-            ))}
-          </ul>
-        )}
+        <Reasons reasons={headline.reasons} />
         {connection.state === 'denied' && <AccessForm />}
       </div>
       <p class="visually-hidden" aria-live="polite">

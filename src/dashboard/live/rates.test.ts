@@ -32,9 +32,10 @@ describe('rates', () => {
 
   it('say what flows now, and nothing of what is old', () => {
     const rates = [rate(1, 900, 9), rate(10, 3, 2), rate(11, 6), rate(12, 3)];
-    assert.deepEqual(flowOf(rates, 12_100), { perSecond: 4, p50Ms: 2 });
-    assert.deepEqual(flowOf(rates, 30_000), { perSecond: 0, p50Ms: null });
-    assert.deepEqual(flowOf([], 0), { perSecond: 0, p50Ms: null });
+    assert.deepEqual(flowOf(rates, 12_100), { perSecond: 4, isStopped: false, p50Ms: 2 });
+    assert.deepEqual(flowOf(rates, 30_000), { perSecond: 0, isStopped: true, p50Ms: null });
+    assert.deepEqual(flowOf([], 0), { perSecond: 0, isStopped: true, p50Ms: null });
+    assert.equal(flowOf([...rates, rate(13, 0)], 13_000).isStopped, true);
   });
 
   it('are told in sentences', () => {

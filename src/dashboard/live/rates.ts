@@ -45,6 +45,8 @@ export function chartData(rates: readonly Rate[]): ChartData {
 /** The last few seconds in one: what flows now. */
 export interface Flow {
   readonly perSecond: number;
+  /** Nothing in the newest of these seconds. */
+  readonly isStopped: boolean;
   readonly p50Ms: number | null;
 }
 
@@ -54,10 +56,11 @@ const NOW_SECONDS = 3;
 /** See `Flow`. */
 export function flowOf(rates: readonly Rate[], nowMs: number): Flow {
   const latest = rates.filter(({ atMs }) => nowMs - atMs < (NOW_SECONDS + 1) * 1_000).slice(-NOW_SECONDS);
-  if (latest.length === 0) return { perSecond: 0, p50Ms: null };
+  if (latest.length === 0) return { perSecond: 0, isStopped: true, p50Ms: null };
   const sum = latest.reduce((total, { transactionsPerSecond }) => total + transactionsPerSecond, 0);
   const p50Ms = latest.findLast((rate) => rate.p50Ms !== null)?.p50Ms ?? null;
-  return { perSecond: sum / latest.length, p50Ms };
+  const isStopped = latest.at(-1)!.transactionsPerSecond === 0;
+  return { perSecond: sum / latest.length, isStopped, p50Ms };
 }
 
 /** A number of at most three digits of interest: `0.4`, `12`, `1,240`. */

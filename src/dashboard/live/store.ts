@@ -41,8 +41,13 @@ export class LiveStore {
 
   /** Adds what was done from this page. */
   note(text: string): void {
-    this.#state = withNote(this.#state, text, this.#now() + this.#aheadMs);
+    this.#state = withNote(this.#state, text, this.gatewayNowMs);
     this.#changed();
+  }
+
+  /** Clock of the gateway, as far as it is known. */
+  get gatewayNowMs(): number {
+    return this.#now() + this.#aheadMs;
   }
 
   /** Calls `listener` after changes; the answer ends that. */
