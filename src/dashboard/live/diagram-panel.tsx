@@ -5,11 +5,13 @@ import { Legend } from '../diagram/legend.tsx';
 import type { Scene } from '../diagram/scene.ts';
 import { SpaceTime } from '../diagram/space-time.tsx';
 import type { Selection } from '../diagram/space-time.tsx';
+import { agreementOf } from './agreement.ts';
+import { cardOf } from './cards.ts';
 import { lanesOf } from './cluster-state.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { useCluster, useShared } from './context.tsx';
 import type { FaultMenu } from './faults.ts';
-import { clockText, labelText, messageFields, sceneOf, shownWords } from './live-scene.ts';
+import { clockText, labelText, markFields, messageFields, sceneOf, shownWords } from './live-scene.ts';
 import { momentOf } from './messages.ts';
 import type { LiveMessage, MessagesSeen } from './messages.ts';
 import type { LiveStore } from './store.ts';
@@ -70,18 +72,57 @@ function MessageList(props: {
   );
 }
 
-function MessageFields({ message }: { readonly message: LiveMessage | undefined }): JSX.Element {
-  if (message === undefined)
-    return <p class="muted">Click on a message, or choose one in the list, to read its fields.</p>;
+function FieldRows(props: {
+  readonly label: string;
+  readonly rows: readonly (readonly [string, string])[];
+}): JSX.Element {
   return (
-    <dl class="fields" aria-label="Fields of the message">
-      {messageFields(message).map(([name, text]) => (
+    <dl class="fields" aria-label={props.label}>
+      {props.rows.map(([name, text]) => (
         <div key={name}>
           <dt>{name}</dt>
           <dd>{text}</dd>
         </div>
       ))}
     </dl>
+  );
+}
+
+/** A replica as it is now. */
+function LaneFields({ lane }: { readonly lane: number }): JSX.Element | null {
+  const { status, sayings } = useCluster();
+  const replica = status?.replicas[lane];
+  if (status === undefined || replica === undefined) return null;
+  const card = cardOf(status, replica, agreementOf(sayings, replica.id), undefined);
+  const rows = [
+    ['replica', `${card.id}`],
+    ['role', card.role],
+    ...card.rows,
+    ['trusted component', card.component],
+    ...(card.note === '' ? [] : [['now', card.note] as const]),
+  ] as const;
+  return <FieldRows label={`Replica ${card.id}`} rows={rows} />;
+}
+
+/** What is known of what was clicked. */
+function SelectedFields(props: {
+  readonly selected: Selection | undefined;
+  readonly picture: Picture;
+}): JSX.Element | null {
+  const { selected, picture } = props;
+  if (selected === undefined)
+    return <p class="muted">Click on a message, or choose one in the list, to read its fields.</p>;
+  if (selected.kind === 'lane') return <LaneFields lane={selected.lane} />;
+  const { seen, scene, originMs } = picture;
+  if (selected.kind === 'mark') {
+    const mark = scene.marks.find(({ id }) => id === selected.id);
+    return mark === undefined ? null : (
+      <FieldRows label="What happened" rows={markFields(mark, seen.messages, originMs)} />
+    );
+  }
+  const message = seen.messages.find(({ id }) => id === selected.id);
+  return message === undefined ? null : (
+    <FieldRows label="Fields of the message" rows={messageFields(message)} />
   );
 }
 
@@ -106,13 +147,13 @@ export function DiagramPanel({ menu }: { readonly menu: FaultMenu | undefined })
   const [isPaused, setPaused] = useState(false);
   const [withBackground, setBackground] = useState(false);
   const [selected, setSelected] = useState<Selection>();
-  const { seen, scene, nowMs, originMs, hasThreePhases } = usePicture(menu, isPaused, withBackground);
+  const picture = usePicture(menu, isPaused, withBackground);
+  const { seen, scene, nowMs, originMs, hasThreePhases } = picture;
   const select = (selection: Selection): void => {
     setSelected(selection);
-    // Whoever reads wants it to stand still.
-    setPaused(true);
+    // Whoever reads of a message wants it to stand still.
+    if (selection.kind !== 'lane') setPaused(true);
   };
-  const message = selected?.kind === 'arrow' ? seen.messages.find(({ id }) => id === selected.id) : undefined;
   useEffect(() => {
     if (!isPaused) setSelected(undefined);
   }, [isPaused]);
@@ -159,7 +200,7 @@ export function DiagramPanel({ menu }: { readonly menu: FaultMenu | undefined })
             onSelect={(id) => select({ kind: 'arrow', id })}
           />
           <div class="message-fields">
-            <MessageFields message={message} />
+            <SelectedFields selected={selected} picture={picture} />
           </div>
         </div>
       </div>

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LiveMoment } from '../../core/live.ts';
-import { labelText, messageFields, sceneOf, shownWords } from './live-scene.ts';
+import { labelText, markFields, messageFields, sceneOf, shownWords } from './live-scene.ts';
 import type { LaneFacts, Note } from './live-scene.ts';
 import { LiveMessages } from './messages.ts';
 import type { Scene } from '../diagram/scene.ts';
@@ -92,6 +92,23 @@ describe('the live scene', () => {
       [1, 'executes n5', ['PREPARE 01']],
       [2, 'executes n5', ['PREPARE 02', 'COMMIT 12']],
     ]);
+  });
+
+  it('tells the fields of what happened', () => {
+    const messages = new LiveMessages();
+    for (const one of ONE_ORDER) messages.add({ ...one, missed: 0 }, 3);
+    const mark = sceneFrom(ONE_ORDER).marks[1]!;
+    assert.deepEqual(markFields(mark, messages.latest(120, false).messages, 1_000), [
+      ['what', 'executes n5'],
+      ['where', 'replica 2'],
+      ['when', '00:00:01.104'],
+      ['taken up before', 'PREPARE n5 v0 [0:9], COMMIT n5 v0 [1:7]'],
+    ]);
+    const killed = { ...mark, lane: undefined, label: 'replica 0 killed', quorum: [] };
+    assert.deepEqual(
+      markFields(killed, [], 0).map(([, text]) => text),
+      ['replica 0 killed', 'done from this page', '00:00:00.104'],
+    );
   });
 
   it('counts only votes of the highest view', () => {

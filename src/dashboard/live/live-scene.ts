@@ -177,6 +177,23 @@ export function messageFields(message: LiveMessage): readonly (readonly [string,
   ];
 }
 
+/** What happened at a mark, and the messages that made its quorum. */
+export function markFields(
+  { lane, atMs, label, quorum }: Mark,
+  messages: readonly LiveMessage[],
+  originMs: number,
+): readonly (readonly [string, string])[] {
+  const votes = messages.filter(({ id }) => quorum.includes(id));
+  return [
+    ['what', label],
+    ['where', lane === undefined ? 'done from this page' : `replica ${lane}`],
+    ['when', clockText(originMs + atMs)],
+    ...(votes.length === 0
+      ? []
+      : [['taken up before', votes.map(({ label: vote }) => labelText(vote)).join(', ')] as const]),
+  ];
+}
+
 function spanText(ms: number): string {
   return ms < 0 ? `${(-ms).toFixed(1)} ms before, by its own clock` : `${ms.toFixed(1)} ms later`;
 }
