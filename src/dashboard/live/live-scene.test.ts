@@ -102,7 +102,7 @@ describe('the live scene', () => {
       ['what', 'executes n5'],
       ['where', 'replica 2'],
       ['when', '00:00:01.104'],
-      ['taken up before', 'PREPARE n5 v0 [0:9], COMMIT n5 v0 [1:7]'],
+      ['taken up before', 'PREPARE n5 v0 [0:9] from 0, COMMIT n5 v0 [1:7] from 1'],
     ]);
     const killed = { ...mark, lane: undefined, label: 'replica 0 killed', quorum: [] };
     assert.deepEqual(

@@ -26,6 +26,8 @@ export interface Note {
 const LOST_MS = 2_000;
 /** Characters of a label where there is little room. */
 const SHORT_MAX = 11;
+/** Up to so many lanes there is room to say what happened in words. */
+const LANES_WIDE_MAX = 5;
 
 /** `VIEW-CHANGE` as `VC`. */
 function initialsOf(kind: string): string {
@@ -88,14 +90,14 @@ function quorumOf(
 
 function deedMark(
   deed: LiveDeed,
-  originMs: number,
   messages: readonly LiveMessage[],
-  hasThreePhases: boolean,
+  { originMs, hasThreePhases, lanes }: SceneParts,
 ): Mark {
   const base = { id: deed.id, lane: deed.replica, atMs: deed.ms - originMs, isConflict: false };
   if (deed.at === 'view') return { ...base, kind: 'view', label: `enters view ${deed.view}`, quorum: [] };
   const quorum = quorumOf(deed, messages, hasThreePhases);
-  return { ...base, kind: 'execute', label: `executes n${deed.sequence}`, quorum };
+  const label = lanes.length > LANES_WIDE_MAX ? `n${deed.sequence}` : `executes n${deed.sequence}`;
+  return { ...base, kind: 'execute', label, quorum };
 }
 
 function laneOf({ id, note, isByzantine, down }: LaneFacts, originMs: number, beginMs: number): Lane {
@@ -133,13 +135,11 @@ function beginOf({ seen, latestMs }: SceneParts): number {
 
 /** See the top of this file. */
 export function sceneOf(parts: SceneParts): Scene {
-  const { seen, lanes, notes, originMs, latestMs, hasThreePhases } = parts;
+  const { seen, lanes, notes, originMs, latestMs } = parts;
   const beginMs = beginOf(parts);
   const known = seen.messages.filter(({ from, to }) => from < lanes.length && to < lanes.length);
   const marks = [
-    ...seen.deeds
-      .filter(({ replica }) => replica < lanes.length)
-      .map((deed) => deedMark(deed, originMs, known, hasThreePhases)),
+    ...seen.deeds.filter(({ replica }) => replica < lanes.length).map((deed) => deedMark(deed, known, parts)),
     ...notes
       .filter(({ atMs }) => atMs >= beginMs)
       .map(({ id, atMs, text }): Mark => {
@@ -188,10 +188,12 @@ export function markFields(
     ['what', label],
     ['where', lane === undefined ? 'done from this page' : `replica ${lane}`],
     ['when', clockText(originMs + atMs)],
-    ...(votes.length === 0
-      ? []
-      : [['taken up before', votes.map(({ label: vote }) => labelText(vote)).join(', ')] as const]),
+    ...(votes.length === 0 ? [] : [['taken up before', votes.map(voteText).join(', ')] as const]),
   ];
+}
+
+function voteText({ from, label }: LiveMessage): string {
+  return `${labelText(label)} from ${from}`;
 }
 
 function spanText(ms: number): string {
