@@ -2,7 +2,7 @@
  * What a replica of a development cluster can be told to do wrong, by protocol: lies that know MinBFT's messages, or
  * those that need no knowledge of a protocol.
  */
-import { PROCESS_BEHAVIOURS, refusalForProcess } from '../adversary/behaviours.ts';
+import { BEHAVIOURS, PROCESS_BEHAVIOURS, refusalForProcess } from '../adversary/behaviours.ts';
 import { CONTENT_LIES, GENERIC_LIES } from '../adversary/generic/lies.ts';
 import type { AnyProtocol } from '../protocols/catalogue.ts';
 import { usageFailure } from './failure.ts';
@@ -32,6 +32,21 @@ export function processBehaviours({
     ...(trustedProgram === 'usig' ? CONTENT_LIES : []),
   ];
   return GENERIC_LIES.map((lie): string => lie.name).filter((lie) => !without.includes(lie));
+}
+
+/** A behaviour with a sentence for people. */
+export interface NamedBehaviour {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** What a replica process of this protocol may be told to do, in words. */
+export function describedBehaviours(protocol: AnyProtocol): readonly NamedBehaviour[] {
+  const texts = knowsMessages(protocol.name) ? BEHAVIOURS : GENERIC_LIES;
+  return processBehaviours(protocol).map((name) => ({
+    name,
+    text: texts.find((one) => one.name === name)?.text ?? '',
+  }));
 }
 
 /** Which replica is told which lie. */

@@ -6,6 +6,7 @@ import { addAbout } from './commands/about.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBackup } from './commands/backup.ts';
 import { addBench } from './commands/bench.ts';
+import { addDashboard } from './commands/dashboard.ts';
 import { addDown } from './commands/down.ts';
 import { addExplain } from './commands/explain.ts';
 import { addEvidence } from './commands/evidence.ts';
@@ -52,6 +53,7 @@ Begin with:
   addDown(program);
   addStatus(program);
   addExplain(program);
+  addDashboard(program);
   addKv(program);
   addLedger(program);
   addReceipts(program);

@@ -49,6 +49,10 @@ interface FakeReplica {
   behaviour: Behaviour;
   /** What its status says to be proved. */
   accuses: { replica: ReplicaId; rule: string }[];
+  /** What it answers to `live`; undefined: that it does not know the question. */
+  tells: (cursor: string) => unknown;
+  /** Added to its status. */
+  more: Readonly<Record<string, unknown>>;
   /** Frames to clients that are still to be lost. */
   loseReplies: number;
   /** Of a speculative cluster: the view it answers in, and what is wrong with its proofs. */
@@ -163,6 +167,8 @@ export class FakeCluster {
       links,
       behaviour: 'correct',
       accuses: [],
+      tells: () => ({ cursor: 'fake-0', moments: [], missed: 0 }),
+      more: {},
       loseReplies: 0,
       view: 0,
       proofs: 'true',
@@ -352,6 +358,8 @@ export class FakeCluster {
         waitsFor: null,
         proven: replica.accuses,
         suspected: [],
+        transactions: blocks.reduce((sum, { transactions }) => sum + transactions.length, 0),
+        ...replica.more,
       };
     if (topic === 'block') {
       const block = blocks[Number(argument) - 1];
@@ -365,6 +373,7 @@ export class FakeCluster {
       }
       return undefined;
     }
+    if (topic === 'live') return replica.tells(argument);
     return topic === 'events' ? this.#position(replica, argument) : undefined;
   }
 

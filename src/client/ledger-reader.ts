@@ -25,6 +25,8 @@ const LAST_WORD_MS: Milliseconds = 150;
 
 /** Lines of a replica's list of evidence that are read. */
 const EVIDENCE_CLAIMS_MAX = 256;
+/** Longest status that is read and passed on; those of large clusters have a tenth of it. */
+const STATUS_BYTES_MAX = 256 * 1024;
 const EVIDENCE_NAME = /^[A-Za-z0-9._-]{1,120}\.json$/;
 
 function sleep(delayMs: Milliseconds): { readonly done: Promise<void>; readonly cancel: () => void } {
@@ -268,7 +270,8 @@ function evidenceClaims(bytes: Uint8Array): EvidenceClaim[] {
 }
 
 function checkStatus(id: ReplicaId, reply: QueryReply): ReplicaStatus | undefined {
-  const status = reply.found ? parseObject(reply.bytes) : undefined;
+  const isRead = reply.found && reply.bytes.length <= STATUS_BYTES_MAX;
+  const status = isRead ? parseObject(reply.bytes) : undefined;
   if (status?.['id'] !== id) return undefined;
   const numbers = ['view', 'sequence', 'height'].every((name) => integerOf(status[name]) !== undefined);
   const texts = ['role', 'mode', 'headerHash', 'stateDigest'].every(

@@ -6,12 +6,16 @@ import { accusationsOf } from './evidence-book.ts';
 import type { ProvenFault } from './evidence-book.ts';
 import { explain } from './explain/explain.ts';
 import type { SeenReplica } from './explain/seen-replica.ts';
+import type { StatusDocument } from './live-feed.ts';
 import { HttpProblem } from './problem.ts';
 import { parameter } from './routes.ts';
 import type { GatewayParts, Route } from './routes.ts';
 
 /** How long an answer waits for evidence that replicas give. */
 const REFRESH_WAIT_MS = 1_000;
+
+/** What the status is made of. */
+type StatusParts = Pick<GatewayParts, 'client' | 'evidence' | 'fault'>;
 
 /** Somebody suspects a replica: no proof. */
 interface Suspicion {
@@ -49,15 +53,16 @@ function rowOf(status: SeenStatus, proven: readonly ProvenFault[]): SeenReplica 
 }
 
 /** Asks for new evidence; a replica that is slow to give it must not hold up who asks for the status. */
-async function refresh(parts: GatewayParts, statuses: readonly SeenStatus[]): Promise<void> {
+async function refresh(parts: StatusParts, statuses: readonly SeenStatus[]): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, REFRESH_WAIT_MS)));
   await Promise.race([parts.evidence.refresh(parts.client, statuses), late]);
   clearTimeout(timer);
 }
 
-async function statusOf(parts: GatewayParts): Promise<unknown> {
-  const statuses = await parts.client.status();
+/** The document of `/v1/status`; replicas that take longer than `waitMs` count as unreachable. */
+export async function statusOf(parts: StatusParts, waitMs?: number): Promise<StatusDocument> {
+  const statuses = await parts.client.status(waitMs);
   await refresh(parts, statuses);
   const proven = parts.evidence.proven(statuses);
   const { protocol, f } = parts.client.settings;
@@ -69,6 +74,7 @@ async function statusOf(parts: GatewayParts): Promise<unknown> {
     proven,
     suspected: suspicions(statuses),
     explanation: explain({ replicas, f }).sentences,
+    faults: parts.fault !== undefined,
   };
 }
 

@@ -291,8 +291,9 @@ test('openapi.json describes exactly the registered routes', async () => {
   const cluster = new FakeCluster();
   const { settings, clientKey: key, openChannel } = cluster;
   const client = await connect({ cluster: settings, key, openChannel });
-  const fault = { token: 't', perform: () => Promise.resolve() };
-  const { server, stop } = createGateway({ client, fault });
+  const list = () => Promise.resolve({ behaviours: [], processes: [] });
+  const fault = { token: 't', perform: () => Promise.resolve(), list };
+  const { server, stop } = createGateway({ client, fault, pages: '/there are none' });
   await server.ready();
   const { paths } = (await server.inject({ url: '/openapi.json', headers: host })).json<{
     paths: Record<
@@ -321,7 +322,8 @@ test('openapi.json describes exactly the registered routes', async () => {
   // The router's own tree: one entry in brackets for each path, with its methods.
   const registered = [...server.printRoutes({ commonPrefix: false }).matchAll(/\(([A-Z, ]+)\)/g)];
   const count = registered.reduce((sum, match) => sum + match[1]!.split(',').length, 0);
-  assert.equal(count, described.length);
+  // Pages are for people: `/`, `/playground` and `/playground/`, which say that nothing is built.
+  assert.equal(count, described.length + 3);
   stop.abort();
   await server.close();
   await client.close();
@@ -335,6 +337,7 @@ test('faults need the token of this start and go to the supervisor', async () =>
       orders.push(order);
       return order.replica === 2 ? Promise.reject(new Error('replica 2 is not running')) : Promise.resolve();
     },
+    list: () => Promise.resolve({ behaviours: [{ name: 'silent', text: 'says nothing' }], processes: [] }),
   };
   await serving(
     async (server) => {
@@ -356,11 +359,21 @@ test('faults need the token of this start and go to the supervisor', async () =>
       assert.equal((await post('kill/1', 'start-token')).statusCode, 200);
       assert.equal((await post('byzantine/0', 'start-token', 'equivocate')).statusCode, 200);
       assert.deepEqual(orders.at(-1), { action: 'byzantine', replica: 0, behaviour: 'equivocate' });
+      isProblem(await server.inject({ url: '/v1/fault', headers: host }), 403);
+      const headers = { ...host, 'moiety-fault-token': 'start-token' };
+      const listed = (await server.inject({ url: '/v1/fault', headers })).json<Record<string, unknown>>();
+      assert.deepEqual(listed['behaviours'], [{ name: 'silent', text: 'says nothing' }]);
+      assert.ok((listed['actions'] as string[]).includes('byzantine'));
+      const status = await server.inject({ url: '/v1/status', headers: host });
+      assert.equal(status.json<{ faults: boolean }>().faults, true);
     },
     { fault },
   );
   await serving(async (server) => {
     isProblem(await server.inject({ method: 'POST', url: '/v1/fault/kill/1', headers: host }), 404);
+    isProblem(await server.inject({ url: '/v1/fault', headers: host }), 404);
+    const status = await server.inject({ url: '/v1/status', headers: host });
+    assert.equal(status.json<{ faults: boolean }>().faults, false);
   });
 });
 

@@ -54,8 +54,8 @@ export class Guard {
     this.#limiter = new RateLimiter(options.requestsPerSecond, options.burst);
   }
 
-  /** The reason not to serve a request, or undefined. */
-  judge(request: IncomingMessage, remote: string): HttpProblem | undefined {
+  /** The reason not to serve a request, or undefined. `isOpen`: what it asks for is for everybody, without a token. */
+  judge(request: IncomingMessage, remote: string, isOpen = false): HttpProblem | undefined {
     const waitMs = this.#limiter.take(remote, this.#options.now());
     if (waitMs > 0)
       return new HttpProblem(429, 'rateLimited', 'too many requests from this address: slow down', {
@@ -71,7 +71,7 @@ export class Guard {
     const origin = request.headers.origin;
     if (origin !== undefined && !this.#isAllowedOrigin(origin, request.headers.host))
       return new HttpProblem(403, 'originNotAllowed', 'web pages of this Origin may not call the gateway');
-    return this.#judgeToken(request.headers.authorization);
+    return isOpen ? undefined : this.#judgeToken(request.headers.authorization);
   }
 
   #isAllowedOrigin(origin: string, host: string | undefined): boolean {

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { checkKvOperation, encodeKvOperation } from '../apps/kv/operations.ts';
 import { BUNDLE_BYTES_MAX } from '../core/request.ts';
 import type { LedgerEvent } from '../client/contract.ts';
+import { serveEvents } from './event-stream.ts';
 import {
   digestParameter,
   idempotencyKeyOf,
@@ -24,9 +25,6 @@ import type { GatewayParts, Route } from './routes.ts';
 /** Media type of a bundle that the end client signed (decision C8). */
 const BUNDLE_TYPE = 'application/vnd.moiety.bundle';
 const TX_BODY_BYTES_MAX = 160 * 1024;
-/** A viewer that takes nothing for so long is let go. */
-const VIEWER_STALL_MS = 30_000;
-const KEEP_ALIVE_MS = 15_000;
 
 async function postTransaction(
   parts: GatewayParts,
@@ -108,27 +106,6 @@ function startOf(request: FastifyRequest): number | 'latest' {
   return integerParameter(from, { name: 'from', ...bounds, least: 1 });
 }
 
-/** Writes to one viewer; false if it is gone or takes nothing any more. */
-function writeTo(reply: FastifyReply, text: string): Promise<boolean> {
-  const { raw } = reply;
-  if (raw.destroyed || raw.writableEnded) return Promise.resolve(false);
-  if (raw.write(text)) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    const settle = (isGood: boolean): void => {
-      clearTimeout(timer);
-      raw.off('drain', onDrain).off('close', onClose);
-      resolve(isGood);
-    };
-    const onDrain = (): void => settle(true);
-    const onClose = (): void => settle(false);
-    const timer = setTimeout(() => {
-      raw.destroy();
-      settle(false);
-    }, VIEWER_STALL_MS);
-    raw.once('drain', onDrain).once('close', onClose);
-  });
-}
-
 function eventText(event: LedgerEvent): string {
   return `id: ${event.number}\nevent: transaction\ndata: ${JSON.stringify(eventToJson(event))}\n\n`;
 }
@@ -139,31 +116,9 @@ async function streamEvents(
   reply: FastifyReply,
 ): Promise<unknown> {
   const from = startOf(request);
-  if (parts.feed.viewers >= parts.viewersMax)
-    throw new HttpProblem(503, 'overloaded', 'too many event streams are open', { retryAfterMs: 5_000 });
-  reply.hijack();
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, parts.stopping]);
-  reply.raw.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
+  return serveEvents(parts, request, reply, async function* (signal) {
+    for await (const event of parts.feed.follow(from, signal)) yield eventText(event);
   });
-  reply.raw.write('retry: 1000\n\n');
-  const keepAlive = setInterval(() => {
-    if (reply.raw.writableLength === 0) reply.raw.write(': still here\n\n');
-  }, KEEP_ALIVE_MS);
-  try {
-    for await (const event of parts.feed.follow(from, signal))
-      if (!(await writeTo(reply, eventText(event)))) break;
-  } catch (error) {
-    request.log.warn({ err: error }, 'an event stream ended early; the viewer resumes by its last event id');
-  } finally {
-    clearInterval(keepAlive);
-    reply.raw.end();
-  }
-  return reply;
 }
 
 /** Routes of the ledger. `mediaTypeOf` gives the content type that the caller sent. */

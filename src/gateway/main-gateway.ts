@@ -13,7 +13,7 @@ import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import { protocolNeeds } from '../protocols/catalogue.ts';
 import { EvidenceBook } from './evidence-book.ts';
-import type { FaultOrder, FaultPort } from './routes.ts';
+import type { FaultList, FaultOrder, FaultPort } from './routes.ts';
 import { startGateway } from './server.ts';
 import { nodeHash } from '../platform/sha256.ts';
 
@@ -100,31 +100,44 @@ interface FaultAnswer {
   readonly kind: 'faultDone';
   readonly id: number;
   readonly error?: string;
+  readonly list?: FaultList;
 }
 
-/** Faults over the channel to the parent process: {kind: 'fault', id, ...order} and back {kind: 'faultDone', id, error?}. */
+/**
+ * Faults over the channel to the parent process: {kind: 'fault', id, ...order} or {kind: 'faultList', id}, and back
+ * {kind: 'faultDone', id, error?, list?}.
+ */
 function faultOverChannel(token: string): FaultPort {
   let nextId = 1;
   const open = new Map<number, (answer: FaultAnswer) => void>();
   process.on('message', (message: FaultAnswer) => {
     if (message?.kind === 'faultDone') open.get(message.id)?.(message);
   });
+  const ask = (message: object): Promise<FaultAnswer> =>
+    new Promise((resolvePromise, reject) => {
+      const id = nextId;
+      nextId += 1;
+      const settle = (answer: FaultAnswer): void => {
+        clearTimeout(timer);
+        open.delete(id);
+        if (answer.error === undefined) resolvePromise(answer);
+        else reject(new Error(answer.error));
+      };
+      const late: FaultAnswer = { kind: 'faultDone', id, error: 'the supervisor does not answer' };
+      const timer = setTimeout(settle, FAULT_MS, late);
+      open.set(id, settle);
+      process.send?.({ ...message, id });
+    });
   return {
     token,
-    perform: (order: FaultOrder) =>
-      new Promise((resolvePromise, reject) => {
-        const id = nextId;
-        nextId += 1;
-        const settle = (answer: Pick<FaultAnswer, 'error'>): void => {
-          clearTimeout(timer);
-          open.delete(id);
-          if (answer.error === undefined) resolvePromise();
-          else reject(new Error(answer.error));
-        };
-        const timer = setTimeout(settle, FAULT_MS, { error: 'the supervisor does not answer' });
-        open.set(id, settle);
-        process.send?.({ kind: 'fault', id, ...order });
-      }),
+    perform: async (order: FaultOrder) => {
+      await ask({ kind: 'fault', ...order });
+    },
+    list: async () => {
+      const { list } = await ask({ kind: 'faultList' });
+      if (list === undefined) throw new Error('the supervisor does not say which faults there are');
+      return list;
+    },
   };
 }
 

@@ -78,6 +78,8 @@ const SCHEMAS = {
         height: COUNT,
         waitsFor: { type: ['string', 'null'] },
         lack: { anyOf: [LACK, { type: 'null' }] },
+        transactions: COUNT,
+        waits: { type: 'array', items: { type: 'array', items: COUNT } },
         proven: { type: 'array', items: FAULT },
       }),
     },
@@ -90,6 +92,27 @@ const SCHEMAS = {
         why: TEXT,
         lastHeardMs: { type: ['integer', 'null'] },
       }),
+    },
+    faults: { type: 'boolean', description: 'Whether /v1/fault is served' },
+  }),
+  LiveEvents: {
+    type: 'string',
+    description:
+      'Events `status` (the document of /v1/status with `now` and `rates`) and `moments` (replica, moments, missed)',
+  },
+  Trust: object(['format', 'clusterId', 'f', 'configurationVersion', 'hostKeys'], {
+    format: TEXT,
+    clusterId: TEXT,
+    f: COUNT,
+    configurationVersion: COUNT,
+    hostKeys: { type: 'array', items: TEXT },
+  }),
+  Faults: object(['actions', 'behaviours', 'processes'], {
+    actions: { type: 'array', items: TEXT },
+    behaviours: { type: 'array', items: object(['name', 'text'], { name: TEXT, text: TEXT }) },
+    processes: {
+      type: 'array',
+      items: object(['name', 'state'], { name: TEXT, state: TEXT, byzantine: { type: ['string', 'null'] } }),
     },
   }),
   EvidenceList: object(['evidence'], {
@@ -147,10 +170,11 @@ function operationOf(route: Route): Record<string, unknown> {
   };
 }
 
-/** OpenAPI 3.1 document of these routes. */
+/** OpenAPI 3.1 document of these routes, without pages for people. */
 export function describeRoutes(routes: readonly Route[]): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const route of routes) (paths[route.path] ??= {})[route.method.toLowerCase()] = operationOf(route);
+  for (const route of routes.filter(({ isPage }) => isPage !== true))
+    (paths[route.path] ??= {})[route.method.toLowerCase()] = operationOf(route);
   return {
     openapi: '3.1.0',
     info: { title: 'Moiety gateway', version: '1' },

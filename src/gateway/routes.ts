@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { MoietyClient } from '../client/contract.ts';
 import type { EvidenceBook } from './evidence-book.ts';
 import type { EventFeed } from './event-feed.ts';
+import type { LiveFeed } from './live-feed.ts';
 import type { HealthCheck } from './health.ts';
 import type { GatewayMetrics } from './metrics.ts';
 
@@ -14,12 +15,15 @@ export interface GatewayParts {
   readonly client: MoietyClient;
   readonly health: HealthCheck;
   readonly feed: EventFeed;
+  readonly live: LiveFeed;
   readonly evidence: EvidenceBook;
   readonly metrics: GatewayMetrics;
   /** How long a request may wait for the cluster. */
   readonly timeoutMs: number;
   /** Event streams, at most. */
   readonly viewersMax: number;
+  /** How long a viewer may take nothing; default 30 s. */
+  readonly viewerStallMs?: number | undefined;
   /** Aborted when the gateway stops. */
   readonly stopping: AbortSignal;
   readonly fault: FaultPort | undefined;
@@ -31,6 +35,16 @@ export interface FaultPort {
   readonly token: string;
   /** Carries the order out; rejects with a sentence for the caller. */
   perform(order: FaultOrder): Promise<void>;
+  /** What can be done, and to what; rejects with a sentence. */
+  list(): Promise<FaultList>;
+}
+
+/** What faults there are (`GET /v1/fault`). */
+export interface FaultList {
+  /** What a replica of this cluster can be made to do wrong, with a sentence each. */
+  readonly behaviours: readonly { readonly name: string; readonly text: string }[];
+  /** Processes of the cluster, as the supervisor reports them. */
+  readonly processes: readonly unknown[];
 }
 
 /** What `moiety fault` can do. */
@@ -81,6 +95,8 @@ export interface Route {
   readonly success: Readonly<Record<number, { readonly media?: string; readonly schema?: string }>>;
   /** Statuses of problems beside those that every route may have. */
   readonly problems?: readonly number[];
+  /** For people, not for programs: the description leaves it out. */
+  readonly isPage?: true;
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 }
 

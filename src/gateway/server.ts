@@ -2,6 +2,7 @@
  * The gateway: a client of the cluster that serves HTTP. It trusts no single replica; its users trust it (decision C8).
  * Everything that arrives is bounded and judged before it is used; every error is a problem (RFC 9457).
  */
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import Fastify, { LogController } from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -10,14 +11,17 @@ import type { Logger } from 'pino';
 import type { MoietyClient } from '../client/contract.ts';
 import { ClientError } from '../client/errors.ts';
 import { EvidenceBook } from './evidence-book.ts';
-import { evidenceRoutes } from './evidence-routes.ts';
+import { evidenceRoutes, statusOf } from './evidence-routes.ts';
 import { EventFeed } from './event-feed.ts';
 import { Guard, isLoopback } from './guard.ts';
 import { HealthCheck } from './health.ts';
 import { KV_PREFIX, kvRoutes } from './kv-routes.ts';
+import { LiveFeed } from './live-feed.ts';
+import { liveRoutes } from './live-routes.ts';
 import { ledgerRoutes } from './ledger-routes.ts';
 import { createMetrics } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
+import { builtPages, pageRoutes, readPages } from './pages.ts';
 import { HttpProblem, PROBLEM_TYPE, problemOfClientError } from './problem.ts';
 import type { FaultPort, GatewayParts, Route } from './routes.ts';
 import { serviceRoutes } from './service-routes.ts';
@@ -30,6 +34,9 @@ const REQUEST_MS = 30_000;
 /** The headers alone within this time: connections that dribble must not hold all places for long. */
 const HEADERS_MS = 10_000;
 const CONNECTION_CHECK_MS = 2_000;
+
+/** A replica that takes longer is shown as unreachable: a frozen one is not waited for. */
+const LIVE_STATUS_MS = 1_000;
 
 /** How to serve. */
 export interface GatewayOptions {
@@ -50,9 +57,13 @@ export interface GatewayOptions {
   /** How long a request may wait for the cluster; default 10 s. */
   readonly timeoutMs?: number | undefined;
   readonly viewersMax?: number | undefined;
+  /** How long a viewer of an event stream may take nothing; default 30 s. */
+  readonly viewerStallMs?: number | undefined;
   readonly fault?: FaultPort | undefined;
   /** What is proved against replicas; default: a book in memory. */
   readonly evidence?: EvidenceBook | undefined;
+  /** Folder of the built pages; default: those of this installation. */
+  readonly pages?: string | undefined;
   readonly logger?: Logger | undefined;
   readonly now?: (() => number) | undefined;
 }
@@ -72,27 +83,47 @@ interface RequestNotes {
   readonly mediaType: string;
 }
 
+/** What the routes work with. */
+function partsOf(options: GatewayOptions, now: () => number, stopping: AbortSignal): GatewayParts {
+  const { client } = options;
+  const feed = new EventFeed((from, signal) => client.events(from, signal));
+  const evidence = options.evidence ?? new EvidenceBook({ settings: client.settings, now });
+  const { fault } = options;
+  const live = new LiveFeed({
+    source: {
+      replicas: client.settings.members.length,
+      f: client.settings.f,
+      status: () => statusOf({ client, evidence, fault }, LIVE_STATUS_MS),
+      live: (replica, cursor) => client.live(replica, cursor),
+    },
+    run: randomBytes(6).toString('hex'),
+    now,
+  });
+  const metrics = createMetrics(() => feed.viewers + live.viewers);
+  return {
+    client,
+    health: new HealthCheck((timeoutMs) => client.noop({ timeoutMs }), now),
+    feed,
+    live,
+    evidence,
+    metrics,
+    timeoutMs: options.timeoutMs ?? 10_000,
+    viewersMax: options.viewersMax ?? 256,
+    viewerStallMs: options.viewerStallMs,
+    stopping,
+    fault,
+  };
+}
+
 /** Builds the server without listening; tests inject requests into it. */
 export function createGateway(options: GatewayOptions): { server: FastifyInstance; stop: AbortController } {
-  const { client, token } = options;
+  const { token } = options;
   const host = options.host ?? '127.0.0.1';
   if (!isLoopback(host) && token === undefined)
     throw new Error(`the gateway listens on ${host} only with a token: set one, or listen on 127.0.0.1`);
   const now = options.now ?? Date.now;
   const stop = new AbortController();
-  const feed = new EventFeed((from, signal) => client.events(from, signal));
-  const metrics = createMetrics(() => feed.viewers);
-  const parts: GatewayParts = {
-    client,
-    health: new HealthCheck((timeoutMs) => client.noop({ timeoutMs }), now),
-    feed,
-    evidence: options.evidence ?? new EvidenceBook({ settings: client.settings, now }),
-    metrics,
-    timeoutMs: options.timeoutMs ?? 10_000,
-    viewersMax: options.viewersMax ?? 256,
-    stopping: stop.signal,
-    fault: options.fault,
-  };
+  const parts = partsOf(options, now, stop.signal);
   const server = createServer(options.logger);
   const notes = new WeakMap<FastifyRequest, RequestNotes>();
   const guard = new Guard({
@@ -103,9 +134,17 @@ export function createGateway(options: GatewayOptions): { server: FastifyInstanc
     burst: options.burst ?? 10_000,
     now,
   });
-  addHooks(server, { guard, notes, now, metrics });
+  const pages = pageRoutes(readPages(options.pages ?? builtPages()));
+  const open = new Set(pages.map(({ path }) => path));
+  addHooks(server, { guard, notes, now, metrics: parts.metrics, open });
   const mediaTypeOf = (request: FastifyRequest): string => notes.get(request)?.mediaType ?? '';
-  const routes: Route[] = [...kvRoutes(parts), ...ledgerRoutes(parts, mediaTypeOf), ...evidenceRoutes(parts)];
+  const routes: Route[] = [
+    ...kvRoutes(parts),
+    ...ledgerRoutes(parts, mediaTypeOf),
+    ...evidenceRoutes(parts),
+    ...liveRoutes(parts),
+    ...pages,
+  ];
   const description = (): unknown => describeRoutes(routes);
   routes.push(...serviceRoutes(parts, description));
   for (const { method, path, handler, bodyLimit } of routes) {
@@ -131,6 +170,10 @@ export function createGateway(options: GatewayOptions): { server: FastifyInstanc
   return { server, stop };
 }
 
+function pathOf(url: string): string {
+  return url.split('?', 1)[0]!;
+}
+
 /** The methods that an address takes, as the Allow header lists them; empty for an unknown address. */
 function methodsByPath(routes: readonly Route[]): (url: string) => string {
   const patterns = routes.map(({ method, path }) => ({
@@ -138,7 +181,7 @@ function methodsByPath(routes: readonly Route[]): (url: string) => string {
     pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
   }));
   return (url) => {
-    const path = url.split('?', 1)[0]!;
+    const path = pathOf(url);
     return patterns
       .filter(({ pattern }) => pattern.test(path))
       .map(({ method }) => method)
@@ -211,6 +254,8 @@ function addHooks(
     readonly notes: WeakMap<FastifyRequest, RequestNotes>;
     readonly now: () => number;
     readonly metrics: GatewayParts['metrics'];
+    /** Addresses that need no token. */
+    readonly open: ReadonlySet<string>;
   },
 ): void {
   let inFlight = 0;
@@ -221,7 +266,8 @@ function addHooks(
     request.raw.headers['content-type'] = 'application/octet-stream';
     inFlight += 1;
     reply.raw.once('close', () => (inFlight -= 1));
-    const problem = parts.guard.judge(request.raw, request.ip);
+    const isOpen = request.method === 'GET' && parts.open.has(pathOf(request.originalUrl));
+    const problem = parts.guard.judge(request.raw, request.ip, isOpen);
     if (problem !== undefined) throw problem;
     if (inFlight > IN_FLIGHT_MAX)
       throw new HttpProblem(503, 'overloaded', 'too many requests are being served', { retryAfterMs: 500 });

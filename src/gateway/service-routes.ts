@@ -12,10 +12,24 @@ async function health(parts: GatewayParts): Promise<unknown> {
   return { status: 'ok', sequence: outcome.sequence, tookMs: outcome.tookMs };
 }
 
-async function postFault(parts: GatewayParts, fault: FaultPort, request: FastifyRequest): Promise<unknown> {
+function requireFaultToken(fault: FaultPort, request: FastifyRequest): void {
   const given = request.headers['moiety-fault-token'];
   if (typeof given !== 'string' || !equalSecrets(given, fault.token))
     throw new HttpProblem(403, 'forbidden', 'faults need the token of this start (Moiety-Fault-Token)');
+}
+
+async function getFaults(fault: FaultPort, request: FastifyRequest): Promise<unknown> {
+  requireFaultToken(fault, request);
+  try {
+    const { behaviours, processes } = await fault.list();
+    return { actions: FAULT_ACTIONS, behaviours, processes };
+  } catch (error) {
+    throw new HttpProblem(409, 'faultNotDone', (error as Error).message);
+  }
+}
+
+async function postFault(parts: GatewayParts, fault: FaultPort, request: FastifyRequest): Promise<unknown> {
+  requireFaultToken(fault, request);
   const { action, replica } = request.params as { action: string; replica: string };
   const known = FAULT_ACTIONS.find((name) => name === action);
   if (known === undefined)
@@ -68,6 +82,17 @@ export function serviceRoutes(parts: GatewayParts, describe: () => unknown): Rou
   const { fault } = parts;
   if (fault === undefined) return routes;
   const enumeration = { type: 'string', enum: FAULT_ACTIONS };
+  const token = { ...parameter('header', 'Moiety-Fault-Token', 'Token of this start'), required: true };
+  routes.push({
+    method: 'GET',
+    path: '/v1/fault',
+    operationId: 'listFaults',
+    summary: 'Faults that can be made on this local cluster, and its processes',
+    parameters: [token],
+    success: { 200: { media: 'application/json', schema: 'Faults' } },
+    problems: [403, 409],
+    handler: (request) => getFaults(fault, request),
+  });
   routes.push({
     method: 'POST',
     path: '/v1/fault/{action}/{replica}',
@@ -76,7 +101,7 @@ export function serviceRoutes(parts: GatewayParts, describe: () => unknown): Rou
     parameters: [
       parameter('path', 'action', 'What to do', enumeration),
       parameter('path', 'replica', 'To which replica', { type: 'integer', minimum: 0 }),
-      { ...parameter('header', 'Moiety-Fault-Token', 'Token of this start'), required: true },
+      token,
     ],
     body: ['text/plain'],
     bodyLimit: 1024,

@@ -11,7 +11,7 @@ import { formatComponentSpec } from '../../footprints/contract.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
 import { NO_PROGRAM } from '../../core/config.ts';
 import { readComponentFolder } from '../../footprints/component-note.ts';
-import { addByzantine, processBehaviours, requireByzantine } from '../byzantine-choice.ts';
+import { addByzantine, describedBehaviours, requireByzantine } from '../byzantine-choice.ts';
 import type { ByzantineChoice } from '../byzantine-choice.ts';
 import { readClusterFile } from '../cluster-file.ts';
 import type { AnyProtocol } from '../../protocols/catalogue.ts';
@@ -34,6 +34,7 @@ import {
   volatileWarning,
 } from '../component-choice.ts';
 import type { ComponentChoice, Components } from '../component-choice.ts';
+import { dashboardUrl } from '../dashboard-address.ts';
 import { DataFolder, DEFAULT_PORT } from '../data-folder.ts';
 import type { DataMarker } from '../data-folder.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
@@ -294,6 +295,7 @@ function printCluster(cluster: StartedCluster, supervisor: Supervisor): void {
       ...lines.map((line) => `  ${line}`),
       '',
       `  gateway     http://127.0.0.1:${port}`,
+      `  dashboard   ${dashboardUrl(port, supervisor.token)}`,
       `  data        ${folder.path}`,
       `  trust file  ${folder.trust}`,
       '',
@@ -355,7 +357,7 @@ async function up(options: UpOptions): Promise<void> {
     port,
     byzantine: options.byzantine ?? new Map(),
     development: options.dev === true,
-    behaviours: processBehaviours(protocol),
+    behaviours: describedBehaviours(protocol),
     onDown: () => stop(),
     onGivenUp: ({ name, reason }) =>
       printNote(`${name} has stopped and is not started again: ${reason ?? 'see its log'}`),

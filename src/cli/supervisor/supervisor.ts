@@ -5,6 +5,7 @@ import type { Server } from 'node:http';
 import { rememberingProcesses } from '../../footprints/registry.ts';
 import type { FaultOrder } from '../../gateway/routes.ts';
 import { partitionOrder } from '../../node/link-switch.ts';
+import type { NamedBehaviour } from '../byzantine-choice.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { CommandFailure, messageOf, usageFailure } from '../failure.ts';
 import { FATAL_EXIT_CODES } from './configs.ts';
@@ -29,8 +30,8 @@ export interface SupervisorOptions {
   readonly development?: boolean;
   /** Behaviours of replicas that lie on purpose, by number. */
   readonly byzantine: ReadonlyMap<number, string>;
-  /** Names of behaviours that there are. */
-  readonly behaviours: readonly string[];
+  /** Behaviours that there are. */
+  readonly behaviours: readonly NamedBehaviour[];
   /** Told when somebody asks over the control port that everything ends. */
   readonly onDown: () => void;
   /** Told when a process is given up. */
@@ -53,7 +54,15 @@ const REPLICA_ENVIRONMENT = { MALLOC_MMAP_THRESHOLD_: '131072' };
 const FAULT_TOKEN_VARIABLE = 'MOIETY_FAULT_TOKEN';
 
 type GatewayMessage = FaultOrder & { readonly kind?: string; readonly id: number };
-type FaultAnswer = { readonly kind: 'faultDone'; readonly id: number; readonly error?: string };
+type FaultAnswer = {
+  readonly kind: 'faultDone';
+  readonly id: number;
+  readonly error?: string;
+  readonly list?: {
+    readonly behaviours: readonly NamedBehaviour[];
+    readonly processes: readonly ProcessReport[];
+  };
+};
 
 /** See the top of this file. */
 export class Supervisor implements ControlPort {
@@ -88,8 +97,12 @@ export class Supervisor implements ControlPort {
     });
   }
 
-  /** `POST /v1/fault` of the gateway, which has checked the token. */
+  /** `/v1/fault` of the gateway, which has checked the token. */
   #onGatewayMessage(message: GatewayMessage, answer: (value: FaultAnswer) => void): void {
+    if (message?.kind === 'faultList') {
+      const list = { behaviours: this.#options.behaviours, processes: this.processes() };
+      return answer({ kind: 'faultDone', id: message.id, list });
+    }
     if (message?.kind !== 'fault') return;
     const { id } = message;
     this.fault(message).then(
@@ -131,6 +144,11 @@ export class Supervisor implements ControlPort {
 
   get #all(): readonly ManagedProcess[] {
     return this.#options.withGateway === false ? this.#replicas : [...this.#replicas, this.#gateway];
+  }
+
+  /** Allows faults; made anew at each start. */
+  get token(): string {
+    return this.#token;
   }
 
   processes(): readonly ProcessReport[] {
@@ -250,7 +268,7 @@ export class Supervisor implements ControlPort {
   }
 
   async #corrupt(id: number, replica: ManagedProcess, behaviour: string | undefined): Promise<string> {
-    const { behaviours } = this.#options;
+    const behaviours = this.#options.behaviours.map(({ name }) => name);
     if (behaviour === undefined || (behaviour !== 'none' && !behaviours.includes(behaviour)))
       throw usageFailure(`A behaviour is one of ${behaviours.join(', ')}, or none.`);
     await replica.stop('restarting');

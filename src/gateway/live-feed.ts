@@ -1,0 +1,241 @@
+/**
+ * What a dashboard shows, for all viewers at once: the status of the replicas and what each of them does. Replicas are
+ * asked only while somebody watches, once for all viewers. Events have dense numbers for the life of this process and
+ * are kept in a ring, so that a viewer goes on where it was; one that comes too late, or from another life, begins with
+ * a fresh status.
+ */
+import type { LiveAnswer } from '../core/live.ts';
+import type { Milliseconds, ReplicaId } from '../core/types.ts';
+import { Rates } from './rates.ts';
+import type { StatusRow } from './rates.ts';
+
+/** Document of `/v1/status`. */
+export type StatusDocument = Readonly<Record<string, unknown>> & { readonly replicas: readonly StatusRow[] };
+
+/** Where it comes from. */
+export interface LiveSource {
+  readonly replicas: number;
+  readonly f: number;
+  status(): Promise<StatusDocument>;
+  live(replica: ReplicaId, cursor: string): Promise<LiveAnswer | undefined>;
+}
+
+/** How the feed runs. */
+export interface LiveFeedOptions {
+  readonly source: LiveSource;
+  /** Name of this life, which ids of events begin with. */
+  readonly run: string;
+  readonly now: () => Milliseconds;
+  /** Between two questions for the status; default 500. */
+  readonly statusMs?: Milliseconds;
+  /** Between two questions for what a replica did; default 250. */
+  readonly momentsMs?: Milliseconds;
+  /** A status is sent at least so often; default 5,000. */
+  readonly quietMs?: Milliseconds;
+}
+
+/** Events that are kept. */
+const RING_MAX = 512;
+/** Characters of them. */
+const RING_LENGTH_MAX = 8 * 1024 * 1024;
+/** Moments of one event, at most. */
+const MOMENTS_MAX = 200;
+const NUMBER = /^[0-9]{1,15}$/;
+
+/** Fields that say how long ago something was: they change while nothing happens. */
+const RESTLESS: readonly string[] = ['upMs', 'lastHeardMs', 'lateMs', 'forMs'];
+
+/** Equal for statuses between which nothing happened. */
+function gistOf(document: StatusDocument): string {
+  return JSON.stringify(document, (name, value: unknown) => {
+    if (RESTLESS.includes(name)) return undefined;
+    // "silent for 7 s"
+    return name === 'why' && typeof value === 'string' ? value.replace(/\d+/g, '#') : value;
+  });
+}
+
+function pause(delayMs: Milliseconds, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, delayMs);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}
+
+/** See the top of this file. */
+export class LiveFeed {
+  readonly #options: LiveFeedOptions;
+  readonly #rates: Rates;
+  readonly #ring: string[] = [];
+  readonly #waiting = new Set<() => void>();
+  /** By replica: where the next question goes on. */
+  readonly #cursors: string[];
+  #length = 0;
+  /** Number of the next event. */
+  #next = 1;
+  #watch: AbortController | undefined;
+  #viewers = 0;
+  /** The latest status of this watch. */
+  #latest: StatusDocument | undefined;
+  #sent: { readonly atMs: Milliseconds; readonly gist: string } | undefined;
+  /** How many rates were told by events. */
+  #told = 0;
+
+  constructor(options: LiveFeedOptions) {
+    this.#options = options;
+    this.#rates = new Rates(options.source.f);
+    this.#cursors = Array.from({ length: options.source.replicas }, () => '');
+  }
+
+  /** Viewers now. */
+  get viewers(): number {
+    return this.#viewers;
+  }
+
+  /** Texts of events, from the one behind `last` (a `Last-Event-ID`) if that is still known; ends with `signal`. */
+  async *follow(last: string | undefined, signal: AbortSignal): AsyncGenerator<string, void, void> {
+    this.#viewers += 1;
+    this.#start();
+    try {
+      let next = this.#placeAfter(last);
+      while (!signal.aborted) {
+        const first = this.#next - this.#ring.length;
+        if (next === undefined || next < first) {
+          const fresh = this.#freshStatus();
+          if (fresh === undefined) await this.#more(signal);
+          else {
+            next = this.#next;
+            yield fresh;
+          }
+        } else if (next < this.#next) {
+          const text = this.#ring[next - first]!;
+          next += 1;
+          yield text;
+        } else await this.#more(signal);
+      }
+    } finally {
+      this.#viewers -= 1;
+      if (this.#viewers === 0) this.#stop();
+    }
+  }
+
+  #placeAfter(last: string | undefined): number | undefined {
+    const { run } = this.#options;
+    if (last?.startsWith(`${run}-`) !== true) return undefined;
+    const number = last.slice(run.length + 1);
+    if (!NUMBER.test(number)) return undefined;
+    const next = Number(number) + 1;
+    return next <= this.#next ? next : undefined;
+  }
+
+  /** For one viewer: it has the id of the latest event, behind which that viewer goes on. */
+  #freshStatus(): string | undefined {
+    const document = this.#latest;
+    return document && this.#statusText(this.#next - 1, document, this.#rates.history);
+  }
+
+  #statusText(number: number, document: StatusDocument, rates: Rates['history']): string {
+    return this.#textOf(number, 'status', { ...document, now: this.#options.now(), rates });
+  }
+
+  #textOf(number: number, event: string, data: unknown): string {
+    return `id: ${this.#options.run}-${number}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  }
+
+  #add(text: string): void {
+    this.#ring.push(text);
+    this.#next += 1;
+    this.#length += text.length;
+    while (this.#ring.length > RING_MAX || (this.#length > RING_LENGTH_MAX && this.#ring.length > 1))
+      this.#length -= this.#ring.shift()!.length;
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  // ---- asking -----------------------------------------------------------------------------------------------------
+
+  #start(): void {
+    if (this.#watch !== undefined) return;
+    this.#watch = new AbortController();
+    const { signal } = this.#watch;
+    void this.#askForStatus(signal);
+    for (const replica of this.#cursors.keys()) void this.#askForMoments(replica, signal);
+  }
+
+  #stop(): void {
+    this.#watch?.abort();
+    this.#watch = undefined;
+    this.#latest = undefined;
+    this.#sent = undefined;
+    this.#rates.pause();
+  }
+
+  async #askForStatus(signal: AbortSignal): Promise<void> {
+    const { source, statusMs = 500 } = this.#options;
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      // It fails only while the client is being closed.
+      const document = await source.status().catch(() => undefined);
+      if (signal.aborted) return;
+      if (document !== undefined) this.#onStatus(document);
+      await pause(Math.max(0, statusMs - (performance.now() - startedMs)), signal);
+    }
+  }
+
+  #onStatus(document: StatusDocument): void {
+    const { now, quietMs = 5_000 } = this.#options;
+    const atMs = now();
+    this.#rates.onStatus(document.replicas, atMs);
+    this.#latest = document;
+    const gist = gistOf(document);
+    const sent = this.#sent;
+    const waitedMs = atMs - (sent?.atMs ?? 0);
+    if (sent?.gist === gist && waitedMs >= 0 && waitedMs < quietMs) return this.#wake();
+    this.#sent = { atMs, gist };
+    const { history, count } = this.#rates;
+    const rates = history.slice(Math.max(0, history.length - (count - this.#told)));
+    this.#told = count;
+    this.#add(this.#statusText(this.#next, document, rates));
+  }
+
+  async #askForMoments(replica: ReplicaId, signal: AbortSignal): Promise<void> {
+    const { source, momentsMs = 250 } = this.#options;
+    while (!signal.aborted) {
+      const answer = await source.live(replica, this.#cursors[replica]!).catch(() => undefined);
+      if (signal.aborted) return;
+      if (answer !== undefined) this.#onMoments(replica, answer);
+      await pause(momentsMs, signal);
+    }
+  }
+
+  #onMoments(replica: ReplicaId, { cursor, moments, missed }: LiveAnswer): void {
+    this.#cursors[replica] = cursor;
+    for (let at = 0; at < moments.length || (at === 0 && missed > 0); at += MOMENTS_MAX) {
+      const some = moments.slice(at, at + MOMENTS_MAX);
+      this.#add(
+        this.#textOf(this.#next, 'moments', { replica, moments: some, missed: at === 0 ? missed : 0 }),
+      );
+    }
+  }
+
+  #more(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted) done();
+    });
+  }
+}
