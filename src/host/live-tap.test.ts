@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { asciiBytes } from '../core/bytes.ts';
 import type { LiveAnswer, LiveMoment } from '../core/live.ts';
 import { LIVE_FLOOD_MAX, LIVE_MOMENTS_MAX } from '../core/live.ts';
-import type { Input } from '../core/protocol.ts';
+import type { Input, RuleTrace } from '../core/protocol.ts';
 import { markVerified } from '../core/types.ts';
 import { PROTOCOLS } from '../protocols/catalogue.ts';
 import type { AnyProtocol } from '../protocols/catalogue.ts';
@@ -99,18 +99,27 @@ describe('the tap of a replica', () => {
 
   it('says which rule refused a message, by its kind', () => {
     const { tap } = newTap();
-    tap.onRule({ rule: 'Toy.0', passed: false, about: 'COMMIT' });
     const { cursor } = tap.answer('', 1);
-    tap.onRule({ rule: 'Toy.1', passed: true, about: 'COMMIT' });
-    tap.onRule({ rule: 'Toy.2', passed: false, about: 'PREPARE' });
-    tap.onRule({ rule: 'Toy.3', passed: false });
-    tap.onInput(arrival({ kind: 'COMMIT', view: 0, sequence: 4 }), 1);
-    tap.onRule({ rule: 'Toy.4', passed: false, about: 'COMMIT' });
-    tap.onRule({ rule: 'Toy.5', passed: false, about: 'COMMIT' });
-    tap.onInput(arrival({ kind: 'COMMIT', sequence: 5 }, 2), 1);
-    tap.onRule({ rule: 'Toy.6', passed: false, about: 'COMMIT' });
-    tap.onInput({ kind: 'timeout', timer: 'x' }, 1);
-    tap.onInput(arrival({ kind: 'COMMIT' }), 1);
+    const take = (input: Input<Spoken>, ...rules: RuleTrace[]): void => {
+      tap.beforeStep(input);
+      assert.equal(tap.isJudging, input.kind === 'message');
+      for (const rule of rules) if (tap.isJudging) tap.onRule(rule);
+      tap.afterStep(input, 1);
+    };
+    take(
+      arrival({ kind: 'COMMIT', view: 0, sequence: 4 }),
+      { rule: 'Toy.1', passed: true, about: 'COMMIT' },
+      { rule: 'Toy.2', passed: false, about: 'PREPARE' },
+      { rule: 'Toy.3', passed: false },
+    );
+    take(
+      arrival({ kind: 'COMMIT', sequence: 5 }, 2),
+      { rule: 'Toy.4', passed: false, about: 'COMMIT' },
+      { rule: 'Toy.5', passed: false, about: 'COMMIT' },
+    );
+    take({ kind: 'timeout', timer: 'x' }, { rule: 'Toy.6', passed: false, about: 'COMMIT' });
+    take(arrival({ kind: 'COMMIT' }));
+    assert.equal(tap.isJudging, false);
     assert.deepEqual(tap.answer(cursor, 1).moments, [
       { at: 'taken', ms: 1, from: 1, kind: 'COMMIT', view: 0, sequence: 4 },
       { at: 'taken', ms: 1, from: 2, refused: 'Toy.4', kind: 'COMMIT', sequence: 5 },
@@ -122,7 +131,7 @@ describe('the tap of a replica', () => {
     const { tap, at } = newTap();
     const { cursor } = tap.answer('', 1);
     tap.onMessageSent({ kind: 'PREPARE', view: 0 }, undefined, 1);
-    tap.onInput(arrival({ kind: 'NEW-VIEW', view: 1 }), 2);
+    tap.afterStep(arrival({ kind: 'NEW-VIEW', view: 1 }), 2);
     at.view = 1;
     tap.onMessageSent({ kind: 'COMMIT', view: 1 }, 2, 3);
     tap.onMessageSent({ kind: 'COMMIT', view: 1 }, 2, 4);

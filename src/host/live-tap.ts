@@ -8,12 +8,23 @@ import { LIVE_FLOOD_MAX, LIVE_MOMENTS_MAX } from '../core/live.ts';
 import type { Input, RuleTrace } from '../core/protocol.ts';
 import type { Height, Milliseconds, ReplicaId, SequenceNumber, View } from '../core/types.ts';
 import type { ExecutionOutcome } from '../ledger/contract.ts';
-import { labelOfMessage } from './message-label.ts';
+import { writeLabel } from './message-label.ts';
+import type { LabelDraft } from './message-label.ts';
+
+type SentDraft = LabelDraft & { readonly at: 'sent'; readonly ms: Milliseconds; readonly to?: ReplicaId };
+type TakenDraft = LabelDraft & {
+  readonly at: 'taken';
+  readonly ms: Milliseconds;
+  readonly from: ReplicaId;
+  refused?: string;
+};
 
 /** How long one question keeps the watch up. */
 const LEASE_MS: Milliseconds = 5_000;
 /** Moments that are kept. */
 const RING_MAX = 2_048;
+/** Refusals of one step that are looked at. */
+const REFUSALS_MAX = 64;
 const CURSOR = /^([0-9a-z]{1,16})-([0-9]{1,15})$/;
 
 /** What the tap is made of. */
@@ -29,6 +40,8 @@ export interface LiveTapOptions {
 export class LiveTap<M> {
   /** Whether somebody watches: to be asked before anything is told. */
   isWatched = false;
+  /** Whether rules are to be told of: a message is being judged, and somebody watches. */
+  isJudging = false;
   readonly #options: LiveTapOptions;
   /** The moment of number n lies at n modulo the ring's length. */
   #ring: LiveMoment[] = [];
@@ -37,8 +50,8 @@ export class LiveTap<M> {
   #next = 0;
   #since: Milliseconds = 0;
   #view: View | undefined;
-  /** Rules that refused since the last input. */
-  readonly #refusals: RuleTrace[] = [];
+  /** Rules that refused in this step. */
+  readonly #refusals: { readonly rule: string; readonly about: string }[] = [];
   #ignored: string | undefined;
 
   constructor(options: LiveTapOptions) {
@@ -65,9 +78,15 @@ export class LiveTap<M> {
     return { cursor: `${life}-${this.#next}`, moments, missed: from - wanted };
   }
 
-  /** A rule was judged; only refusals count. */
-  onRule(event: RuleTrace): void {
-    if (this.isWatched && !event.passed && this.#refusals.length < 64) this.#refusals.push(event);
+  /** The protocol is about to take a step; rules are listened to only where they may refuse a message. */
+  beforeStep(input: Input<M>): void {
+    this.isJudging = input.kind === 'message';
+  }
+
+  /** A rule was judged while a message was taken; only refusals that say what they are about count. */
+  onRule({ rule, passed, about }: RuleTrace): void {
+    if (!passed && about !== undefined && this.#refusals.length < REFUSALS_MAX)
+      this.#refusals.push({ rule, about });
   }
 
   /** Something of a peer is ignored; the `taken` that follows says why. */
@@ -76,34 +95,34 @@ export class LiveTap<M> {
   }
 
   /** The protocol took one step with this input. */
-  onInput(input: Input<M>, now: Milliseconds): void {
+  afterStep(input: Input<M>, now: Milliseconds): void {
+    this.isJudging = false;
+    this.#ignored = undefined;
     if (input.kind === 'message') {
-      const label = labelOfMessage(input.message);
+      const moment = writeLabel<TakenDraft>(
+        { at: 'taken', ms: now, from: input.from, kind: '' },
+        input.message,
+      );
       // Others that were held back may be judged in the same step: only what is about this kind counts.
-      const refused = this.#refusals.find(({ about }) => about === label.kind)?.rule;
-      this.#add({
-        at: 'taken',
-        ms: now,
-        from: input.from,
-        ...(refused === undefined ? {} : { refused }),
-        ...label,
-      });
-      this.#look(label, now);
+      const refusal = this.#refusals.find(({ about }) => about === moment.kind);
+      if (refusal !== undefined) moment.refused = refusal.rule;
+      this.#add(moment);
+      this.#look(moment.view, now);
     }
     this.#refusals.length = 0;
-    this.#ignored = undefined;
   }
 
   /** A message of the protocol was sent; `to` undefined: to all others. */
   onMessageSent(message: M, to: ReplicaId | undefined, now: Milliseconds): void {
-    const label = labelOfMessage(message);
-    this.#onSent(label, to, now);
-    this.#look(label, now);
+    const moment: SentDraft =
+      to === undefined ? { at: 'sent', ms: now, kind: '' } : { at: 'sent', ms: now, to, kind: '' };
+    this.#add(writeLabel(moment, message));
+    this.#look(moment.view, now);
   }
 
   /** A frame without a message was sent; `to` undefined: to all others. */
   onFrameSent(kind: string, to: ReplicaId | undefined, now: Milliseconds): void {
-    this.#onSent({ kind }, to, now);
+    this.#add(to === undefined ? { at: 'sent', ms: now, kind } : { at: 'sent', ms: now, to, kind });
   }
 
   /** Something arrived that is not for the protocol, or not fit for it: then `onIgnored` said why. */
@@ -123,12 +142,8 @@ export class LiveTap<M> {
     this.#add({ at: 'executed', ms: now, sequence, height: this.#options.height(), requests });
   }
 
-  #onSent(label: MessageLabel, to: ReplicaId | undefined, now: Milliseconds): void {
-    this.#add({ at: 'sent', ms: now, ...(to === undefined ? {} : { to }), ...label });
-  }
-
   /** A message of another view than the one that was seen last is the time to ask for the replica's own. */
-  #look({ view }: MessageLabel, now: Milliseconds): void {
+  #look(view: View | undefined, now: Milliseconds): void {
     if (view === undefined || view === this.#view || !this.isWatched) return;
     const entered = this.#options.view();
     if (this.#view !== undefined && entered !== this.#view) this.#add({ at: 'view', ms: now, view: entered });

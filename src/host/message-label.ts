@@ -1,7 +1,8 @@
 /** What a person wants to know of a message: kind, author, place. Works for the messages of every protocol. */
 import type { MessageLabel } from '../core/live.ts';
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** A label that is being written, or something larger that begins with one. */
+export type LabelDraft = { -readonly [K in keyof MessageLabel]: MessageLabel[K] };
 type Fields = Readonly<Record<string, unknown>>;
 
 const NOTHING: Fields = {};
@@ -15,15 +16,20 @@ function numberOf(fields: Fields, name: string): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
+/** The label of a message. */
+export function labelOfMessage(message: unknown): MessageLabel {
+  return writeLabel({ kind: '' }, message);
+}
+
 /**
- * The label of a message; a COMMIT has the place of its PREPARE, a NEW-VIEW that of its header, an attested message that
+ * Writes the label of a message onto `label`, and gives that; a COMMIT has the place of its PREPARE, a NEW-VIEW that of its header, an attested message that
  * of its content and the value that an object of its component gave it.
  */
-export function labelOfMessage(message: unknown): MessageLabel {
+export function writeLabel<T extends LabelDraft>(label: T, message: unknown): T {
   const fields = fieldsOf(message);
   const inner = fieldsOf(fields['prepare'] ?? fields['header'] ?? fields['content']);
   const ui = fieldsOf(fields['ui'] ?? (fields['kind'] === 'COMMIT' ? undefined : inner['ui']));
-  const label: Mutable<MessageLabel> = { kind: String(fields['kind']) };
+  label.kind = String(fields['kind']);
   const view = numberOf(fields, 'view') ?? numberOf(fields, 'target') ?? numberOf(inner, 'view');
   if (view !== undefined) label.view = view;
   const sequence = numberOf(fields, 'sequence') ?? numberOf(inner, 'sequence');

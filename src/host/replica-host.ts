@@ -101,7 +101,7 @@ export class ReplicaHost<M> {
       height: () => executor.height,
     });
     const onRule = (event: RuleTrace): void => this.#tap.onRule(event);
-    const watcher = () => (this.#tap.isWatched ? onRule : undefined);
+    const watcher = () => (this.#tap.isJudging ? onRule : undefined);
     const replica = options.definition.createReplica(replicaContext(options, domain, watcher));
     this.#replica = options.wrapReplica === undefined ? replica : options.wrapReplica(replica);
     const observer = {
@@ -343,8 +343,9 @@ export class ReplicaHost<M> {
       // H5: the answer to `execute` comes before any other input.
       const input = this.#answers.shift() ?? this.#inputs.shift();
       if (input === undefined || this.#phase === 'halted') break;
+      if (this.#tap.isWatched) this.#tap.beforeStep(input);
       const effects = this.#replica.step(input, this.#now);
-      if (this.#tap.isWatched) this.#tap.onInput(input, this.#now);
+      if (this.#tap.isWatched) this.#tap.afterStep(input, this.#now);
       for (const effect of effects) this.#perform(effect);
       this.#execution.orderSnapshot();
     }

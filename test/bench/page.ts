@@ -323,6 +323,25 @@ const profile: Draw<'profile'> = ({ cases }) =>
     })
     .join('\n\n');
 
+const viewers: Draw<'viewers'> = (figures) => {
+  const { ratio, without, watched, bytesPerSecond } = figures;
+  const cost = (part: number): string => `${numberText((1 - part) * 100)} %`;
+  // The lower the share that is left, the higher the cost.
+  const bound = ratio.interval === null ? '–' : cost(ratio.interval[0]);
+  const body = [
+    ['viewers', figures.viewers],
+    ['operations/s, nobody watches', range(without)],
+    ['operations/s, all of them watch', range(watched)],
+    ['of that without, pair by pair', `${range(ratio, 100)} %`],
+    ['cost', cost(ratio.median)],
+    ['upper bound of the cost, 95 %', bound],
+    ['events for each viewer and second', numberText(figures.eventsPerSecond)],
+    ['KiB for each viewer and second', numberText(bytesPerSecond / 1024)],
+  ];
+  const head = [`${figures.inFlight} in flight, ${figures.pairs} pairs of runs of ${figures.seconds} s`, ''];
+  return table(head, body);
+};
+
 const simulator: Draw<'simulator'> = ({ schedules, decisions }) => {
   const row = (name: string, of: (one: (typeof schedules)[number]) => string): string[] => [
     name,
@@ -382,6 +401,7 @@ const DRAWS: { readonly [K in keyof Results]: Draw<K> } = {
   ycsb,
   viewChange,
   profile,
+  viewers,
   simulator,
   soak,
 };

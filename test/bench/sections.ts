@@ -12,6 +12,8 @@ import { closed, cluster, inTurns, measured, point, replicaMiB, sit } from './me
 import type { Effort, Row } from './measure.ts';
 import { measureSimulator } from './simulator.ts';
 import type { SimulatorFigures } from './simulator.ts';
+import { measureViewers } from './viewers.ts';
+import type { ViewersFigures } from './viewers.ts';
 import { withProfiles } from './profile.ts';
 import type { ProfileOfProcess } from './profile.ts';
 
@@ -44,6 +46,7 @@ export interface Results {
     readonly reports: readonly (ViewChangeReport & { readonly durability: Durability })[];
   };
   readonly profile: { readonly cases: readonly ProfileCase[] };
+  readonly viewers: ViewersFigures;
   readonly simulator: SimulatorFigures;
   readonly soak: {
     readonly minutes: number;
@@ -75,6 +78,7 @@ export const SECTIONS = [
   'ycsb',
   'viewChange',
   'profile',
+  'viewers',
   'simulator',
   'soak',
 ] as const satisfies readonly (keyof Results)[];
@@ -263,6 +267,7 @@ export const MEASURES: Measures = {
   ycsb,
   viewChange,
   profile,
+  viewers: measureViewers,
   simulator,
   soak,
 };

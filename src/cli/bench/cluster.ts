@@ -14,6 +14,7 @@ import { componentProcesses, killComponents } from '../supervisor/component-proc
 import { writeConfigs } from '../supervisor/configs.ts';
 import { createCluster, replicaPort } from '../supervisor/create-cluster.ts';
 import { isPortFree } from '../supervisor/ports.ts';
+import { waitUntilReady } from '../supervisor/readiness.ts';
 import { REPLICA_FLAGS, Supervisor } from '../supervisor/supervisor.ts';
 import { BenchChild, programFile, runTogether } from './children.ts';
 import { loadFiguresOf } from './load-figures.ts';
@@ -35,6 +36,8 @@ export interface ClusterChoice {
   readonly window: number;
   readonly auth: Authentication;
   readonly workload: Workload;
+  /** Whether a gateway runs beside the replicas. Default: false. */
+  readonly withGateway?: boolean;
   /** For a workload of YCSB. */
   readonly ycsb?:
     | { readonly records: number; readonly recordBytes: number; readonly distribution: Distribution }
@@ -95,6 +98,8 @@ function hasProcess({ footprint }: ComponentSpec): boolean {
 export class BenchCluster {
   readonly folder: DataFolder;
   readonly choice: ClusterChoice;
+  /** Of the gateway, if there is one. */
+  readonly port: number;
   readonly #root: string;
   readonly #supervisor: Supervisor;
   #clients: BenchChild[] = [];
@@ -111,13 +116,14 @@ export class BenchCluster {
     const { choice, folder, port } = parts;
     this.choice = choice;
     this.folder = folder;
+    this.port = port;
     this.#root = parts.root;
     this.#onSignal = parts.onSignal;
     this.#supervisor = new Supervisor({
       folder,
       replicas: choice.components.length,
       port,
-      withGateway: false,
+      withGateway: choice.withGateway === true,
       byzantine: new Map(),
       behaviours: [],
       onDown: () => undefined,
@@ -152,6 +158,7 @@ export class BenchCluster {
       cluster = new BenchCluster({ choice, root, folder, port, onSignal });
       await cluster.#supervisor.start();
       await cluster.#startClients();
+      if (choice.withGateway === true) await cluster.#gatewayServes();
       return cluster;
     } catch (error) {
       if (cluster === undefined) {
@@ -163,6 +170,11 @@ export class BenchCluster {
       await cluster.stop();
       throw new CommandFailure([messageOf(error), ...reasons].join('\n'));
     }
+  }
+
+  async #gatewayServes(): Promise<void> {
+    const ready = await waitUntilReady(this.port, AbortSignal.timeout(READY_MS));
+    if (ready !== true) throw new CommandFailure('the gateway is not ready');
   }
 
   /** What ended replicas say of it. */
@@ -230,7 +242,8 @@ export class BenchCluster {
     const pids: [string, number][] = [];
     for (const [id, { name, pid }] of this.#supervisor.processes().entries()) {
       if (pid !== null) pids.push([name, pid]);
-      if (hasProcess(this.choice.components[id]!))
+      const component = this.choice.components[id];
+      if (component !== undefined && hasProcess(component))
         for (const own of componentProcesses(this.folder.replica(id).trusted))
           pids.push([`trusted ${id}`, own]);
     }
