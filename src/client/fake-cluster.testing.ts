@@ -51,6 +51,8 @@ interface FakeReplica {
   accuses: { replica: ReplicaId; rule: string }[];
   /** What it answers to `live`; undefined: that it does not know the question. */
   tells: (cursor: string) => unknown;
+  /** Text that it answers to `status`, instead of its status. */
+  says: string | undefined;
   /** Added to its status. */
   more: Readonly<Record<string, unknown>>;
   /** Frames to clients that are still to be lost. */
@@ -168,6 +170,7 @@ export class FakeCluster {
       behaviour: 'correct',
       accuses: [],
       tells: () => ({ cursor: 'fake-0', moments: [], missed: 0 }),
+      says: undefined,
       more: {},
       loseReplies: 0,
       view: 0,
@@ -331,7 +334,8 @@ export class FakeCluster {
 
   #onQuery(replica: FakeReplica, link: number, frame: Extract<ClientFrame, { kind: 'query' }>): void {
     const answer = this.#factsOf(replica, frame.topic, frame.argument);
-    const bytes = new TextEncoder().encode(JSON.stringify(answer ?? null));
+    const said = frame.topic === 'status' ? replica.says : undefined;
+    const bytes = new TextEncoder().encode(said ?? JSON.stringify(answer ?? null));
     const encoded = encodeReplicaFrame({
       kind: 'queryAnswer',
       id: frame.id,
@@ -339,6 +343,11 @@ export class FakeCluster {
       bytes,
     });
     this.#toClient(replica.id, link, decodeReplicaFrame(encoded)!);
+  }
+
+  /** What an honest replica answers to `status`. */
+  statusOf(id: ReplicaId): string {
+    return JSON.stringify(this.#factsOf(this.replicas[id]!, 'status', ''));
   }
 
   #factsOf(replica: FakeReplica, topic: string, argument: string): unknown {

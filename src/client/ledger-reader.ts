@@ -27,6 +27,7 @@ const LAST_WORD_MS: Milliseconds = 150;
 const EVIDENCE_CLAIMS_MAX = 256;
 /** Longest status that is read and passed on; those of large clusters have a tenth of it. */
 const STATUS_BYTES_MAX = 256 * 1024;
+const STATUS_DEPTH_MAX = 16;
 const EVIDENCE_NAME = /^[A-Za-z0-9._-]{1,120}\.json$/;
 
 function sleep(delayMs: Milliseconds): { readonly done: Promise<void>; readonly cancel: () => void } {
@@ -269,6 +270,11 @@ function evidenceClaims(bytes: Uint8Array): EvidenceClaim[] {
   return claims;
 }
 
+function isShallow(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((one) => isShallow(one, depth - 1));
+}
+
 function checkStatus(id: ReplicaId, reply: QueryReply): ReplicaStatus | undefined {
   const isRead = reply.found && reply.bytes.length <= STATUS_BYTES_MAX;
   const status = isRead ? parseObject(reply.bytes) : undefined;
@@ -279,5 +285,7 @@ function checkStatus(id: ReplicaId, reply: QueryReply): ReplicaStatus | undefine
   );
   const tc = status['tc'];
   if (!numbers || !texts || typeof tc !== 'object' || tc === null) return undefined;
+  // It is passed on, and what writes JSON goes as deep as the value is.
+  if (!isShallow(status, STATUS_DEPTH_MAX)) return undefined;
   return status as unknown as ReplicaStatus;
 }

@@ -208,7 +208,8 @@ describe('the live feed', { timeout: 60_000 }, () => {
     stage.status = () => {
       silentMs += 1_000;
       const suspected = [{ replica: 1, lastHeardMs: silentMs, why: `silent for ${silentMs} s` }];
-      return { replicas: [{ id: 0, upMs: silentMs, suspected }], height };
+      const explanation = [`nothing commits for ${silentMs} s`];
+      return { replicas: [{ id: 0, upMs: silentMs, waitsFor: null, suspected }], height, explanation };
     };
     const viewer = await stage.watch().until(1);
     const asked = stage.questions;

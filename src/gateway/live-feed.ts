@@ -47,13 +47,16 @@ const NUMBER = /^[0-9]{1,15}$/;
 
 /** Fields that say how long ago something was: they change while nothing happens. */
 const RESTLESS: readonly string[] = ['upMs', 'lastHeardMs', 'lateMs', 'forMs'];
+/** Fields with sentences for people. */
+const SENTENCES: readonly string[] = ['why', 'waitsFor', 'explanation'];
 
 /** Equal for statuses between which nothing happened. */
 function gistOf(document: StatusDocument): string {
   return JSON.stringify(document, (name, value: unknown) => {
     if (RESTLESS.includes(name)) return undefined;
-    // "silent for 7 s"
-    return name === 'why' && typeof value === 'string' ? value.replace(/\d+/g, '#') : value;
+    // "silent for 7 s": time passes in sentences, too.
+    const isTold = SENTENCES.includes(name) && (typeof value === 'string' || Array.isArray(value));
+    return isTold ? JSON.stringify(value).replace(/\d+/g, '#') : value;
   });
 }
 

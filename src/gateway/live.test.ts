@@ -133,9 +133,14 @@ describe('/v1/live', { timeout: 60_000 }, () => {
     });
   });
 
-  it('takes a status that is far too long for none', async () => {
+  it('takes a status for none that is far too long, or too deep to be written', async () => {
     await serving(async ({ url }, cluster) => {
-      cluster.replicas[1]!.more = { junk: 'x'.repeat(300_000) };
+      const status = cluster.statusOf(1);
+      cluster.replicas[1]!.says = `${status.slice(0, -1)},"junk":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+      assert.equal((await fetch(`${url}/v1/status`)).status, 200);
+      const [deep] = await eventsUntil(url, isStatus);
+      assert.equal((deep!.data['replicas'] as { reachable: boolean }[])[1]?.reachable, false);
+      cluster.replicas[1]!.says = `${status.slice(0, -1)},"junk":"${'x'.repeat(300_000)}"}`;
       const [first] = await eventsUntil(url, isStatus);
       const rows = first!.data['replicas'] as { reachable: boolean; reason?: string }[];
       assert.deepEqual(

@@ -17,8 +17,8 @@ export interface Rate {
 /** Row of a replica in the status; whatever it claims. */
 export type StatusRow = Readonly<Record<string, unknown>>;
 
-/** Time between two lines. */
-const PERIOD_MS = 1_000;
+/** Time between two lines, at least: a second, of which a timer may come a little early. */
+const PERIOD_MS = 900;
 /** Lines that are kept. */
 const HISTORY_MAX = 300;
 /** Bounds of waiting times that one replica may name. */
