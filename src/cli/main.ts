@@ -19,7 +19,9 @@ import { addProtocols } from './commands/protocols.ts';
 import { addReceipts } from './commands/receipts.ts';
 import { addSalvage } from './commands/salvage.ts';
 import { addSim } from './commands/sim.ts';
+import { addPlayground } from './commands/playground.ts';
 import { addStatus } from './commands/status.ts';
+import { addTrace } from './commands/trace.ts';
 import { addTrusted } from './commands/trusted.ts';
 import { addUp } from './commands/up.ts';
 import { CommandFailure, EXIT, messageOf } from './failure.ts';
@@ -66,6 +68,8 @@ Begin with:
   addAudit(program);
   addSalvage(program);
   addSim(program);
+  addTrace(program);
+  addPlayground(program);
   addBench(program);
   addProtocols(program);
   addAbout(program);

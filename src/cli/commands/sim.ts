@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { ScheduleResult } from '../../sim/run-schedule.ts';
 import type { ScriptOptions } from '../../sim/script/run.ts';
 import { addSimCampaign } from './sim-campaign.ts';
+import { runFamilySchedule } from './sim-family.ts';
 import { addSimExplore } from './sim-explore.ts';
 import { addSimRun } from './sim-run.ts';
 import { judgesOf, overridesOf, withDraw } from './sim-schedule.ts';
@@ -19,6 +20,31 @@ interface Options extends DrawOptions, ViewOptions {
   readonly seeds: number;
   readonly verbose?: boolean;
   readonly json?: boolean;
+  readonly protocol?: string;
+  readonly f?: number;
+}
+
+/** Options of the swarm of MinBFT that schedules of the conformance suite do not have. */
+const OF_SWARM = [
+  'replicas',
+  'faults',
+  'byzantine',
+  'liarClient',
+  'fork',
+  'fence',
+  'duration',
+  'short',
+  'fidelity',
+  'seeds',
+];
+
+function refuseOfSwarm(command: Command): void {
+  const given = OF_SWARM.filter((name) => command.getOptionValueSource(name) === 'cli');
+  const flags = command.options.filter((option) => given.includes(option.attributeName()));
+  if (flags.length === 0) return;
+  throw usageFailure(
+    `--protocol plays the schedule of one seed as the conformance suite draws it: leave ${flags.map(({ long }) => long).join(', ')} out.`,
+  );
 }
 
 function printResult(result: ScheduleResult, options: Options): void {
@@ -60,7 +86,12 @@ async function seenSchedule(options: Options, narrate: ScriptOptions): Promise<S
   return { ...result, reproduce: reproduction(seed, { ...overrides, fidelity }) };
 }
 
-async function sim(options: Options): Promise<void> {
+async function sim(options: Options, command: Command): Promise<void> {
+  if (options.protocol !== undefined) {
+    refuseOfSwarm(command);
+    return runFamilySchedule(options);
+  }
+  if (options.f !== undefined) throw usageFailure('--f is for --protocol; the swarm takes --replicas.');
   const overrides = await overridesOf(options);
   const { addToSummary, EMPTY_SUMMARY, runSchedule } = await import('../../sim/run-schedule.ts');
   const narrate =
@@ -111,11 +142,22 @@ export function addSim(program: Command): void {
           .default(1)
           .argParser(wholeNumber(1, 10_000_000)),
       ),
-    ).option('--verbose', 'tell what happens'),
+    )
+      .option(
+        '--protocol <name>',
+        'the schedule that the conformance suite draws for this protocol ("moiety protocols" lists them)',
+      )
+      .addOption(
+        new Option(
+          '--f <number>',
+          'with --protocol: faults that its cluster is made for (default: the seed decides)',
+        ).argParser(wholeNumber(1, 20)),
+      )
+      .option('--verbose', 'tell what happens'),
   )
     .addHelpText(
       'after',
-      '\nExamples:\n  moiety sim --seed 42\n  moiety sim --seed 1 --seeds 200 --replicas 5\n  moiety sim --seed 7 --faults crash,partition --verbose\n  moiety sim --seed 7 --svg run.svg --trace run.json\n',
+      '\nExamples:\n  moiety sim --seed 42\n  moiety sim --seed 1 --seeds 200 --replicas 5\n  moiety sim --seed 7 --faults crash,partition --verbose\n  moiety sim --seed 7 --svg run.svg --trace run.json\n  moiety sim --protocol pbft --seed 58 --trace run.json && moiety trace view run.json\n',
     )
     .action(sim);
 }

@@ -56,10 +56,10 @@ const CHECKERS: Readonly<Record<JudgeName, Checker>> = {
   liveness: { place: 'end', text: 'everything is done in time after the faults' },
 };
 
-/** See the top of this file. */
-export function checkersOf(script: Script, trace: Trace, isCut: boolean): CheckerOutcome[] {
-  const looks = placesOf(script, isCut);
-  const muted = mutedOf(script);
+/** See the top of this file. Without a script nobody knows who looked: only those are told who objected. */
+export function checkersOf(script: Script | undefined, trace: Trace, isCut: boolean): CheckerOutcome[] {
+  const looks = script === undefined ? new Set<Place>() : placesOf(script, isCut);
+  const muted = script === undefined ? new Set<JudgeName>() : mutedOf(script);
   return (Object.entries(CHECKERS) as [JudgeName, Checker][]).flatMap(([judge, { place, text }]) => {
     const found = trace.violations
       .filter((one) => one.judge === judge)

@@ -41,14 +41,36 @@ function played(source: Script | string, options: PlayOptions): Playback {
     onOpen: (run) => recorder.open(run),
     ...(modules === undefined ? {} : { program: programsOf(modules) }),
   });
-  const trace = recorder.trace(script, result);
+  return playbackOf(recorder.trace(script, result), script, isCut ? [] : unmet, isCut);
+}
+
+/** An event log that was written before, to be looked at as if it had just been played. */
+export function playbackOfTrace(trace: Trace): Playback {
+  return playbackOf(trace, scriptIn(trace), [], trace.truncated);
+}
+
+/** Undefined where a log has none, or one of another release. */
+function scriptIn({ script }: Trace): Script | undefined {
+  try {
+    return parseScript(script);
+  } catch {
+    return undefined;
+  }
+}
+
+function playbackOf(
+  trace: Trace,
+  script: Script | undefined,
+  unmet: readonly string[],
+  isCut: boolean,
+): Playback {
   return {
     script: trace.script,
     trace,
     states: trace.states,
     totals: totalsOf(trace),
     checkers: checkersOf(script, trace, isCut),
-    unmet: isCut ? [] : unmet,
+    unmet,
     isCut,
   };
 }

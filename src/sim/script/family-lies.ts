@@ -26,7 +26,7 @@ function readLies(words: Words): Json {
 function readTwin(words: Words): Json {
   const replica = words.replica();
   words.must('shows');
-  const others = words.replicas();
+  const others = words.skip('nobody') ? [] : words.replicas();
   const atMs = words.skip('at') ? words.number('milliseconds') : 0;
   const disk = words.skip('empty') ? 'empty' : 'copied';
   const component = words.skip('cloned') ? 'cloned' : 'shared';
@@ -39,7 +39,7 @@ export function printFamily({ liars, twins }: FamilyPlan): string[] {
     ...liars.map(({ replica, lies }) => `lies ${replica} ${lies.join(',')}`),
     ...twins.map(
       ({ replica, others, atMs, disk, component }) =>
-        `twins ${replica} shows ${others.join(',')}${atMs === 0 ? '' : ` at ${atMs}`}` +
+        `twins ${replica} shows ${others.length === 0 ? 'nobody' : others.join(',')}${atMs === 0 ? '' : ` at ${atMs}`}` +
         `${disk === 'empty' ? ' empty' : ''}${component === 'cloned' ? ' cloned' : ''}`,
     ),
   ];

@@ -62,7 +62,7 @@ export const HEAD_USAGE = {
   puppet: 'puppet A,B',
   byzantine: 'byzantine A BEHAVIOUR',
   lies: `lies A LIE[,LIE] (any protocol, "fidelity core")`,
-  twins: 'twins A shows B,C [at MS] [empty] [cloned] (any protocol, "fidelity core")',
+  twins: 'twins A shows B,C|nobody [at MS] [empty] [cloned] (any protocol, "fidelity core")',
   forker: 'forker A by snapshot|restart|rollback|leak shows B,C [patience PROPOSALS] [at MS] [fenced]',
   clock: 'clock A ahead MS',
   clients:

@@ -1,6 +1,8 @@
 /** Reading and printing of scripts, and the message rules. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { PROTOCOLS } from '../../protocols/catalogue.ts';
+import { drawFamilyScenario } from '../family/plan.ts';
 import { drawScenario } from '../scenario.ts';
 import type { Scenario } from '../scenario.ts';
 import { runScenario } from '../run-schedule.ts';
@@ -47,6 +49,24 @@ describe('scripts', () => {
     );
     assert.equal(script.scenario.n, 3);
     assert.deepEqual(parseScript(printScript(script)).scenario, script.scenario);
+  });
+
+  it('print what is drawn for any protocol so that it is read back as it was', () => {
+    const words = { name: 'drawn', story: [], fidelity: 'core', judges: 'outcomes' } as const;
+    let alone = 0;
+    for (const definition of PROTOCOLS)
+      for (let seed = 1; seed <= 100; seed += 1) {
+        const scenario = drawFamilyScenario(definition, seed);
+        alone += scenario.family!.twins.filter(({ others }) => others.length === 0).length;
+        const protocol = definition.name;
+        const text = printScript(scriptOf(scenario, { ...words, protocol, expect: [{ kind: 'clean' }] }));
+        assert.deepEqual(
+          JSON.parse(JSON.stringify(parseScript(text).scenario)),
+          JSON.parse(JSON.stringify(scenario)),
+          `${protocol} seed ${seed}`,
+        );
+      }
+    assert.ok(alone > 0, 'a twin that stands before nobody was among them');
   });
 
   it('run a printed scenario as the scenario itself runs', () => {

@@ -26,6 +26,9 @@ export const BACKGROUND: ReadonlySet<string> = new Set([
   'garbage',
 ]);
 
+/** Events that say that something arrived. */
+const ARRIVALS: ReadonlySet<TraceEvent['kind']> = new Set(['deliver', 'asked', 'answered']);
+
 /** A part of a run. */
 export interface WindowOptions {
   readonly fromMs?: number;
@@ -47,6 +50,26 @@ export interface Arrow {
   readonly message: string;
 }
 
+/** A request on its way from a client to a replica, or an answer. */
+export interface Exchange {
+  readonly client: number;
+  readonly replica: ReplicaId;
+  /** From the client. */
+  readonly isAsked: boolean;
+  readonly sentMs: number;
+  /** Undefined: it never arrived. */
+  readonly arrivedMs: number | undefined;
+  readonly label: string;
+  readonly message: string;
+}
+
+/** A client believes a result. */
+export interface Belief {
+  readonly client: number;
+  readonly atMs: number;
+  readonly label: string;
+}
+
 /** Something at one replica, or at all of them (`replica` undefined). */
 export interface Mark {
   readonly kind: 'execute' | 'view' | 'fault' | 'up' | 'down' | 'proven' | 'note';
@@ -61,6 +84,9 @@ export interface Mark {
 export interface Diagram {
   readonly arrows: readonly Arrow[];
   readonly marks: readonly Mark[];
+  /** Between clients and replicas, in the time of the arrows. */
+  readonly exchanges: readonly Exchange[];
+  readonly beliefs: readonly Belief[];
   readonly fromMs: number;
   readonly untilMs: number;
   /** Messages of the window that are not shown. */
@@ -82,7 +108,8 @@ export function diagramOf(trace: Trace, options: WindowOptions = {}): Diagram {
   const untilMs = options.untilMs ?? trace.events.at(-1)?.at ?? 0;
   const arrived = new Map<number, number>();
   for (const event of trace.events)
-    if (event.kind === 'deliver' && !arrived.has(event.id)) arrived.set(event.id, event.at);
+    if (ARRIVALS.has(event.kind) && 'id' in event && !arrived.has(event.id!))
+      arrived.set(event.id!, event.at);
   const found: Arrow[] = [];
   for (const event of trace.events) {
     if (event.kind !== 'send' || event.at < fromMs || event.at > untilMs) continue;
@@ -97,8 +124,34 @@ export function diagramOf(trace: Trace, options: WindowOptions = {}): Diagram {
     !failed && arrows.length < found.length
       ? Math.max(...arrows.map(({ sentMs, arrivedMs }) => arrivedMs ?? sentMs))
       : untilMs;
-  const marks = marksOf(trace).filter(({ atMs }) => atMs >= first && atMs <= last);
-  return { arrows, marks, fromMs: first, untilMs: last, hidden: found.length - arrows.length };
+  const isIn = (atMs: number): boolean => atMs >= first && atMs <= last;
+  const marks = marksOf(trace).filter(({ atMs }) => isIn(atMs));
+  const exchanges = exchangesOf(trace, arrived).filter(({ sentMs }) => isIn(sentMs));
+  const beliefs = trace.events.flatMap((event): Belief[] =>
+    event.kind === 'believe' && isIn(event.at)
+      ? [{ client: event.client, atMs: event.at, label: `n${event.sequence}` }]
+      : [],
+  );
+  return {
+    arrows,
+    marks,
+    exchanges,
+    beliefs,
+    fromMs: first,
+    untilMs: last,
+    hidden: found.length - arrows.length,
+  };
+}
+
+function exchangesOf({ events }: Trace, arrived: ReadonlyMap<number, number>): Exchange[] {
+  return events.flatMap((event): Exchange[] => {
+    if (event.kind !== 'ask' && event.kind !== 'answer') return [];
+    const isAsked = event.kind === 'ask';
+    const { client, at: sentMs, message } = event;
+    const replica = isAsked ? event.to : event.from;
+    const arrivedMs = arrived.get(event.id);
+    return [{ client, replica, isAsked, sentMs, arrivedMs, label: messageLabel(event), message }];
+  });
 }
 
 function marksOf(trace: Trace): Mark[] {

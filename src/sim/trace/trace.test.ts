@@ -83,8 +83,14 @@ describe('traces', () => {
     const svg = svgOf(trace, diagram);
     assert.equal(
       svg.split('<polygon').length - 1,
-      diagram.arrows.filter((one) => one.arrivedMs !== undefined).length,
+      [...diagram.arrows, ...diagram.exchanges].filter((one) => one.arrivedMs !== undefined).length,
     );
+    assert.match(svg, />client 0</);
+    assert.match(svg, />REQUEST</);
+    const calm = record(
+      parseScript('scenario calm\nreplicas 3\nexpect clean\ncalm after 60\nclients 1 bundles 1'),
+    );
+    assert.match(svgOf(calm, diagramOf(calm)), /believes n1<[\s\S]*>executes n1</);
     assert.match(svg, /agreement: sequence 1: replica/);
     assert.match(svg, /replica 0 \(Byzantine\)/);
     assert.match(svg, /PREPARE n1 v0 \[0:1\]/);
