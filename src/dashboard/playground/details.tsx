@@ -55,7 +55,13 @@ function MarkView(props: {
 }
 
 /** See the top of this file. */
-export function Details({ run, player }: { readonly run: LoadedRun; readonly player: Player }): JSX.Element {
+export function Details(props: {
+  readonly run: LoadedRun;
+  readonly player: Player;
+  /** Long parts are to be unfolded. */
+  readonly isBrief?: boolean;
+}): JSX.Element {
+  const { run, player, isBrief } = props;
   const { selected, nowMs, ask } = player;
   const event = run.happened.eventAt(nowMs);
   const mark = selected?.kind === 'mark' ? run.scene.marks.find(({ id }) => id === selected.id) : undefined;
@@ -78,7 +84,7 @@ export function Details({ run, player }: { readonly run: LoadedRun; readonly pla
           Whole run
         </button>
       )}
-      {message !== undefined && <MessageView story={message} />}
+      {message !== undefined && <MessageView story={message} isBrief={isBrief === true} />}
       {mark !== undefined && <MarkView mark={mark} run={run} nowMs={nowMs} />}
       {replica !== undefined && replica >= 0 && <ReplicaView run={run} replica={replica} event={event} />}
       {isWhole && <TotalsView run={run} event={event} nowMs={nowMs} />}

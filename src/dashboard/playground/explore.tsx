@@ -23,6 +23,8 @@ const TABS = [
 ] as const;
 type Tab = (typeof TABS)[number][0];
 
+const tabOf = ({ kind }: RunSource): Tab => (kind === 'held' ? 'script' : kind);
+
 function sourceFor(tab: Tab, run: LoadedRun | undefined): RunSource | undefined {
   const protocol = run?.playback.trace.protocol ?? PROTOCOLS[0]!.name;
   const seed = run?.playback.trace.scenario.seed ?? 1;
@@ -36,10 +38,10 @@ function Panel(props: {
   readonly onRun: (source: RunSource) => void;
 }): JSX.Element {
   const { source, state, onRun } = props;
-  const [tab, setTab] = useState<Tab>(source.kind);
+  const [tab, setTab] = useState<Tab>(tabOf(source));
   useEffect(() => {
     // Looking at the script of a chosen run changes nothing; another kind of run has another form.
-    setTab((old) => (old === 'script' && source.kind !== 'script' ? old : source.kind));
+    setTab((old) => (old === 'script' && source.kind !== 'script' ? old : tabOf(source)));
   }, [source]);
   const choose = (next: Tab): void => {
     setTab(next);
@@ -68,6 +70,11 @@ function Panel(props: {
       {tab === 'draw' && source.kind === 'draw' && (
         <DrawnForm schedule={source.schedule} onChoose={(schedule) => onRun({ kind: 'draw', schedule })} />
       )}
+      {source.kind === 'held' && (
+        <p class="muted">
+          An event log is shown as it was recorded. Its scenario can be changed and played again:
+        </p>
+      )}
       {tab === 'script' && (
         <ScriptForm
           text={text}
@@ -75,7 +82,7 @@ function Panel(props: {
           onPlay={(script) => onRun({ kind: 'script', text: script })}
         />
       )}
-      <CopyLink />
+      {source.kind !== 'held' && <CopyLink />}
     </section>
   );
 }

@@ -1,7 +1,7 @@
 /** A message: what stands on it, what it says, and the numbered rules that its receiver asked. */
 import type { JSX } from 'preact';
 import type { MessageStory } from './happened.ts';
-import { fieldLines, headLines, ruleLines, verdictWords } from './message-words.ts';
+import { fieldLines, headLines, ruleGroups, verdictWords } from './message-words.ts';
 import type { RuleLine } from './message-words.ts';
 import { Pairs } from './pairs.tsx';
 
@@ -22,30 +22,33 @@ export function RuleList({ rules }: { readonly rules: readonly RuleLine[] }): JS
   );
 }
 
-/** See the top of this file. */
-export function MessageView({ story }: { readonly story: MessageStory }): JSX.Element {
+/** See the top of this file. `isBrief`: what it says is to be unfolded. */
+export function MessageView(props: { readonly story: MessageStory; readonly isBrief: boolean }): JSX.Element {
+  const { story, isBrief } = props;
   const { sending, arrivals, fields } = story;
-  const verdict = arrivals.at(-1)?.verdict;
-  const rules = ruleLines(
-    arrivals.flatMap((arrival) => arrival.rules ?? []),
-    verdict,
-  );
-  const isRefused = verdict !== undefined || arrivals.length === 0;
+  const { about, beside } = ruleGroups(story);
+  const isRefused = arrivals.at(-1)?.verdict !== undefined || arrivals.length === 0;
   return (
     <section aria-label="Message">
       <h2>{sending.message}</h2>
       <p class={`notice ${isRefused ? 'warn' : 'good'}`}>{verdictWords(story)}</p>
       <Pairs lines={headLines(story)} />
-      {rules.length > 0 && (
-        <details open={isRefused}>
+      {about.length > 0 && (
+        <>
+          <h3>Rules about it</h3>
+          <RuleList rules={about} />
+        </>
+      )}
+      {beside.length > 0 && (
+        <details>
           <summary>
-            <h3>Rules that were asked ({rules.length})</h3>
+            <h3>Other rules asked meanwhile ({beside.length})</h3>
           </summary>
-          <RuleList rules={rules} />
+          <RuleList rules={beside} />
         </details>
       )}
       {fields !== undefined && (
-        <details open>
+        <details open={!isBrief}>
           <summary>
             <h3>What it says</h3>
           </summary>

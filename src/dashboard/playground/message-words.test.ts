@@ -5,7 +5,7 @@ import { play } from '../../sim/playback/play.ts';
 import { checkerLines } from './checker-words.ts';
 import { Happened } from './happened.ts';
 import { loadedRun, selectionOf } from './loaded-run.ts';
-import { bytesWords, fieldLines, headLines, ruleLines, verdictWords } from './message-words.ts';
+import { bytesWords, fieldLines, headLines, ruleGroups, verdictWords } from './message-words.ts';
 import { replicaLines } from './replica-words.ts';
 import { ruleText } from './rule-texts.ts';
 import { sumLines } from './sum-words.ts';
@@ -22,14 +22,25 @@ describe('the details', () => {
     const refused = events.find((event) => event.kind === 'deliver' && event.verdict !== undefined);
     assert.ok(refused?.kind === 'deliver');
     const story = happened.message(refused.id)!;
-    assert.match(verdictWords(story), /Refused by replica 2: rule MinBFT\.STEP\.PREPARE\.5 does not hold/);
+    assert.match(
+      verdictWords(story),
+      /^Replica 2 refuses it, or what had waited for it: rule MinBFT\.STEP\.PREPARE\.5 does/,
+    );
     const lines = new Map(headLines(story));
     assert.equal(lines.get('from'), 'replica 1');
     assert.equal(lines.get('made by'), 'replica 0');
     assert.match(lines.get('sealed with')!, /counter value 1 of replica 0/);
-    const [first] = ruleLines(refused.rules ?? [], refused.verdict);
+    const { about, beside } = ruleGroups(story);
+    const [first] = about;
     assert.equal(first!.outcome, 'refuses it');
     assert.equal(first!.text, ruleText('MinBFT.STEP.PREPARE.5'));
+    assert.ok(beside.every(({ outcome }) => outcome !== 'refuses it'));
+    // What came too early is held back: nobody has accepted it.
+    const early = events.find(
+      (event) => event.kind === 'send' && event.message === 'PREPARE' && event.counter === 2,
+    );
+    assert.ok(early?.kind === 'send');
+    assert.equal(verdictWords(happened.message(early.id)!), 'Replica 2 takes it in.');
   });
 
   it('say what a message holds, part by part, and no more than a line for what lies deep', () => {

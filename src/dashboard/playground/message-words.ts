@@ -86,35 +86,55 @@ export interface RuleLine {
   readonly times: number;
 }
 
-/**
- * The rules that were checked, each once with each outcome, those that do not hold first. Only the one of the verdict
- * refuses: others just wait for more.
- */
-export function ruleLines(checked: readonly CheckedRule[], verdict: string | undefined): readonly RuleLine[] {
+/** Rules that were checked while a message was worked on. */
+export interface RuleGroups {
+  /** Those about messages of its kind, and the one that refused. */
+  readonly about: readonly RuleLine[];
+  /** What else was asked meanwhile. */
+  readonly beside: readonly RuleLine[];
+}
+
+function linesOf(checked: readonly CheckedRule[], verdict: string | undefined): readonly RuleLine[] {
   const found = new Map<string, RuleLine>();
   for (const { rule, passed } of checked) {
     const key = `${rule}/${passed}`;
     const times = (found.get(key)?.times ?? 0) + 1;
+    // Only the one of the verdict refuses: others just wait for more.
     const outcome = passed ? 'holds' : rule === verdict ? 'refuses it' : 'not met';
     found.set(key, { rule, outcome, times, text: ruleText(rule) ?? '' });
   }
-  const order = ['refuses it', 'not met', 'holds'];
+  const order = ['refuses it', 'holds', 'not met'];
   return [...found.values()].sort((a, b) => order.indexOf(a.outcome) - order.indexOf(b.outcome));
 }
 
+/** The rules that were checked, each once with each outcome. */
+export function ruleGroups({ sending, arrivals }: MessageStory): RuleGroups {
+  const verdict = arrivals.at(-1)?.verdict;
+  const checked = arrivals.flatMap((arrival) => arrival.rules ?? []);
+  const isAbout = ({ rule, about }: CheckedRule): boolean => about === sending.message || rule === verdict;
+  return {
+    about: linesOf(checked.filter(isAbout), verdict),
+    beside: linesOf(
+      checked.filter((one) => !isAbout(one)),
+      verdict,
+    ),
+  };
+}
+
 /** What its receiver made of it, in a sentence. */
-export function verdictWords({ sending, arrivals }: MessageStory): string {
+export function verdictWords(story: MessageStory): string {
+  const { sending, arrivals } = story;
   const last: TraceTaken | undefined = arrivals.at(-1);
   const receiver = toWords(sending);
+  const Receiver = `${receiver[0]!.toUpperCase()}${receiver.slice(1)}`;
   if (last === undefined) return `It never reaches ${receiver}.`;
+  const isAccepted = ruleGroups(story).about.some(({ outcome }) => outcome === 'holds');
   if (last.verdict !== undefined) {
-    const text = ruleText(last.verdict);
-    return text === undefined
-      ? `Not accepted by ${receiver}: ${last.verdict}.`
-      : `Refused by ${receiver}: rule ${last.verdict} does not hold.`;
+    if (ruleText(last.verdict) === undefined) return `Not accepted by ${receiver}: ${last.verdict}.`;
+    // A message may bring up another one that had waited for it.
+    const what = isAccepted ? 'it, or what had waited for it' : 'it';
+    return `${Receiver} refuses ${what}: rule ${last.verdict} does not hold.`;
   }
   if (sending.kind === 'answer') return `It reaches ${receiver}.`;
-  return last.rules === undefined || last.rules.length === 0
-    ? `${receiver[0]!.toUpperCase()}${receiver.slice(1)} takes it in; no numbered rule was asked.`
-    : `${receiver[0]!.toUpperCase()}${receiver.slice(1)} accepts it.`;
+  return isAccepted ? `${Receiver} accepts it.` : `${Receiver} takes it in.`;
 }

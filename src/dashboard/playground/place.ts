@@ -2,14 +2,16 @@
  * What the page shows, as its address says it. Choices stand in a script as its last comment line, so that a link brings
  * the form back as well; a script that was changed by hand is no choice any more.
  */
-import type { Choices, DrawnSchedule } from '../../sim/playback/contract.ts';
+import type { Choices, DrawnSchedule, Playback } from '../../sim/playback/contract.ts';
 import { DEFAULT_CHOICES } from './choice-words.ts';
 
 /** What is to be run. */
 export type RunSource =
   | { readonly kind: 'choices'; readonly choices: Choices }
   | { readonly kind: 'draw'; readonly schedule: DrawnSchedule }
-  | { readonly kind: 'script'; readonly text: string };
+  | { readonly kind: 'script'; readonly text: string }
+  /** The event log that the page was opened for: shown as it is, not played again. */
+  | { readonly kind: 'held'; readonly playback: Playback };
 
 /** See the top of this file. `at`: a place of the events of the run. */
 export type Place =

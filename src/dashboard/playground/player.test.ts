@@ -50,6 +50,25 @@ describe('player', () => {
     assert.equal(after({ kind: 'toggle' }, tick, tick, tick, tick).isPlaying, false);
   });
 
+  it('travels to a place in little time, shows what is there, and is stopped by any other wish', () => {
+    const shows = { kind: 'lane', lane: 1 } as const;
+    const travel = { kind: 'travel', atMs: 40, shows } as const;
+    let state = after({ kind: 'seek', atMs: 5 }, travel);
+    assert.ok(state.isPlaying && state.selected === undefined);
+    let seconds = 0;
+    for (; state.isPlaying && seconds < 5; seconds += 0.016)
+      state = play(stops, state, { kind: 'tick', elapsedMs: 16, isCalm: false });
+    assert.ok(seconds < 2, `${seconds}`);
+    assert.equal(state.nowMs, 40);
+    assert.deepEqual(state.selected, shows);
+    assert.equal(after(travel, { kind: 'tick', elapsedMs: 0, isCalm: true }).nowMs, 40);
+    const back = after({ kind: 'end' }, travel);
+    assert.ok(!back.isPlaying && back.nowMs === 40);
+    const touched = after(travel, { kind: 'select', selected: undefined });
+    assert.ok(!touched.isPlaying && touched.goal === undefined);
+    assert.equal(after(travel, { kind: 'forward' }).goal, undefined);
+  });
+
   it('stands still while it is paused, and has nothing to play in an empty run', () => {
     assert.deepEqual(after({ kind: 'tick', elapsedMs: 16, isCalm: false }), AT_START);
     assert.equal(play([], AT_START, { kind: 'toggle' }).isPlaying, false);

@@ -7,6 +7,8 @@ import type { Stop } from './stops.ts';
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8] as const;
 /** Way for each second at speed 1. */
 const WAY_PER_SECOND = 70;
+/** Nobody waits longer for the place that a lesson goes to. */
+const TRAVEL_SECONDS_MAX = 1.8;
 /** Milliseconds from stop to stop at speed 1 where nothing may move by itself. */
 const STEP_EVERY_MS = 900;
 
@@ -17,10 +19,24 @@ export interface PlayerState {
   readonly speed: number;
   /** What the details tell about; undefined: the run as a whole. */
   readonly selected: Selection | undefined;
+  /** Where it plays to by itself, and how fast; undefined: to the end, at its speed. */
+  readonly goal: Goal | undefined;
+}
+
+interface Goal {
+  readonly atMs: number;
+  readonly shows: Selection | undefined;
+  readonly wayPerSecond: number;
 }
 
 /** Where a player stands at first: at the end of nothing, so that the first step shows the first thing. */
-export const AT_START: PlayerState = { nowMs: 0, isPlaying: false, speed: 1, selected: undefined };
+export const AT_START: PlayerState = {
+  nowMs: 0,
+  isPlaying: false,
+  speed: 1,
+  selected: undefined,
+  goal: undefined,
+};
 
 /** What may be asked of it. */
 export type PlayerAction =
@@ -28,11 +44,15 @@ export type PlayerAction =
   /** Time passed on the screen. `isCalm`: nothing may move between stops. */
   | { readonly kind: 'tick'; readonly elapsedMs: number; readonly isCalm: boolean }
   | { readonly kind: 'seek'; readonly atMs: number; readonly shows?: Selection | undefined }
+  /** Plays on to a place and shows something there; what lies behind is gone back to at once. */
+  | { readonly kind: 'travel'; readonly atMs: number; readonly shows: Selection | undefined }
   | { readonly kind: 'select'; readonly selected: Selection | undefined }
   | { readonly kind: 'speed'; readonly speed: number };
 
 /** The state after an action. */
-export function play(stops: readonly Stop[], state: PlayerState, action: PlayerAction): PlayerState {
+export function play(stops: readonly Stop[], old: PlayerState, action: PlayerAction): PlayerState {
+  // Whoever touches anything has it in hand again.
+  const state = action.kind === 'tick' || action.kind === 'speed' ? old : { ...old, goal: undefined };
   switch (action.kind) {
     case 'toggle':
       return toggled(stops, state);
@@ -48,8 +68,10 @@ export function play(stops: readonly Stop[], state: PlayerState, action: PlayerA
       return ticked(stops, state, action.elapsedMs, action.isCalm);
     case 'seek':
       return { ...state, nowMs: action.atMs, isPlaying: false, selected: action.shows };
+    case 'travel':
+      return travelling(stops, state, action);
     case 'select':
-      return { ...state, selected: action.selected };
+      return { ...state, isPlaying: old.goal === undefined && state.isPlaying, selected: action.selected };
     case 'speed':
       return { ...state, speed: action.speed };
   }
@@ -70,16 +92,37 @@ function moved(stops: readonly Stop[], state: PlayerState, atMs: number | undefi
 
 function ticked(stops: readonly Stop[], state: PlayerState, elapsedMs: number, isCalm: boolean): PlayerState {
   if (!state.isPlaying) return state;
-  const endMs = stops.at(-1)?.atMs ?? 0;
+  const { goal } = state;
+  const endMs = goal?.atMs ?? stops.at(-1)?.atMs ?? 0;
+  const arrived: PlayerState = {
+    ...state,
+    nowMs: endMs,
+    isPlaying: false,
+    goal: undefined,
+    selected: goal === undefined ? state.selected : goal.shows,
+  };
+  if (isCalm && goal !== undefined) return arrived;
   if (isCalm) {
     const next = neighbour(stops, state.nowMs, 1);
     return next === undefined ? { ...state, isPlaying: false } : { ...state, nowMs: next };
   }
   // What comes before the first stop is not worth waiting for.
   const from = Math.max(state.nowMs, stops[0]?.atMs ?? 0);
-  const way = wayTo(stops, from) + (elapsedMs / 1000) * WAY_PER_SECOND * state.speed;
+  const rate = goal?.wayPerSecond ?? WAY_PER_SECOND * state.speed;
+  const way = wayTo(stops, from) + (elapsedMs / 1000) * rate;
   const nowMs = momentAt(stops, way);
-  return nowMs >= endMs ? { ...state, nowMs: endMs, isPlaying: false } : { ...state, nowMs };
+  return nowMs >= endMs ? arrived : { ...state, nowMs };
+}
+
+function travelling(
+  stops: readonly Stop[],
+  state: PlayerState,
+  { atMs, shows }: { readonly atMs: number; readonly shows: Selection | undefined },
+): PlayerState {
+  if (atMs <= state.nowMs) return { ...state, nowMs: atMs, isPlaying: false, selected: shows };
+  const way = wayTo(stops, atMs) - wayTo(stops, state.nowMs);
+  const wayPerSecond = Math.max(WAY_PER_SECOND * state.speed, way / TRAVEL_SECONDS_MAX);
+  return { ...state, isPlaying: true, selected: undefined, goal: { atMs, shows, wayPerSecond } };
 }
 
 /** Milliseconds on the screen between two ticks where nothing may move by itself. */

@@ -197,7 +197,7 @@ function markOf(trace: Trace, place: number, conflicts: ReadonlySet<number>): Ma
       const view = viewEnteredBy(event);
       if (view !== undefined) return mark('view', lane, `view ${view}`);
       if (event.name === 'evidence')
-        return mark('proven', lane, `proves replica ${String(event.detail['against'])}`);
+        return mark('proven', lane, `has proof against ${String(event.detail['against'])}`);
       return NOTES.has(event.name) ? mark('note', lane, NOTES.get(event.name)!) : undefined;
     }
     default:

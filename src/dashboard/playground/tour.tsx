@@ -1,6 +1,7 @@
 /** The guided tour: a lesson on the left, its run beside it, moved to where the text is. */
 import type { JSX } from 'preact';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { Playback } from '../../sim/playback/contract.ts';
 import { Details } from './details.tsx';
 import { EventList } from './event-list.tsx';
 import { LESSONS } from './lessons/all.ts';
@@ -48,12 +49,16 @@ export function Tour(props: {
     [run?.playback],
   );
   const { ask } = player;
+  const stood = useRef<Playback | undefined>(undefined);
   useEffect(() => {
     if (run === undefined || finder === undefined) return;
     const place = finder.find(shown.at, shown.nth);
     if (place === undefined) return;
+    // From step to step of one run the diagram plays on; a run that has just come stands at its place at once.
+    const isSame = stood.current === run.playback;
+    stood.current = run.playback;
     ask({
-      kind: 'seek',
+      kind: isSame ? 'travel' : 'seek',
       atMs: run.playback.trace.events[place]!.at,
       shows: lookOf(run, shown, place, finder),
     });
@@ -84,7 +89,7 @@ export function Tour(props: {
       </div>
       {run !== undefined && (
         <div class="right">
-          <Details run={run} player={player} />
+          <Details run={run} player={player} isBrief />
           <EventList run={run} player={player} />
         </div>
       )}

@@ -4,6 +4,7 @@ import { readAddress, writeAddress } from '../../sim/playback/address.ts';
 import { scriptOfChoices } from '../../sim/playback/choices.ts';
 import type { Choices, PlaygroundAddress } from '../../sim/playback/contract.ts';
 import { printScript } from '../../sim/script/print.ts';
+import { heldRun } from './held.tsx';
 import { LESSONS } from './lessons/all.ts';
 import { packScript, unpackScript } from './packing.ts';
 import { DEFAULT_PLACE, sourceOfScript, withChoices } from './place.ts';
@@ -33,6 +34,7 @@ function fragmentFor(address: PlaygroundAddress): string {
 
 /** Undefined: what was chosen is no run, and has no address. */
 async function scenarioOf(source: RunSource): Promise<PlaygroundAddress['scenario'] | undefined> {
+  if (source.kind === 'held') return { kind: 'none' };
   if (source.kind === 'draw') return { kind: 'draw', ...source.schedule };
   const script = source.kind === 'script' ? source.text : scriptFor(source.choices);
   if (script === undefined) return undefined;
@@ -65,13 +67,21 @@ function lessonPlace(lesson: number, at: number | undefined): Place {
   return { kind: 'tour', lesson, step };
 }
 
+/** An address without anything: the run that the page was opened for, if there is one. */
+function startPlace(): Place {
+  const held = heldRun();
+  if (held === undefined) return DEFAULT_PLACE;
+  if (typeof held === 'string') return { kind: 'wrong', text: held };
+  return { kind: 'explore', source: { kind: 'held', playback: held }, at: undefined };
+}
+
 async function placeOf(fragment: string): Promise<Place> {
   const address = readAddress(fragment);
   if (typeof address === 'string') return { kind: 'wrong', text: address };
   const { scenario, at } = address;
   switch (scenario.kind) {
     case 'none':
-      return DEFAULT_PLACE;
+      return startPlace();
     case 'lesson':
       return lessonPlace(scenario.lesson, at);
     case 'draw': {
@@ -93,7 +103,7 @@ async function placeOf(fragment: string): Promise<Place> {
 /** See the top of this file. */
 export function usePlace(): PlaceDesk {
   const [place, setPlace] = useState<Place | undefined>(undefined);
-  const [isFirst] = useState(() => location.hash.length < 2);
+  const [isFirst] = useState(() => location.hash.length < 2 && heldRun() === undefined);
   useEffect(() => {
     let reading = 0;
     const read = async (): Promise<void> => {

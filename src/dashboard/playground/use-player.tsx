@@ -23,10 +23,13 @@ export function usePlayer(stops: readonly Stop[]): Player {
     AT_START,
   );
   const { isPlaying, speed } = state;
+  const isTravelling = state.goal !== undefined;
   useEffect(() => {
     if (!isPlaying) return;
     if (wantsCalm()) {
-      const timer = setInterval(() => ask({ kind: 'tick', elapsedMs: 0, isCalm: true }), calmTickMs(speed));
+      const step = (): void => ask({ kind: 'tick', elapsedMs: 0, isCalm: true });
+      if (isTravelling) return step();
+      const timer = setInterval(step, calmTickMs(speed));
       return () => clearInterval(timer);
     }
     let last = performance.now();
@@ -37,7 +40,7 @@ export function usePlayer(stops: readonly Stop[]): Player {
     };
     let frame = requestAnimationFrame(onFrame);
     return () => cancelAnimationFrame(frame);
-  }, [isPlaying, speed]);
+  }, [isPlaying, speed, isTravelling]);
   const stable = useCallback((action: PlayerAction) => ask(action), []);
   return { ...state, ask: stable };
 }

@@ -1,5 +1,6 @@
 /** The worker of this page: asked to play whatever is chosen. */
 import type { Playback } from '../../sim/playback/contract.ts';
+import { startWorker } from './held.tsx';
 import type { RunSource } from './place.ts';
 import { WorkerClient } from './worker-client.ts';
 import type { WorkerLike } from './worker-client.ts';
@@ -7,7 +8,8 @@ import type { WorkerLike } from './worker-client.ts';
 let client: WorkerClient | undefined;
 
 /** Plays it in the worker; errors are sentences. */
-export function playInWorker(source: RunSource): Promise<Playback> {
-  client ??= new WorkerClient(() => new Worker('worker.js') as WorkerLike);
+export async function playInWorker(source: RunSource): Promise<Playback> {
+  if (source.kind === 'held') return source.playback;
+  client ??= new WorkerClient(() => startWorker() as WorkerLike);
   return client.play(source, source.kind === 'choices' && source.choices.fidelity === 'whole');
 }

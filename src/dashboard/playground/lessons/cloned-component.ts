@@ -15,7 +15,7 @@ export const CLONED_COMPONENT: Lesson = {
       text:
         'Three replicas suffice because a counter never gives a number twice. The box has to remember its number when the power goes, so it ' +
         'keeps it on a disk. What if its operator copies that disk, lets the box run, and puts the old copy back?',
-      at: { kind: 'ask' },
+      at: { kind: 'asked', to: 0 },
       claims: [{ find: { kind: 'send', message: 'PREPARE' }, times: 'none' }],
     },
     {
@@ -32,7 +32,7 @@ export const CLONED_COMPONENT: Lesson = {
       title: 'Number 1 again',
       text:
         'Then the box is put back and gives the number 1 once more, to another proposal for n1. Replica 2 is shown that one. It is [0:1] as ' +
-        'well, with a valid signature, and no number is missing.',
+        'well, with a valid signature, and no number is missing. Only what it says differs: it names another batch of requests.',
       at: { kind: 'deliver', message: 'PREPARE', from: 0, to: 2, counter: 1 },
       rules: [{ rule: 'MinBFT.STEP.PRE.3', passed: true, within: 'MinBFT.STEP.PREPARE' }],
       claims: [

@@ -16,8 +16,11 @@ export const EQUIVOCATION: Lesson = {
         'Time runs downward. Each line is a machine, each arrow a message. Replicas 0, 1 and 2 are copies of one service, so that ' +
         'it goes on when one of them breaks. On the left are two clients, and each asks for something. The copies stay equal only ' +
         'if all of them do the same things in the same order.',
-      at: { kind: 'ask' },
-      claims: [{ find: { kind: 'ask', client: 0, to: 0 }, times: 'some', by: 'end' }],
+      at: { kind: 'asked', client: 0, to: 0 },
+      claims: [
+        { find: { kind: 'ask', client: 0, to: 0 }, times: 'some' },
+        { find: { kind: 'ask', client: 1, to: 0 }, times: 'some' },
+      ],
     },
     {
       title: 'One proposes the order',
@@ -25,7 +28,7 @@ export const EQUIVOCATION: Lesson = {
         'Somebody has to say what comes first. Here it is replica 0, the primary. It tells replica 1: “the request of client 0 is ' +
         'number 1”. In the picture n1 stands for number 1, and a proposal is called PRE-PREPARE, or PP where there ' +
         'is little room.',
-      at: { kind: 'send', message: 'PRE-PREPARE', from: 0, to: 1, sequence: 1 },
+      at: { kind: 'deliver', message: 'PRE-PREPARE', from: 0, to: 1, sequence: 1 },
       claims: [{ find: { kind: 'send', message: 'PRE-PREPARE', from: 0, to: 1, sequence: 1 }, times: 1 }],
     },
     {

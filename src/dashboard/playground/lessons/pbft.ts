@@ -3,7 +3,7 @@ import type { Lesson } from './lesson.ts';
 
 /** See the top of this file. */
 export const PBFT_LESSON: Lesson = {
-  title: 'PBFT: four replicas, three rounds',
+  title: 'PBFT in three rounds',
   summary: 'How four replicas agree on an order although any one of them may lie.',
   runs: [{ script: 'pbft', label: 'PBFT', objections: [] }],
   steps: [
@@ -43,7 +43,7 @@ export const PBFT_LESSON: Lesson = {
       text:
         'But do the others know it, too? If the primary died now, its successor might never hear of n1. So each replica says once more ' +
         'what it has seen: COMMIT. Nobody acts yet.',
-      at: { kind: 'send', message: 'COMMIT', sequence: 1 },
+      at: { kind: 'deliver', message: 'COMMIT', sequence: 1 },
       claims: [
         { find: { kind: 'execute' }, times: 'none' },
         { find: { kind: 'send', message: 'COMMIT', sequence: 1 }, times: 12, by: 'end' },

@@ -13,7 +13,7 @@ export const TRUSTED_COUNTER: Lesson = {
         'In lesson 1 the liar could say two things because nothing tied its words together. Now each replica has a small trusted ' +
         'component: a counter and a key in a box. Whatever a replica says, the box signs it together with the next number. It ' +
         'never gives a number twice, not even to a liar.',
-      at: { kind: 'ask' },
+      at: { kind: 'asked', to: 0 },
       claims: [{ find: { kind: 'seal' }, times: 'none' }],
     },
     {
