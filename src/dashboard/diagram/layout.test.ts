@@ -67,6 +67,13 @@ describe('the layout of a space-time diagram', () => {
     );
   });
 
+  it('fits six lanes into 390 pixels', () => {
+    const lanes = [0, 1, 2, 3, 4, 5].map((id) => ({ label: `replica ${id}`, kind: 'replica' }) as const);
+    const layout = layoutOf({ lanes, arrows: [], marks: [] }, 368);
+    assert.ok(layout.width <= 368 && layout.isTight);
+    assert.ok(!layoutOf({ lanes, arrows: [], marks: [] }, 900).isTight);
+  });
+
   it('draws an empty scene', () => {
     const layout = layoutOf({ lanes: [], arrows: [], marks: [] }, 300);
     assert.ok(layout.height > 0 && layout.ticks.length === 0);

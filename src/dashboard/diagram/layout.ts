@@ -19,8 +19,10 @@ const LABEL_HEIGHT = 11;
 /** Space for times, left of the lanes; without it where there is little room. */
 const GUTTER = 62;
 const SIDE = 44;
-/** Below this there are no times at the side, and short labels. */
+/** Below this there are no times at the side, short labels, and lanes closer to each other. */
 const NARROW = 520;
+const LANE_MIN_NARROW = 58;
+const SIDE_NARROW = 34;
 const TOP = 14;
 const BOTTOM = 60;
 
@@ -50,6 +52,8 @@ export interface Layout {
   readonly width: number;
   readonly height: number;
   readonly laneX: readonly number[];
+  /** Names of lanes have to be small. */
+  readonly isTight: boolean;
   readonly arrows: readonly LaidArrow[];
   readonly marks: readonly LaidMark[];
   /** Times to be written at the side. */
@@ -125,9 +129,10 @@ export function layoutOf(scene: Scene, width: number): Layout {
   const count = scene.lanes.length;
   const isNarrow = width < NARROW;
   const gutter = isNarrow ? 8 : GUTTER;
-  const room = (width - gutter - 2 * SIDE) / Math.max(1, count - 1);
-  const step = Math.min(LANE_MAX, Math.max(LANE_MIN, room));
-  const laneX = scene.lanes.map((_, index) => gutter + SIDE + index * step);
+  const [side, laneMin] = isNarrow ? [SIDE_NARROW, LANE_MIN_NARROW] : [SIDE, LANE_MIN];
+  const room = (width - gutter - 2 * side) / Math.max(1, count - 1);
+  const step = Math.min(LANE_MAX, Math.max(laneMin, room));
+  const laneX = scene.lanes.map((_, index) => gutter + side + index * step);
   const moments = momentsOf(scene);
   const { y, heights } = scaleOf(moments);
   const labels = new Labels(step >= LONG_LABELS_FROM && !isNarrow);
@@ -149,11 +154,12 @@ export function layoutOf(scene: Scene, width: number): Layout {
   });
   const ticks = moments.map((atMs, index) => ({ atMs, y: heights[index]! }));
   const height = (heights.at(-1) ?? TOP) + BOTTOM;
-  const taken = gutter + 2 * SIDE + Math.max(0, count - 1) * step;
+  const taken = gutter + 2 * side + Math.max(0, count - 1) * step;
   return {
     width: Math.max(taken, Math.min(width, taken)),
     height,
     laneX,
+    isTight: isNarrow || step < LANE_MIN,
     arrows,
     marks,
     ticks: isNarrow ? [] : thinned(ticks),

@@ -229,7 +229,7 @@ function Heads({
   readonly selected: Selection | undefined;
 }): JSX.Element {
   return (
-    <div class="lane-heads" style={{ width: `${layout.width}px` }}>
+    <div class={layout.isTight ? 'lane-heads tight' : 'lane-heads'} style={{ width: `${layout.width}px` }}>
       {lanes.map((lane, index) => {
         const isSelected = selected?.kind === 'lane' && selected.lane === index;
         return (

@@ -98,7 +98,10 @@ export function LessonPanel(props: PanelProps): JSX.Element {
   const isFirst = useRef(true);
   useEffect(() => {
     // Who reads by ear hears the new step; not when the page opens.
-    if (!isFirst.current) heading.current?.focus({ preventScroll: true });
+    if (!isFirst.current) {
+      heading.current?.focus({ preventScroll: true });
+      heading.current?.scrollIntoView({ block: 'nearest' });
+    }
     isFirst.current = false;
   }, [number, step]);
   const last = lesson.steps.length + 1;
