@@ -105,13 +105,8 @@ describe('watching a local cluster', { timeout: 180_000 }, () => {
     await again.leave();
   });
 
-  it('the address of the dashboard allows faults, which are seen at once', async () => {
-    const address = /^ {2}dashboard {3}(http:\S+)$/m.exec(cluster.output)?.[1];
+  it('lists faults for who has the token of this start, and shows at once what they do', async () => {
     const run = JSON.parse(readFileSync(join(cluster.data, 'run.json'), 'utf8')) as { token: string };
-    assert.equal(address, `${cluster.url}/#fault=${run.token}`);
-    assert.equal(cluster.run('dashboard').out, `${address}\n`);
-    assert.deepEqual(JSON.parse(cluster.run('dashboard', '--json').out), { url: address });
-    assert.equal(cluster.run('dashboard', '--port', '1').code, 2);
     const headers = { 'moiety-fault-token': run.token };
     const faults = (await (await fetch(`${cluster.url}/v1/fault`, { headers })).json()) as {
       actions: string[];
@@ -136,6 +131,49 @@ describe('watching a local cluster', { timeout: 180_000 }, () => {
       viewer.rowOf(2)?.['reachable'] === true ? true : undefined,
     );
     await viewer.leave();
+  });
+
+  it('shows which rule refuses the statement of a liar, and the view that the others enter then', async () => {
+    const viewer = new Viewer(cluster.url);
+    await eventually('all replicas tell', 20_000, () =>
+      ids.every((id) => viewer.momentsOf(id).length > 0) ? true : undefined,
+    );
+    const pidOf = (): unknown => (viewer.rowOf(0)?.['process'] as { pid: number } | undefined)?.pid;
+    const { view, role } = viewer.rowOf(0) as { view: number; role: string };
+    const pid = pidOf();
+    assert.equal(role, 'primary');
+    const { token } = JSON.parse(readFileSync(join(cluster.data, 'run.json'), 'utf8')) as { token: string };
+    const order = { method: 'POST', headers: { 'moiety-fault-token': token }, body: 'equivocate' };
+    assert.equal((await fetch(`${cluster.url}/v1/fault/byzantine/0`, order)).status, 200);
+    // Nothing waits to be ordered meanwhile, so it is still the primary when it is back.
+    await eventually('it is back', 60_000, () =>
+      pidOf() !== undefined && pidOf() !== pid && viewer.rowOf(0)?.['role'] === 'primary' ? true : undefined,
+    );
+    const refusals = (): unknown[] =>
+      [1, 2].flatMap((id) =>
+        viewer
+          .momentsOf(id)
+          .flatMap((moment) => (moment.at === 'taken' && moment.from === 0 ? [moment.refused] : [])),
+      );
+    await eventually('a rule refuses', 60_000, async () => {
+      await fetch(`${cluster.url}/v1/kv/lie`, { method: 'PUT', body: '1' });
+      return refusals().some((rule) => /^MinBFT\.[A-Z0-9.-]+$/.test(String(rule))) ? true : undefined;
+    });
+    await eventually('they leave its view', 60_000, () =>
+      [1, 2].every((id) => viewer.momentsOf(id).some((moment) => moment.at === 'view' && moment.view > view))
+        ? true
+        : undefined,
+    );
+    await viewer.leave();
+  });
+
+  it('prints the address that allows faults', () => {
+    const address = /^ {2}dashboard {3}(http:\S+)$/m.exec(cluster.output)?.[1];
+    const run = JSON.parse(readFileSync(join(cluster.data, 'run.json'), 'utf8')) as { token: string };
+    assert.equal(address, `${cluster.url}/#fault=${run.token}`);
+    assert.equal(cluster.run('dashboard').out, `${address}\n`);
+    assert.deepEqual(JSON.parse(cluster.run('dashboard', '--json').out), { url: address });
+    assert.equal(cluster.run('dashboard', '--port', '1').code, 2);
   });
 
   it('a browser is led there by a file that only its owner can read', () => {

@@ -1,8 +1,15 @@
 /** `--byzantine`: which replica is told which lie, judged before anything is made. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addByzantine, requireBehaviour, requireByzantine } from './byzantine-choice.ts';
+import {
+  addByzantine,
+  describedBehaviours,
+  processBehaviours,
+  requireBehaviour,
+  requireByzantine,
+} from './byzantine-choice.ts';
 import { CommandFailure, EXIT } from './failure.ts';
+import { PROTOCOLS } from '../protocols/catalogue.ts';
 
 function refusal(action: () => unknown): string {
   let message = '';
@@ -46,4 +53,16 @@ test('a lie is of the protocol, and told to a replica that there is', () => {
     refusal(() => requireBehaviour('sing', 'pbft')),
     /^A replica process of pbft takes one behaviour: /,
   );
+});
+
+test('each behaviour of a replica process has a sentence', () => {
+  for (const protocol of PROTOCOLS) {
+    const described = describedBehaviours(protocol);
+    assert.deepEqual(
+      described.map(({ name }) => name),
+      processBehaviours(protocol),
+    );
+    for (const { name, text } of described)
+      assert.match(text, /^[A-Z].{10,}\.$/, `${protocol.name}: ${name}`);
+  }
 });

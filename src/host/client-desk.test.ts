@@ -74,6 +74,29 @@ test('a stranger who names the key of another neither gets its replies nor pushe
   assert.equal(decodeReplicaFrame(sent.get(1)![0]!)?.kind, 'reply');
 });
 
+test('a settled bundle tells when it came, once; what came over another replica tells nothing', () => {
+  const { options } = deskOptions();
+  const settled: unknown[] = [];
+  const desk = new ClientDesk({ ...options, onSettled: (...facts) => settled.push(facts) });
+  const owner = new Uint8Array(32).fill(7);
+  const bundleAt = (number: number, now: number): Bundle => {
+    const input = desk.onFrame(1, owner, bundleFrame(owner, number, GOOD), now);
+    assert.ok(input?.kind === 'bundle');
+    return input.bundle;
+  };
+  const first = bundleAt(1, 1_000);
+  // Sent again by a client that waits: the wait goes on.
+  bundleAt(1, 1_200);
+  const second = bundleAt(2, 1_300);
+  const forwarded = desk.admitForwarded({ ...second, digest: 'f0'.repeat(32) as Digest }, 2)!;
+  desk.settle([second, first, forwarded]);
+  desk.settle([first]);
+  assert.deepEqual(settled, [
+    [1_300, 1],
+    [1_000, 1],
+  ]);
+});
+
 /** A desk of a protocol whose certificates are one byte of text and a seal, with what happens to it. */
 function newCertificateDesk(provesFinal = false) {
   const ignored: string[] = [];
