@@ -3,11 +3,12 @@
  * is the same in Node and in a worker of Chromium.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { readPage, servePage } from '../../src/cli/page-server.ts';
 import type { ServedPage } from '../../src/cli/page-server.ts';
+import type { WorkerAnswer, WorkerQuestion } from '../../src/dashboard/playground/worker-contract.ts';
 import { PROTOCOLS } from '../../src/protocols/catalogue.ts';
-import type { DrawnSchedule } from '../../src/sim/playback/contract.ts';
 import { eventLogDigest } from '../../src/sim/playback/digest.ts';
 import { drawnScript } from '../../src/sim/playback/draw.ts';
 import { play } from '../../src/sim/playback/play.ts';
@@ -17,8 +18,8 @@ import type { WatchedPage } from './browser.ts';
 const SEEDS = 50;
 
 /** Asks the worker of the page, as the page itself does. */
-async function digestsIn({ page }: WatchedPage, schedules: readonly DrawnSchedule[]): Promise<unknown> {
-  return page.evaluate(
+async function asks({ page }: WatchedPage, question: WorkerQuestion): Promise<WorkerAnswer> {
+  return page.evaluate<WorkerAnswer>(
     `new Promise((resolve, reject) => {
       const worker = new Worker('worker.js');
       worker.onerror = (event) => reject(new Error(event.message));
@@ -26,7 +27,7 @@ async function digestsIn({ page }: WatchedPage, schedules: readonly DrawnSchedul
         worker.terminate();
         resolve(data);
       };
-      worker.postMessage({ kind: 'digests', id: 1, schedules: ${JSON.stringify(schedules)} });
+      worker.postMessage(${JSON.stringify(question)});
     })`,
   );
 }
@@ -51,11 +52,20 @@ describe('Node and Chromium', { skip: SKIP }, () => {
   for (const { name: protocol } of PROTOCOLS)
     it(`agree about ${SEEDS} schedules of ${protocol}`, async () => {
       const schedules = Array.from({ length: SEEDS }, (_, index) => ({ protocol, seed: index + 1 }));
-      const asked = digestsIn(watched, schedules);
+      const asked = asks(watched, { kind: 'digests', id: 1, schedules });
       // The browser is at work meanwhile.
       await new Promise((resolve) => setTimeout(resolve, 5));
       const digests = schedules.map((schedule) => eventLogDigest(play(drawnScript(schedule)).trace));
       assert.equal(new Set(digests).size, SEEDS);
       assert.deepEqual(await asked, { kind: 'digests', id: 1, digests });
     });
+
+  it('agree about whole replicas of MinBFT, with the trusted program as WebAssembly in the page', async () => {
+    const file = new URL('../../scenarios/wiped-replica-readmitted.txt', import.meta.url);
+    const text = readFileSync(file, 'utf8');
+    const source = { kind: 'script', text } as const;
+    const answer = await asks(watched, { kind: 'play', id: 2, source, modules: true });
+    assert.ok(answer.kind === 'played', JSON.stringify(answer));
+    assert.equal(eventLogDigest(answer.playback.trace), eventLogDigest(play(text).trace));
+  });
 });
