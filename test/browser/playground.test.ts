@@ -76,6 +76,10 @@ describe('the playground', { skip: SKIP }, () => {
     await page.waitForSelector('.transport-buttons [aria-label=Pause]');
     await page.keyboard.press(' ');
     await page.waitForSelector('.transport-buttons [aria-label=Play]');
+    await page.click('h1');
+    await page.keyboard.press(' ');
+    await page.waitForSelector('.transport-buttons [aria-label=Pause]');
+    await page.keyboard.press(' ');
     await page.focus('.event-rows');
     await page.keyboard.press('End');
     const last = await textOf(page, '.event-row[aria-selected=true]');
@@ -90,7 +94,7 @@ describe('the playground', { skip: SKIP }, () => {
     const page = await open('');
     await settled(page);
     assert.match(await textOf(page, '.details'), /messages between replicas[^]*checkers looked at this run/);
-    await page.click('.arrow .words:text-is("PREPARE n2 [0:2]")');
+    await page.click('svg text:text-is("PREPARE n2 [0:2]")');
     const details = await textOf(page, '.details');
     assert.match(details, /Replica \d accepts it/);
     assert.match(details, /counter value 2 of replica 0/);

@@ -136,7 +136,8 @@ function Adversary({ choices, onChoose }: FormProps): JSX.Element {
 
 function Cluster({ choices, onChoose }: FormProps): JSX.Element {
   const { protocol, f } = choices;
-  const replicas = protocolNamed(protocol)?.replicasFor(f) ?? 0;
+  const definition = protocolNamed(protocol);
+  const replicas = definition?.replicasFor(f) ?? 0;
   return (
     <>
       <Choice
@@ -154,7 +155,9 @@ function Cluster({ choices, onChoose }: FormProps): JSX.Element {
         options={(['1', '2', '3'] as const).map((one) => [one, one] as const)}
         onChoose={(one) => onChoose({ ...choices, f: Number(one), faults: [], adversary: { kind: 'none' } })}
       >
-        <small>That takes {replicas} replicas.</small>
+        <small>
+          That takes {replicas} replicas ({definition?.facts.replicas}). Quorums: {definition?.facts.quorums}.
+        </small>
       </Choice>
     </>
   );

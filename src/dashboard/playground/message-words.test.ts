@@ -57,7 +57,7 @@ describe('the details', () => {
   });
 
   it('know a group of rules by its name', () => {
-    assert.match(ruleText('MinBFT.STEP.PREPARE')!, /^all of MinBFT\.STEP\.PREPARE\.1 to /);
+    assert.match(ruleText('MinBFT.STEP.PREPARE')!, /^\(1\) PREPARE: the stream is ACTIVE; \(2\) /);
     assert.equal(ruleText('Nobody.knows.this'), undefined);
   });
 

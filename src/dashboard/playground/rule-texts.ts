@@ -6,12 +6,13 @@ const TEXTS: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * The text of a rule; undefined if no protocol has it. Some rules are told as a group when all of them hold: then that is
- * what is said.
+ * The text of a rule; undefined if no protocol has it. Some rules are told as a group when all of them hold: then those are
+ * its parts, each with its number.
  */
 export function ruleText(rule: string): string | undefined {
   const text = TEXTS.get(rule);
   if (text !== undefined) return text;
-  const parts = [...TEXTS.keys()].filter((id) => id.startsWith(`${rule}.`));
-  return parts.length === 0 ? undefined : `all of ${parts[0]} to ${parts.at(-1)}`;
+  const parts = [...TEXTS].filter(([id]) => id.startsWith(`${rule}.`));
+  if (parts.length === 0) return undefined;
+  return parts.map(([id, part]) => `(${id.slice(rule.length + 1)}) ${part}`).join('; ');
 }

@@ -1,8 +1,9 @@
 /** The middle of the page: the diagram of a run, its legend, and the bar that plays it. */
 import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { Legend } from '../diagram/legend.tsx';
 import { SpaceTime } from '../diagram/space-time.tsx';
-import { keyInDiagram } from './keys.ts';
+import { keyElsewhere, keyInDiagram } from './keys.ts';
 import type { LoadedRun } from './loaded-run.ts';
 import { Transport } from './transport.tsx';
 import type { Player } from './use-player.tsx';
@@ -18,6 +19,18 @@ export function Stage(props: {
   readonly onAll?: (all: boolean) => void;
 }): JSX.Element {
   const { run, player, title, all, onAll } = props;
+  const { ask } = player;
+  useEffect(() => {
+    const onSpace = (event: KeyboardEvent): void => {
+      if (event.defaultPrevented || !(event.target instanceof HTMLElement)) return;
+      const asked = keyElsewhere(event.key, event.target.tagName.toLowerCase());
+      if (asked === undefined) return;
+      event.preventDefault();
+      ask({ kind: asked });
+    };
+    document.addEventListener('keydown', onSpace);
+    return () => document.removeEventListener('keydown', onSpace);
+  }, [ask]);
   const onKeyDown = (event: KeyboardEvent): void => {
     // Buttons inside of the diagram keep their own keys.
     if (!(event.target instanceof HTMLElement) || event.target.tagName === 'BUTTON') return;
@@ -25,7 +38,7 @@ export function Stage(props: {
     if (asked === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    player.ask({ kind: asked });
+    ask({ kind: asked });
   };
   return (
     <section class="stage" aria-label="Diagram">
