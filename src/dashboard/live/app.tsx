@@ -58,11 +58,12 @@ function useRoute(takeTokens: (tokens: Tokens) => void): Route {
   return route;
 }
 
+/** What lasts as long as the page: the gateway and what is known of the cluster; and the tokens, which change. */
 function useSharedParts(): Shared & { readonly takeTokens: (tokens: Tokens) => void } {
   const [tokens, setTokens] = useState<Tokens>(firstTokens);
   const latest = useRef(tokens);
   latest.current = tokens;
-  return useMemo(() => {
+  const lasting = useMemo(() => {
     const client = new GatewayClient(
       (input, init) => fetch(input, init),
       () => latest.current.access,
@@ -79,8 +80,9 @@ function useSharedParts(): Shared & { readonly takeTokens: (tokens: Tokens) => v
       for (const name of ['fault', 'access'] as const)
         if (given[name] !== undefined) setToken(name, given[name]);
     };
-    return { client, store, tokens, setToken, takeTokens };
-  }, [tokens.access, tokens.fault]);
+    return { client, store, setToken, takeTokens };
+  }, []);
+  return useMemo(() => ({ ...lasting, tokens }), [lasting, tokens]);
 }
 
 function useFeed({ client, store, tokens }: Shared): void {

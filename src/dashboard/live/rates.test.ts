@@ -42,10 +42,11 @@ describe('rates', () => {
     const rates = [rate(0, 1_240, 12.4), rate(120, 40, 2.04), rate(121, 20, 3.06)];
     assert.deepEqual(chartSentences(rates, 121_500), {
       rate: 'Now 30 a second; at most 1,240 in the last 2 minutes.',
-      latency: 'Now p50 3.1 ms; p99 at most 12 ms in the last 2 minutes.',
+      latency: 'Now p50 3.1 ms. p99 at most 12 ms in the last 2 minutes.',
     });
-    assert.match(chartSentences(rates, 500_000).latency, /^Nothing answered now/);
+    assert.match(chartSentences(rates, 500_000).latency, /^Nothing answered now\. p99 at most 12 ms/);
     assert.equal(chartSentences([], 0).rate, 'No rates yet.');
+    assert.equal(chartSentences([rate(1, 0)], 1_000).latency, 'Nothing answered now.');
     assert.deepEqual([0, 0.04, 0.26, 3, 9.96, 12.6, 12_345].map(shortNumber), [
       '0',
       'fewer than 0.1',

@@ -82,11 +82,12 @@ export function chartSentences(rates: readonly Rate[], nowMs: number): { rate: s
   const minutes = rates.length === 0 ? 0 : (rates.at(-1)!.atMs - rates[0]!.atMs) / 60_000;
   const span = minutes < 1.5 ? 'the last minute' : `the last ${Math.round(minutes)} minutes`;
   if (rates.length === 0) return { rate: 'No rates yet.', latency: 'No latencies yet.' };
+  const slowestWords = slowest === 0 ? '' : ` p99 at most ${shortNumber(slowest)} ms in ${span}.`;
   return {
     rate: `Now ${shortNumber(flow.perSecond)} a second; at most ${shortNumber(most)} in ${span}.`,
     latency:
       flow.p50Ms === null
-        ? `Nothing answered now; p99 at most ${shortNumber(slowest)} ms in ${span}.`
-        : `Now p50 ${shortNumber(flow.p50Ms)} ms; p99 at most ${shortNumber(slowest)} ms in ${span}.`,
+        ? `Nothing answered now.${slowestWords}`
+        : `Now p50 ${shortNumber(flow.p50Ms)} ms.${slowestWords}`,
   };
 }
