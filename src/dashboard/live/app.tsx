@@ -1,6 +1,6 @@
 /** The page: connects, keeps the tokens, and shows the cluster or what the address names. */
 import type { JSX } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { keepToken, keptTokens, routeOf, tokensOf } from './address.ts';
 import type { Route, Tokens } from './address.ts';
 import { BlockPage } from './block-page.tsx';
@@ -18,6 +18,9 @@ import { ReplicasPanel } from './replicas-panel.tsx';
 import { LiveStore } from './store.ts';
 import { TransactionPage } from './transaction-page.tsx';
 import { useFaultMenu } from './use-fault-menu.tsx';
+
+/** A page that is hidden for so long is not told anything until it is seen again. */
+const HIDDEN_MS = 60_000;
 
 /** Tokens of the address, which are removed from it, and those that this tab knows already. */
 function firstTokens(): Tokens {
@@ -85,13 +88,38 @@ function useSharedParts(): Shared & { readonly takeTokens: (tokens: Tokens) => v
   return useMemo(() => ({ ...lasting, tokens }), [lasting, tokens]);
 }
 
-function useFeed({ client, store, tokens }: Shared): void {
+/** Whether the page is looked at; false only after it was hidden for a while. */
+function useIsWatched(): boolean {
+  const [isWatched, setWatched] = useState(true);
   useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const changed = (): void => {
+      clearTimeout(timer);
+      if (document.visibilityState === 'visible') setWatched(true);
+      else timer = setTimeout(() => setWatched(false), HIDDEN_MS);
+    };
+    document.addEventListener('visibilitychange', changed);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', changed);
+    };
+  }, []);
+  return isWatched;
+}
+
+/** Follows the cluster; replicas write down what they do only while somebody does. */
+function useFeed({ client, store, tokens }: Shared): void {
+  const isWatched = useIsWatched();
+  const feed = useMemo(
+    () => new Feed({ client, wait, now: () => Date.now() }, (event) => store.take(event)),
+    [client, store],
+  );
+  useEffect(() => {
+    if (!isWatched) return;
     const leaving = new AbortController();
-    const feed = new Feed({ client, wait, now: () => Date.now() }, (event) => store.take(event));
     void feed.run(leaving.signal);
     return () => leaving.abort();
-  }, [client, store, tokens.access]);
+  }, [feed, isWatched, tokens.access]);
 }
 
 function Overview(): JSX.Element {
@@ -132,14 +160,23 @@ function Shown({ route }: { readonly route: Route }): JSX.Element {
 function Page({ route }: { readonly route: Route }): JSX.Element {
   useFeed(useShared());
   const { unreadable } = useCluster();
-  const isFirst = useRef(true);
-  useEffect(() => {
-    if (!isFirst.current) {
-      scrollTo({ top: 0 });
-      document.querySelector<HTMLElement>('main h2')?.focus();
-    }
-    isFirst.current = false;
+  const shown = useRef(route);
+  const place = useRef(0);
+  useLayoutEffect(() => {
+    const before = shown.current;
+    shown.current = route;
+    if (before === route) return;
+    // Back to where one was in the overview; any other page from its beginning.
+    scrollTo({ top: route.page === 'cluster' ? place.current : 0 });
+    if (route.page !== 'cluster') document.querySelector<HTMLElement>('main h2')?.focus();
   }, [route]);
+  useEffect(() => {
+    const moved = (): void => {
+      if (shown.current.page === 'cluster') place.current = scrollY;
+    };
+    addEventListener('scroll', moved, { passive: true });
+    return () => removeEventListener('scroll', moved);
+  }, []);
   return (
     <div class="page">
       <PageHead />
