@@ -72,6 +72,11 @@ function what({ transactions }: BlockView): string {
   return transactions.length === 1 ? operationWords(first) : `${operationWords(first)}, …`;
 }
 
+function hintOf(highest: number, shown: number): string {
+  if (highest === 0) return 'No blocks yet: write something.';
+  return shown === 0 ? 'Reading the latest blocks …' : 'Click on a block to see what is in it.';
+}
+
 /** See the top of this file. */
 export function ExplorerPanel(): JSX.Element {
   const { box, isInSight } = useIsInSight();
@@ -112,9 +117,7 @@ export function ExplorerPanel(): JSX.Element {
           </tbody>
         </table>
       </div>
-      <p class="muted">
-        {blocks.length === 0 ? 'No blocks yet: write something.' : 'Click on a block to see what is in it.'}
-      </p>
+      <p class="muted">{hintOf(highest, blocks.length)}</p>
     </section>
   );
 }
