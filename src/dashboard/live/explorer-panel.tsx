@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useCluster, useShared } from './context.tsx';
-import { askBlock, operationWords } from './ledger.ts';
+import { askBlock, operationWords, provenHeight } from './ledger.ts';
 import type { BlockView } from './ledger.ts';
 import { SearchForm } from './ledger-parts.tsx';
 import { clockText } from './live-scene.ts';
@@ -11,6 +11,8 @@ import { wholeText } from './rates.ts';
 const ROWS = 8;
 /** New blocks are asked for at most so often. */
 const ASK_MS = 2_000;
+/** So often it is looked whether there are any. */
+const LOOK_MS = 500;
 
 function useIsInSight(): { readonly box: { current: HTMLElement | null }; readonly isInSight: boolean } {
   const box = useRef<HTMLElement>(null);
@@ -37,8 +39,7 @@ function useLatestBlocks(highest: number, isWanted: boolean): readonly BlockView
     if (!isWanted) return;
     let isLeft = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const ask = async (): Promise<void> => {
-      const top = wanted.current;
+    const ask = async (top: number): Promise<void> => {
       const heights = Array.from({ length: Math.min(ROWS, top) }, (_, index) => top - index);
       const found = await Promise.all(
         heights.map(async (height) => {
@@ -52,10 +53,13 @@ function useLatestBlocks(highest: number, isWanted: boolean): readonly BlockView
       setBlocks(found.filter((block) => block !== undefined));
       timer = setTimeout(next, ASK_MS);
     };
+    let before = 0;
     const next = (): void => {
-      const isNew = wanted.current > 0 && known.current[0]?.height !== wanted.current;
-      if (isNew) void ask();
-      else timer = setTimeout(next, ASK_MS / 4);
+      // Signatures of a header come a little later than its block: what was there at the last look can be asked for.
+      const top = Math.min(before, wanted.current);
+      before = wanted.current;
+      if (top > 0 && known.current[0]?.height !== top) void ask(top);
+      else timer = setTimeout(next, LOOK_MS);
     };
     next();
     return () => {
@@ -81,7 +85,7 @@ function hintOf(highest: number, shown: number): string {
 export function ExplorerPanel(): JSX.Element {
   const { box, isInSight } = useIsInSight();
   const { status, connection } = useCluster();
-  const highest = Math.max(0, ...(status?.replicas ?? []).map(({ height }) => height ?? 0));
+  const highest = provenHeight(status?.replicas ?? [], status?.f ?? 0);
   const blocks = useLatestBlocks(highest, isInSight && connection.state === 'live');
   const empty = Math.max(0, ROWS - blocks.length);
   return (

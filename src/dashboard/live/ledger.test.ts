@@ -11,6 +11,7 @@ import {
   askReceipt,
   askTransaction,
   operationWords,
+  provenHeight,
   readBlock,
   readTransaction,
   verifyHere,
@@ -55,6 +56,24 @@ describe('the ledger in the page', () => {
     assert.ok('sentence' in none && none.sentence === 'There is no block 8 yet.');
     const odd = await askBlock(clientOf(200, '[]'), 8);
     assert.ok('sentence' in odd && odd.sentence.includes('cannot read'));
+  });
+
+  it('asks for no block that f+1 replicas do not have for good', () => {
+    const base = { isReachable: true, role: 'backup', isTransferring: false, proven: [], suspects: [] };
+    const heights = [9, 7, 5].map((height, id) => ({
+      ...base,
+      id,
+      height,
+      sequence: height,
+      confirmed: height,
+    }));
+    assert.equal(provenHeight(heights, 1), 7);
+    assert.equal(provenHeight(heights.slice(0, 1), 1), 0);
+    const away = heights.map((one) => ({ ...one, isReachable: one.id !== 1 }));
+    assert.equal(provenHeight(away, 1), 5);
+    const speculative = heights.map((one) => ({ ...one, height: 9, sequence: 20, confirmed: 17 }));
+    assert.equal(provenHeight(speculative, 1), 6);
+    assert.equal(provenHeight([], 0), 0);
   });
 
   it('says where a transaction stands', async () => {

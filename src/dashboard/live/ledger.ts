@@ -4,6 +4,7 @@ import { bytesText } from './operations.ts';
 import type { GatewayClient } from './gateway-client.ts';
 import { fieldsOf, jsonOf, listOf, numberOf, textOf, wholeOf } from './shapes.ts';
 import type { Fields } from './shapes.ts';
+import type { LiveReplica } from './status-shape.ts';
 import { keyText } from './address.ts';
 
 /** A transaction for people. */
@@ -197,4 +198,17 @@ export function verifyHere(
 /** What a transaction did, in a few words. */
 export function operationWords({ op, key }: Pick<TransactionView, 'op' | 'key'>): string {
   return key === undefined ? op : `${op} ${keyText(key)}`;
+}
+
+/**
+ * Height up to which f+1 replicas say that they have blocks which nothing can undo: below it a proven block can be asked
+ * for. A sequence number makes one block at most.
+ */
+export function provenHeight(replicas: readonly LiveReplica[], f: number): number {
+  const heights = replicas
+    .filter(({ isReachable }) => isReachable)
+    .map(({ height = 0, sequence = 0, confirmed = sequence }) =>
+      Math.max(0, height - Math.max(0, sequence - confirmed)),
+    );
+  return heights.sort((a, b) => b - a)[f] ?? 0;
 }
