@@ -1,7 +1,7 @@
 /** Page of a block. */
 import type { JSX } from 'preact';
 import { useCluster, useShared } from './context.tsx';
-import { askBlock } from './ledger.ts';
+import { askBlock, provenHeight } from './ledger.ts';
 import type { BlockView } from './ledger.ts';
 import { dateText, FieldList, PageTop, TransactionTable } from './ledger-parts.tsx';
 import { Loaded, useFound } from './loading.tsx';
@@ -16,7 +16,7 @@ export function BlockPage({ height }: { readonly height: number }): JSX.Element 
   const { client } = useShared();
   const { status } = useCluster();
   const found = useFound(() => askBlock(client, height), [client, height]);
-  const highest = Math.max(0, ...(status?.replicas ?? []).map((replica) => replica.height ?? 0));
+  const highest = provenHeight(status?.replicas ?? [], status?.f ?? 0);
   return (
     <section class="card">
       <PageTop title={`Block ${wholeText(height)}`} />
