@@ -9,6 +9,16 @@ export interface Place {
   readonly sequence?: SequenceNumber;
 }
 
+/** What a protocol says it lacks; `since`: by the replica's own time, if it knows. */
+export interface Lacking extends Place {
+  readonly what: string;
+  readonly needs: number;
+  readonly has: readonly ReplicaId[];
+  /** Whose messages count. */
+  readonly among: readonly ReplicaId[];
+  readonly since?: Milliseconds | undefined;
+}
+
 /** What a quorum lacks: everybody of `among` whose message is not there. Negative times are none. */
 export function quorumLack(
   what: string,
@@ -46,16 +56,16 @@ function placeWords({ view, sequence }: Place): string {
   return words.join(' of ');
 }
 
-/** Lacks that come and go in every moment of normal work. */
-const USUAL: readonly string[] = ['PREPARE', 'COMMIT', 'SPEC', 'COMMIT-VECTOR', 'COMMIT-NEW-VIEW', 'body'];
+/** Lacks that are told at once; all others come and go in every moment of normal work. */
+const UNUSUAL: readonly string[] = ['keepers', 'messages', 'state', 'RECOVER', 'VIEW-CHANGE', 'NEW-VIEW'];
 
 /**
  * The sentence for `waitsFor`, without its full stop; undefined for what normal work brings with it: a message that is
  * not older than a request may be.
  */
 export function waitingSentence(lack: Lack | undefined, timers: ClusterTimers): string | undefined {
-  if (lack === undefined || (USUAL.includes(lack.what) && lack.forMs < timers.requestMs)) return undefined;
-  return waitingWords(lack);
+  if (lack === undefined) return undefined;
+  return UNUSUAL.includes(lack.what) || lack.forMs >= timers.requestMs ? waitingWords(lack) : undefined;
 }
 
 /** A lack in words, as its replica says it. */
@@ -71,6 +81,8 @@ export function waitingWords(lack: Lack): string {
       );
     case 'state':
       return 'fetches the state of a stable checkpoint';
+    case 'store':
+      return 'waits for its own disk';
     case 'component':
       return 'waits for its own trusted component';
     case 'RECOVER':

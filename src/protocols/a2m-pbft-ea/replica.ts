@@ -3,6 +3,7 @@ import type { Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { Decision, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
+import type { Lacking } from '../../smr/lack.ts';
 import type { Proposal } from '../../smr/slot-chain/replica.ts';
 import { ChainReplica } from '../../smr/slot-chain/replica.ts';
 import type { EaContent, EaOrder } from './messages.ts';
@@ -14,6 +15,7 @@ const PREPARED_KEY = 'prepared/';
 
 /** See the top of this file. */
 export class EaReplica extends ChainReplica<EaOrder> {
+  protected override readonly proposalKind = 'PRE-PREPARE';
   /** PREPAREs of the present view, by order and author. */
   readonly #prepares = new Map<SequenceNumber, Map<ReplicaId, Sealed<EaContent>>>();
   /** pc: what shows that a batch was prepared here, in the view in which it was last. */
@@ -106,6 +108,15 @@ export class EaReplica extends ChainReplica<EaOrder> {
       ]);
       moved = true;
     }
+  }
+
+  /** A proposal is prepared before anybody commits to it. */
+  override orderLack(sequence: SequenceNumber, isAsked: boolean): Lacking | undefined {
+    const lack = super.orderLack(sequence, isAsked);
+    const proposal = this.proposals.get(sequence);
+    if (lack === undefined || proposal === undefined || this.#prepared.has(sequence)) return lack;
+    const prepares = [...(this.#prepares.get(sequence)?.keys() ?? [])];
+    return { ...lack, what: 'PREPARE', needs: this.quorum, has: [proposal.message.author, ...prepares] };
   }
 
   /** Step 3: the proposal and equal PREPAREs, f+1 replicas together. */

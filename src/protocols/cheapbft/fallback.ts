@@ -16,6 +16,7 @@ import type { Batch } from '../../core/request.ts';
 import type { CounterValue, ReplicaId, SequenceNumber, TcEpoch } from '../../core/types.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
 import type { Desk } from '../../smr/attested/desk.ts';
+import type { Lacking } from '../../smr/lack.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import type { FallbackDefinition } from './inner.ts';
 import { boundDigest, contextFor, wrapInner } from './inner.ts';
@@ -144,6 +145,13 @@ export class Fallback {
       protocolState: NO_BYTES,
     };
     this.#inputs.push({ kind: 'start', recovery });
+  }
+
+  /** What it waits for, in sequence numbers of its own. */
+  lacking(): Lacking | undefined {
+    const { desk } = this.#port;
+    const { lack } = this.#replica.inspect(desk.wallMs);
+    return lack && { ...lack, among: [...lack.has, ...lack.lacks], since: desk.now - lack.forMs };
   }
 
   /** A word of the component for an own message of this instance. */

@@ -31,7 +31,7 @@ const PATIENCE_PERIODS = 4;
 const WITHHELD_MAX = 64;
 /** See the top of this file. */
 export class CheapReplica extends CheapTurns {
-  readonly #words = new Words();
+  readonly words = new Words();
   /** Own PREPAREs and COMMITs that have their word. */
   readonly #own = new Map<number, CheapSealed>();
   /** Highest offset that this replica asked its counter for, and that it got. */
@@ -42,7 +42,7 @@ export class CheapReplica extends CheapTurns {
   #panicked = false;
   #closed = false;
   /** Valid HISTORYs of this instance, by digest. */
-  readonly #histories = new Map<Digest, JudgedHistory>();
+  readonly histories = new Map<Digest, JudgedHistory>();
   readonly #proposed = new Set<Digest>();
   readonly #withheld = new Map<Digest, Batch>();
   /** The history that the fallback ordered first; it may not be here yet after a restart. */
@@ -56,7 +56,7 @@ export class CheapReplica extends CheapTurns {
 
   /** The history that this instance ends with, once it is agreed on. */
   get chosen(): JudgedHistory | undefined {
-    return this.#ordered && this.#histories.get(this.#ordered);
+    return this.#ordered && this.histories.get(this.#ordered);
   }
 
   override primaryOf(view: View): ReplicaId {
@@ -150,7 +150,7 @@ export class CheapReplica extends CheapTurns {
   }
 
   #addWord(message: CheapSealed, offset: number): void {
-    if (this.inWindow(this.instance.low + offset)) this.#words.add(offset, message);
+    if (this.inWindow(this.instance.low + offset)) this.words.add(offset, message, this.desk.now);
   }
 
   // ---- CheapTiny ---------------------------------------------------------------------------------------------------
@@ -188,10 +188,10 @@ export class CheapReplica extends CheapTurns {
   #considerWords(): boolean {
     let moved = false;
     const { active } = this;
-    for (const offset of [...this.#words.offsets()].sort((a, b) => a - b)) {
+    for (const offset of [...this.words.offsets()].sort((a, b) => a - b)) {
       const sequence = this.instance.low + offset;
       if (this.decisions.has(sequence)) continue;
-      const words = active.flatMap((replica) => this.#words.of(offset, replica) ?? []);
+      const words = active.flatMap((replica) => this.words.of(offset, replica) ?? []);
       const isCommitted = words.length === active.length;
       const follows = sequence - 1 <= this.executed || this.decisions.has(sequence - 1);
       if (!this.rule('CheapBFT.T4', isCommitted && follows && this.chosen === undefined)) continue;
@@ -208,7 +208,7 @@ export class CheapReplica extends CheapTurns {
     if (this.self === leader || !this.active.includes(this.self)) return;
     for (;;) {
       const offset = this.#said + 1;
-      const prepare = this.#words.of(offset, leader!);
+      const prepare = this.words.of(offset, leader!);
       if (prepare === undefined) return;
       const sequence = this.instance.low + offset;
       const { batch: digest } = prepare.content as Prepare;
@@ -332,7 +332,7 @@ export class CheapReplica extends CheapTurns {
     this.#offerHistory();
     const run = this.run('switch');
     if (this.chosen !== undefined || run === undefined) return;
-    for (const [digest, history] of this.#histories) {
+    for (const [digest, history] of this.histories) {
       if (this.#proposed.has(digest) || !this.#isReady(history)) continue;
       this.#proposed.add(digest);
       this.desk.store([{ key: KEY.history + digest, value: this.codec.encodeList([history.message]) }]);
@@ -372,17 +372,17 @@ export class CheapReplica extends CheapTurns {
 
   #onHistory(message: CheapSealed, content: History): Intake {
     if (message.author === this.self) this.#closed = true;
-    if (this.#histories.has(message.digest)) return 'taken';
+    if (this.histories.has(message.digest)) return 'taken';
     const judged = judgeHistory(this.judge, message, this.instance);
     if (!this.rule('CheapBFT.S3', judged !== undefined, 'HISTORY')) return 'taken';
-    this.#histories.set(message.digest, judged!);
+    this.histories.set(message.digest, judged!);
     for (const checkpoint of content.checkpoints) this.noteCheckpoint(checkpoint);
     this.noteProgress();
     return 'taken';
   }
 
   #onFetch({ instance }: Fetch, from: ReplicaId): Intake {
-    const messages = [...this.#histories.values()].map(({ message }) => message);
+    const messages = [...this.histories.values()].map(({ message }) => message);
     if (instance !== this.instance.number || messages.length === 0) return 'taken';
     const bytes = messages.reduce((sum, message) => sum + message.bytes.length, 0);
     if (this.peers[from]?.spend(bytes) === true) this.desk.send(from, { kind: 'PROOF', messages });
@@ -413,7 +413,7 @@ export class CheapReplica extends CheapTurns {
     const run = this.run('switch');
     if (run === undefined || this.#ordered !== undefined) return;
     const isReady = namedBy(batch)!.every((digest) => {
-      const history = this.#histories.get(digest);
+      const history = this.histories.get(digest);
       return history !== undefined && this.#isReady(history);
     });
     if (!isReady) {
@@ -450,7 +450,7 @@ export class CheapReplica extends CheapTurns {
   // ---- turns -------------------------------------------------------------------------------------------------------
 
   protected override onEntered(): void {
-    for (const kept of [this.#words, this.#own, this.#withheld]) kept.clear();
+    for (const kept of [this.words, this.#own, this.#withheld]) kept.clear();
     this.updates.clear();
     this.#proposed.clear();
     this.#said = 0;
@@ -458,15 +458,15 @@ export class CheapReplica extends CheapTurns {
     this.#panicked = false;
     this.#closed = false;
     this.#ordered = undefined;
-    const gone = [KEY.ordered, ...[...this.#histories.keys()].map((digest) => KEY.history + digest)];
-    this.#histories.clear();
+    const gone = [KEY.ordered, ...[...this.histories.keys()].map((digest) => KEY.history + digest)];
+    this.histories.clear();
     this.desk.store(gone.map((key) => ({ key, value: undefined })));
     if (isTiny(this.instance)) this.#said = this.#given = this.stableSequence - this.instance.low;
   }
 
   protected override onStable(sequence: SequenceNumber): void {
     const { low } = this.instance;
-    this.#words.dropThrough(sequence - low);
+    this.words.dropThrough(sequence - low);
     for (const offset of [...this.#own.keys()]) if (low + offset <= sequence) this.#own.delete(offset);
     super.onStable(sequence);
   }
@@ -484,7 +484,7 @@ export class CheapReplica extends CheapTurns {
     for (const [key, bytes] of stored) {
       const [message] = (key.startsWith(KEY.history) && this.codec.decodeList(bytes)) || [];
       const history = message && judgeHistory(this.judge, message, this.instance);
-      if (history !== undefined) this.#histories.set(message!.digest, history);
+      if (history !== undefined) this.histories.set(message!.digest, history);
     }
   }
 }

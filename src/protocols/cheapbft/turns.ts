@@ -10,8 +10,11 @@ import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core
 import { markVerified } from '../../core/types.ts';
 import type { CheckpointCertificate } from '../../smr/attested/checkpoint-votes.ts';
 import type { Execution, Intake } from '../../smr/attested/hooks.ts';
+import { proposalLack } from '../../smr/attested/lack.ts';
 import { AttestedReplica } from '../../smr/attested/replica.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
+import type { Lacking } from '../../smr/lack.ts';
+import type { UpdateExchange } from '../../smr/passive/exchange.ts';
 import { isUpdateContent } from '../../smr/passive/messages.ts';
 import { Fallback, NO_CHECKPOINT } from './fallback.ts';
 import type { FallbackPort, FallbackRecovery } from './fallback.ts';
@@ -31,6 +34,7 @@ import {
 import type { CheapContent, CheapSealed, Draft, Inner, Role } from './messages.ts';
 import { CHEAP_MESSAGES, CheapCodec } from './messages.ts';
 import type { CheapRule } from './rules.ts';
+import type { Words } from './words.ts';
 
 /** Keys of the durable map. */
 const KEY = { instance: 'instance', crossed: 'crossed' } as const;
@@ -293,6 +297,52 @@ export abstract class CheapTurns extends AttestedReplica<CheapContent> {
     if (isTiny(this.instance)) return;
     this.#wanted = undefined;
     this.#answer('order', sequence - this.instance.low, this.boundaries.get(sequence));
+  }
+
+  // ---- what it waits for, for people ------------------------------------------------------------------------------
+
+  /** Active replicas of this instance, its leader first. */
+  abstract readonly active: readonly ReplicaId[];
+  /** What was said about orders of CheapTiny. */
+  abstract readonly words: Words;
+  /** Valid HISTORYs of this instance, by digest. */
+  abstract readonly histories: ReadonlyMap<Digest, unknown>;
+  abstract readonly updates: UpdateExchange<CheapContent>;
+
+  override orderLack(sequence: SequenceNumber, isAsked: boolean): Lacking | undefined {
+    const { low } = this.instance;
+    if (!isTiny(this.instance)) {
+      const lacking = this.#runs.order?.lacking();
+      return lacking?.sequence === undefined ? lacking : { ...lacking, sequence: low + lacking.sequence };
+    }
+    const { active, view } = this;
+    if (!active.includes(this.self)) return this.updates.lack(sequence, active, isAsked);
+    const { has, since } = this.words.about(sequence - low);
+    if (has.length > 0)
+      return { what: 'COMMIT', view, sequence, needs: active.length, has, among: active, since };
+    return isAsked ? proposalLack('PREPARE', { view, sequence }, active[0]!) : undefined;
+  }
+
+  /** CheapSwitch: a history of somebody, then the agreement on one, then a checkpoint at its end. */
+  override viewLack(): Lacking | undefined {
+    const { view, active, histories, checkpoints } = this;
+    const end = this.endOfTurn();
+    if (end !== undefined && this.executed >= end) {
+      const has = checkpoints.votersFrom(end);
+      return {
+        what: 'CHECKPOINT',
+        sequence: end,
+        needs: checkpoints.quorum,
+        has,
+        among: [...this.peers.keys()],
+      };
+    }
+    if (histories.size === 0 || this.isAgreed())
+      return { what: 'HISTORY', view, needs: 1, has: [], among: active };
+    const lacking = this.#runs.switch?.lacking();
+    if (lacking === undefined) return undefined;
+    const { sequence: _order, ...rest } = lacking;
+    return rest;
   }
 
   // ---- turns -------------------------------------------------------------------------------------------------------

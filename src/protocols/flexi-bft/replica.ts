@@ -3,11 +3,13 @@
  * quorum decide at once. Proposals may be many and come in any order.
  */
 import type { Replica, ReplicaContext } from '../../core/protocol.ts';
-import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { CommitVotes } from '../../smr/attested/commit-votes.ts';
 import type { Intake, Turn } from '../../smr/attested/hooks.ts';
+import { proposalLack } from '../../smr/attested/lack.ts';
 import type { AttestedMessage } from '../../smr/attested/sealed.ts';
 import { isOf } from '../../smr/attested/sealed.ts';
+import type { Lacking } from '../../smr/lack.ts';
 import { inFlightMaxOf } from '../../smr/batcher.ts';
 import type { FlexiContent, FlexiSealed, PrePrepare, Prepare } from './messages.ts';
 import { counterFor, endOf } from './messages.ts';
@@ -21,6 +23,8 @@ class FlexiReplica extends FlexiViews {
   readonly #words = new CommitVotes<FlexiSealed<Word>>();
   /** Proposals of the last view entered. */
   readonly #proposals = new Map<SequenceNumber, FlexiSealed<PrePrepare>>();
+  /** When they came. */
+  readonly #proposedAt = new Map<SequenceNumber, Milliseconds>();
   /** Sequence numbers that something new is known of. */
   readonly #changed = new Set<SequenceNumber>();
   /** Proposals that wait for a body, for time to pass, or for the view to be entered. */
@@ -65,6 +69,7 @@ class FlexiReplica extends FlexiViews {
     const isOwed = sequence > this.base.start.low && (obliged ?? batch) === batch;
     if (!this.rule('FlexiBFT.13.start', isOwed, 'PREPREPARE')) return 'taken';
     this.#proposals.set(sequence, message);
+    this.#proposedAt.set(sequence, this.desk.now);
     if (isOwn) this.#said.add(sequence);
     return 'taken';
   }
@@ -205,6 +210,15 @@ class FlexiReplica extends FlexiViews {
     return true;
   }
 
+  override orderLack(sequence: SequenceNumber, isAsked: boolean): Lacking | undefined {
+    const { view, quorum: needs } = this;
+    if (!this.#proposals.has(sequence))
+      return isAsked ? proposalLack('PREPREPARE', { view, sequence }, this.primary) : undefined;
+    const has = this.#words.voters(sequence);
+    const since = this.#proposedAt.get(sequence);
+    return { what: 'PREPARE', view, sequence, needs, has, among: [...this.peers.keys()], since };
+  }
+
   /** What was vouched for is what its primary said: it counts again, also if that primary is silent by now. */
   protected override restore(stored: ReadonlyMap<string, Uint8Array>): void {
     super.restore(stored);
@@ -216,6 +230,7 @@ class FlexiReplica extends FlexiViews {
 
   protected override onEntered(): void {
     this.#proposals.clear();
+    this.#proposedAt.clear();
     this.#said.clear();
     this.#proposed = 0;
   }
@@ -225,7 +240,8 @@ class FlexiReplica extends FlexiViews {
     this.#words.dropThrough(sequence);
     for (const set of [this.#changed, this.#waiting, this.#said])
       for (const known of [...set].filter(past)) set.delete(known);
-    for (const known of [...this.#proposals.keys()].filter(past)) this.#proposals.delete(known);
+    for (const map of [this.#proposals, this.#proposedAt])
+      for (const known of [...map.keys()].filter(past)) map.delete(known);
     const gone = [...this.vouched.keys()].filter(past);
     for (const known of gone) this.vouched.delete(known);
     this.desk.store(gone.map((known) => ({ key: KEY.proposal + String(known), value: undefined })));

@@ -5,8 +5,10 @@
 import type { CheckpointState, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Intake } from '../../smr/attested/hooks.ts';
+import { changeLack } from '../../smr/attested/lack.ts';
 import { AttestedReplica } from '../../smr/attested/replica.ts';
 import { isOf, SealedCodec } from '../../smr/attested/sealed.ts';
+import type { Lacking } from '../../smr/lack.ts';
 import { ViewVotes } from '../../smr/attested/view-votes.ts';
 import type {
   Enter,
@@ -290,6 +292,14 @@ export abstract class FlexiViews extends AttestedReplica<FlexiContent> {
     this.#baseCheckpoints = checkpoints;
     this.#entering = undefined;
     this.#owesChange = false;
+  }
+
+  override viewLack(): Lacking | undefined {
+    const { view, quorum: needs } = this;
+    const entering = this.#entering;
+    if (entering?.start.view !== view) return changeLack(this, this.#votes.from(view), needs);
+    const has = this.#entersFor(entering).map(({ author }) => author);
+    return { what: 'ENTER', view, needs, has, among: [...this.peers.keys()] };
   }
 
   override newViewProof(): readonly FlexiSealed[] {

@@ -4,6 +4,7 @@ import type { Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Decision, Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
+import type { Lacking } from '../../smr/lack.ts';
 import { UpdateExchange } from '../../smr/passive/exchange.ts';
 import type { UpdateContent } from '../../smr/passive/messages.ts';
 import type { Proposal } from '../../smr/slot-chain/replica.ts';
@@ -19,6 +20,7 @@ const MODE_KEY = 'mode';
 
 /** See the top of this file. */
 export class ReMinbftReplica extends ChainReplica<ReOrder> {
+  protected override readonly proposalKind = 'PREPARE';
   #since: SequenceNumber | undefined = 0;
   readonly updates: UpdateExchange<ReContent>;
   /** Where this replica stands although there is more to execute, and since when. */
@@ -86,6 +88,16 @@ export class ReMinbftReplica extends ChainReplica<ReOrder> {
 
   protected override bodyAudience(sequence: SequenceNumber): readonly ReplicaId[] | undefined {
     return isNormal(this.#since, sequence) ? this.active : undefined;
+  }
+
+  protected override participants(sequence: SequenceNumber): readonly ReplicaId[] {
+    return isNormal(this.#since, sequence) ? this.active : super.participants(sequence);
+  }
+
+  /** A passive replica waits for the updates of those that execute. */
+  override orderLack(sequence: SequenceNumber, isAsked: boolean): Lacking | undefined {
+    if (!this.#isPassive(sequence)) return super.orderLack(sequence, isAsked);
+    return this.wishLack() ?? this.updates.lack(sequence, this.active, isAsked);
   }
 
   // ---- messages ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.t
 import type { Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
 import { SealedCodec } from '../../smr/attested/sealed.ts';
+import type { Lacking } from '../../smr/lack.ts';
 import { UpdateExchange } from '../../smr/passive/exchange.ts';
 import { isUpdateContent } from '../../smr/passive/messages.ts';
 import { decodeMode } from '../../smr/passive/mode-order.ts';
@@ -94,6 +95,17 @@ export class RepbftReplica extends ThreePhaseReplica<RepbftContent> {
   protected override takesPartIn(sequence: SequenceNumber): boolean {
     const active = this.activeAt(sequence);
     return this.rule('RePBFT.R3', active === undefined || active.includes(this.self));
+  }
+
+  protected override participants(sequence: SequenceNumber): readonly ReplicaId[] {
+    return this.activeAt(sequence) ?? super.participants(sequence);
+  }
+
+  /** A passive replica waits for the updates of those that execute. */
+  override orderLack(sequence: SequenceNumber, isAsked: boolean): Lacking | undefined {
+    const active = this.activeAt(sequence);
+    if (active === undefined || active.includes(this.self)) return super.orderLack(sequence, isAsked);
+    return this.updates.lack(sequence, active, isAsked);
   }
 
   /** The MODE that the primary orders when it is time for it; nothing else is on its way then. */

@@ -6,8 +6,10 @@ import type { CheckpointState, Replica, ReplicaContext } from '../../core/protoc
 import type { Batch, Bundle } from '../../core/request.ts';
 import type { Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { Intake } from '../../smr/attested/hooks.ts';
+import { proposalLack } from '../../smr/attested/lack.ts';
 import type { AttestedMessage, Proof, Sealed } from '../../smr/attested/sealed.ts';
 import { isOf, isSealed } from '../../smr/attested/sealed.ts';
+import type { Lacking } from '../../smr/lack.ts';
 import { inFlightMaxOf } from '../../smr/batcher.ts';
 import { AnswerBook } from './answer-book.ts';
 import type { CommitCertificate } from './certificates.ts';
@@ -329,6 +331,15 @@ export class ZyzzyvaReplica extends ZyzzyvaViews {
     this.#answers.dropThrough(sequence);
     for (const known of this.#early.keys()) if (known <= sequence) this.#early.delete(known);
     for (const known of this.#saidCheckpoints) if (known <= sequence) this.#saidCheckpoints.delete(known);
+  }
+
+  override orderLack(sequence: SequenceNumber, isAsked: boolean): Lacking | undefined {
+    const hole = this.#hole?.after === sequence - 1 ? this.#hole : undefined;
+    if (hole === undefined && !isAsked) return undefined;
+    const { view, primary } = this;
+    return (
+      this.hateLack() ?? { ...proposalLack('ORDER-REQ', { view, sequence }, primary), since: hole?.since }
+    );
   }
 
   // ---- holes -------------------------------------------------------------------------------------------------------

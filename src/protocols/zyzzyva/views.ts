@@ -5,8 +5,10 @@
 import type { ReplicaContext } from '../../core/protocol.ts';
 import type { SequenceNumber, View } from '../../core/types.ts';
 import type { Intake } from '../../smr/attested/hooks.ts';
+import { changeLack } from '../../smr/attested/lack.ts';
 import type { Sealed } from '../../smr/attested/sealed.ts';
 import { isOf } from '../../smr/attested/sealed.ts';
+import type { Lacking } from '../../smr/lack.ts';
 import { ViewVotes } from '../../smr/attested/view-votes.ts';
 import { newHistory } from './base.ts';
 import type { Report } from './base.ts';
@@ -336,6 +338,24 @@ export abstract class ZyzzyvaViews extends ZyzzyvaHistories {
     this.#proposed = this.#proposed.filter((one) => one.message.content.view > view);
     for (const [author, one] of this.#changes.entries())
       if (one !== undefined && one.message.content.view <= view) this.#changes[author] = undefined;
+  }
+
+  // ---- what it waits for, for people ------------------------------------------------------------------------------
+
+  /** This replica suspects the primary, and too few with it. */
+  protected hateLack(): Lacking | undefined {
+    const { view } = this;
+    const has = this.#hates.of(view).map(({ author }) => author);
+    if (this.#saidHate < view || has.length > this.f) return undefined;
+    return { what: 'I-HATE-THE-PRIMARY', view, needs: this.f + 1, has, among: [...this.peers.keys()] };
+  }
+
+  override viewLack(): Lacking | undefined {
+    const { view, quorum: needs } = this;
+    const proposed = this.#proposed.find((one) => one.message.content.view === view);
+    if (proposed === undefined) return changeLack(this, this.#wishes.from(view), needs);
+    const has = this.#confirming(proposed).map(({ author }) => author);
+    return { what: 'VIEW-CONFIRM', view, needs, has, among: [...this.peers.keys()] };
   }
 
   // ---- restart -----------------------------------------------------------------------------------------------------

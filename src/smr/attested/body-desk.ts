@@ -51,6 +51,11 @@ export class BodyDesk<M> {
     return undefined;
   }
 
+  /** The body that is wanted for longest, and who may have it, its proposer first. */
+  oldestWanted(): ReturnType<BodyKeeper['oldestWanted']> {
+    return this.#keeper.oldestWanted();
+  }
+
   /** Whether this replica may vote for the batch: every seal in it holds, nothing is in it that the protocol does not know. */
   judge(batch: Batch): BatchVerdict {
     if (batch.recovers.length > 0 || batch.bundleAuthentic.includes(false)) return 'bad';

@@ -23,13 +23,14 @@ interface Vote<C extends Content> {
 
 /** See the top of this file. */
 export class CheckpointVotes<C extends Content> {
-  readonly #quorum: number;
+  /** Equal ones that make a certificate. */
+  readonly quorum: number;
   readonly #votes: Vote<C>[][];
   /** CHECKPOINTs that were taken in so far. */
   counted = 0;
 
   constructor(replicas: number, quorum: number) {
-    this.#quorum = quorum;
+    this.quorum = quorum;
     this.#votes = Array.from({ length: replicas }, () => []);
   }
 
@@ -44,7 +45,7 @@ export class CheckpointVotes<C extends Content> {
   }
 
   /** The highest certificate above a sequence number; `quorum`: how many equal ones make it, if not the usual. */
-  certificateAbove(sequence: SequenceNumber, quorum = this.#quorum): CheckpointCertificate<C> | undefined {
+  certificateAbove(sequence: SequenceNumber, quorum = this.quorum): CheckpointCertificate<C> | undefined {
     let best: CheckpointCertificate<C> | undefined;
     const looked = new Set<string>();
     for (const votes of this.#votes)
@@ -72,6 +73,13 @@ export class CheckpointVotes<C extends Content> {
   voters(sequence: SequenceNumber): ReplicaId[] {
     return [...this.#votes.keys()].filter((replica) =>
       this.#votes[replica]!.some((vote) => vote.state.sequence === sequence),
+    );
+  }
+
+  /** Who has sent a CHECKPOINT for this sequence number or a higher one. */
+  votersFrom(sequence: SequenceNumber): ReplicaId[] {
+    return [...this.#votes.keys()].filter((replica) =>
+      this.#votes[replica]!.some((vote) => vote.state.sequence >= sequence),
     );
   }
 

@@ -51,6 +51,12 @@ export class CommitVotes<M extends { readonly author: ReplicaId }> {
     return undefined;
   }
 
+  /** Who stands for the same as most others do. */
+  voters(sequence: SequenceNumber): ReplicaId[] {
+    const all = [...(this.#votes.get(sequence)?.values() ?? [])].sort((a, b) => b.size - a.size);
+    return (all[0]?.take() ?? []).map(({ author }) => author);
+  }
+
   /** One word of every quorum that is known; for judges. */
   quorums(quorum: number): M[] {
     const found: M[] = [];

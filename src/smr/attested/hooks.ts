@@ -3,6 +3,7 @@ import type { CheckpointState } from '../../core/protocol.ts';
 import type { Batch, Bundle } from '../../core/request.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import { readingOf } from './checkpoint.ts';
+import type { Lacking } from '../lack.ts';
 import type { CheckpointCertificate } from './checkpoint-votes.ts';
 import type { AttestedMessage, Content, Sealed, SealedCodec } from './sealed.ts';
 
@@ -122,6 +123,18 @@ export abstract class ProtocolHooks<C extends Content> {
   /** State of the protocol that checkpoints cover. */
   get protocolState(): Uint8Array {
     return NO_BYTES;
+  }
+
+  // ---- for people: nothing is decided by what these say
+
+  /** What the view that this replica asks for waits for. */
+  viewLack(): Lacking | undefined {
+    return undefined;
+  }
+
+  /** What an order that is not decided here waits for. `isAsked`: requests wait to be ordered. */
+  orderLack(_sequence: SequenceNumber, _isAsked: boolean): Lacking | undefined {
+    return undefined;
   }
 
   /** What `status` shows of the mode, in the protocol's words. */

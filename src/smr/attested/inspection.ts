@@ -1,7 +1,8 @@
 /** What `status` and judges may look at. */
 import type { ReplicaInspection } from '../../core/protocol.ts';
 import type { Milliseconds } from '../../core/types.ts';
-import { namesOf, SILENT_PERIODS } from '../lack.ts';
+import { waitingSentence } from '../lack.ts';
+import { lackOfAttested } from './lack.ts';
 import type { AttestedReplica } from './replica.ts';
 import type { Content } from './sealed.ts';
 
@@ -9,12 +10,12 @@ import type { Content } from './sealed.ts';
 export function inspectAttested<C extends Content>(
   replica: AttestedReplica<C>,
   now: Milliseconds,
-  transferring: boolean,
   brief: boolean,
 ): ReplicaInspection {
   const { desk, own, self } = replica;
   const offset = now - desk.now;
-  const waitsFor = brief ? undefined : waiting(replica, transferring);
+  const lack = brief ? undefined : lackOfAttested(replica, desk.now + Math.max(0, now - desk.wallMs));
+  const waitsFor = waitingSentence(lack, replica.timers);
   const { role } = replica;
   return {
     view: replica.view,
@@ -34,16 +35,7 @@ export function inspectAttested<C extends Content>(
             ? { ...peer.inspect(id, offset), counter: own.last, executed: replica.executed, lastHeardMs: now }
             : peer.inspect(id, offset),
         ),
+    ...(lack === undefined ? {} : { lack }),
     ...(waitsFor === undefined ? {} : { waitsFor }),
   };
-}
-
-function waiting<C extends Content>(replica: AttestedReplica<C>, transferring: boolean): string | undefined {
-  const { desk, peers, self, timers, n, f } = replica;
-  const since = desk.now - SILENT_PERIODS * timers.statusMs;
-  const quiet = [...peers.keys()].filter((id) => id !== self && (peers[id]!.lastHeardMs ?? -1) < since);
-  if (quiet.length > f) return `waits for messages of ${namesOf(quiet)}: ${n - f} replicas are needed`;
-  if (transferring) return 'fetches the state of a stable checkpoint';
-  if (replica.mode !== 'changing') return undefined;
-  return `changes to view ${replica.view}, whose primary is replica ${replica.primary}`;
 }

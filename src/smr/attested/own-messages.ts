@@ -21,6 +21,8 @@ interface Outstanding<C extends Content> {
   readonly id: number;
   readonly content: C;
   readonly encoded: EncodedContent;
+  readonly by: Attestor;
+  readonly since: Milliseconds;
 }
 
 /** Why a replica whose own log is damaged stops, and what to do. */
@@ -56,6 +58,11 @@ export class OwnMessages<C extends Content> {
     return this.#next - this.#outstanding.length - 1;
   }
 
+  /** The oldest message that nobody has vouched for yet: who is to, and since when. */
+  get awaited(): { readonly by: Attestor; readonly since: Milliseconds } | undefined {
+    return this.#outstanding[0];
+  }
+
   /** Messages that are kept or on their way. */
   get size(): number {
     return this.#kept.length + this.#outstanding.length;
@@ -66,7 +73,7 @@ export class OwnMessages<C extends Content> {
     const encoded = this.#codec.encodeContent(this.#self, content);
     const id = this.#next;
     this.#next += 1;
-    this.#outstanding.push({ id, content, encoded });
+    this.#outstanding.push({ id, content, encoded, by, since: this.#desk.now });
     this.#desk.emit({ kind: 'attest', id, digest: encoded.digest, draft: encoded.bytes, by });
   }
 

@@ -87,6 +87,8 @@ export abstract class AttestedReplica<C extends Content>
   readonly boundaries = new Map<SequenceNumber, CheckpointState>();
   /** Messages of peers that came. */
   heard = 0;
+  /** When an order was executed here last, or a view left or entered. */
+  progressAtMs: Milliseconds = 0;
   /** What is decided above the stable checkpoint. */
   readonly decisions: Decisions<C>;
 
@@ -150,13 +152,18 @@ export abstract class AttestedReplica<C extends Content>
     return this.#service.busy || this.#fetcher.active;
   }
 
+  /** The state that is being fetched, if one is. */
+  get fetching(): StateFetcher<C>['fetching'] {
+    return this.#fetcher.fetching;
+  }
+
   /** Request deadline as it is now. */
   get requestDelay(): Milliseconds {
     return this.backoff.delay(this.timers.requestMs);
   }
 
   inspect(now: Milliseconds, brief = false): ReplicaInspection {
-    return inspectAttested(this, now, this.#fetcher.active, brief);
+    return inspectAttested(this, now, brief);
   }
 
   // ---- what it says ------------------------------------------------------------------------------------------------
@@ -207,6 +214,7 @@ export abstract class AttestedReplica<C extends Content>
     this.view = view;
     this.setMode('changing');
     this.desk.cancelTimer('newView');
+    this.progressAtMs = this.desk.now;
     this.noteProgress();
     this.desk.note('viewChange', { view });
   }
@@ -220,6 +228,7 @@ export abstract class AttestedReplica<C extends Content>
   /** Takes part in a view from now on. */
   enterView(view: View): void {
     this.view = view;
+    this.progressAtMs = this.desk.now;
     this.setMode('active');
     this.desk.cancelTimer('newView');
     this.requests.restart(this.requestDelay);
@@ -267,6 +276,7 @@ export abstract class AttestedReplica<C extends Content>
     const outcome = this.#service.finish(input);
     if (outcome === 'refused') return this.onRefused(sequence);
     if (outcome === undefined) return;
+    this.progressAtMs = this.desk.now;
     this.onExecuted(sequence, input.update);
     if (checkpoint !== undefined) this.sayCheckpoint(checkpoint);
     this.noteProgress();
@@ -380,6 +390,7 @@ export abstract class AttestedReplica<C extends Content>
   #onStart(recovery: Recovery): void {
     if (this.#started) return;
     this.#started = true;
+    this.progressAtMs = this.desk.now;
     const contradicted = Decisions.contradicted(recovery.stored);
     if (contradicted !== undefined) return this.halt(contradiction(contradicted));
     this.executed = recovery.executed;

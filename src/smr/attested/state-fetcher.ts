@@ -1,6 +1,6 @@
 /** The decision to fetch a certified state instead of executing up to it. */
 import type { CheckpointState } from '../../core/protocol.ts';
-import type { Milliseconds, ReplicaId } from '../../core/types.ts';
+import type { Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { CheckpointCertificate } from './checkpoint-votes.ts';
 import type { AttestedReplica } from './replica.ts';
 import type { Content } from './sealed.ts';
@@ -11,6 +11,7 @@ export class StateFetcher<C extends Content> {
   readonly #replica: AttestedReplica<C>;
   readonly #stable: StableCheckpoints<C>;
   #transferring: CheckpointCertificate<C> | undefined;
+  #since: Milliseconds = 0;
   #lagSince: Milliseconds | undefined;
 
   constructor(replica: AttestedReplica<C>, stable: StableCheckpoints<C>) {
@@ -21,6 +22,11 @@ export class StateFetcher<C extends Content> {
   /** Whether a state is being fetched. */
   get active(): boolean {
     return this.#transferring !== undefined;
+  }
+
+  /** The state that is being fetched, and since when. */
+  get fetching(): { readonly sequence: SequenceNumber; readonly since: Milliseconds } | undefined {
+    return this.#transferring && { sequence: this.#transferring.checkpoint.sequence, since: this.#since };
   }
 
   /** After a restart: the certificate of a state that was being fetched. */
@@ -66,6 +72,7 @@ export class StateFetcher<C extends Content> {
     const others = [...peers.keys()].filter((replica) => !signers.includes(replica));
     const sources = [...signers, ...others].filter((replica) => replica !== self);
     this.#transferring = certificate;
+    this.#since = desk.now;
     this.#lagSince = undefined;
     const { checkpoint } = certificate;
     if (this.#stable.isDifferent(checkpoint)) desk.note('stateDiverged', { sequence: checkpoint.sequence });

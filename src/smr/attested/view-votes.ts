@@ -18,6 +18,11 @@ export class ViewVotes {
     this.#last = Math.max(view, this.#last);
   }
 
+  /** Who asks for `view` or a higher one. */
+  from(view: View): ReplicaId[] {
+    return [...this.#highest.keys()].filter((replica) => this.#highest[replica]! >= view);
+  }
+
   /** How many replicas ask for `view` or a higher one. */
   countFrom(view: View): number {
     return this.#highest.filter((highest) => highest >= view).length;

@@ -7,6 +7,7 @@ import { bytesToDigest } from '../../core/bytes.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { AttestedReplica } from '../attested/replica.ts';
 import type { Content } from '../attested/sealed.ts';
+import type { Lacking } from '../lack.ts';
 import type { UpdateContent, UpdateFetch } from './messages.ts';
 import { PART_BYTES, UPDATE_BYTES_MAX } from './messages.ts';
 import { UpdateInbox } from './update-inbox.ts';
@@ -116,6 +117,14 @@ export class UpdateExchange<C extends Content> {
     if (content.sequence <= executed || content.sequence > executed + window) return;
     if (content.kind === 'UPDATE') this.inbox.add(from, content);
     else this.inbox.addPart(from, content);
+  }
+
+  /** What a passive replica lacks of an order: the same update of enough active ones. */
+  lack(sequence: SequenceNumber, active: readonly ReplicaId[], isAsked: boolean): Lacking | undefined {
+    if (!isAsked && this.#behind === undefined) return undefined;
+    const has = this.inbox.tellers(sequence);
+    const since = this.#behind?.since;
+    return { what: 'UPDATE', sequence, needs: this.#needed, has, among: active, since };
   }
 
   /** Whether two active replicas told different things about what an UPDATE is about: one of them lies. */

@@ -135,6 +135,11 @@ export class UpdateInbox {
     return undefined;
   }
 
+  /** Who has told anything about a sequence number. */
+  tellers(sequence: SequenceNumber): ReplicaId[] {
+    return [...(this.#places.get(sequence)?.told.keys() ?? [])];
+  }
+
   /** Who can be asked for the bytes of what enough replicas told about a sequence number. */
   sources(sequence: SequenceNumber): readonly UpdateSource[] {
     const place = this.#places.get(sequence);

@@ -4,11 +4,13 @@
  * commitments of a quorum decide, whatever their view.
  */
 import type { CheckpointState, ReplicaContext } from '../../core/protocol.ts';
-import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import type { Decision, Intake, Turn } from '../attested/hooks.ts';
 import { CommitVotes } from '../attested/commit-votes.ts';
 import type { Sealed, SealedCodecOptions } from '../attested/sealed.ts';
 import { inFlightMaxOf } from '../batcher.ts';
+import { proposalLack } from '../attested/lack.ts';
+import type { Lacking } from '../lack.ts';
 import type { ChainContent, OrderContent } from './messages.ts';
 import { isShared } from './messages.ts';
 import type { Vote } from './view-change.ts';
@@ -20,6 +22,8 @@ import { ChainViews } from './views.ts';
 export interface Proposal<P extends OrderContent> {
   readonly message: Sealed<ChainContent<P>>;
   readonly order: Vote;
+  /** When it came. */
+  readonly at: Milliseconds;
 }
 
 /** See the top of this file. */
@@ -76,7 +80,7 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     if (turn !== 'now') return turn;
     const obliged = obligation(this.terms, sequence) ?? digest;
     if (!this.rule('Chain.N2.obliged', obliged === digest, kind)) return 'taken';
-    this.proposals.set(sequence, { message, order });
+    this.proposals.set(sequence, { message, order, at: this.desk.now });
     if (from === this.self) {
       this.accepted = Math.max(this.accepted, sequence);
       this.#proposed = Math.max(this.#proposed, sequence);
@@ -185,6 +189,36 @@ export abstract class ChainReplica<P extends OrderContent> extends ChainViews<P>
     this.#proposed = sequence;
     this.speak(this.proposalOf(sequence, digest));
     return true;
+  }
+
+  // ---- what it waits for, for people ------------------------------------------------------------------------------
+
+  /** Who takes part in an order. */
+  protected participants(_sequence: SequenceNumber): readonly ReplicaId[] {
+    return [...this.peers.keys()];
+  }
+
+  /** What the primary's proposals are called. */
+  protected abstract readonly proposalKind: string;
+
+  override orderLack(sequence: SequenceNumber, isAsked: boolean): Lacking | undefined {
+    const { view, primary, commitQuorum } = this;
+    const proposal = this.proposals.get(sequence);
+    if (proposal === undefined)
+      return isAsked
+        ? (this.wishLack() ?? proposalLack(this.proposalKind, { view, sequence }, primary))
+        : undefined;
+    // Where votes of f decide, the primary has spoken by its proposal, which every vote shows.
+    const spoken = commitQuorum < this.quorum ? [primary] : [];
+    return {
+      what: 'COMMIT',
+      view,
+      sequence,
+      needs: commitQuorum + spoken.length,
+      has: [...spoken, ...this.commits.voters(sequence)],
+      among: this.participants(sequence),
+      since: proposal.at,
+    };
   }
 
   // ---- what is shown -----------------------------------------------------------------------------------------------

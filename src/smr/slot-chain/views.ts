@@ -5,10 +5,12 @@
 import type { ReplicaContext, StoreEntry } from '../../core/protocol.ts';
 import type { Digest, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import type { Intake } from '../attested/hooks.ts';
+import { changeLack } from '../attested/lack.ts';
 import { AttestedReplica } from '../attested/replica.ts';
 import type { Sealed, SealedCodecOptions } from '../attested/sealed.ts';
 import { isOf, SealedCodec } from '../attested/sealed.ts';
 import { ViewVotes } from '../attested/view-votes.ts';
+import type { Lacking } from '../lack.ts';
 import type {
   ChainContent,
   ChainEntry,
@@ -370,6 +372,24 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
 
   override newViewProof(): readonly Sealed<ChainContent<P>>[] {
     return this.#entered;
+  }
+
+  /** This replica has asked for another view, and too few with it. */
+  protected wishLack(): Lacking | undefined {
+    const { request: view } = this.#said;
+    const has = this.#votes.from(view);
+    if (view <= this.view || has.length >= this.quorum) return undefined;
+    return { what: 'REQ-VIEW-CHANGE', view, needs: this.quorum, has, among: [...this.peers.keys()] };
+  }
+
+  override viewLack(): Lacking | undefined {
+    const { view, quorum: needs } = this;
+    const left = this.#left.flatMap((one, replica) =>
+      one !== undefined && one.view >= view ? [replica] : [],
+    );
+    if (this.#accepted?.terms.view !== view) return changeLack(this, left, needs);
+    const has = this.#acks.flatMap((one, replica) => (one?.content.view === view ? [replica] : []));
+    return { what: 'NV-ACK', view, needs, has, among: [...this.peers.keys()] };
   }
 
   /** Whether a shared message is past: of a view that was entered, or that is not asked for any more. */

@@ -8,10 +8,12 @@ import type { Batch } from '../../core/request.ts';
 import type { Digest, Milliseconds, ReplicaId, SequenceNumber, View } from '../../core/types.ts';
 import { inFlightMaxOf } from '../batcher.ts';
 import type { AttestedOptions, Intake, Turn } from '../attested/hooks.ts';
+import { changeLack, proposalLack } from '../attested/lack.ts';
 import { AttestedReplica } from '../attested/replica.ts';
 import type { Content, Sealed } from '../attested/sealed.ts';
 import { isOf } from '../attested/sealed.ts';
 import { ViewVotes } from '../attested/view-votes.ts';
+import type { Lacking } from '../lack.ts';
 import type { NewViewBase } from './base.ts';
 import { EMPTY_BASE } from './base.ts';
 import type { Commit, OrderContent, Prepare, PrePrepare } from './messages.ts';
@@ -109,6 +111,7 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
     const obliged = sequence > this.base.low && (isFree || this.obligation(sequence) === digest);
     if (!this.rule('PBFT.N2.base', obliged, 'PRE-PREPARE')) return 'taken';
     slot.prePrepare = message;
+    slot.since = this.desk.now;
     if (message.author === this.self) {
       slot.chosen = digest;
       this.proposed = Math.max(this.proposed, sequence);
@@ -313,6 +316,30 @@ export abstract class ThreePhaseAgreement<C extends Content> extends AttestedRep
 
   protected override onTimer(): void {
     this.noteProgress();
+  }
+
+  // ---- what it waits for, for people ------------------------------------------------------------------------------
+
+  /** Who takes part in an order. */
+  protected participants(_sequence: SequenceNumber): readonly ReplicaId[] {
+    return [...this.peers.keys()];
+  }
+
+  override viewLack(): Lacking | undefined {
+    return changeLack(this, this.votes.from(this.view), this.quorum);
+  }
+
+  override orderLack(sequence: SequenceNumber, isAsked: boolean): Lacking | undefined {
+    const { view, quorum: needs } = this;
+    const slot = this.slots.find(sequence);
+    const proposal = slot?.prePrepare;
+    if (slot === undefined || proposal === undefined)
+      return isAsked ? proposalLack('PRE-PREPARE', { view, sequence }, this.primary) : undefined;
+    const where = { view, sequence, needs, among: this.participants(sequence), since: slot.since };
+    if (slot.saidCommit !== undefined)
+      return { what: 'COMMIT', ...where, has: this.slots.committers(sequence) };
+    const prepares = slot.prepares.get(proposal.content.digest)?.take() ?? [];
+    return { what: 'PREPARE', ...where, has: [proposal, ...prepares].map(({ author }) => author) };
   }
 
   // ---- checkpoints -------------------------------------------------------------------------------------------------

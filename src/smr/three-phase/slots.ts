@@ -1,5 +1,5 @@
 /** What is known of each order of the current view, and COMMITs of any view. Bounded by the window. */
-import type { Digest, SequenceNumber } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { CommitVotes } from '../attested/commit-votes.ts';
 import type { Sealed } from '../attested/sealed.ts';
 import { Words } from '../attested/words.ts';
@@ -8,6 +8,8 @@ import type { Commit, Prepare, PrePrepare } from './messages.ts';
 /** One order of the current view. */
 export interface Slot {
   prePrepare: Sealed<PrePrepare> | undefined;
+  /** When it came. */
+  since: Milliseconds;
   /** By digest: PREPAREs of backups. */
   readonly prepares: Map<Digest, Words<Sealed<Prepare>>>;
   /** What this replica itself has said PREPARE (or PRE-PREPARE) for in this view: nothing else may follow. */
@@ -64,6 +66,7 @@ export class Slots {
     if (slot === undefined) {
       slot = {
         prePrepare: undefined,
+        since: 0,
         prepares: new Map(),
         chosen: undefined,
         saidCommit: undefined,
@@ -112,6 +115,11 @@ export class Slots {
   committed(sequence: SequenceNumber, quorum: number, known?: Digest): readonly Sealed<Commit>[] | undefined {
     const counts = ({ content }: Sealed<Commit>): boolean => content.digest !== known;
     return this.#commits.decided(sequence, quorum, counts)?.slice(0, quorum);
+  }
+
+  /** Who has said COMMIT for the same batch and view as most others. */
+  committers(sequence: SequenceNumber): ReplicaId[] {
+    return this.#commits.voters(sequence);
   }
 
   /** Orders of which something is known in this view, with what is known; for judges. */
