@@ -1,10 +1,18 @@
 /** `fault partition` on real processes: the others go on without the replica, which finds them again when it is healed. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { eventually, LocalCluster } from './support/local-cluster.ts';
+import { eventually, LocalCluster, moiety, startMoiety } from './support/local-cluster.ts';
 import type { SeenReplica } from './support/local-cluster.ts';
 
-describe('a replica that is cut off from the others', { timeout: 180_000 }, () => {
+describe('explain', () => {
+  it('says with exit code 3 that there is no cluster', () => {
+    const { code, err } = moiety('explain', '--url', 'http://127.0.0.1:9');
+    assert.equal(code, 3);
+    assert.match(err, /No gateway answers/);
+  });
+});
+
+describe('a replica that is cut off from the others', { timeout: 400_000 }, () => {
   const cluster = new LocalCluster(8_350);
   before(() => cluster.start('--dev'));
   after(() => cluster.dispose());
@@ -43,6 +51,46 @@ describe('a replica that is cut off from the others', { timeout: 180_000 }, () =
     assert.equal(cluster.run('put', 'again', 'z').code, 0);
     assert.equal(cluster.run('fault', 'heal', String(id)).code, 0);
     await cluster.converged();
+  });
+
+  it('is named by explain, with the one that is down, when nothing commits, and both statuses tell it', async () => {
+    // On a busy machine somebody may be suspected of being late.
+    const well = cluster.run('explain');
+    assert.equal(well.code, /^Nothing is wrong\. No request waits to be ordered/.test(well.out) ? 0 : 1);
+    assert.doesNotMatch(well.out, /Nothing commits/);
+    const { id } = primary();
+    const [first, second] = [0, 1, 2].filter((one) => one !== id) as [number, number];
+    assert.equal(cluster.run('fault', 'pause', String(first)).code, 0);
+    assert.equal(cluster.run('fault', 'partition', String(second)).code, 0);
+    const put = startMoiety('put', 'stuck', 'x', '--data', cluster.data);
+    put.unref();
+    const said = await eventually('explained', 30_000, () => {
+      const { code, out } = cluster.run('explain', '--json');
+      const { stuck, explanation } = JSON.parse(out) as { stuck: string; explanation: string[] };
+      const isSaid = explanation.some((one) => /waits for the COMMIT/.test(one));
+      return code === 1 && stuck === 'seen' && isSaid ? explanation.join('\n') : undefined;
+    });
+    assert.match(said, /^Nothing commits\. No quorum: 1 of 3 replicas take part, 2 are needed/);
+    assert.match(said, new RegExp(`Replica ${id} says that it waits for the COMMIT of one more of replicas`));
+    assert.match(said, new RegExp(`replica ${first} is paused`));
+    assert.match(
+      said,
+      new RegExp(`replica ${second} was cut off from the others by "moiety fault partition"`),
+    );
+    const answer = await fetch(`${cluster.url}/v1/status`);
+    const { explanation } = (await answer.json()) as { explanation: string[] };
+    assert.match(
+      explanation.join('\n'),
+      new RegExp(`replica ${second} says that it was told to cut itself off`),
+    );
+    assert.match(cluster.run('status').out, /Nothing commits\. No quorum/);
+    assert.equal(cluster.run('fault', 'heal', String(second)).code, 0);
+    assert.equal(cluster.run('fault', 'resume', String(first)).code, 0);
+    await cluster.converged();
+    await eventually('well again', 30_000, () => {
+      const { stuck } = JSON.parse(cluster.run('explain', '--json').out) as { stuck: string };
+      return stuck === 'no' ? true : undefined;
+    });
   });
 
   it('is one that runs, and is healed only if it is cut off', () => {

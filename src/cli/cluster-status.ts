@@ -1,9 +1,11 @@
 /** What is known of a cluster: by its gateway and, of a local one, by its supervisor. */
+import type { Lack } from '../core/live.ts';
+import { withProcesses } from '../gateway/explain/seen-replica.ts';
 import { DataFolder } from './data-folder.ts';
 import { CommandFailure, messageOf } from './failure.ts';
 import { callGatewayJson } from './gateway-client.ts';
 import type { ClusterOptions } from './options.ts';
-import type { StatusOfReplica } from './status-words.ts';
+import type { SeenReplica } from '../gateway/explain/seen-replica.ts';
 import { supervisedProcesses } from './supervisor/control.ts';
 import type { ProcessReport } from './supervisor/run-file.ts';
 
@@ -14,16 +16,8 @@ async function localProcesses(options: ClusterOptions): Promise<readonly Process
   return processes;
 }
 
-function withProcess(
-  replica: StatusOfReplica,
-  processes: readonly ProcessReport[] | undefined,
-): StatusOfReplica {
-  const report = processes?.find(({ name }) => name === `replica ${replica.id}`);
-  return report === undefined ? replica : { ...replica, supervised: report };
-}
-
 /** Replicas as far as they can be known when no gateway answers. */
-function unreachable(processes: readonly ProcessReport[]): StatusOfReplica[] {
+function unreachable(processes: readonly ProcessReport[]): SeenReplica[] {
   return processes
     .filter(({ name }) => name.startsWith('replica '))
     .map((report, id) => ({
@@ -39,7 +33,9 @@ interface ClusterStatus {
   /** Undefined while no gateway answers. */
   readonly protocol?: string;
   readonly f?: number;
-  readonly replicas: StatusOfReplica[];
+  readonly replicas: SeenReplica[];
+  /** Whose answers the gateway's oldest request lacks, if one waits. */
+  readonly waiting?: Lack | null;
   /** Faults that evidence proves. */
   readonly proven: readonly unknown[];
   /** What replicas suspect of each other. */
@@ -54,7 +50,7 @@ export async function readStatus(
   try {
     const path = '/v1/status';
     const answer = await callGatewayJson<ClusterStatus>(options, { path });
-    return { ...answer, replicas: answer.replicas.map((replica) => withProcess(replica, processes)) };
+    return { ...answer, replicas: withProcesses(answer.replicas, processes ?? []) };
   } catch (error) {
     if (processes === undefined) throw error;
     const problem = error instanceof CommandFailure ? error : new CommandFailure(messageOf(error));

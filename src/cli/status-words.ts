@@ -1,16 +1,9 @@
-/** What `status` shows beside the explanation of the gateway's folder. */
+/** What `status` shows of replicas beside the sentences of `moiety explain`. */
 import { countOf } from '../gateway/explain/seen-replica.ts';
 import type { SeenReplica } from '../gateway/explain/seen-replica.ts';
-import type { ProcessReport } from './supervisor/run-file.ts';
-
-/** A replica in `status --json`. */
-export interface StatusOfReplica extends SeenReplica {
-  /** What the supervisor of a local cluster says about its process. */
-  readonly supervised?: ProcessReport;
-}
 
 /** How far behind the furthest replica this one is, in sequence numbers. */
-export function lagOf(replica: StatusOfReplica, all: readonly StatusOfReplica[]): number {
+export function lagOf(replica: SeenReplica, all: readonly SeenReplica[]): number {
   const highest = Math.max(0, ...all.map(({ sequence }) => countOf(sequence) ?? 0));
   return highest - (countOf(replica.sequence) ?? 0);
 }

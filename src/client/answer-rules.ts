@@ -3,8 +3,9 @@
  * the rule of all others, f+1 equal final answers. Pure.
  */
 import type { ClusterSettings } from '../core/config.ts';
+import type { Lack } from '../core/live.ts';
 import type { ClientRules, Seal, Standing } from '../core/protocol.ts';
-import type { Hash, ReplicaId } from '../core/types.ts';
+import type { Hash, Milliseconds, ReplicaId } from '../core/types.ts';
 import type { SealVerifier } from '../crypto/port.ts';
 
 /** An answer's proof together with who gave it. */
@@ -46,6 +47,27 @@ export interface AnswerRulesOptions {
 /** How answers are counted where a protocol has no rules of its own: f+1 equal final ones. */
 export function plainCounting(f: number): Pick<AnswerRules, 'needed' | 'certificateNeeded'> {
   return { needed: (standing) => (standing === 'final' ? f + 1 : undefined), certificateNeeded: undefined };
+}
+
+/**
+ * Whose answers a request lacks, for people. `needs`: the fewest that bring it on, or one more than there are if those
+ * say different things.
+ */
+export function answersLacking(
+  { sentMs, answered: has }: { readonly sentMs: Milliseconds; readonly answered: readonly ReplicaId[] },
+  { needed, certificateNeeded }: Pick<AnswerRules, 'needed' | 'certificateNeeded'>,
+  replicas: number,
+  now: Milliseconds,
+): Lack {
+  const all = Array.from({ length: replicas }, (_, id) => id);
+  const fewest = certificateNeeded ?? needed('final') ?? replicas;
+  return {
+    what: 'answers',
+    needs: Math.min(replicas, Math.max(fewest, has.length + 1)),
+    has: all.filter((id) => has.includes(id)),
+    lacks: all.filter((id) => !has.includes(id)),
+    forMs: Math.max(0, now - sentMs),
+  };
 }
 
 /** Whether a seal can be checked by a client: it has no key of the HMAC suite, replicas check those. */

@@ -125,6 +125,16 @@ export class BundleTracker<R extends TrackedRequest = TrackedRequest> {
     return [...this.#bundles].flatMap(requestsOf);
   }
 
+  /** Since when the oldest bundle waits, and who has answered its first open request, whatever it said. */
+  oldest(): { readonly sentMs: Milliseconds; readonly answered: readonly ReplicaId[] } | undefined {
+    for (const { sentMs, entries } of this.#bundles) {
+      const votes = entries.find(({ isDone }) => !isDone)?.votes;
+      if (votes === undefined) continue;
+      return { sentMs, answered: [...votes.keys()].filter((replica) => votes[replica] !== undefined) };
+    }
+    return undefined;
+  }
+
   /** Bytes of all unfinished bundles, oldest first: for a replica whose link came up. */
   unfinished(): Uint8Array[] {
     return [...this.#bundles].map((tracked) => tracked.bytes);

@@ -9,7 +9,7 @@ import type { KvOperation } from '../apps/kv/operations.ts';
 import { bytesToDigest, concatBytes, digestToBytes, hexToBytes } from '../core/bytes.ts';
 import type { WireResult } from '../core/client-wire.ts';
 import type { ClusterSettings } from '../core/config.ts';
-import type { LiveAnswer } from '../core/live.ts';
+import type { Lack, LiveAnswer } from '../core/live.ts';
 import { clientIdOf, decodeBundle } from '../core/request.ts';
 import type { Digest, Height, Milliseconds, ReplicaId } from '../core/types.ts';
 import { encodeOperation } from '../ledger/operation.ts';
@@ -382,6 +382,10 @@ class NodeClient implements MoietyClient {
 
   block(height: Height): Promise<ProvenBlock | undefined> {
     return this.#reader.block(height);
+  }
+
+  waiting(): Lack | undefined {
+    return this.#submitter.waiting();
   }
 
   status(waitMs?: Milliseconds): Promise<readonly SeenStatus[]> {

@@ -1,7 +1,7 @@
 /** What a program sees of the cluster. `connect` gives the real one; the gateway and the command line use only this. */
 import type { KvEntry } from '../apps/kv/results.ts';
 import type { ReplicaStatus } from '../core/client-queries.ts';
-import type { LiveAnswer } from '../core/live.ts';
+import type { Lack, LiveAnswer } from '../core/live.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Digest, Height, Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
 import type { Block, HeaderSignature, Transaction } from '../ledger/contract.ts';
@@ -136,6 +136,8 @@ export interface MoietyClient {
   receipt(txId: Digest): Promise<Uint8Array>;
   /** undefined if there is no such block yet. */
   block(height: Height): Promise<ProvenBlock | undefined>;
+  /** Whose answers the oldest request of this client lacks; undefined if none waits. */
+  waiting(): Lack | undefined;
   /** Each replica's own word; those that take longer than `waitMs` (default 2 s) count as unreachable. */
   status(waitMs?: Milliseconds): Promise<readonly SeenStatus[]>;
   /**

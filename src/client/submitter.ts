@@ -7,6 +7,7 @@ import type { ReplicaFrame, SignedReply, WireResult } from '../core/client-wire.
 import { CERTIFICATE_BYTES_MAX } from '../core/client-wire.ts';
 import { digestToBytes } from '../core/bytes.ts';
 import type { Domain } from '../core/domain.ts';
+import type { Lack } from '../core/live.ts';
 import { decodeBundle } from '../core/request.ts';
 import type { Bundle } from '../core/request.ts';
 import type { Digest, Hash, Milliseconds, ReplicaId } from '../core/types.ts';
@@ -15,6 +16,7 @@ import { decodeOpened, decodeResult, encodeOperation } from '../ledger/operation
 import type { Result } from '../ledger/operation.ts';
 import { signedReplyDigest } from '../ledger/reply-evidence.ts';
 import type { AnswerRules, SignedProof } from './answer-rules.ts';
+import { answersLacking } from './answer-rules.ts';
 import { BundleTracker, PrimaryHint } from './bundle-tracker.ts';
 import type { TrackerEffect } from './bundle-tracker.ts';
 import { Deadlines } from './deadlines.ts';
@@ -101,6 +103,13 @@ export class Submitter {
   /** Probable primary. */
   get primary(): ReplicaId {
     return this.#hint.primary;
+  }
+
+  /** Whose answers the oldest request lacks, if any waits. */
+  waiting(): Lack | undefined {
+    const { rules, replicas, now } = this.#options;
+    const oldest = this.#tracker.oldest();
+    return oldest && answersLacking(oldest, rules, replicas, now());
   }
 
   isPending(txId: Digest): boolean {

@@ -67,13 +67,15 @@ export async function statusOf(parts: StatusParts, waitMs?: number): Promise<Sta
   const proven = parts.evidence.proven(statuses);
   const { protocol, f } = parts.client.settings;
   const replicas = statuses.map((status) => rowOf(status, proven));
+  const waiting = parts.client.waiting() ?? null;
   return {
     protocol,
     f,
     replicas,
     proven,
     suspected: suspicions(statuses),
-    explanation: explain({ replicas, f }).sentences,
+    waiting,
+    explanation: explain({ replicas, f, waiting }).sentences,
     faults: parts.fault !== undefined,
   };
 }

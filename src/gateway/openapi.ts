@@ -67,7 +67,8 @@ const SCHEMAS = {
     },
     transactions: { type: 'array', items: { type: 'object' } },
   }),
-  Status: object(['replicas', 'proven', 'suspected', 'explanation'], {
+  Status: object(['replicas', 'proven', 'suspected', 'waiting', 'explanation'], {
+    waiting: { anyOf: [LACK, { type: 'null' }] },
     explanation: { type: 'array', items: TEXT, description: 'Why nothing commits and what else is wrong' },
     replicas: {
       type: 'array',

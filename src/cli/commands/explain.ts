@@ -8,8 +8,8 @@ import type { ClusterOptions } from '../options.ts';
 import { printJson, printLine } from '../output.ts';
 
 async function explainCluster(options: ClusterOptions & { readonly json?: boolean }): Promise<void> {
-  const { replicas, f, problem } = await readStatus(options);
-  const { sentences, stuck, waiting, grounds } = explain({ replicas, f });
+  const { replicas, f, waiting: own, problem } = await readStatus(options);
+  const { sentences, stuck, waiting, grounds } = explain({ replicas, f, waiting: own });
   const words = problem === undefined ? sentences : [...sentences, problem.message];
   if (options.json === true) printJson({ stuck, waiting, explanation: words, grounds });
   else if (words.length > 0) for (const word of words) printLine(word);

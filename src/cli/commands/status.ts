@@ -10,16 +10,16 @@ import { gatewayUrl, withGateway, withJson } from '../options.ts';
 import type { ClusterOptions } from '../options.ts';
 import { plural, printJson, printLine, shortDigest, tableLines } from '../output.ts';
 import { lagOf } from '../status-words.ts';
-import type { StatusOfReplica } from '../status-words.ts';
+import type { SeenReplica } from '../../gateway/explain/seen-replica.ts';
 
 type Options = ClusterOptions & { readonly json?: boolean };
 
-function roleWords({ role, duty }: StatusOfReplica): string {
+function roleWords({ role, duty }: SeenReplica): string {
   const known = role ?? '-';
   return typeof duty === 'string' ? `${known}, ${duty}` : known;
 }
 
-function rowOf(replica: StatusOfReplica, all: readonly StatusOfReplica[]): (string | number)[] {
+function rowOf(replica: SeenReplica, all: readonly SeenReplica[]): (string | number)[] {
   const state = replica.supervised?.state;
   const process = state === undefined ? '' : state === 'running' ? `${replica.supervised?.pid}` : state;
   if (replica.reachable === false) return [replica.id, process, 'unreachable', '-', '-', '-', '-', '-', '-'];
@@ -39,7 +39,7 @@ function rowOf(replica: StatusOfReplica, all: readonly StatusOfReplica[]): (stri
 const HEAD = ['replica', 'process', 'role', 'view', 'sequence', 'height', 'header', 'state', 'lag'];
 
 /** What each replica says about its trusted component. */
-async function componentRowOf({ id, tc, process }: StatusOfReplica): Promise<(string | number)[]> {
+async function componentRowOf({ id, tc, process }: SeenReplica): Promise<(string | number)[]> {
   if (tc === undefined || tc.program === NO_PROGRAM) return [id, '-', '-', '-', '-', '-', '-'];
   return [
     id,
@@ -68,7 +68,7 @@ interface Weakest {
   readonly replicas: readonly number[];
 }
 
-function weakestOf(replicas: readonly StatusOfReplica[]): Weakest | undefined {
+function weakestOf(replicas: readonly SeenReplica[]): Weakest | undefined {
   const footprints = replicas.flatMap(({ tc }) =>
     tc === undefined || tc.program === NO_PROGRAM ? [] : tc.footprint,
   );
@@ -81,7 +81,7 @@ function weakestOf(replicas: readonly StatusOfReplica[]): Weakest | undefined {
 }
 
 async function printComponents(
-  replicas: readonly StatusOfReplica[],
+  replicas: readonly SeenReplica[],
   weakest: Weakest | undefined,
 ): Promise<void> {
   if (weakest === undefined) return;
@@ -104,8 +104,8 @@ const DEVELOPMENT_NOTE =
   '"moiety up --dev --fresh" begins anew.';
 
 async function status(options: Options): Promise<void> {
-  const { protocol, f, replicas, proven, suspected, problem } = await readStatus(options);
-  const words = explain({ replicas, f }).sentences;
+  const { protocol, f, replicas, waiting, proven, suspected, problem } = await readStatus(options);
+  const words = explain({ replicas, f, waiting }).sentences;
   const weakest = weakestOf(replicas);
   if (options.json === true)
     printJson({

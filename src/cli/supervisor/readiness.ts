@@ -1,5 +1,5 @@
 /** Whether a local cluster that was started serves, serves not yet, or never will. */
-import type { StatusOfReplica } from '../status-words.ts';
+import type { SeenReplica } from '../../gateway/explain/seen-replica.ts';
 
 const READY_MS = 60_000;
 const POLL_MS = 50;
@@ -36,7 +36,7 @@ async function untilFinalHalt(port: number, stopped: AbortSignal): Promise<strin
     try {
       const signal = AbortSignal.any([stopped, AbortSignal.timeout(CALL_MS)]);
       const response = await fetch(`http://127.0.0.1:${port}/v1/status`, { signal });
-      const { replicas } = (await response.json()) as { replicas: readonly StatusOfReplica[] };
+      const { replicas } = (await response.json()) as { replicas: readonly SeenReplica[] };
       const words = replicas.flatMap(({ reachable, waitsFor }) =>
         reachable === false ? [] : [waitsFor ?? ''],
       );

@@ -55,7 +55,7 @@ describe('what is wrong, in words', () => {
       { ...well(2), role: 'halted', haltReason: 'its disk is full' },
     ]);
     assert.match(words[0]!, /^No quorum/);
-    assert.ok(words.includes('Replica 2 has halted: its disk is full.'));
+    assert.ok(words.includes('Replica 2 says that it has halted: "its disk is full".'));
   });
 
   it('tells replicas that differ at one place', () => {

@@ -9,6 +9,7 @@ import { namesOf, waitingWords } from '../../smr/lack.ts';
 import { aboutEquality, aboutItself, aboutOthers } from './facts.ts';
 import { groundsOf, lackSaidBy, takesPart } from './grounds.ts';
 import type { Ground } from './grounds.ts';
+import { isUnheard, sayWords, silenceOf } from './hearing.ts';
 import { countOf, quoted } from './seen-replica.ts';
 import type { SeenReplica } from './seen-replica.ts';
 
@@ -17,6 +18,8 @@ export interface ExplainSources {
   readonly replicas: readonly SeenReplica[];
   /** Faults that the cluster is made for; default: of 2f+1. */
   readonly f?: number | undefined;
+  /** Whose answers the oldest request of whoever asks lacks, if one waits: that is no replica's word. */
+  readonly waiting?: Lack | null | undefined;
   /** So long may a replica wait before it is worth a sentence; default `PATIENCE_MS`. */
   readonly patienceMs?: Milliseconds | undefined;
 }
@@ -70,16 +73,16 @@ function clauseOf(
   const seen = replicas[replica]!;
   const [known] = groundsOf(seen);
   if (known !== undefined) return { text: `replica ${replica} ${known.text}`, ground: known };
+  const silence = silenceOf(replica, replicas);
+  if (silence !== undefined) return { text: `replica ${replica} ${silence.text}`, ground: silence };
   const missedBy = waiting.filter(({ lack }) => lack.lacks.includes(replica)).map(({ id }) => id);
   const own = waiting.find(({ id }) => id === replica)?.lack;
   const mutual = own === undefined ? [] : missedBy.filter((id) => own.lacks.includes(id));
-  const says = missedBy.length === 1 ? 'says' : 'say';
-  const ground: Ground = { replica, kind: 'word', text: `${says} ${namesOf(missedBy)}` };
-  if (mutual.length > 0)
-    return {
-      text: `replica ${replica} says the same of ${namesOf(mutual)}, so the link between them may be cut`,
-      ground,
-    };
+  if (mutual.length > 0) {
+    const text = `says the same of ${namesOf(mutual)}, so what they send each other may get lost`;
+    return { text: `replica ${replica} ${text}`, ground: { replica, kind: 'link', text, by: mutual } };
+  }
+  const ground: Ground = { replica, kind: 'word', text: sayWords(missedBy), by: missedBy };
   if (own !== undefined)
     return { text: `replica ${replica} says that it ${waitingWords(own)} itself`, ground };
   return {
@@ -116,24 +119,23 @@ function upper(text: string): string {
 function waitSentences(
   waiting: readonly Waiting[],
   replicas: readonly SeenReplica[],
+  faults: number,
 ): { readonly sentences: string[]; readonly grounds: Ground[] } {
-  const named = new Set<ReplicaId>();
-  const grounds: Ground[] = [];
+  const named = new Map<ReplicaId, Ground>();
+  // Who is known not to do its part, or is not heard, waits because of that: it has nothing to say about others.
+  const isExplained = ({ id }: Waiting): boolean =>
+    groundsOf(replicas[id]!).length > 0 || isUnheard(id, replicas, faults);
   const sentences = groupsOf(waiting, replicas).map((group) => {
-    const { lack } = group[0]!;
-    // Who is known not to do its part waits because of that; it has nothing to say about others.
-    const isExplained = group.every(({ id }) => groundsOf(replicas[id]!).length > 0);
-    const clauses = (isExplained ? [] : lack.lacks)
-      .filter((replica) => !named.has(replica) && !group.every(({ id }) => id === replica))
-      .map((replica) => {
-        named.add(replica);
-        const { text, ground } = clauseOf(replica, waiting, replicas);
-        grounds.push(ground);
-        return text;
-      });
+    const clauses: string[] = [];
+    for (const replica of group.every(isExplained) ? [] : group[0]!.lack.lacks) {
+      if (named.has(replica) || group.every(({ id }) => id === replica)) continue;
+      const { text, ground } = clauseOf(replica, waiting, replicas);
+      named.set(replica, ground);
+      clauses.push(text);
+    }
     return `${whoWaits(group)}${clauses.length === 0 ? '' : `: ${clauses.join('; ')}`}.`;
   });
-  return { sentences, grounds };
+  return { sentences, grounds: [...named.values()] };
 }
 
 function pendingOf(replicas: readonly SeenReplica[]): number {
@@ -160,39 +162,64 @@ function plainWaits(replicas: readonly SeenReplica[]): string[] {
   return replicas.flatMap((seen) => {
     const said = quoted(seen.waitsFor);
     const isData = lackSaidBy(seen, replicas.length) !== undefined;
-    return seen.reachable === false || said === '' || isData ? [] : [`Replica ${seen.id} says: ${said}.`];
+    return seen.reachable === false || said === '' || isData ? [] : [`Replica ${seen.id} says: "${said}".`];
   });
 }
 
+/** What somebody who asks waits for himself, and what is known of those whose answers are lacking. */
+function ownWait(
+  lack: Lack,
+  replicas: readonly SeenReplica[],
+  isTold: (replica: ReplicaId) => boolean,
+): { readonly sentence: string; readonly grounds: Ground[] } {
+  const known = lack.lacks
+    .filter((replica) => !isTold(replica))
+    .flatMap((replica) => groundsOf(replicas[replica] ?? { id: replica })[0] ?? []);
+  const clauses = known.map(({ replica, text }) => `replica ${replica} ${text}`).join('; ');
+  const waits = `The gateway's oldest request ${waitingWords(lack)}, ${forWords(lack.forMs)}`;
+  return { sentence: `${waits}${clauses === '' ? '' : `: ${clauses}`}.`, grounds: known };
+}
+
 /** See the top of this file. */
-export function explain({ replicas: given, f, patienceMs = PATIENCE_MS }: ExplainSources): Explanation {
-  const replicas = given.map((seen, id) => (seen.id === id ? seen : { ...seen, id }));
+export function explain(sources: ExplainSources): Explanation {
+  const { f, waiting, patienceMs = PATIENCE_MS } = sources;
+  const replicas = sources.replicas.map((seen, id) => (seen.id === id ? seen : { ...seen, id }));
   const faults = f ?? Math.floor((replicas.length - 1) / 2);
   const all = waitingOf(replicas, patienceMs);
-  const isIdle = pendingOf(replicas) === 0 && all.every(({ lack }) => LASTING.includes(lack.what));
+  const own = (waiting?.forMs ?? 0) >= patienceMs ? (waiting ?? undefined) : undefined;
+  const isIdle =
+    own === undefined && pendingOf(replicas) === 0 && all.every(({ lack }) => LASTING.includes(lack.what));
   const quorum = quorumSentence(replicas, faults, isIdle);
-  const { sentences, grounds } = waitSentences(
+  const waits = waitSentences(
     all.filter(({ lack }) => !TOLD.includes(lack.what)),
     replicas,
+    faults,
   );
+  const isNamed = (id: ReplicaId): boolean => waits.grounds.some(({ replica }) => replica === id);
+  const asked = own && ownWait(own, replicas, isNamed);
+  const grounds = [...waits.grounds, ...(asked?.grounds ?? [])];
+  const isTold = (id: ReplicaId): boolean => grounds.some(({ replica }) => replica === id);
   // So many must be wrong or right together that one of them is correct, and the others are too few for a quorum.
   const others = replicas.filter(takesPart).filter(({ id }) => !all.some((one) => one.id === id));
   const isSaid = all.length > faults && others.length < replicas.length - faults && !isIdle;
   const head: string[] = [];
   if (quorum !== undefined) head.push(isIdle ? quorum : `Nothing commits. ${quorum}`);
-  else if (isSaid)
-    head.push(`Nothing commits, say ${namesOf(all.map(({ id }) => id).sort((a, b) => a - b))}.`);
+  else if (isSaid) head.push(`Nothing commits, ${sayWords(all.map(({ id }) => id).sort((a, b) => a - b))}.`);
   return {
     sentences: [
       ...aboutEquality(replicas),
       ...head,
-      ...sentences,
+      ...waits.sentences,
+      ...(asked === undefined ? [] : [asked.sentence]),
       ...plainWaits(replicas),
-      ...replicas.flatMap(aboutItself),
-      ...aboutOthers(replicas),
+      ...replicas.filter(({ id }) => !isTold(id)).flatMap(aboutItself),
+      ...aboutOthers(replicas, isTold, (id) => isUnheard(id, replicas, faults)),
     ],
-    stuck: quorum !== undefined && !isIdle ? 'seen' : isSaid ? 'said' : 'no',
+    stuck: (quorum !== undefined && !isIdle) || own !== undefined ? 'seen' : isSaid ? 'said' : 'no',
     waiting: pendingOf(replicas),
-    grounds: [...replicas.flatMap(groundsOf), ...grounds.filter(({ kind }) => kind === 'word')],
+    grounds: [
+      ...replicas.flatMap(groundsOf),
+      ...grounds.filter(({ kind }) => kind === 'word' || kind === 'link'),
+    ],
   };
 }

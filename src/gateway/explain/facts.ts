@@ -1,5 +1,7 @@
 /** Sentences about single replicas: what each says of itself and of others, and what is seen of it. */
-import { checkedSuspicions, countOf, quoted } from './seen-replica.ts';
+import type { ReplicaId } from '../../core/types.ts';
+import { SILENCE } from './hearing.ts';
+import { bracketed, checkedSuspicions, countOf, quoted } from './seen-replica.ts';
 import type { SeenReplica } from './seen-replica.ts';
 
 /** How a replica is, but for what it waits for. */
@@ -13,18 +15,19 @@ export function aboutItself(seen: SeenReplica): string[] {
   if (supervised?.cutOff === true || (seen.reachable !== false && seen.process?.cutOff === true))
     words.push(`Replica ${id} was cut off from all others ("moiety fault heal ${id}" ends that).`);
   if (supervised !== undefined && supervised.byzantine !== null)
-    words.push(`Replica ${id} was told to lie (${quoted(supervised.byzantine)}).`);
+    words.push(`Replica ${id} was told to lie (${bracketed(supervised.byzantine)}).`);
   if (seen.reachable === false) {
     if (supervised === undefined || supervised.state === 'running')
-      words.push(`Replica ${id} is unreachable: ${quoted(seen.reason) || 'it does not answer'}.`);
+      words.push(`Replica ${id} is unreachable: ${bracketed(seen.reason) || 'it does not answer'}.`);
     return words;
   }
   if (seen.role === 'halted')
-    words.push(`Replica ${id} has halted: ${quoted(seen.haltReason) || 'see its log'}.`);
+    words.push(`Replica ${id} says that it has halted: "${quoted(seen.haltReason) || 'see its log'}".`);
   if (seen.role === 'recovering')
-    words.push(`Replica ${id} is being re-admitted with a new trusted component.`);
-  if (seen.transferring === true) words.push(`Replica ${id} fetches state from the others.`);
-  if (seen.tc?.answers === false) words.push(`Replica ${id}: its trusted component does not answer.`);
+    words.push(`Replica ${id} says that it is being re-admitted with a new trusted component.`);
+  if (seen.transferring === true) words.push(`Replica ${id} says that it fetches state from the others.`);
+  if (seen.tc?.answers === false)
+    words.push(`Replica ${id} says that its trusted component does not answer.`);
   return words;
 }
 
@@ -40,8 +43,15 @@ function witnesses(
   return found;
 }
 
-/** What is proved against replicas, and whom they suspect. */
-export function aboutOthers(all: readonly SeenReplica[]): string[] {
+/**
+ * What is proved against replicas, and whom they suspect. Of those for which `isTold` holds, silence is told already; what
+ * those that nobody hears say of silence means little.
+ */
+export function aboutOthers(
+  all: readonly SeenReplica[],
+  isTold: (replica: ReplicaId) => boolean,
+  isUnheard: (replica: ReplicaId) => boolean,
+): string[] {
   const words: string[] = [];
   for (const { proven } of all)
     for (const { replica, rule, foundBy, explanation } of proven ?? []) {
@@ -51,15 +61,15 @@ export function aboutOthers(all: readonly SeenReplica[]): string[] {
       const by = finders.length === 0 ? '' : ` Found by ${finders.join(', ')} ("moiety evidence").`;
       const why = quoted(explanation);
       words.push(
-        `Replica ${replica} is proven faulty (${quoted(rule)}).${why === '' ? '' : ` ${why}.`}${by}`,
+        `Replica ${replica} is proven faulty (${bracketed(rule)}).${why === '' ? '' : ` ${why}.`}${by}`,
       );
     }
   const suspected = witnesses(all, (seen) =>
     seen.reachable === false
       ? []
-      : checkedSuspicions(seen.suspected, all.length).map(
-          ({ replica, why }) => `Replica ${replica} is suspected (${why})`,
-        ),
+      : checkedSuspicions(seen.suspected, all.length)
+          .filter(({ replica, why }) => !SILENCE.test(why) || !(isTold(replica) || isUnheard(seen.id)))
+          .map(({ replica, why }) => `Replica ${replica} is suspected (${why})`),
   );
   for (const [sentence, by] of suspected) words.push(`${sentence}, says replica ${by.join(', ')}.`);
   return words;

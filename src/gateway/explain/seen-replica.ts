@@ -66,18 +66,40 @@ export interface SeenReplica {
   readonly supervised?: SupervisedProcess;
 }
 
+/** Adds what a supervisor reports of processes, which are named `replica 0` and so on. */
+export function withProcesses(
+  replicas: readonly SeenReplica[],
+  processes: readonly (SupervisedProcess & { readonly name: string })[],
+): SeenReplica[] {
+  return replicas.map((replica) => {
+    const supervised = processes.find(({ name }) => name === `replica ${replica.id}`);
+    return supervised === undefined ? replica : { ...replica, supervised };
+  });
+}
+
 const TEXT_MAX = 300;
 const SUSPICIONS_MAX = 64;
 const WHAT = /^[A-Za-z][A-Za-z -]{0,39}$/;
 
-/** Text of somebody else for a sentence: one line, not longer than a sentence is, without its full stop; '' if it is none. */
+/**
+ * Text of somebody else for a sentence, between quotation marks or brackets that it cannot close: one line, not longer
+ * than a sentence is, without its full stop; '' if it is none.
+ */
 export function quoted(text: unknown): string {
   if (typeof text !== 'string') return '';
   const line = text
     .slice(0, TEXT_MAX)
-    .replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .replace(/[\p{C}\p{Z}\s]+/gu, ' ')
+    .replace(/["\u201c\u201d\u201e\u201f\u2033]/g, "'")
     .trim();
   return text.length > TEXT_MAX ? `${line} …` : line.replace(/\.$/, '');
+}
+
+/** The same for brackets: one clause. */
+export function bracketed(text: unknown): string {
+  return quoted(text)
+    .replace(/[()[\]]/g, '')
+    .replace(/[.;!?]+(?= |$)/g, ',');
 }
 
 /** A whole number from 0; undefined for anything else. */
@@ -114,7 +136,7 @@ export function checkedSuspicions(value: unknown, replicas: number): { replica: 
   if (!Array.isArray(value)) return [];
   return value.slice(0, SUSPICIONS_MAX).flatMap((one: unknown) => {
     const { replica, why } = (one ?? {}) as { replica?: unknown; why?: unknown };
-    const isKnown = (countOf(replica) ?? replicas) < replicas && quoted(why) !== '';
-    return isKnown ? [{ replica: replica as ReplicaId, why: quoted(why) }] : [];
+    const isKnown = (countOf(replica) ?? replicas) < replicas && bracketed(why) !== '';
+    return isKnown ? [{ replica: replica as ReplicaId, why: bracketed(why) }] : [];
   });
 }

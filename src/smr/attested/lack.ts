@@ -58,9 +58,18 @@ function asLack(lacking: Lacking | undefined, since: Milliseconds, now: Millisec
   return lack.has.length >= lack.needs ? undefined : lack;
 }
 
+/** Since when requests wait, however many views are tried meanwhile; if none does, since something else happened. */
+function waitingSince<C extends Content>(
+  { requests, executedAtMs }: AttestedReplica<C>,
+  otherwise: Milliseconds,
+): Milliseconds {
+  const asked = requests.pending.oldestSince();
+  return asked === undefined ? otherwise : Math.max(executedAtMs, asked);
+}
+
 function newView<C extends Content>(replica: AttestedReplica<C>, now: Milliseconds): Lack | undefined {
   const lacking = replica.viewLack();
-  const lack = asLack(lacking, lacking?.since ?? replica.progressAtMs, now);
+  const lack = asLack(lacking, waitingSince(replica, lacking?.since ?? replica.progressAtMs), now);
   // Who has to say the NEW-VIEW may wait for the batches in it.
   return lack === undefined || lack.needs === 1 ? (body(replica, now) ?? lack) : lack;
 }
@@ -74,8 +83,8 @@ function order<C extends Content>(replica: AttestedReplica<C>, now: Milliseconds
   const asked = requests.pending.oldestSince();
   if (asked !== undefined && n > replica.stableSequence + replica.window) return stability(replica, now);
   const lacking = replica.decisions.has(n) ? undefined : replica.orderLack(n, asked !== undefined);
-  const since = Math.max(progressAtMs, lacking?.since ?? asked ?? 0);
-  const lack = asLack(lacking, since, now);
+  const since = Math.max(progressAtMs, lacking?.since ?? 0);
+  const lack = asLack(lacking, waitingSince(replica, since), now);
   // Nobody waits for himself: what he has to do comes when something else does.
   return lack?.lacks.every((id) => id === self) === true ? undefined : lack;
 }
@@ -84,9 +93,11 @@ function order<C extends Content>(replica: AttestedReplica<C>, now: Milliseconds
 function stability<C extends Content>(replica: AttestedReplica<C>, now: Milliseconds): Lack | undefined {
   const { checkpoints, limits, progressAtMs, stableSequence } = replica;
   const sequence = stableSequence + limits.checkpointInterval;
+  // Who has not come so far by itself lacks something else.
+  if (replica.confirmed < sequence) return undefined;
   const has = everybody(replica).filter((id) => checkpoints.votersFrom(sequence).includes(id));
   const quorum = { needs: checkpoints.quorum, has, among: everybody(replica) };
-  return asLack({ what: 'CHECKPOINT', sequence, ...quorum }, progressAtMs, now);
+  return asLack({ what: 'CHECKPOINT', sequence, ...quorum }, waitingSince(replica, progressAtMs), now);
 }
 
 /** Nothing is asked for, but nothing could be ordered either: too few are heard. */

@@ -89,6 +89,7 @@ export abstract class AttestedReplica<C extends Content>
   heard = 0;
   /** When an order was executed here last, or a view left or entered. */
   progressAtMs: Milliseconds = 0;
+  executedAtMs: Milliseconds = 0;
   /** What is decided above the stable checkpoint. */
   readonly decisions: Decisions<C>;
 
@@ -276,7 +277,7 @@ export abstract class AttestedReplica<C extends Content>
     const outcome = this.#service.finish(input);
     if (outcome === 'refused') return this.onRefused(sequence);
     if (outcome === undefined) return;
-    this.progressAtMs = this.desk.now;
+    this.executedAtMs = this.progressAtMs = this.desk.now;
     this.onExecuted(sequence, input.update);
     if (checkpoint !== undefined) this.sayCheckpoint(checkpoint);
     this.noteProgress();

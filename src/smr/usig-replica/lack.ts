@@ -89,7 +89,7 @@ function wordsAtStart(s: ReplicaState, now: Milliseconds): Lack | undefined {
 function newView(s: ReplicaState, now: Milliseconds): Lack | undefined {
   const view = Math.max(0, s.view);
   const { log } = s.own;
-  const forMs = now - (log.get(log.last)?.at ?? s.startedAtMs);
+  const forMs = waitingFor(s, now, log.get(log.last)?.at ?? s.startedAtMs);
   const has = viewChangersOf(s, s.view);
   if (has.length < s.quorum)
     return quorumLack('VIEW-CHANGE', { view }, { needs: s.quorum, has, among: keepers(s) }, forMs);
@@ -115,7 +115,7 @@ function entrants(s: ReplicaState, now: Milliseconds): Lack | undefined {
     'COMMIT-NEW-VIEW',
     { view },
     { needs: s.quorum, has, among: keepers(s) },
-    now - s.viewEnteredAtMs,
+    waitingFor(s, now),
   );
 }
 
@@ -134,7 +134,17 @@ function order(s: ReplicaState, now: Milliseconds): Lack | undefined {
 
 /** When the last order was executed here, or the present view was entered. */
 function lastProgress(s: ReplicaState): Milliseconds {
-  return Math.max(s.startedAtMs, s.viewEnteredAtMs, s.executionTimes.of(s.executed) ?? 0);
+  return Math.max(lastExecution(s), s.viewEnteredAtMs);
+}
+
+function lastExecution(s: ReplicaState): Milliseconds {
+  return Math.max(s.startedAtMs, s.executionTimes.of(s.executed) ?? 0);
+}
+
+/** For how long requests wait, however many views are tried meanwhile; if none does, since something else happened. */
+function waitingFor(s: ReplicaState, now: Milliseconds, otherwise = lastProgress(s)): Milliseconds {
+  const asked = s.pending.oldestSince();
+  return now - (asked === undefined ? otherwise : Math.max(lastExecution(s), asked));
 }
 
 function waitsForOrder(s: ReplicaState, n: SequenceNumber): boolean {
@@ -164,7 +174,7 @@ function votes(s: ReplicaState, n: SequenceNumber, now: Milliseconds): Lack | un
     s.streamContext.vote,
     { view, sequence: n },
     { needs: s.quorum, has, among: keepers(s) },
-    now - Math.max(lastProgress(s), shownAt),
+    waitingFor(s, now, Math.max(lastProgress(s), shownAt)),
   );
 }
 
@@ -186,11 +196,6 @@ function proposal(s: ReplicaState, n: SequenceNumber, now: Milliseconds): Lack |
     : oneLack('PREPARE', { view, sequence: n }, [owner], waitingFor(s, now));
 }
 
-/** For how long the oldest request waits without anything having been executed. */
-function waitingFor(s: ReplicaState, now: Milliseconds): Milliseconds {
-  return now - Math.max(lastProgress(s), s.pending.oldestSince() ?? 0);
-}
-
 /** A body that was asked for: of its proposer first, then of everybody. */
 function body(s: ReplicaState, now: Milliseconds): Lack | undefined {
   const wanted = s.bodies.oldestWanted();
@@ -207,9 +212,10 @@ function body(s: ReplicaState, now: Milliseconds): Lack | undefined {
 function stability(s: ReplicaState, now: Milliseconds): Lack | undefined {
   const sequence = s.stableSequence + s.limits.checkpointInterval;
   const has = everybody(s).filter((replica) => (s.keeper.of(replica)[0]?.sequence ?? 0) >= sequence);
-  if (has.length >= s.quorum) return undefined;
+  // Who has not come so far by itself lacks something else.
+  if (has.length >= s.quorum || (s.maySeal && s.executed < sequence)) return undefined;
   const quorum = { needs: s.quorum, has, among: keepers(s) };
-  return quorumLack('CHECKPOINT', { sequence }, quorum, now - lastProgress(s));
+  return quorumLack('CHECKPOINT', { sequence }, quorum, waitingFor(s, now));
 }
 
 // ---- Silence
