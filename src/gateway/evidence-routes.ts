@@ -5,7 +5,8 @@ import type { ReplicaId } from '../core/types.ts';
 import { accusationsOf } from './evidence-book.ts';
 import type { ProvenFault } from './evidence-book.ts';
 import { explain } from './explain/explain.ts';
-import type { SeenReplica } from './explain/seen-replica.ts';
+import { withProcesses } from './explain/seen-replica.ts';
+import type { NamedProcess, SeenReplica } from './explain/seen-replica.ts';
 import type { StatusDocument } from './live-feed.ts';
 import { HttpProblem } from './problem.ts';
 import { parameter } from './routes.ts';
@@ -13,6 +14,8 @@ import type { GatewayParts, Route } from './routes.ts';
 
 /** How long an answer waits for evidence that replicas give. */
 const REFRESH_WAIT_MS = 1_000;
+/** How long it waits for the supervisor of a local cluster. */
+const SUPERVISOR_WAIT_MS = 500;
 
 /** What the status is made of. */
 type StatusParts = Pick<GatewayParts, 'client' | 'evidence' | 'fault'>;
@@ -60,6 +63,22 @@ async function refresh(parts: StatusParts, statuses: readonly SeenStatus[]): Pro
   clearTimeout(timer);
 }
 
+/** What the supervisor of a local cluster says of the processes; nothing if there is none, or if it does not answer soon. */
+async function processesOf({ fault }: StatusParts): Promise<readonly NamedProcess[]> {
+  if (fault === undefined) return [];
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<readonly NamedProcess[]>((resolve) => {
+    timer = setTimeout(resolve, SUPERVISOR_WAIT_MS, []);
+  });
+  const listed = fault.list().then(
+    ({ processes }) => processes,
+    () => [],
+  );
+  const processes = await Promise.race([listed, late]);
+  clearTimeout(timer);
+  return processes;
+}
+
 /** The document of `/v1/status`; replicas that take longer than `waitMs` count as unreachable. */
 export async function statusOf(parts: StatusParts, waitMs?: number): Promise<StatusDocument> {
   const statuses = await parts.client.status(waitMs);
@@ -68,6 +87,7 @@ export async function statusOf(parts: StatusParts, waitMs?: number): Promise<Sta
   const { protocol, f } = parts.client.settings;
   const replicas = statuses.map((status) => rowOf(status, proven));
   const waiting = parts.client.waiting() ?? null;
+  const processes = await processesOf(parts);
   return {
     protocol,
     f,
@@ -75,7 +95,7 @@ export async function statusOf(parts: StatusParts, waitMs?: number): Promise<Sta
     proven,
     suspected: suspicions(statuses),
     waiting,
-    explanation: explain({ replicas, f, waiting }).sentences,
+    explanation: explain({ replicas: withProcesses(replicas, processes), f, waiting }).sentences,
     faults: parts.fault !== undefined,
   };
 }

@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { MoietyClient } from '../client/contract.ts';
 import type { EvidenceBook } from './evidence-book.ts';
 import type { EventFeed } from './event-feed.ts';
+import type { NamedProcess } from './explain/seen-replica.ts';
 import type { LiveFeed } from './live-feed.ts';
 import type { HealthCheck } from './health.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -44,7 +45,7 @@ export interface FaultList {
   /** What a replica of this cluster can be made to do wrong, with a sentence each. */
   readonly behaviours: readonly { readonly name: string; readonly text: string }[];
   /** Processes of the cluster, as the supervisor reports them. */
-  readonly processes: readonly unknown[];
+  readonly processes: readonly NamedProcess[];
 }
 
 /** What `moiety fault` can do. */

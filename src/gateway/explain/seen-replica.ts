@@ -18,6 +18,9 @@ export interface SupervisedProcess {
   readonly pid?: number | null;
 }
 
+/** The same with the name of the process: `replica 0` and so on. */
+export type NamedProcess = SupervisedProcess & { readonly name: string };
+
 /** A replica in `/v1/status`. What is optional is missing if the replica did not answer. */
 export interface SeenReplica {
   readonly id: ReplicaId;
@@ -69,7 +72,7 @@ export interface SeenReplica {
 /** Adds what a supervisor reports of processes, which are named `replica 0` and so on. */
 export function withProcesses(
   replicas: readonly SeenReplica[],
-  processes: readonly (SupervisedProcess & { readonly name: string })[],
+  processes: readonly NamedProcess[],
 ): SeenReplica[] {
   return replicas.map((replica) => {
     const supervised = processes.find(({ name }) => name === `replica ${replica.id}`);
