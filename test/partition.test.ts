@@ -79,10 +79,7 @@ describe('a replica that is cut off from the others', { timeout: 400_000 }, () =
     );
     const answer = await fetch(`${cluster.url}/v1/status`);
     const { explanation } = (await answer.json()) as { explanation: string[] };
-    assert.match(
-      explanation.join('\n'),
-      new RegExp(`replica ${second} was cut off from the others`),
-    );
+    assert.match(explanation.join('\n'), new RegExp(`replica ${second} was cut off from the others`));
     assert.match(cluster.run('status').out, /Nothing commits\. No quorum/);
     assert.equal(cluster.run('fault', 'heal', String(second)).code, 0);
     assert.equal(cluster.run('fault', 'resume', String(first)).code, 0);
