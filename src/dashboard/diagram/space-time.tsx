@@ -79,6 +79,7 @@ function LaneLine(props: {
   parts.push({ from, to: layout.height, isDown: false });
   return (
     <g class={lane.isByzantine === true ? 'lane byzantine' : 'lane'}>
+      {untilY < layout.height && <line x1={x} x2={x} y1={untilY} y2={layout.height} class="to-come" />}
       {parts
         .filter((part) => part.from < untilY && part.to > part.from)
         .map((part) => (
@@ -95,14 +96,15 @@ function LaneLine(props: {
   );
 }
 
-/** Where an arrow has come to by now. */
+/** Where an arrow has come to by now: at the height of this moment, so that nothing runs ahead of the lanes. */
 function endOf(
   { arrow, x1, y1, x2, y2 }: LaidArrow,
   nowMs: number,
+  nowY: number,
 ): { x: number; y: number; isThere: boolean } {
-  const { sentMs, arrivedMs } = arrow;
+  const { arrivedMs } = arrow;
   if (arrivedMs === undefined || nowMs >= arrivedMs) return { x: x2, y: y2, isThere: true };
-  const part = Math.max(0, (nowMs - sentMs) / Math.max(arrivedMs - sentMs, 1e-9));
+  const part = Math.min(1, Math.max(0, (nowY - y1) / Math.max(y2 - y1, 1e-9)));
   return { x: x1 + part * (x2 - x1), y: y1 + part * (y2 - y1), isThere: false };
 }
 
@@ -117,12 +119,14 @@ function headOf(x1: number, y1: number, x2: number, y2: number): string {
 function ArrowShape(props: {
   readonly laid: LaidArrow;
   readonly nowMs: number;
+  /** Height of that moment. */
+  readonly nowY: number;
   readonly classes: string;
   readonly onClick: (() => void) | undefined;
 }): JSX.Element {
-  const { laid, nowMs, classes, onClick } = props;
+  const { laid, nowMs, nowY, classes, onClick } = props;
   const { arrow, x1, y1 } = laid;
-  const { x, y, isThere } = endOf(laid, nowMs);
+  const { x, y, isThere } = endOf(laid, nowMs, nowY);
   const isOpen = arrow.arrivedMs === undefined;
   return (
     <g class={classes} onClick={onClick} data-arrow={arrow.id}>
@@ -298,6 +302,7 @@ export function SpaceTime(props: SpaceTimeProps): JSX.Element {
             key={`a${laid.arrow.id}`}
             laid={laid}
             nowMs={nowMs}
+            nowY={layout.y(nowMs)}
             classes={classesOf(laid)}
             onClick={() => onSelect?.({ kind: 'arrow', id: laid.arrow.id })}
           />
