@@ -126,6 +126,17 @@ const SPECIAL: readonly Case[] = [
     says: [/replica 1 cannot be reached/, /[Rr]eplica 2 says that it (?:must be|is being) re-admitted/],
     stuck: ['seen'],
   },
+  ...['a2m-pbft-ea', 'reminbft', 'cheapbft', 'a2m-pbft-e'].map((protocol): Case => ({
+    name: `${protocol}: the trusted components of two are lost for ever`,
+    play: {
+      protocol,
+      head: ['set overBudget true'],
+      steps: [1, 2].map((id) => `now component ${id} for 20 ${LOST}`),
+    },
+    culprits: [1, 2],
+    says: [/Nothing commits\. No quorum/, /eplica 1 says that it has halted/, /eplica 2 says that it has/],
+    stuck: ['seen'],
+  })),
   {
     name: 'more components are lost than it stands: a final halt',
     play: {

@@ -41,8 +41,12 @@ const PATIENCE_MS: Milliseconds = 2_000;
 
 /** Waits that are told although nobody asks for anything: they do not pass by themselves. */
 const LASTING: readonly string[] = ['keepers', 'messages'];
-/** What a replica's own state says already. */
-const TOLD: readonly string[] = ['state', 'RECOVER', 'component'];
+/** What a replica waits for by itself, and how its state says that already. */
+const TOLD: Readonly<Record<string, (seen: SeenReplica) => boolean>> = {
+  state: ({ transferring }) => transferring === true,
+  RECOVER: ({ role }) => role === 'recovering',
+  component: ({ tc }) => tc?.answers === false,
+};
 
 interface Waiting {
   readonly id: ReplicaId;
@@ -191,7 +195,7 @@ export function explain(sources: ExplainSources): Explanation {
     own === undefined && pendingOf(replicas) === 0 && all.every(({ lack }) => LASTING.includes(lack.what));
   const quorum = quorumSentence(replicas, faults, isIdle);
   const waits = waitSentences(
-    all.filter(({ lack }) => !TOLD.includes(lack.what)),
+    all.filter(({ id, lack }) => TOLD[lack.what]?.(replicas[id]!) !== true),
     replicas,
     faults,
   );

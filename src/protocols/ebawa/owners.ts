@@ -225,9 +225,9 @@ export class Owners implements ProtocolPart {
     return isSkip(streamContext, entry) ? skipBatch(streamContext, entry.view) : undefined;
   }
 
-  ownerOf(n: SequenceNumber): ReplicaId {
+  ownerOf(n: SequenceNumber): ReplicaId | undefined {
     const { newView } = this.#s.own.state;
-    return ownersOf(newView)[indexAt(newView, n)]!.replica;
+    return n <= newView.end ? undefined : ownersOf(newView)[indexAt(newView, n)]?.replica;
   }
 
   /** EBAWA.VC.7: what an owner proposed under an incarnation that the registry has retired does not count any more. */

@@ -104,7 +104,7 @@ function stability<C extends Content>(replica: AttestedReplica<C>, now: Millisec
 function silence<C extends Content>(replica: AttestedReplica<C>, now: Milliseconds): Lack | undefined {
   const { peers, self, timers, n, f } = replica;
   const since = now - SILENT_PERIODS * timers.statusMs;
-  const heardAt = (id: ReplicaId): Milliseconds => peers[id]!.lastHeardMs ?? 0;
+  const heardAt = (id: ReplicaId): Milliseconds => peers[id]!.lastHeardMs ?? replica.startedAtMs;
   const among = everybody(replica);
   const has = among.filter((id) => id === self || heardAt(id) >= since);
   if (has.length >= n - f) return undefined;

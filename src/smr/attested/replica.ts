@@ -89,6 +89,7 @@ export abstract class AttestedReplica<C extends Content>
   heard = 0;
   /** When an order was executed here last, or a view left or entered. */
   progressAtMs: Milliseconds = 0;
+  startedAtMs: Milliseconds = 0;
   executedAtMs: Milliseconds = 0;
   /** What is decided above the stable checkpoint. */
   readonly decisions: Decisions<C>;
@@ -391,7 +392,7 @@ export abstract class AttestedReplica<C extends Content>
   #onStart(recovery: Recovery): void {
     if (this.#started) return;
     this.#started = true;
-    this.progressAtMs = this.desk.now;
+    this.startedAtMs = this.progressAtMs = this.desk.now;
     const contradicted = Decisions.contradicted(recovery.stored);
     if (contradicted !== undefined) return this.halt(contradiction(contradicted));
     this.executed = recovery.executed;

@@ -36,8 +36,8 @@ export interface ProtocolPart {
   // ---- Views with several owners
   /** Replicas that should own nothing in the next view; part of the own VIEW-CHANGE. */
   suspects?(): readonly ReplicaId[];
-  /** Who proposes an order of the own view. */
-  ownerOf?(n: SequenceNumber): ReplicaId;
+  /** Who proposes an order of the own view; undefined, or absent: its primary. */
+  ownerOf?(n: SequenceNumber): ReplicaId | undefined;
   /** Whether a proposal is not to be decided any more. */
   isVoid?(proposal: Prepare): boolean;
   /** The body of an entry that nobody need send. */
