@@ -92,6 +92,7 @@ var CERTIFICATES_MAX = 64;
 var EXTENSION_BYTES_MAX = 4 * 1024;
 var COUNTER_SENTINEL = -1;
 var RECENT_DEPTH = 64;
+var TAG_CLAIMS_MAX = 256;
 var CORE_BYTES_MAX = 4 * 1024;
 
 // src/core/types.ts
@@ -433,6 +434,13 @@ function decodeBundleOfEvidence(bytes) {
   });
 }
 
+// src/crypto/request-mac.ts
+var KEY_ENVELOPE_BYTES = 96;
+var ROOT_NAME = "moiety-client-root-v1";
+function clientRootOf(hmac2, groupKey, groupId) {
+  return hmac2(hmac2(groupId, groupKey), new Writer(32).raw(asciiBytes(ROOT_NAME)).u8(1).finish());
+}
+
 // src/core/assert.ts
 var AssertionFailure = class extends Error {
   name = "AssertionFailure";
@@ -466,7 +474,7 @@ function bindDigestOf(hash6, parts) {
 }
 
 // src/trusted/frames.ts
-var REQUEST_BYTES_MAX = CORE_BYTES_MAX + 256;
+var REQUEST_BYTES_MAX = 26 * 1024;
 var RESPONSE_BYTES_MAX = RECENT_DEPTH * (CORE_BYTES_MAX + 256) + 256;
 var AUTHENTICATOR_BYTES_MAX = 64;
 var EVIDENCE_BYTES_MAX2 = 64 * 1024;
@@ -486,6 +494,8 @@ var OP = {
   plain: 11,
   advanceMany: 12,
   replay: 13,
+  exportClientKey: 14,
+  verifyTags: 15,
   append: 20,
   advanceLog: 21,
   lookup: 22,
@@ -518,6 +528,24 @@ function writeValue(writer, value) {
 }
 function writeMove(writer, move) {
   writeValue(writer.hex(move.objectId), move.value);
+}
+function writeClaim(writer, claim) {
+  writer.digest(claim.clientId).u32(claim.version).digest(claim.digest).raw(claim.tag);
+}
+function writeClientKeyRequest(writer, request) {
+  if (request.op === "verifyTags") {
+    writer.list(request.claims, writeClaim);
+    return;
+  }
+  writer.raw(request.clientKey).u32(request.version).digest(request.clusterId);
+  writer.u64(request.configurationVersion).raw(request.agreementKey).raw(request.signature);
+}
+function readVerdicts(reader) {
+  const count = reader.u32();
+  if (count > TAG_CLAIMS_MAX) reader.fail();
+  const bits = reader.failed ? new Uint8Array(0) : reader.raw(Math.ceil(count / 8));
+  if (count % 8 !== 0 && bits.at(-1) >> count % 8 !== 0) reader.fail();
+  return reader.failed ? [] : Array.from({ length: count }, (_, index) => (bits[index >> 3] >> (index & 7) & 1) === 1);
 }
 function writeObjectRequest(writer, request) {
   switch (request.op) {
@@ -580,6 +608,10 @@ function encodeTrustedRequest(request) {
     case "attest":
       writer.digest(request.challenge);
       break;
+    case "exportClientKey":
+    case "verifyTags":
+      writeClientKeyRequest(writer, request);
+      break;
     default:
       writeObjectRequest(writer, request);
   }
@@ -632,6 +664,10 @@ function readResponse(reader) {
       return { op: "certificates", certificates: reader.list(CERTIFICATES_MAX, readTrustedCertificate) };
     case OP.done:
       return { op: "done" };
+    case OP.exportClientKey:
+      return { op: "exportClientKey", envelope: copyOf(reader.raw(KEY_ENVELOPE_BYTES)) };
+    case OP.verifyTags:
+      return { op: "verifyTags", valid: readVerdicts(reader) };
     case OP.extension: {
       const code = reader.u8();
       return { op: "extension", code, body: copyOf(reader.bytes(EXTENSION_BYTES_MAX)) };
@@ -683,6 +719,7 @@ var ModuleProgram = class {
         return put(out, keyBlockOf(environment, key));
       },
       random: (at, length) => void put(at, environment.random(length)),
+      clientRoot: (out) => environment.clientRoot === void 0 ? 0 : put(out, environment.clientRoot),
       now: () => environment.now(),
       check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0
     };
@@ -832,19 +869,22 @@ import { hash, createHmac } from "node:crypto";
 import { existsSync, readFileSync as readFileSync2 } from "node:fs";
 var GROUP_FILE = "group";
 var POLICY_BYTES_MAX = 64 * 1024;
+var USE_BYTE = { statements: 1, requests: 2 };
 var sha256 = (bytes) => hash("sha256", bytes, "buffer");
 var hmac = (key, message) => createHmac("sha256", key).update(message).digest();
 function encodeGroupKey(group) {
-  return new Writer(512).u8(1).raw(group.key).raw(group.id).u32(group.replica).bytes(new TextEncoder().encode(group.policy)).raw(group.envelopeSecret).finish();
+  return new Writer(512).u8(USE_BYTE[group.use]).raw(group.key).raw(group.id).u32(group.replica).bytes(new TextEncoder().encode(group.policy)).raw(group.envelopeSecret).finish();
 }
 function decodeGroupKey(bytes) {
   return decodeWhole(bytes, (reader) => {
-    if (reader.u8() !== 1) reader.fail();
+    const first = reader.u8();
+    if (first !== USE_BYTE.statements && first !== USE_BYTE.requests) reader.fail();
+    const use = first === USE_BYTE.requests ? "requests" : "statements";
     const key = new Uint8Array(reader.raw(32));
     const id = new Uint8Array(reader.raw(16));
     const replica = reader.u32();
     const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
-    return { key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
+    return { use, key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
   });
 }
 function readGroupFile() {
@@ -855,6 +895,9 @@ function readGroupFile() {
       "the group key of the trusted component is damaged; put back its file 'group', or join anew"
     );
   return group;
+}
+function groupClientRoot(group) {
+  return clientRootOf(hmac, group.key, group.id);
 }
 function groupProgramKey(group, tcEpoch) {
   const statementKey = statementKeyOf(hmac, group.key, group.id);
@@ -903,10 +946,11 @@ var programServices = {
 };
 function createEnvironment(log, durability, measurement) {
   const group = readGroupFile();
-  const keyOf = (stored) => group === void 0 ? programKeyOf(stored) : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
+  const keyOf = (stored) => group?.use !== "statements" ? programKeyOf(stored) : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
   return {
     ...programServices,
     measurement,
+    ...group === void 0 ? {} : { clientRoot: groupClientRoot(group) },
     persistent: durability !== "memory",
     key: keyOf(log.key),
     records: log.records,
@@ -2013,19 +2057,20 @@ ${verdictLines(verdict).join("\n")}`;
 function isOwn(offer, group) {
   return equalBytes(offer.offer.envelopeKey, crypto.x25519PublicKey(group.envelopeSecret));
 }
-function makeGroup(replica, policy, attest2) {
+function makeGroup(replica, policy, use, attest2) {
   assertNoGroup();
-  const parts = { replica, policy, envelopeSecret: new Uint8Array(randomBytes3(32)) };
+  const parts = { use, replica, policy, envelopeSecret: new Uint8Array(randomBytes3(32)) };
   const group = { key: new Uint8Array(randomBytes3(32)), id: new Uint8Array(randomBytes3(16)), ...parts };
   const offer = offerOf(group, attest2);
   writeWhole(GROUP_FILE, encodeGroupKey(group));
   return offer;
 }
-function requestGroup(replica, policy, holderOffer, attest2) {
+function requestGroup(replica, policy, use, holderOffer, attest2) {
   assertNoGroup();
   const groupId = decodeKeyOffer(holderOffer)?.groupId;
   if (groupId === void 0) throw new CeremonyRefusal("that is no offer of a member of a group");
   const group = {
+    use,
     key: NO_KEY,
     id: groupId,
     replica,
@@ -2090,14 +2135,14 @@ function bytesOf(line) {
   if (bytes === void 0 || bytes.length === 0) throw new CeremonyRefusal("the input is not hexadecimal");
   return bytes;
 }
-function perform(step, replica, input) {
+function perform(step, replica, use, input) {
   const [first = "", ...others] = input.split("\n");
   const rest = others.join("\n");
   switch (step) {
     case "new":
-      return bytesToHex(makeGroup(replica, input, attest));
+      return bytesToHex(makeGroup(replica, input, use, attest));
     case "request":
-      return bytesToHex(requestGroup(replica, rest, bytesOf(first), attest));
+      return bytesToHex(requestGroup(replica, rest, use, bytesOf(first), attest));
     case "grant":
       return bytesToHex(grantGroup(bytesOf(first), bytesOf(rest)));
     case "install":
@@ -2113,20 +2158,23 @@ async function main() {
     options: {
       folder: { type: "string" },
       step: { type: "string", default: "" },
-      replica: { type: "string", default: "0" }
+      replica: { type: "string", default: "0" },
+      use: { type: "string", default: "statements" }
     }
   });
-  const { folder, step } = values;
+  const { folder, step, use } = values;
   const replica = Number(values.replica);
   if (folder === void 0 || statSync3(folder, { throwIfNoEntry: false }) === void 0)
     throw new CeremonyRefusal("--folder names the folder of a trusted process");
   if (!Number.isSafeInteger(replica) || replica < 0 || replica >= REPLICAS_END)
     throw new CeremonyRefusal(`--replica is a number from 0 to ${REPLICAS_END - 1}`);
+  if (use !== "statements" && use !== "requests")
+    throw new CeremonyRefusal("--use is statements or requests");
   const input = readFileSync6(0, "utf8").trimEnd();
   process.chdir(folder);
   if (!await claimFolder(readFileSync6(FOLDER_FILES.access)))
     throw new CeremonyRefusal("a process serves this component: stop it first");
-  process.stdout.write(`${perform(step, replica, input)}
+  process.stdout.write(`${perform(step, replica, use, input)}
 `, () => process.exit(0));
 }
 main().catch((error) => {

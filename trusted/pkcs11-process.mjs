@@ -308,6 +308,7 @@ var ModuleProgram = class {
         return put(out, keyBlockOf(environment, key));
       },
       random: (at, length) => void put(at, environment.random(length)),
+      clientRoot: (out) => environment.clientRoot === void 0 ? 0 : put(out, environment.clientRoot),
       now: () => environment.now(),
       check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0
     };
@@ -368,7 +369,7 @@ import { chmodSync, existsSync as existsSync2, mkdirSync, readFileSync as readFi
 import { parseArgs } from "node:util";
 
 // src/trusted/frames.ts
-var REQUEST_BYTES_MAX = CORE_BYTES_MAX + 256;
+var REQUEST_BYTES_MAX = 26 * 1024;
 var RESPONSE_BYTES_MAX = RECENT_DEPTH * (CORE_BYTES_MAX + 256) + 256;
 var EVIDENCE_BYTES_MAX = 64 * 1024;
 var MESSAGE_BYTES_MAX = 256;
@@ -386,6 +387,8 @@ var OP = {
   plain: 11,
   advanceMany: 12,
   replay: 13,
+  exportClientKey: 14,
+  verifyTags: 15,
   append: 20,
   advanceLog: 21,
   lookup: 22,
@@ -415,6 +418,22 @@ function writeValue(writer, value) {
 }
 function writeMove(writer, move) {
   writeValue(writer.hex(move.objectId), move.value);
+}
+function writeClaim(writer, claim) {
+  writer.digest(claim.clientId).u32(claim.version).digest(claim.digest).raw(claim.tag);
+}
+function writeClientKeyRequest(writer, request) {
+  if (request.op === "verifyTags") {
+    writer.list(request.claims, writeClaim);
+    return;
+  }
+  writer.raw(request.clientKey).u32(request.version).digest(request.clusterId);
+  writer.u64(request.configurationVersion).raw(request.agreementKey).raw(request.signature);
+}
+function writeVerdicts(writer, valid) {
+  const bits = new Uint8Array(Math.ceil(valid.length / 8));
+  valid.forEach((one, index) => bits[index >> 3] |= one ? 1 << (index & 7) : 0);
+  writer.u32(valid.length).raw(bits);
 }
 function writeObjectRequest(writer, request) {
   switch (request.op) {
@@ -477,6 +496,10 @@ function encodeTrustedRequest(request) {
     case "attest":
       writer.digest(request.challenge);
       break;
+    case "exportClientKey":
+    case "verifyTags":
+      writeClientKeyRequest(writer, request);
+      break;
     default:
       writeObjectRequest(writer, request);
   }
@@ -518,6 +541,12 @@ function encodeTrustedResponse(response) {
       writer.list(response.certificates, writeTrustedCertificate);
       break;
     case "done":
+      break;
+    case "exportClientKey":
+      writer.raw(response.envelope);
+      break;
+    case "verifyTags":
+      writeVerdicts(writer, response.valid);
       break;
     case "extension":
       writer.u8(response.code).bytes(response.body);

@@ -430,6 +430,7 @@ var MOVES_MAX = 16;
 var EXTENSION_BYTES_MAX = 4 * 1024;
 var COUNTER_SENTINEL = -1;
 var RECENT_DEPTH = 64;
+var TAG_CLAIMS_MAX = 256;
 var CORE_BYTES_MAX = 4 * 1024;
 
 // src/core/assert.ts
@@ -457,7 +458,7 @@ function bindDigestOf(hash4, parts) {
 }
 
 // src/trusted/frames.ts
-var REQUEST_BYTES_MAX = CORE_BYTES_MAX + 256;
+var REQUEST_BYTES_MAX = 26 * 1024;
 var RESPONSE_BYTES_MAX = RECENT_DEPTH * (CORE_BYTES_MAX + 256) + 256;
 var AUTHENTICATOR_BYTES_MAX = 64;
 var EVIDENCE_BYTES_MAX = 64 * 1024;
@@ -476,6 +477,8 @@ var OP = {
   plain: 11,
   advanceMany: 12,
   replay: 13,
+  exportClientKey: 14,
+  verifyTags: 15,
   append: 20,
   advanceLog: 21,
   lookup: 22,
@@ -519,6 +522,41 @@ function writeMove(writer, move) {
 }
 function readMove(reader) {
   return { objectId: bytesToHex(reader.raw(8)), value: readValue(reader) };
+}
+function writeClaim(writer, claim) {
+  writer.digest(claim.clientId).u32(claim.version).digest(claim.digest).raw(claim.tag);
+}
+function readClaim(reader) {
+  const clientId = reader.digest();
+  const version = reader.u32();
+  return { clientId, version, digest: reader.digest(), tag: copyOf(reader.raw(32)) };
+}
+function writeClientKeyRequest(writer, request) {
+  if (request.op === "verifyTags") {
+    writer.list(request.claims, writeClaim);
+    return;
+  }
+  writer.raw(request.clientKey).u32(request.version).digest(request.clusterId);
+  writer.u64(request.configurationVersion).raw(request.agreementKey).raw(request.signature);
+}
+function readKeyExport(reader) {
+  const clientKey = copyOf(reader.raw(32));
+  const version = reader.u32();
+  const clusterId = reader.digest();
+  const configurationVersion = reader.u64();
+  const agreementKey = copyOf(reader.raw(32));
+  const signature = copyOf(reader.raw(64));
+  return { op: "exportClientKey", clientKey, version, clusterId, configurationVersion, agreementKey, signature };
+}
+function readTagClaims(reader) {
+  const claims = reader.list(TAG_CLAIMS_MAX, readClaim);
+  if (claims.length === 0) reader.fail();
+  return { op: "verifyTags", claims };
+}
+function writeVerdicts(writer, valid) {
+  const bits = new Uint8Array(Math.ceil(valid.length / 8));
+  valid.forEach((one, index) => bits[index >> 3] |= one ? 1 << (index & 7) : 0);
+  writer.u32(valid.length).raw(bits);
 }
 function writeObjectRequest(writer, request) {
   switch (request.op) {
@@ -628,6 +666,10 @@ function encodeTrustedRequest(request) {
     case "attest":
       writer.digest(request.challenge);
       break;
+    case "exportClientKey":
+    case "verifyTags":
+      writeClientKeyRequest(writer, request);
+      break;
     default:
       writeObjectRequest(writer, request);
   }
@@ -655,6 +697,10 @@ function readRequest(reader) {
     }
     case OP.attest:
       return { op: "attest", challenge: reader.digest() };
+    case OP.exportClientKey:
+      return readKeyExport(reader);
+    case OP.verifyTags:
+      return readTagClaims(reader);
     default:
       return readObjectRequest(op, reader);
   }
@@ -700,6 +746,12 @@ function encodeTrustedResponse(response) {
       break;
     case "done":
       break;
+    case "exportClientKey":
+      writer.raw(response.envelope);
+      break;
+    case "verifyTags":
+      writeVerdicts(writer, response.valid);
+      break;
     case "extension":
       writer.u8(response.code).bytes(response.body);
       break;
@@ -742,6 +794,7 @@ var ModuleProgram = class {
         return put(out, keyBlockOf(environment, key));
       },
       random: (at, length) => void put(at, environment.random(length)),
+      clientRoot: (out) => environment.clientRoot === void 0 ? 0 : put(out, environment.clientRoot),
       now: () => environment.now(),
       check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0
     };

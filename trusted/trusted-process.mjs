@@ -443,6 +443,7 @@ var ModuleProgram = class {
         return put(out, keyBlockOf(environment, key));
       },
       random: (at, length) => void put(at, environment.random(length)),
+      clientRoot: (out) => environment.clientRoot === void 0 ? 0 : put(out, environment.clientRoot),
       now: () => environment.now(),
       check: (publicKey, at, length, authenticator) => environment.check(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0
     };
@@ -484,8 +485,14 @@ import { randomBytes as randomBytes2 } from "node:crypto";
 import { chmodSync, existsSync as existsSync2, mkdirSync, readFileSync as readFileSync5, rmSync as rmSync2, statSync as statSync3, writeFileSync as writeFileSync3 } from "node:fs";
 import { parseArgs } from "node:util";
 
+// src/crypto/request-mac.ts
+var ROOT_NAME = "moiety-client-root-v1";
+function clientRootOf(hmac2, groupKey, groupId) {
+  return hmac2(hmac2(groupId, groupKey), new Writer(32).raw(asciiBytes(ROOT_NAME)).u8(1).finish());
+}
+
 // src/trusted/frames.ts
-var REQUEST_BYTES_MAX = CORE_BYTES_MAX + 256;
+var REQUEST_BYTES_MAX = 26 * 1024;
 var RESPONSE_BYTES_MAX = RECENT_DEPTH * (CORE_BYTES_MAX + 256) + 256;
 var EVIDENCE_BYTES_MAX = 64 * 1024;
 var MESSAGE_BYTES_MAX = 256;
@@ -503,6 +510,8 @@ var OP = {
   plain: 11,
   advanceMany: 12,
   replay: 13,
+  exportClientKey: 14,
+  verifyTags: 15,
   append: 20,
   advanceLog: 21,
   lookup: 22,
@@ -532,6 +541,22 @@ function writeValue(writer, value) {
 }
 function writeMove(writer, move) {
   writeValue(writer.hex(move.objectId), move.value);
+}
+function writeClaim(writer, claim) {
+  writer.digest(claim.clientId).u32(claim.version).digest(claim.digest).raw(claim.tag);
+}
+function writeClientKeyRequest(writer, request) {
+  if (request.op === "verifyTags") {
+    writer.list(request.claims, writeClaim);
+    return;
+  }
+  writer.raw(request.clientKey).u32(request.version).digest(request.clusterId);
+  writer.u64(request.configurationVersion).raw(request.agreementKey).raw(request.signature);
+}
+function writeVerdicts(writer, valid) {
+  const bits = new Uint8Array(Math.ceil(valid.length / 8));
+  valid.forEach((one, index) => bits[index >> 3] |= one ? 1 << (index & 7) : 0);
+  writer.u32(valid.length).raw(bits);
 }
 function writeObjectRequest(writer, request) {
   switch (request.op) {
@@ -594,6 +619,10 @@ function encodeTrustedRequest(request) {
     case "attest":
       writer.digest(request.challenge);
       break;
+    case "exportClientKey":
+    case "verifyTags":
+      writeClientKeyRequest(writer, request);
+      break;
     default:
       writeObjectRequest(writer, request);
   }
@@ -635,6 +664,12 @@ function encodeTrustedResponse(response) {
       writer.list(response.certificates, writeTrustedCertificate);
       break;
     case "done":
+      break;
+    case "exportClientKey":
+      writer.raw(response.envelope);
+      break;
+    case "verifyTags":
+      writeVerdicts(writer, response.valid);
       break;
     case "extension":
       writer.u8(response.code).bytes(response.body);
@@ -1863,16 +1898,19 @@ import { hash as hash3, createHmac } from "node:crypto";
 import { existsSync as existsSync3, readFileSync as readFileSync6 } from "node:fs";
 var GROUP_FILE = "group";
 var POLICY_BYTES_MAX = 64 * 1024;
+var USE_BYTE = { statements: 1, requests: 2 };
 var sha256 = (bytes) => hash3("sha256", bytes, "buffer");
 var hmac = (key, message) => createHmac("sha256", key).update(message).digest();
 function decodeGroupKey(bytes) {
   return decodeWhole(bytes, (reader) => {
-    if (reader.u8() !== 1) reader.fail();
+    const first = reader.u8();
+    if (first !== USE_BYTE.statements && first !== USE_BYTE.requests) reader.fail();
+    const use = first === USE_BYTE.requests ? "requests" : "statements";
     const key = new Uint8Array(reader.raw(32));
     const id = new Uint8Array(reader.raw(16));
     const replica = reader.u32();
     const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
-    return { key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
+    return { use, key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
   });
 }
 function readGroupFile() {
@@ -1883,6 +1921,9 @@ function readGroupFile() {
       "the group key of the trusted component is damaged; put back its file 'group', or join anew"
     );
   return group;
+}
+function groupClientRoot(group) {
+  return clientRootOf(hmac, group.key, group.id);
 }
 function groupProgramKey(group, tcEpoch) {
   const statementKey = statementKeyOf(hmac, group.key, group.id);
@@ -1931,10 +1972,11 @@ var programServices = {
 };
 function createEnvironment(log, durability, measurement) {
   const group = readGroupFile();
-  const keyOf = (stored) => group === void 0 ? programKeyOf(stored) : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
+  const keyOf = (stored) => group?.use !== "statements" ? programKeyOf(stored) : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
   return {
     ...programServices,
     measurement,
+    ...group === void 0 ? {} : { clientRoot: groupClientRoot(group) },
     persistent: durability !== "memory",
     key: keyOf(log.key),
     records: log.records,

@@ -1,5 +1,5 @@
 /** Cryptography without any system library: for browsers, offline verification and tests. Replicas use `node/`. */
-import { ed25519 } from '@noble/curves/ed25519.js';
+import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { digestToBytes } from '../core/bytes.ts';
 import type { Hash } from '../core/types.ts';
@@ -32,4 +32,18 @@ export function createPortableVerifier(
     verifyCounter,
     verifyEvidence,
   });
+}
+
+/** X25519 (RFC 7748); undefined for a point of small order, or bytes that are none. */
+export function portableX25519(secret: Uint8Array, point: Uint8Array): Uint8Array | undefined {
+  try {
+    return x25519.getSharedSecret(secret, point);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Public key of an X25519 secret (32 bytes, any). */
+export function portableX25519PublicKey(secret: Uint8Array): Uint8Array {
+  return x25519.getPublicKey(secret);
 }

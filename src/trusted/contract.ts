@@ -41,6 +41,8 @@ export const EXTENSION_BYTES_MAX = 4 * 1024;
 export const COUNTER_SENTINEL = -1;
 /** Depth of `recent`: how many of its last certificates a component keeps (decision A7). */
 export const RECENT_DEPTH = 64;
+/** Claims of one `verifyTags`, at most. */
+export const TAG_CLAIMS_MAX = 256;
 /** Message core that travels with a certify call and is kept in the component's durable record, at most. */
 export const CORE_BYTES_MAX = 4 * 1024;
 
@@ -124,6 +126,22 @@ export type TrustedRequest =
   | { readonly op: 'advanceMany'; readonly moves: readonly CounterMove[]; readonly digest: Digest }
   /** The last `count` certificates of an object, oldest first. */
   | { readonly op: 'replay'; readonly objectId: string; readonly count: number }
+  /**
+   * The key of a client for MACs of its requests, in an envelope to a one-time X25519 key that the client signed
+   * (`crypto/request-mac.ts`): with its cluster, 40 bytes of domain.
+   */
+  | {
+      readonly op: 'exportClientKey';
+      /** Ed25519 public key, 32 bytes. */
+      readonly clientKey: Uint8Array;
+      readonly version: number;
+      readonly clusterId: Digest;
+      readonly configurationVersion: number;
+      readonly agreementKey: Uint8Array;
+      readonly signature: Uint8Array;
+    }
+  /** Whether these tags are right: one verdict each. There is no request that makes a tag. */
+  | { readonly op: 'verifyTags'; readonly claims: readonly TagClaim[] }
   /** A2M append: `entry` (a digest) goes to the next slot. */
   | { readonly op: 'append'; readonly objectId: string; readonly entry: Digest }
   /** A2M advance: skips to `slot`, whose history digest continues from `base`. */
@@ -147,6 +165,15 @@ export type TrustedRequest =
 export interface CounterMove {
   readonly objectId: string;
   readonly value: CounterValue;
+}
+
+/** A tag of a request and what it claims to be over. */
+export interface TagClaim {
+  readonly clientId: Digest;
+  readonly version: number;
+  readonly digest: Digest;
+  /** 32 bytes. */
+  readonly tag: Uint8Array;
 }
 
 /** A certificate as it travels: the 136 bytes of its statement and the authenticator over them. */
@@ -185,6 +212,8 @@ export type TrustedResponse =
   | { readonly op: 'attest'; readonly evidence: Uint8Array }
   | { readonly op: 'certificates'; readonly certificates: readonly TrustedCertificate[] }
   | { readonly op: 'done' }
+  | { readonly op: 'exportClientKey'; readonly envelope: Uint8Array }
+  | { readonly op: 'verifyTags'; readonly valid: readonly boolean[] }
   | { readonly op: 'extension'; readonly code: number; readonly body: Uint8Array }
   | { readonly op: 'error'; readonly code: TrustedErrorCode; readonly message: string };
 
@@ -226,6 +255,8 @@ export interface ProgramEnvironment {
   readonly hash: Hash;
   /** The key that is in force when the program starts. */
   readonly key: ProgramKey;
+  /** What keys of clients follow from, 32 bytes; only where the component belongs to a group. It never leaves. */
+  readonly clientRoot?: Uint8Array;
   /** False: a volatile footprint that drops every record, so a program need not make any. */
   readonly keepsRecords?: boolean;
   /** Records persisted under that key, oldest first: an image and all after it, or at least the last RECENT_DEPTH. */

@@ -5,6 +5,7 @@
 import { bytesToHex } from '../core/bytes.ts';
 import { decodeWhole, Writer } from '../core/codec.ts';
 import type { Reader } from '../core/codec.ts';
+import { KEY_ENVELOPE_BYTES } from '../crypto/request-mac.ts';
 import {
   CERTIFICATES_MAX,
   CORE_BYTES_MAX,
@@ -14,11 +15,13 @@ import {
   OBJECT_MODE,
   RECENT_DEPTH,
   STATEMENT_BYTES,
+  TAG_CLAIMS_MAX,
 } from './contract.ts';
 import type {
   CounterMove,
   ObjectMode,
   RecentCertificate,
+  TagClaim,
   TrustedCertificate,
   TrustedErrorCode,
   TrustedIdentity,
@@ -27,8 +30,8 @@ import type {
 } from './contract.ts';
 import { SUITE_BYTE, suiteOfByte } from './statement.ts';
 
-/** Bytes of a request, at most. */
-export const REQUEST_BYTES_MAX = CORE_BYTES_MAX + 256;
+/** Bytes of a request, at most: a `verifyTags` of TAG_CLAIMS_MAX claims of a hundred bytes. */
+export const REQUEST_BYTES_MAX = 26 * 1024;
 /** Bytes of an answer, at most: a whole `recent`. */
 export const RESPONSE_BYTES_MAX = RECENT_DEPTH * (CORE_BYTES_MAX + 256) + 256;
 
@@ -51,6 +54,8 @@ const OP = {
   plain: 11,
   advanceMany: 12,
   replay: 13,
+  exportClientKey: 14,
+  verifyTags: 15,
   append: 20,
   advanceLog: 21,
   lookup: 22,
@@ -104,9 +109,63 @@ function readMove(reader: Reader): CounterMove {
   return { objectId: bytesToHex(reader.raw(8)), value: readValue(reader) };
 }
 
+type ClientKeyRequest = Extract<TrustedRequest, { op: 'exportClientKey' | 'verifyTags' }>;
+
+function writeClaim(writer: Writer, claim: TagClaim): void {
+  writer.digest(claim.clientId).u32(claim.version).digest(claim.digest).raw(claim.tag);
+}
+
+function readClaim(reader: Reader): TagClaim {
+  const clientId = reader.digest();
+  const version = reader.u32();
+  return { clientId, version, digest: reader.digest(), tag: copyOf(reader.raw(32)) };
+}
+
+function writeClientKeyRequest(writer: Writer, request: ClientKeyRequest): void {
+  if (request.op === 'verifyTags') {
+    writer.list(request.claims, writeClaim);
+    return;
+  }
+  writer.raw(request.clientKey).u32(request.version).digest(request.clusterId);
+  writer.u64(request.configurationVersion).raw(request.agreementKey).raw(request.signature);
+}
+
+function readKeyExport(reader: Reader): TrustedRequest {
+  const clientKey = copyOf(reader.raw(32));
+  const version = reader.u32();
+  const clusterId = reader.digest();
+  const configurationVersion = reader.u64();
+  const agreementKey = copyOf(reader.raw(32));
+  const signature = copyOf(reader.raw(64));
+  return { op: 'exportClientKey', clientKey, version, clusterId, configurationVersion, agreementKey, signature };
+}
+
+function readTagClaims(reader: Reader): TrustedRequest {
+  const claims = reader.list(TAG_CLAIMS_MAX, readClaim);
+  if (claims.length === 0) reader.fail();
+  return { op: 'verifyTags', claims };
+}
+
+/** One bit for each verdict, the lowest first; what is left of the last byte is zero. */
+function writeVerdicts(writer: Writer, valid: readonly boolean[]): void {
+  const bits = new Uint8Array(Math.ceil(valid.length / 8));
+  valid.forEach((one, index) => (bits[index >> 3]! |= one ? 1 << (index & 7) : 0));
+  writer.u32(valid.length).raw(bits);
+}
+
+function readVerdicts(reader: Reader): boolean[] {
+  const count = reader.u32();
+  if (count > TAG_CLAIMS_MAX) reader.fail();
+  const bits = reader.failed ? new Uint8Array(0) : reader.raw(Math.ceil(count / 8));
+  if (count % 8 !== 0 && bits.at(-1)! >> (count % 8) !== 0) reader.fail();
+  return reader.failed
+    ? []
+    : Array.from({ length: count }, (_, index) => ((bits[index >> 3]! >> (index & 7)) & 1) === 1);
+}
+
 type ObjectRequest = Exclude<
   TrustedRequest,
-  { op: 'identify' | 'renew' | 'certify' | 'recent' | 'verify' | 'attest' }
+  { op: 'identify' | 'renew' | 'certify' | 'recent' | 'verify' | 'attest' | ClientKeyRequest['op'] }
 >;
 
 function writeObjectRequest(writer: Writer, request: ObjectRequest): void {
@@ -221,6 +280,10 @@ export function encodeTrustedRequest(request: TrustedRequest): Uint8Array {
     case 'attest':
       writer.digest(request.challenge);
       break;
+    case 'exportClientKey':
+    case 'verifyTags':
+      writeClientKeyRequest(writer, request);
+      break;
     default:
       writeObjectRequest(writer, request);
   }
@@ -249,6 +312,10 @@ function readRequest(reader: Reader): TrustedRequest | undefined {
     }
     case OP.attest:
       return { op: 'attest', challenge: reader.digest() };
+    case OP.exportClientKey:
+      return readKeyExport(reader);
+    case OP.verifyTags:
+      return readTagClaims(reader);
     default:
       return readObjectRequest(op, reader);
   }
@@ -327,6 +394,12 @@ export function encodeTrustedResponse(response: TrustedResponse): Uint8Array {
       break;
     case 'done':
       break;
+    case 'exportClientKey':
+      writer.raw(response.envelope);
+      break;
+    case 'verifyTags':
+      writeVerdicts(writer, response.valid);
+      break;
     case 'extension':
       writer.u8(response.code).bytes(response.body);
       break;
@@ -361,6 +434,10 @@ function readResponse(reader: Reader): TrustedResponse | undefined {
       return { op: 'certificates', certificates: reader.list(CERTIFICATES_MAX, readTrustedCertificate) };
     case OP.done:
       return { op: 'done' };
+    case OP.exportClientKey:
+      return { op: 'exportClientKey', envelope: copyOf(reader.raw(KEY_ENVELOPE_BYTES)) };
+    case OP.verifyTags:
+      return { op: 'verifyTags', valid: readVerdicts(reader) };
     case OP.extension: {
       const code = reader.u8();
       return { op: 'extension', code, body: copyOf(reader.bytes(EXTENSION_BYTES_MAX)) };

@@ -81,6 +81,8 @@ class ModuleProgram implements TrustedProgram {
         return put(out, keyBlockOf(environment, key));
       },
       random: (at: number, length: number) => void put(at, environment.random!(length)),
+      clientRoot: (out: number) =>
+        environment.clientRoot === undefined ? 0 : put(out, environment.clientRoot),
       now: () => environment.now!(),
       check: (publicKey: number, at: number, length: number, authenticator: number) =>
         environment.check!(view(publicKey, 32), view(at, length), view(authenticator, 64)) ? 1 : 0,

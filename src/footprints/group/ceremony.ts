@@ -6,7 +6,7 @@
  *   1. new      the first component makes key and group, and an offer: envelope key and evidence
  *   2. request  a newcomer makes its offer for that group
  *   3. grant    a member judges the newcomer's offer and encrypts the group key to it
- *   4. install  the newcomer judges the member's offer and opens the envelope; from then on it uses the HMAC suite
+ *   4. install  the newcomer judges the member's offer and opens the envelope; from then on it uses the group's key
  *
  * Offers may be endorsed on their way. Each side judges by the policy that was fixed in its own folder before there was
  * a key, never by one that comes with what it judges, and only members with that same policy join it. The hosts carry
@@ -41,7 +41,7 @@ import { verdictLines } from '../../trusted/attestation/verdict.ts';
 import { checkSignature } from '../process/environment.ts';
 import { writeWhole } from '../durable-file.ts';
 import { decodeGroupKey, encodeGroupKey, GROUP_FILE, readGroupFile } from './group-key.ts';
-import type { GroupKey } from './group-key.ts';
+import type { GroupKey, GroupUse } from './group-key.ts';
 
 const JOINING_FILE = 'joining';
 const FOOTPRINT = 'process';
@@ -161,9 +161,9 @@ function isOwn(offer: AcceptedOffer, group: GroupKey): boolean {
 }
 
 /** Step 1: makes a group of which this component is the first member; gives its offer. */
-export function makeGroup(replica: number, policy: string, attest: Attest): Uint8Array {
+export function makeGroup(replica: number, policy: string, use: GroupUse, attest: Attest): Uint8Array {
   assertNoGroup();
-  const parts = { replica, policy, envelopeSecret: new Uint8Array(randomBytes(32)) };
+  const parts = { use, replica, policy, envelopeSecret: new Uint8Array(randomBytes(32)) };
   const group = { key: new Uint8Array(randomBytes(32)), id: new Uint8Array(randomBytes(16)), ...parts };
   // Evidence first: with the group's file in its folder the component no longer uses its own key.
   const offer = offerOf(group, attest);
@@ -175,6 +175,7 @@ export function makeGroup(replica: number, policy: string, attest: Attest): Uint
 export function requestGroup(
   replica: number,
   policy: string,
+  use: GroupUse,
   holderOffer: Uint8Array,
   attest: Attest,
 ): Uint8Array {
@@ -182,6 +183,7 @@ export function requestGroup(
   const groupId = decodeKeyOffer(holderOffer)?.groupId;
   if (groupId === undefined) throw new CeremonyRefusal('that is no offer of a member of a group');
   const group = {
+    use,
     key: NO_KEY,
     id: groupId,
     replica,

@@ -1,5 +1,5 @@
 /**
- * The key that the components of a group share where the HMAC suite is used (decision A2): it is made inside a
+ * The key that the components of a group share, for the HMAC suite (decision A2) or for MACs of requests (C3): it is made inside a
  * component, lies in the component's folder (0600), and goes to another one only after that one's evidence was judged
  * (`ceremony.ts`, `trusted/attestation/group-key.ts`). Whoever has it can forge for every member: that is the price of this suite.
  */
@@ -7,6 +7,7 @@ import { hash, createHmac } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { Hash, TcEpoch } from '../../core/types.ts';
+import { clientRootOf } from '../../crypto/request-mac.ts';
 import type { ProgramKey } from '../../trusted/contract.ts';
 import type { Hmac } from '../../trusted/statement.ts';
 import { statementKeyOf, tcIdOf } from '../../trusted/statement.ts';
@@ -15,8 +16,18 @@ import { statementKeyOf, tcIdOf } from '../../trusted/statement.ts';
 export const GROUP_FILE = 'group';
 const POLICY_BYTES_MAX = 64 * 1024;
 
+/**
+ * What the members of a group use their key for: `statements`, the HMAC suite; `requests`, MACs of clients (decision C3),
+ * while each component seals under an Ed25519 key of its own (docs/decisions/0021).
+ */
+export type GroupUse = 'statements' | 'requests';
+
+/** First byte of the file. */
+const USE_BYTE: Readonly<Record<GroupUse, number>> = { statements: 1, requests: 2 };
+
 /** What a member of a group holds. */
 export interface GroupKey {
+  readonly use: GroupUse;
   /** 32 bytes. */
   readonly key: Uint8Array;
   /** 16 bytes. */
@@ -35,7 +46,7 @@ const hmac: Hmac = (key, message) => createHmac('sha256', key).update(message).d
 /** Canonical bytes. */
 export function encodeGroupKey(group: GroupKey): Uint8Array {
   return new Writer(512)
-    .u8(1)
+    .u8(USE_BYTE[group.use])
     .raw(group.key)
     .raw(group.id)
     .u32(group.replica)
@@ -47,12 +58,14 @@ export function encodeGroupKey(group: GroupKey): Uint8Array {
 /** Reads a group key; undefined unless canonical. */
 export function decodeGroupKey(bytes: Uint8Array): GroupKey | undefined {
   return decodeWhole(bytes, (reader) => {
-    if (reader.u8() !== 1) reader.fail();
+    const first = reader.u8();
+    if (first !== USE_BYTE.statements && first !== USE_BYTE.requests) reader.fail();
+    const use = first === USE_BYTE.requests ? 'requests' : 'statements';
     const key = new Uint8Array(reader.raw(32));
     const id = new Uint8Array(reader.raw(16));
     const replica = reader.u32();
     const policy = new TextDecoder().decode(reader.bytes(POLICY_BYTES_MAX));
-    return { key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
+    return { use, key, id, replica, policy, envelopeSecret: new Uint8Array(reader.raw(32)) };
   });
 }
 
@@ -65,6 +78,11 @@ export function readGroupFile(): GroupKey | undefined {
       "the group key of the trusted component is damaged; put back its file 'group', or join anew",
     );
   return group;
+}
+
+/** What keys of clients follow from in this group. */
+export function groupClientRoot(group: GroupKey): Uint8Array {
+  return clientRootOf(hmac, group.key, group.id);
 }
 
 /** The group key as a program uses it under a tcEpoch of its own. */

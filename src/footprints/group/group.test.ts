@@ -14,6 +14,9 @@ import { decodeEvidence } from '../../trusted/evidence.ts';
 import { decodeTrustedResponse, encodeTrustedRequest } from '../../trusted/frames.ts';
 import { statementForUi } from '../../trusted/statement.ts';
 import { createTrustedFolder, openTrustedProcess, stopTrustedProcess } from '../process/launcher.ts';
+import { clientMacKeyOf, hmacOver, requestTag } from '../../crypto/request-mac.ts';
+import { nodeHash } from '../../platform/sha256.ts';
+import { decodeGroupKey, groupClientRoot } from './group-key.ts';
 import { grantGroup, GroupRefusal, installGroup, makeGroup, requestGroup } from './group.ts';
 
 const measurements = JSON.parse(
@@ -88,6 +91,39 @@ describe('a group key goes from component to component, after evidence (decision
     const changed: TrustedRequest = { op: 'verify', statement, authenticator: wrong };
     assert.deepEqual(await ask(folder('second'), changed), { op: 'verify', valid: false });
     assert.ok((await ask(folder('stranger'), verify)).op === 'error');
+  });
+
+  it('a group for requests: the same tags at all members, each of which seals under its own key', async () => {
+    for (const name of ['left', 'right']) {
+      await createTrustedFolder(folder(name), { hardening: 'off' });
+      names.push(name);
+    }
+    const policy = policyFor(released);
+    const before = await ask(folder('left'), { op: 'identify' });
+    const first = await makeGroup(folder('left'), 0, policy, 'requests');
+    const request = await requestGroup(folder('right'), 1, policy, first, 'requests');
+    await installGroup(folder('right'), await grantGroup(folder('left'), first, request));
+    assert.deepEqual(await ask(folder('left'), { op: 'identify' }), before);
+
+    const group = decodeGroupKey(readFileSync(join(folder('right'), 'group')))!;
+    const clientId = '0b'.repeat(32) as Digest;
+    const digest = '0c'.repeat(32) as Digest;
+    const tag = requestTag(
+      hmacOver(nodeHash),
+      clientMacKeyOf(hmacOver(nodeHash), groupClientRoot(group), clientId, 1),
+      digest,
+    );
+    const claims = [
+      { clientId, version: 1, digest, tag },
+      { clientId, version: 2, digest, tag },
+    ];
+    const judged = { op: 'verifyTags', valid: [true, false] };
+    for (const name of ['left', 'right'])
+      assert.deepEqual(await ask(folder(name), { op: 'verifyTags', claims }), judged);
+    // The key of another group is another one.
+    const wrong = { op: 'verifyTags', valid: [false, false] };
+    assert.deepEqual(await ask(folder('first'), { op: 'verifyTags', claims }), wrong);
+    assert.ok((await ask(folder('stranger'), { op: 'verifyTags', claims })).op === 'error');
   });
 
   it('a changed offer, a changed grant, a grant for another one and a stranger are refused', async () => {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bytesToHex, hexToBytes } from '../../core/bytes.ts';
 import { stopTrustedProcess } from '../process/launcher.ts';
+import type { GroupUse } from './group-key.ts';
 
 const OUTPUT_BYTES_MAX = 1024 * 1024;
 const STEP_MS = 30_000;
@@ -13,10 +14,26 @@ export class GroupRefusal extends Error {
   override readonly name = 'GroupRefusal';
 }
 
-async function run(folder: string, step: string, replica: number, input: string): Promise<string> {
+async function run(
+  folder: string,
+  step: string,
+  input: string,
+  replica = 0,
+  use: GroupUse = 'statements',
+): Promise<string> {
   await stopTrustedProcess(folder);
   const carrier = fileURLToPath(new URL('../../../trusted/group-key.mjs', import.meta.url));
-  const args = [carrier, '--folder', resolve(folder), '--step', step, '--replica', String(replica)];
+  const args = [
+    carrier,
+    '--folder',
+    resolve(folder),
+    '--step',
+    step,
+    '--replica',
+    String(replica),
+    '--use',
+    use,
+  ];
   const child = spawn(process.execPath, args, {
     env: {},
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -39,15 +56,20 @@ async function run(folder: string, step: string, replica: number, input: string)
   return answer;
 }
 
-async function runBytes(folder: string, step: string, replica: number, input: string): Promise<Uint8Array> {
-  const bytes = hexToBytes(await run(folder, step, replica, input));
+async function runBytes(...step: Parameters<typeof run>): Promise<Uint8Array> {
+  const bytes = hexToBytes(await run(...step));
   if (bytes === undefined) throw new GroupRefusal('the ceremony answered something else than bytes');
   return bytes;
 }
 
 /** Makes a group: its key inside the component of `folder`, its policy (JSON) fixed for ever. Gives its offer. */
-export function makeGroup(folder: string, replica: number, policy: string): Promise<Uint8Array> {
-  return runBytes(folder, 'new', replica, policy);
+export function makeGroup(
+  folder: string,
+  replica: number,
+  policy: string,
+  use: GroupUse = 'statements',
+): Promise<Uint8Array> {
+  return runBytes(folder, 'new', policy, replica, use);
 }
 
 /** The offer of a newcomer to the group of that member; `policy` is what the newcomer judges members by. */
@@ -56,8 +78,9 @@ export function requestGroup(
   replica: number,
   policy: string,
   memberOffer: Uint8Array,
+  use: GroupUse = 'statements',
 ): Promise<Uint8Array> {
-  return runBytes(folder, 'request', replica, `${bytesToHex(memberOffer)}\n${policy}`);
+  return runBytes(folder, 'request', `${bytesToHex(memberOffer)}\n${policy}`, replica, use);
 }
 
 /** A member judges the offer of a newcomer; gives the grant for it. Offers are as they stand, endorsed or not. */
@@ -66,10 +89,10 @@ export function grantGroup(
   ownOffer: Uint8Array,
   newcomerOffer: Uint8Array,
 ): Promise<Uint8Array> {
-  return runBytes(folder, 'grant', 0, `${bytesToHex(ownOffer)}\n${bytesToHex(newcomerOffer)}`);
+  return runBytes(folder, 'grant', `${bytesToHex(ownOffer)}\n${bytesToHex(newcomerOffer)}`);
 }
 
 /** The newcomer judges the member and takes the group key. */
 export async function installGroup(folder: string, grant: Uint8Array): Promise<void> {
-  await run(folder, 'install', 0, bytesToHex(grant));
+  await run(folder, 'install', bytesToHex(grant));
 }

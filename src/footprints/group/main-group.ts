@@ -18,6 +18,7 @@ import { moduleOfFolder } from '../process/program-file.ts';
 import { StateLog } from '../process/state-log.ts';
 import { CeremonyRefusal, grantGroup, installGroup, makeGroup, requestGroup } from './ceremony.ts';
 import type { OwnWord } from './ceremony.ts';
+import type { GroupUse } from './group-key.ts';
 
 const MODULES = new URL('./', import.meta.url);
 const REPLICAS_END = 1_024;
@@ -44,14 +45,14 @@ function bytesOf(line: string | undefined): Uint8Array {
 }
 
 /** `input`: new: policy; request: offer of a member, policy; grant: own offer, newcomer's offer; install: grant. */
-function perform(step: string, replica: number, input: string): string {
+function perform(step: string, replica: number, use: GroupUse, input: string): string {
   const [first = '', ...others] = input.split('\n');
   const rest = others.join('\n');
   switch (step) {
     case 'new':
-      return bytesToHex(makeGroup(replica, input, attest));
+      return bytesToHex(makeGroup(replica, input, use, attest));
     case 'request':
-      return bytesToHex(requestGroup(replica, rest, bytesOf(first), attest));
+      return bytesToHex(requestGroup(replica, rest, use, bytesOf(first), attest));
     case 'grant':
       return bytesToHex(grantGroup(bytesOf(first), bytesOf(rest)));
     case 'install':
@@ -69,20 +70,23 @@ async function main(): Promise<void> {
       folder: { type: 'string' },
       step: { type: 'string', default: '' },
       replica: { type: 'string', default: '0' },
+      use: { type: 'string', default: 'statements' },
     },
   });
-  const { folder, step } = values;
+  const { folder, step, use } = values;
   const replica = Number(values.replica);
   if (folder === undefined || statSync(folder, { throwIfNoEntry: false }) === undefined)
     throw new CeremonyRefusal('--folder names the folder of a trusted process');
   if (!Number.isSafeInteger(replica) || replica < 0 || replica >= REPLICAS_END)
     throw new CeremonyRefusal(`--replica is a number from 0 to ${REPLICAS_END - 1}`);
+  if (use !== 'statements' && use !== 'requests')
+    throw new CeremonyRefusal('--use is statements or requests');
   // Policy, offers and grants come by standard input: they are too long for arguments.
   const input = readFileSync(0, 'utf8').trimEnd();
   process.chdir(folder);
   if (!(await claimFolder(readFileSync(FOLDER_FILES.access))))
     throw new CeremonyRefusal('a process serves this component: stop it first');
-  process.stdout.write(`${perform(step, replica, input)}\n`, () => process.exit(0));
+  process.stdout.write(`${perform(step, replica, use, input)}\n`, () => process.exit(0));
 }
 
 main().catch((error: unknown) => {

@@ -4,7 +4,7 @@ import { bytesToHex, bytesToTcEpoch } from '../../core/bytes.ts';
 import type { Digest, Hash } from '../../core/types.ts';
 import type { ProgramEnvironment, ProgramKey } from '../../trusted/contract.ts';
 import { tcIdOf } from '../../trusted/statement.ts';
-import { groupProgramKey, readGroupFile } from '../group/group-key.ts';
+import { groupClientRoot, groupProgramKey, readGroupFile } from '../group/group-key.ts';
 import type { Durability, StateKey, StateLog } from './state-log.ts';
 
 /** PKCS #8 of an Ed25519 private key, up to its seed. */
@@ -52,7 +52,7 @@ export const programServices = {
 
 /**
  * Environment over an open state log, whose folder is the current one. Answers must not leave before `log.flush()`
- * returned. A component that belongs to a group uses the group's key, under tcEpochs of its own.
+ * returned. A component of a group for statements uses the group's key, under tcEpochs of its own.
  */
 export function createEnvironment(
   log: StateLog,
@@ -61,10 +61,13 @@ export function createEnvironment(
 ): ProgramEnvironment {
   const group = readGroupFile();
   const keyOf = (stored: StateKey): ProgramKey =>
-    group === undefined ? programKeyOf(stored) : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
+    group?.use !== 'statements'
+      ? programKeyOf(stored)
+      : groupProgramKey(group, bytesToTcEpoch(stored.tcEpoch));
   return {
     ...programServices,
     measurement,
+    ...(group === undefined ? {} : { clientRoot: groupClientRoot(group) }),
     persistent: durability !== 'memory',
     key: keyOf(log.key),
     records: log.records,

@@ -91,6 +91,8 @@ export interface TestComponentOptions {
   /** HMAC suite: the number of the group key, and which replica of the group this is. */
   readonly group?: number;
   readonly replica?: number;
+  /** Keys of clients follow from it. */
+  readonly clientRoot?: Uint8Array;
 }
 
 /** A trusted component of a test. */
@@ -202,6 +204,7 @@ export class TestComponent {
       measurement: digestOf('measurement'),
       persistent: this.#options.persistent !== false,
       hash: sha256,
+      ...(this.#options.clientRoot === undefined ? {} : { clientRoot: this.#options.clientRoot }),
       key: this.#key(),
       records: [...this.records],
       persist: (record) => this.#persist(record),

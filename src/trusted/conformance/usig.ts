@@ -5,7 +5,7 @@ import { Writer } from '../../core/codec.ts';
 import type { CounterValue, Digest } from '../../core/types.ts';
 import type { CertifyResponse } from '../client.ts';
 import { checkCertificate } from '../client.ts';
-import { CORE_BYTES_MAX, RECENT_DEPTH, STATEMENT_KIND, USIG_OBJECT_ID } from '../contract.ts';
+import { CORE_BYTES_MAX, RECENT_DEPTH, STATEMENT_KIND, TAG_CLAIMS_MAX, USIG_OBJECT_ID } from '../contract.ts';
 import type { RecentCertificate, TrustedIdentity, TrustedRequest } from '../contract.ts';
 import {
   decodeTrustedRequest,
@@ -141,6 +141,33 @@ function* recentCertificates({ prng }: ConformanceContext): ConformanceCheck {
   }
 }
 
+/** No tag that nobody made is right, no key goes to whom its client did not name; in a group or not. */
+function* clientKeys({ prng }: ConformanceContext): ConformanceCheck {
+  const claims = Array.from({ length: TAG_CLAIMS_MAX }, (_, index) => ({
+    clientId: randomDigest(prng),
+    version: index % 3,
+    digest: randomDigest(prng),
+    tag: randomBytes(prng, 32),
+  }));
+  const [judged, exported] = yield* ask([
+    { op: 'verifyTags', claims },
+    {
+      op: 'exportClientKey',
+      clientKey: randomBytes(prng, 32),
+      version: 1,
+      clusterId: randomDigest(prng),
+      configurationVersion: 0,
+      agreementKey: randomBytes(prng, 32),
+      signature: randomBytes(prng, 64),
+    },
+  ]);
+  if (judged?.op === 'verifyTags')
+    assert(judged.valid.length === claims.length && !judged.valid.includes(true), 'a made-up tag is wrong');
+  else assert(judged?.op === 'error' && judged.code === 'MODE', 'without a group no tag is judged');
+  const code = exported?.op === 'error' ? exported.code : exported?.op;
+  assert(code === 'BAD_AUTH' || code === 'MODE', `a key for whom nobody named: ${code}`);
+}
+
 /** `renew` starts a new component: another tcEpoch (and key, with signatures), counter 0, nothing to remember. */
 function* renewal(context: ConformanceContext): ConformanceCheck {
   const before = yield* identify();
@@ -189,6 +216,7 @@ export const CONFORMANCE_CHECKS: readonly NamedCheck[] = [
   { name: 'errors change nothing', run: errorsChangeNothing },
   { name: 'no bit of a certificate can change', run: bitFlips },
   { name: 'recent gives certificates again', run: recentCertificates },
+  { name: 'keys of clients stay with their clients', run: clientKeys },
   { name: 'restart continues or starts anew', run: restart },
   { name: 'renew makes a new component', run: renewal },
 ];

@@ -14,6 +14,7 @@ import {
   writeAuthenticator,
   writeIdentity,
 } from './lib/component';
+import { adoptClientRoot, answerExportClientKey, answerVerifyTags } from './lib/client-keys';
 import {
   BAD_REQUEST,
   CORE_BYTES_MAX,
@@ -21,10 +22,12 @@ import {
   NO_OBJECT,
   OP_ATTEST,
   OP_CERTIFY,
+  OP_EXPORT_CLIENT_KEY,
   OP_IDENTIFY,
   OP_RECENT,
   OP_RENEW,
   OP_VERIFY,
+  OP_VERIFY_TAGS,
   OVERFLOW,
   readBytes,
   readDone,
@@ -49,8 +52,8 @@ import {
 } from './lib/frames';
 import { persist } from './lib/host';
 
-const INPUT_BYTES: i32 = 4608;
-const INPUT: usize = memory.data(4608);
+const INPUT_BYTES: i32 = 26624;
+const INPUT: usize = memory.data(26624);
 const OUTPUT: usize = memory.data(280 * 1024);
 
 /** A record: tcEpoch (8) | counter (8) | digest (32) | length (4) | core. The slots of `recent` hold the same. */
@@ -87,6 +90,7 @@ export function start(length: i32): i32 {
   started = true;
   ready = adoptKey(INPUT, length);
   memory.fill(INPUT, 0, INPUT_BYTES);
+  adoptClientRoot();
   return ready ? 1 : 0;
 }
 
@@ -197,6 +201,8 @@ export function handle(length: i32): i32 {
   else if (op == OP_RENEW) renew();
   else if (op == OP_VERIFY) answerVerify();
   else if (op == OP_ATTEST) answerAttest();
+  else if (op == OP_VERIFY_TAGS) answerVerifyTags();
+  else if (op == OP_EXPORT_CLIENT_KEY) answerExportClientKey();
   else if (op == OP_IDENTIFY && readDone()) writeIdentity(OP_IDENTIFY, NAME, counter);
   else writeError(BAD_REQUEST, NOT_CANONICAL);
   return written();

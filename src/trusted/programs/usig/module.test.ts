@@ -2,18 +2,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../../../core/prng.ts';
-import { TestComponent } from '../../conformance/environment.testing.ts';
+import { clientMacKeyOf, hmacOver, requestTag } from '../../../crypto/request-mac.ts';
+import { digestOf, sha256, TestComponent } from '../../conformance/environment.testing.ts';
 import type { TestComponentOptions } from '../../conformance/environment.testing.ts';
 import { randomBytes, randomDigest, randomNonce } from '../../conformance/harness.ts';
 import { RECENT_DEPTH, USIG_OBJECT_ID } from '../../contract.ts';
-import type { TrustedRequest } from '../../contract.ts';
+import type { TagClaim, TrustedRequest } from '../../contract.ts';
 import { encodeTrustedRequest } from '../../frames.ts';
 import { createUsig } from './program.ts';
+
+const ROOT = new Uint8Array(32).fill(0x5a);
 
 function randomRequest(prng: Prng): TrustedRequest {
   const objectId = prng.chance(0.05) ? '0101000000000001' : USIG_OBJECT_ID;
   const digest = randomDigest(prng);
-  switch (prng.between(0, 14)) {
+  switch (prng.between(0, 16)) {
+    case 15:
+      return { op: 'verifyTags', claims: Array.from({ length: prng.between(1, 20) }, () => randomClaim(prng)) };
+    case 16:
+      return {
+        op: 'exportClientKey',
+        clientKey: randomBytes(prng, 32),
+        version: prng.between(0, 2),
+        clusterId: digest,
+        configurationVersion: prng.between(0, 3),
+        agreementKey: randomBytes(prng, 32),
+        signature: randomBytes(prng, 64),
+      };
     case 0:
       return { op: 'identify' };
     case 1:
@@ -29,6 +44,16 @@ function randomRequest(prng: Prng): TrustedRequest {
     default:
       return { op: 'certify', objectId, digest, core: randomBytes(prng, prng.between(0, 90)) };
   }
+}
+
+/** Every second one is right. */
+function randomClaim(prng: Prng): TagClaim {
+  const clientId = digestOf('client', prng.between(0, 2));
+  const version = prng.between(0, 1);
+  const digest = randomDigest(prng);
+  if (prng.chance(0.5)) return { clientId, version, digest, tag: randomBytes(prng, 32) };
+  const hmac = hmacOver(sha256);
+  return { clientId, version, digest, tag: requestTag(hmac, clientMacKeyOf(hmac, ROOT, clientId, version), digest) };
 }
 
 function requestBytes(prng: Prng): Uint8Array {
@@ -56,7 +81,12 @@ function disturb(prng: Prng, components: readonly TestComponent[]): void {
 for (const suite of ['ed25519', 'hmac-sha256'] as const) {
   test(`module and model answer alike and keep the same records: ${suite}`, () => {
     for (let seed = 1; seed <= 4; seed += 1) {
-      const options: Omit<TestComponentOptions, 'program'> = { suite, seed, persistent: seed % 4 !== 0 };
+      const options: Omit<TestComponentOptions, 'program'> = {
+        suite,
+        seed,
+        persistent: seed % 4 !== 0,
+        ...(seed === 1 ? {} : { clientRoot: ROOT }),
+      };
       const module = new TestComponent({ program: 'usig', ...options });
       const model = new TestComponent({ program: createUsig, ...options });
       const prng = new Prng(seed);

@@ -3,15 +3,24 @@
  * component"). Uniqueness: a value is used up before its certificate exists. Monotonicity and sequentiality: the next
  * value is always the last one plus one, the first is 1. A state machine over bytes; all else is its environment's.
  */
-import { digestToBytes } from '../../../core/bytes.ts';
+import { digestToBytes, equalBytes } from '../../../core/bytes.ts';
 import { decodeWhole, Writer } from '../../../core/codec.ts';
 import type { CounterValue, Digest, TcEpoch } from '../../../core/types.ts';
 import { SAFE_INTEGER_END } from '../../../core/types.ts';
+import { sealClientKey } from '../../../crypto/key-envelope.ts';
+import {
+  clientMacKeyOf,
+  hmacOver,
+  keyQueryDigest,
+  macClientId,
+  requestTag,
+} from '../../../crypto/request-mac.ts';
 import { CORE_BYTES_MAX, RECENT_DEPTH, STATEMENT_BYTES, USIG_OBJECT_ID } from '../../contract.ts';
 import type {
   ProgramEnvironment,
   ProgramKey,
   RecentCertificate,
+  TagClaim,
   TrustedErrorCode,
   TrustedIdentity,
   TrustedProgram,
@@ -26,6 +35,7 @@ import { bindDigestOf, statementForUi } from '../../statement.ts';
 const USIG_PROGRAM = 'usig';
 
 const NOT_CANONICAL = 'not a canonical TCS1 request';
+const NO_ROOT = 'this component belongs to no group that has keys of clients';
 
 /** One value that was used up: what the program persists, and all that it needs to make the certificate again. */
 export interface UsigRecord {
@@ -108,6 +118,10 @@ class Usig implements TrustedProgram {
         return this.#verify(request.statement, request.authenticator);
       case 'attest':
         return this.#attest(request.challenge);
+      case 'exportClientKey':
+        return this.#exportClientKey(request);
+      case 'verifyTags':
+        return this.#verifyTags(request.claims);
       default:
         return refuse('BAD_REQUEST', NOT_CANONICAL);
     }
@@ -177,6 +191,33 @@ class Usig implements TrustedProgram {
     if (this.#key.verify === undefined) return refuse('MODE', 'check signatures with the public key');
     const valid = statement.length === STATEMENT_BYTES && this.#key.verify(statement, authenticator);
     return { op: 'verify', valid };
+  }
+
+  #exportClientKey(request: Extract<TrustedRequest, { op: 'exportClientKey' }>): TrustedResponse {
+    const { clientRoot, hash, check } = this.#environment;
+    if (clientRoot === undefined) return refuse('MODE', NO_ROOT);
+    const { clientKey, version, signature } = request;
+    const signed = digestToBytes(keyQueryDigest(hash, request, request));
+    if (check?.(clientKey, signed, signature) !== true)
+      return refuse('BAD_AUTH', 'the client did not sign this');
+    const { agreementKey } = request;
+    const query = { version, agreementKey };
+    const envelope = sealClientKey(hmacOver(hash), clientRoot, macClientId(hash, clientKey), query);
+    if (envelope === undefined) return refuse('BAD_AUTH', 'no key to which anything can be sealed');
+    return { op: 'exportClientKey', envelope };
+  }
+
+  #verifyTags(claims: readonly TagClaim[]): TrustedResponse {
+    const { clientRoot, hash } = this.#environment;
+    if (clientRoot === undefined) return refuse('MODE', NO_ROOT);
+    const hmac = hmacOver(hash);
+    let last: { readonly name: string; readonly key: Uint8Array } | undefined;
+    const valid = claims.map(({ clientId, version, digest, tag }) => {
+      const name = `${clientId}/${version}`;
+      if (last?.name !== name) last = { name, key: clientMacKeyOf(hmac, clientRoot, clientId, version) };
+      return equalBytes(requestTag(hmac, last.key, digest), tag);
+    });
+    return { op: 'verifyTags', valid };
   }
 
   #attest(challenge: Digest): TrustedResponse {

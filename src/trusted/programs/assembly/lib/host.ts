@@ -31,3 +31,8 @@ export declare function now(): f64;
 @external("env", "check")
 /** Whether `authenticator` (64) is the Ed25519 signature of `publicKey` (32) over the bytes. */
 export declare function check(publicKey: usize, at: usize, length: i32, authenticator: usize): i32;
+
+// @ts-ignore: decorator
+@external("env", "clientRoot")
+/** Puts what keys of clients follow from (32 bytes) to `out`; gives its length, or 0 if the component has none. */
+export declare function clientRoot(out: usize): i32;
