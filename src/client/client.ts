@@ -8,6 +8,7 @@ import type { KeyObject } from 'node:crypto';
 import type { KvOperation } from '../apps/kv/operations.ts';
 import { bytesToDigest, concatBytes, digestToBytes, hexToBytes } from '../core/bytes.ts';
 import type { WireResult } from '../core/client-wire.ts';
+import { authenticatorOf } from '../core/config.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import type { Lack, LiveAnswer } from '../core/live.ts';
 import { clientIdOf, decodeBundle } from '../core/request.ts';
@@ -53,6 +54,7 @@ import { clientCertificate, createKeySigner, createSignatureCheck } from './keys
 import { LedgerReader } from './ledger-reader.ts';
 import { ReplicaLink } from './link.ts';
 import { SharedResults } from './shared-results.ts';
+import { MacSealing } from './mac-sealing.ts';
 import { receiptOf } from './receipts.ts';
 import { ReplicaChannels } from './replica-channels.ts';
 import type { OpenChannel } from './replica-channels.ts';
@@ -113,6 +115,7 @@ class NodeClient implements MoietyClient {
   readonly clientId: Digest;
   readonly #channels: ReplicaChannels;
   readonly #submitter: Submitter;
+  readonly #sealing: MacSealing | undefined;
   readonly #reader: LedgerReader;
   readonly #now: () => Milliseconds;
   readonly #wakers = new Set<() => void>();
@@ -148,16 +151,30 @@ class NodeClient implements MoietyClient {
       crypto,
       onEvidence: (found) => options.onEvidence?.(found),
     });
+    const authenticator = authenticatorOf(settings);
+    const quorum = settings.f + 1;
+    this.#sealing =
+      authenticator === 'mac'
+        ? new MacSealing({
+            hash: nodeHash,
+            domain: settings,
+            signer,
+            clientId: this.clientId,
+            quorum,
+            channels,
+          })
+        : undefined;
     this.#submitter = new Submitter({
+      sealing: this.#sealing,
       hash: nodeHash,
       domain: settings,
       signer,
       clientId: this.clientId,
-      quorum: settings.f + 1,
+      quorum,
       rules: this.#rules,
       replicas: settings.members.length,
       window: options.window ?? 64,
-      bundleRequestsMax: options.bundleRequestsMax,
+      bundleRequestsMax: authenticator === 'request' ? 1 : options.bundleRequestsMax,
       channels,
       verifyHost,
       state,
@@ -242,6 +259,13 @@ class NodeClient implements MoietyClient {
     const bundle = decodeBundle(nodeHash, this.settings, bytes);
     if (bundle === undefined)
       throw new ClientError('invalid', 'the bytes are not one canonical bundle of at most 64 KiB');
+    if (this.#sealing !== undefined)
+      throw new ClientError(
+        'invalid',
+        'requests of this cluster have MACs, which only replicas can check: bundles of others are not passed on, their clients connect themselves',
+      );
+    if (authenticatorOf(this.settings) === 'request' && bundle.requestCount > 1)
+      throw new ClientError('invalid', 'this cluster takes one request in each signed bundle');
     // A bad seal would be dropped silently by every replica: say so here instead.
     let isAuthentic = false;
     try {
@@ -360,6 +384,12 @@ class NodeClient implements MoietyClient {
 
   async revokeClient(clientId: Digest, options: SubmitOptions = {}): Promise<Committed> {
     return this.#orderOther({ kind: 'revoke', clientId }, options.timeoutMs, readDone);
+  }
+
+  async renewKey(clientId: Digest = this.clientId, options: SubmitOptions = {}): Promise<Committed> {
+    const renewed = await this.#orderOther({ kind: 'renewKey', clientId }, options.timeoutMs, readDone);
+    if (clientId === this.clientId) this.#sealing?.forget();
+    return renewed;
   }
 
   async transaction(txId: Digest): Promise<TransactionState> {

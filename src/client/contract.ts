@@ -131,6 +131,11 @@ export interface MoietyClient {
   ): Promise<Committed>;
   /** Administrators only; for ever. */
   revokeClient(clientId: Digest, options?: SubmitOptions): Promise<Committed>;
+  /**
+   * Where requests have MACs: the next version of a client's key counts from now on, and the older one no more. Of
+   * the own key (default), or by an administrator.
+   */
+  renewKey(clientId?: Digest, options?: SubmitOptions): Promise<Committed>;
   transaction(txId: Digest): Promise<TransactionState>;
   /** Canonical JSON of a receipt (decision D5), verified before it is given. */
   receipt(txId: Digest): Promise<Uint8Array>;

@@ -62,6 +62,7 @@ export function refusedError(reason: string, txId: Digest): ClientError {
     unknownSession: 'the session was evicted; a new one is opened, ask for the txId before you repeat',
     windowExceeded: 'the request is outside the window of its session',
     malformedOperation: 'the replicas cannot read the operation: use one version everywhere',
+    keyVersionRetired: 'its MACs were made under a key that was renewed since: send it again',
     requestForgotten: 'it is too old for its session: ask for the txId',
   };
   const message = `f+1 replicas refuse it (${reason}): ${advice[reason] ?? 'it was not executed'}`;

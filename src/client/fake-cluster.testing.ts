@@ -4,6 +4,7 @@
  * capacity; frames are delivered on later turns of the event loop. A speculative cluster has 3f+1 replicas, answers with
  * proofs and takes certificates; nothing in it is final before `confirm`.
  */
+import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { createKvApplication } from '../apps/kv/application.ts';
@@ -24,6 +25,8 @@ import type { Digest, ReplicaId, TcEpoch } from '../core/types.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
 import { ClientDesk, replyDigest } from '../host/client-desk.ts';
 import type { DeskInput } from '../host/client-desk.ts';
+import { RequestJudge } from '../host/request-judge.ts';
+import { TestComponent } from '../trusted/conformance/environment.testing.ts';
 import type { Block, LedgerExecutor, ReplyGroup } from '../ledger/contract.ts';
 import { createLedgerExecutor } from '../ledger/executor.ts';
 import { clusterIdOf } from '../ledger/genesis.ts';
@@ -93,7 +96,10 @@ export class FakeCluster {
   readonly #waiting: Bundle[] = [];
   #nextLink = 1;
 
-  constructor(f = 1, speculates = false) {
+  /** With MACs: the trusted component that judges for all replicas. */
+  readonly component = new TestComponent({ program: 'usig', clientRoot: new Uint8Array(32).fill(3) });
+
+  constructor(f = 1, speculates = false, authenticator?: ClusterSettings['authenticator']) {
     this.speculates = speculates;
     const hostKeys = Array.from({ length: (speculates ? 3 : 2) * f + 1 }, newKey);
     const draft: Omit<ClusterSettings, 'clusterId'> = {
@@ -122,6 +128,7 @@ export class FakeCluster {
       policy: [{ prefix: '', organisations: ['org'] }],
       limits: DEFAULT_LIMITS,
       timers: DEFAULT_TIMERS,
+      ...(authenticator === undefined ? {} : { authenticator }),
     };
     this.settings = { ...draft, clusterId: clusterIdOf(nodeHash, draft) };
     this.received = hostKeys.map(() => 0);
@@ -137,11 +144,25 @@ export class FakeCluster {
     const application = createKvApplication({ buckets: 16 });
     const executor = createLedgerExecutor({ settings: this.settings, hash: nodeHash, application });
     const links = new Map<number, (frame: ReplicaFrame) => void>();
+    const crypto = createNodeCrypto({ hostKey, settings: this.settings });
+    const judge = new RequestJudge({
+      settings: this.settings,
+      domain: this.settings,
+      hash: nodeHash,
+      verifier: crypto.verifier,
+      trusted: {
+        call: (call, request) => judge.onResponse(call, this.component.handle(request), Date.now()),
+      },
+      halt: (reason) => assert.fail(reason),
+    });
+    judge.begin([], 0, () => undefined);
     const desk = new ClientDesk<FakeCertificate>({
+      judge,
+      give: (input) => this.#onInput(this.replicas[id]!, input),
       self: id,
       domain: this.settings,
       hash: nodeHash,
-      crypto: createNodeCrypto({ hostKey, settings: this.settings }),
+      crypto,
       executor,
       network: {
         toPeer: () => undefined,
@@ -247,9 +268,13 @@ export class FakeCluster {
       }
     }
     const input = replica.desk.onFrame(link, clientKey, payload, 0);
-    if (input?.kind === 'asked') return this.#answer(replica, input.sequence);
-    if (input?.kind === 'clientMessage') return this.#onCertificate(replica, input);
-    if (input?.kind !== 'bundle' || this.#ordered.has(input.bundle.digest)) return;
+    if (input !== undefined) this.#onInput(replica, input);
+  }
+
+  #onInput(replica: FakeReplica, input: DeskInput<FakeCertificate>): void {
+    if (input.kind === 'asked') return this.#answer(replica, input.sequence);
+    if (input.kind === 'clientMessage') return this.#onCertificate(replica, input);
+    if (this.#ordered.has(input.bundle.digest)) return;
     const { bundle } = input;
     this.#ordered.add(bundle.digest);
     this.#waiting.push(bundle);

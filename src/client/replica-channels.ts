@@ -3,7 +3,7 @@
  * a link, and an answer that counts for the replica whose pinned link it came over.
  */
 import { encodeClientFrame } from '../core/client-wire.ts';
-import type { QueryTopic, ReplicaFrame } from '../core/client-wire.ts';
+import type { ClientFrame, QueryTopic, ReplicaFrame } from '../core/client-wire.ts';
 import type { ClusterSettings, MemberSettings } from '../core/config.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import { FastRead } from './fast-read.ts';
@@ -32,6 +32,15 @@ export interface QueryReply {
   readonly bytes: Uint8Array;
 }
 
+/** What a client asks its key with. */
+export type KeyQuestion = Omit<Extract<ClientFrame, { kind: 'keyQuery' }>, 'kind' | 'id'>;
+
+/** One replica's answer to that. */
+export interface KeyAnswer {
+  readonly version: number;
+  readonly envelope: Uint8Array;
+}
+
 /** What became of a fast read. */
 export type FastReadOutcome = ReadAnswer | 'mismatch' | 'noAnswer';
 
@@ -47,6 +56,7 @@ export class ReplicaChannels {
   readonly #channels: readonly Channel[];
   readonly #introduced: boolean[];
   readonly #queries = new Map<string, (reply: QueryReply | undefined) => void>();
+  readonly #keyQueries = new Map<string, (answer: KeyAnswer | undefined) => void>();
   readonly #reads = new Map<number, (replica: ReplicaId, answer: ReadAnswer) => void>();
   readonly #events: ChannelEvents;
   #nextId = 1;
@@ -118,19 +128,33 @@ export class ReplicaChannels {
     timeoutMs: Milliseconds,
   ): Promise<QueryReply | undefined> {
     const id = this.#takeId();
+    return this.#ask(this.#queries, replica, { kind: 'query', id, topic, argument }, timeoutMs);
+  }
+
+  /** Asks one replica for the own key for MACs; undefined if it gave no answer in time. */
+  askKey(replica: ReplicaId, question: KeyQuestion, timeoutMs: Milliseconds): Promise<KeyAnswer | undefined> {
+    const frame = { kind: 'keyQuery', id: this.#takeId(), ...question } as const;
+    return this.#ask(this.#keyQueries, replica, frame, timeoutMs);
+  }
+
+  #ask<T>(
+    open: Map<string, (answer: T | undefined) => void>,
+    replica: ReplicaId,
+    frame: Extract<ClientFrame, { kind: 'query' | 'keyQuery' }>,
+    timeoutMs: Milliseconds,
+  ): Promise<T | undefined> {
     const channel = this.#channels[replica];
-    if (channel === undefined || this.#queries.size >= QUESTIONS_MAX) return Promise.resolve(undefined);
-    if (!channel.send(encodeClientFrame({ kind: 'query', id, topic, argument })))
-      return Promise.resolve(undefined);
-    const name = `${replica}/${id}`;
+    if (channel === undefined || open.size >= QUESTIONS_MAX) return Promise.resolve(undefined);
+    if (!channel.send(encodeClientFrame(frame))) return Promise.resolve(undefined);
+    const name = `${replica}/${frame.id}`;
     return new Promise((resolve) => {
-      const settle = (reply: QueryReply | undefined): void => {
+      const settle = (answer: T | undefined): void => {
         clearTimeout(timer);
-        this.#queries.delete(name);
-        resolve(reply);
+        open.delete(name);
+        resolve(answer);
       };
       const timer = setTimeout(settle, timeoutMs, undefined);
-      this.#queries.set(name, settle);
+      open.set(name, settle);
     });
   }
 
@@ -183,7 +207,8 @@ export class ReplicaChannels {
   /** Closes all links; open questions get no answer. */
   close(): void {
     for (const channel of this.#channels) channel.close();
-    for (const settle of [...this.#queries.values()]) settle(undefined);
+    for (const open of [this.#queries, this.#keyQueries])
+      for (const settle of [...open.values()]) settle(undefined);
   }
 
   #takeId(): number {
@@ -195,12 +220,15 @@ export class ReplicaChannels {
   #onDown(replica: ReplicaId): void {
     this.#introduced[replica] = false;
     const prefix = `${replica}/`;
-    for (const [name, settle] of [...this.#queries]) if (name.startsWith(prefix)) settle(undefined);
+    for (const open of [this.#queries, this.#keyQueries])
+      for (const [name, settle] of [...open]) if (name.startsWith(prefix)) settle(undefined);
   }
 
   #onFrame(replica: ReplicaId, frame: ReplicaFrame): void {
     if (frame.kind === 'queryAnswer') {
       this.#queries.get(`${replica}/${frame.id}`)?.({ found: frame.found, bytes: frame.bytes });
+    } else if (frame.kind === 'keyEnvelope') {
+      this.#keyQueries.get(`${replica}/${frame.id}`)?.(frame);
     } else if (frame.kind === 'readAnswer') {
       this.#reads.get(frame.id)?.(replica, frame);
     } else this.#events.onFrame(replica, frame);

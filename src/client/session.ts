@@ -11,11 +11,13 @@ import { decodeOperation } from '../ledger/operation.ts';
 import { transactionId, TransactionHasher } from '../ledger/transaction.ts';
 import type { TrackedRequest } from './bundle-tracker.ts';
 import { Fifo } from './fifo.ts';
+import type { Sealing } from './mac-sealing.ts';
 
 /** Version, key, session, request count and signature of a bundle. */
 const BUNDLE_OVERHEAD_BYTES = 1 + 32 + 8 + 4 + 64;
-/** Number and length of a request. */
+/** Number and length of a request; with a MAC its tag. */
 const REQUEST_OVERHEAD_BYTES = 12;
+const MAC_REQUEST_OVERHEAD_BYTES = 12 + 32;
 /** What waits fills a bundle for sure. */
 const FULL_BYTES = BUNDLE_BYTES_MAX - BUNDLE_OVERHEAD_BYTES;
 /** Bundles that are on the way at once if a session can choose: replicas and client work at the same time. */
@@ -47,6 +49,8 @@ export interface SessionOptions {
   readonly hash: Hash;
   readonly domain: Domain;
   readonly signer: Signer;
+  /** Absent: bundles are signed. It is ready when there is something to flush. */
+  readonly sealing?: Sealing | undefined;
   readonly clientId: Digest;
   readonly session: SessionId;
   /** W, as granted by the OPEN. */
@@ -72,6 +76,7 @@ export class ClientSession<T extends Queued> {
   readonly window: number;
   readonly #options: SessionOptions;
   readonly #bundleRequestsMax: number;
+  readonly #overheadBytes: number;
   readonly #queueMax: number;
   readonly #queueBytesMax: number;
   /** Unfinished bundles, oldest first. */
@@ -91,6 +96,7 @@ export class ClientSession<T extends Queued> {
     this.#options = options;
     this.#nextNumber = options.nextNumber;
     this.#bundleRequestsMax = Math.min(options.bundleRequestsMax ?? BUNDLE_REQUESTS_MAX, BUNDLE_REQUESTS_MAX);
+    this.#overheadBytes = options.sealing === undefined ? REQUEST_OVERHEAD_BYTES : MAC_REQUEST_OVERHEAD_BYTES;
     this.#queueMax = options.queueMax ?? 2 * options.window;
     this.#queueBytesMax = options.queueBytesMax ?? 32 * 1024 * 1024;
   }
@@ -200,7 +206,7 @@ export class ClientSession<T extends Queued> {
   #isWorthIt(): boolean {
     const waiting = this.#waiting;
     if (this.#open.size === 0 || waiting >= this.#bundleRequestsMax) return true;
-    if (waiting * REQUEST_OVERHEAD_BYTES + this.#queueBytes >= FULL_BYTES) return true;
+    if (waiting * this.#overheadBytes + this.#queueBytes >= FULL_BYTES) return true;
     return waiting * (this.#parts + 2) >= waiting + this.#openRequests;
   }
 
@@ -214,7 +220,7 @@ export class ClientSession<T extends Queued> {
     while (taken.length < room) {
       const next = this.#next();
       if (next === undefined) break;
-      bytes += REQUEST_OVERHEAD_BYTES + next.operation.length;
+      bytes += this.#overheadBytes + next.operation.length;
       if (bytes > BUNDLE_BYTES_MAX) break;
       taken.push(this.#takeNext(next));
     }
@@ -222,7 +228,7 @@ export class ClientSession<T extends Queued> {
   }
 
   #pack(taken: readonly T[]): PackedBundle<T> {
-    const { hash, domain, signer, clientId } = this.#options;
+    const { hash, domain, signer, sealing, clientId } = this.#options;
     const session = this.id;
     const hasher = (this.#hasher ??= new TransactionHasher(hash, domain.clusterId).begin(clientId, session));
     for (const ticket of taken) {
@@ -231,7 +237,8 @@ export class ClientSession<T extends Queued> {
       this.#nextNumber += 1;
     }
     const content = { clientKey: signer.publicKey, session, requests: taken };
-    const bundle = signBundle(hash, domain, content, (digest) => signer.sign(digest));
+    const bundle =
+      sealing?.seal(content) ?? signBundle(hash, domain, content, (digest) => signer.sign(digest));
     this.#begin(bundle);
     for (const ticket of taken) ticket.operation = GONE;
     return { bundle, requests: taken };

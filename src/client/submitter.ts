@@ -22,6 +22,7 @@ import type { TrackerEffect } from './bundle-tracker.ts';
 import { Deadlines } from './deadlines.ts';
 import { ClientError, openError, refusedError, timeoutError } from './errors.ts';
 import type { ReplicaChannels } from './replica-channels.ts';
+import type { Sealing } from './mac-sealing.ts';
 import type { ReplyWatch } from './reply-watch.ts';
 import { Recent } from './recent.ts';
 import { ClientSession, requestsOf } from './session.ts';
@@ -32,7 +33,7 @@ import { UnsavedBundles } from './unsaved.ts';
 
 /** How long an OPEN may take effect, by the client's clock. */
 const OPEN_VALID_MS: Milliseconds = 5 * 60_000;
-/** OPENs that are tried while block time moves (a liar may lead when the first ones are ordered). */
+/** OPENs that are tried while block time moves: a liar may lead when the first ones are ordered. */
 const OPENS_MAX = 5;
 /** How often what is due is re-sent. */
 const TICK_MS: Milliseconds = 50;
@@ -46,6 +47,7 @@ export interface SubmitterOptions {
   readonly hash: Hash;
   readonly domain: Domain;
   readonly signer: Signer;
+  readonly sealing?: Sealing | undefined;
   readonly clientId: Digest;
   /** f+1. */
   readonly quorum: number;
@@ -307,7 +309,8 @@ export class Submitter {
    * OPEN is void; it is asked for again by the time that the replicas agreed on.
    */
   async #open(): Promise<Session> {
-    const { now, agreedTime } = this.#options;
+    const { now, agreedTime, sealing } = this.#options;
+    await sealing?.ready();
     let result = await this.#askToOpen(now());
     for (let tried = 1; tried < OPENS_MAX && result?.ok === false; tried += 1) {
       if (result.error !== 'openExpired' && result.error !== 'openTooFarAhead') break;
@@ -324,8 +327,8 @@ export class Submitter {
   }
 
   #startSession(granted: SavedSession): Session {
-    const { hash, domain, signer, clientId, bundleRequestsMax } = this.#options;
-    return new ClientSession({ hash, domain, signer, clientId, bundleRequestsMax, ...granted });
+    const { hash, domain, signer, sealing, clientId, bundleRequestsMax } = this.#options;
+    return new ClientSession({ hash, domain, signer, sealing, clientId, bundleRequestsMax, ...granted });
   }
 
   /** Orders an OPEN that is valid for a while from `time` on. */
@@ -365,6 +368,7 @@ export class Submitter {
     const session = this.#session;
     if (this.#isClosed || !this.#sendUnsaved()) return;
     if (session === undefined || session.waiting === 0) return;
+    if (this.#options.sealing?.isReady === false) return this.#awaitKey(session);
     const now = this.#options.now();
     const isOverdue = this.#heldSinceMs !== undefined && now - this.#heldSinceMs >= TICK_MS;
     const bundles = session.flush(isOverdue);
@@ -376,6 +380,11 @@ export class Submitter {
     if (session.waiting === 0) this.#heldSinceMs = undefined;
     else if (bundles.length > 0 || isOverdue) this.#heldSinceMs = now;
     else this.#heldSinceMs ??= now;
+  }
+
+  #awaitKey(session: Session): void {
+    const refuse = (error: ClientError): void => session.drain().forEach((one) => this.#fail(one, error));
+    void this.#options.sealing?.ready().then(() => this.#scheduleFlush(), refuse);
   }
 
   /** Sends what the state file has taken. False if something waits. */
@@ -440,6 +449,7 @@ export class Submitter {
 
   #onRefused(bundle: Digest, requests: readonly Ticket[], reason: string): void {
     const session = this.#sessionOf.get(bundle);
+    if (reason === 'keyVersionRetired') this.#options.sealing?.forget();
     for (const ticket of requests) {
       this.#refused.set(ticket.txId, reason);
       this.#fail(ticket, refusedError(reason, ticket.txId));

@@ -29,6 +29,7 @@ export const CERTIFICATE_BYTES_MAX = 64 * 1024;
 /** Results of one reply frame, at most. */
 const RESULTS_MAX = 4096;
 const SIGNATURE_BYTES = 64;
+const ENVELOPE_BYTES_MAX = 256;
 /** Bytes of one answer to a query (a block, at most). */
 export const QUERY_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -56,6 +57,14 @@ export type ClientFrame =
   | { readonly kind: 'certificate'; readonly bytes: Uint8Array }
   /** Fast read (decision C6): answered from the last executed state. */
   | { readonly kind: 'read'; readonly id: number; readonly operation: Uint8Array }
+  /** Asks for the own key for MACs, to a one-time key that the client signed (`keyQueryDigest`, decision C3). */
+  | {
+      readonly kind: 'keyQuery';
+      readonly id: number;
+      readonly version: number;
+      readonly agreementKey: Uint8Array;
+      readonly signature: Uint8Array;
+    }
   /** Question about ledger or replica, answered by this replica alone (blocks, status, transactions). JSON out. */
   | { readonly kind: 'query'; readonly id: number; readonly topic: QueryTopic; readonly argument: string };
 
@@ -93,6 +102,16 @@ export type ReplicaFrame =
       readonly sequence: SequenceNumber;
       readonly height: Height;
       readonly result: Uint8Array;
+    }
+  /**
+   * The envelope of the trusted component (`crypto/key-envelope.ts`), empty if it gives none, and the version of the
+   * client's key that counts here; 0: there is no such key.
+   */
+  | {
+      readonly kind: 'keyEnvelope';
+      readonly id: number;
+      readonly version: number;
+      readonly envelope: Uint8Array;
     }
   /** `found` false: unknown topic argument; `bytes` is JSON in UTF-8. */
   | {
@@ -253,6 +272,9 @@ export function encodeClientFrame(frame: ClientFrame): Uint8Array {
       return writer.u8(4).u32(frame.id).u8(TOPICS.indexOf(frame.topic)).ascii(frame.argument).finish();
     case 'certificate':
       return writer.u8(5).bytes(frame.bytes).finish();
+    case 'keyQuery':
+      writer.u8(6).u32(frame.id).u32(frame.version);
+      return writer.raw(frame.agreementKey).raw(frame.signature).finish();
   }
 }
 
@@ -280,6 +302,10 @@ export function decodeClientFrame(bytes: Uint8Array): ClientFrame | undefined {
       }
       case 5:
         return { kind: 'certificate', bytes: reader.bytes(CERTIFICATE_BYTES_MAX) };
+      case 6: {
+        const [id, version, agreementKey] = [reader.u32(), reader.u32(), reader.raw(32)];
+        return { kind: 'keyQuery', id, version, agreementKey, signature: reader.raw(SIGNATURE_BYTES) };
+      }
       default:
         reader.fail();
         return undefined;
@@ -303,6 +329,8 @@ export function encodeReplicaFrame(
       return writer.u8(4).digest(frame.bundle).ascii(frame.reason).finish();
     case 'readAnswer':
       return writer.u8(5).u32(frame.id).u64(frame.sequence).u64(frame.height).bytes(frame.result).finish();
+    case 'keyEnvelope':
+      return writer.u8(7).u32(frame.id).u32(frame.version).bytes(frame.envelope).finish();
     case 'queryAnswer':
       return writer.u8(6).u32(frame.id).bool(frame.found).bytes(frame.bytes).finish();
   }
@@ -349,6 +377,13 @@ export function decodeReplicaFrame(
           id: reader.u32(),
           found: reader.bool(),
           bytes: reader.bytes(QUERY_ANSWER_BYTES_MAX),
+        };
+      case 7:
+        return {
+          kind: 'keyEnvelope',
+          id: reader.u32(),
+          version: reader.u32(),
+          envelope: reader.bytes(ENVELOPE_BYTES_MAX),
         };
       default:
         reader.fail();

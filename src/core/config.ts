@@ -9,6 +9,13 @@ import type { ConfigurationVersion, Digest, Milliseconds, ReplicaId, TcEpoch } f
 /** Seal suite of a cluster (decision A2). The number is the suite byte of a TCS1 statement. */
 export type Suite = 'hmac-sha256' | 'ed25519';
 
+/**
+ * How requests are authentic (decision C1): a signature for each request, a signature for a bundle of them, or a MAC for
+ * each that trusted components judge (docs/decisions/0021).
+ */
+export const AUTHENTICATORS = ['bundle', 'request', 'mac'] as const;
+export type Authenticator = (typeof AUTHENTICATORS)[number];
+
 /** The trusted component of one replica, as registered. */
 export interface TrustedRegistration {
   readonly program: string;
@@ -147,6 +154,8 @@ export interface ClusterSettings {
   readonly policy: readonly PolicyRule[];
   readonly limits: ClusterLimits;
   readonly timers: ClusterTimers;
+  /** Absent: `bundle`. */
+  readonly authenticator?: Exclude<Authenticator, 'bundle'>;
   /** Absent: a component proves possession of its key, and nothing about its code is asked. */
   readonly attestation?: AttestationPolicy;
 }
@@ -178,6 +187,11 @@ export const DEFAULT_TIMERS: ClusterTimers = {
  * silent primary (docs/decisions/0008).
  */
 export const ONE_MACHINE_TIMERS: ClusterTimers = { ...DEFAULT_TIMERS, requestMs: 1_500, newViewMs: 1_500 };
+
+/** How requests of this cluster are authentic. */
+export function authenticatorOf(settings: Pick<ClusterSettings, 'authenticator'>): Authenticator {
+  return settings.authenticator ?? 'bundle';
+}
 
 /** The window L = w * cp. */
 export function windowOf(limits: ClusterLimits): number {

@@ -1,5 +1,6 @@
 /**
- * What clients send and what replicas order. A client signs a *bundle* of requests once (decision C2); a primary
+ * What clients send and what replicas order. A client signs a *bundle* of requests once (decision C2), or gives each
+ * request a MAC (C3); a primary
  * orders a *batch* of bundles (and of RECOVER requests) under one digest. Requests stay views into the received
  * bytes: nothing is copied between the socket and execution.
  */
@@ -37,9 +38,16 @@ export interface Request {
   readonly operation: Uint8Array;
 }
 
-/** A session's requests under one client signature; the unit that is ordered and retransmitted, byte for byte. */
+/** Tags in place of a signature (decision C3): one for each request, under the key of the client's `keyVersion`. */
+export interface BundleMacs {
+  readonly keyVersion: number;
+  /** 32 bytes for each request, in their order. */
+  readonly tags: Uint8Array;
+}
+
+/** A session's requests under one client signature, or with a MAC each; the unit that is ordered and retransmitted, byte for byte. */
 export interface Bundle {
-  /** Digest that the client signed; identifies the bundle. */
+  /** Digest that the client signed, or with MACs of all bytes; identifies the bundle. */
   readonly digest: Digest;
   /** The whole encoding, signature included. */
   readonly bytes: Uint8Array;
@@ -52,7 +60,9 @@ export interface Bundle {
   readonly requestCount: number;
   readonly firstNumber: RequestNumber;
   readonly lastNumber: RequestNumber;
+  /** 64 bytes; empty where `macs` is there. */
   readonly signature: Uint8Array;
+  readonly macs?: BundleMacs;
 }
 
 /** What a client signs; `requests` in strictly ascending number order. */
@@ -60,6 +70,8 @@ export interface BundleContent {
   readonly clientKey: Uint8Array;
   readonly session: SessionId;
   readonly requests: readonly Request[];
+  /** Under which version of its key a bundle with MACs was made. */
+  readonly macs?: Pick<BundleMacs, 'keyVersion'>;
 }
 
 function writeRequest(writer: Writer, { number, operation }: Request): void {
@@ -105,7 +117,8 @@ export function signBundle(
     const bytes = new Uint8Array(signed.length - start + signature.length);
     bytes.set(signed.subarray(start));
     bytes.set(signature, signed.length - start);
-    return { ...content, ...numbersOf(content.requests), digest, bytes, signature };
+    const { clientKey, session, requests } = content;
+    return { clientKey, session, requests, ...numbersOf(requests), digest, bytes, signature };
   });
 }
 
@@ -117,8 +130,70 @@ export function numbersOf(
   return { requestCount: requests.length, firstNumber: first.number, lastNumber: last.number };
 }
 
-/** Where the number of requests stands in a bundle's bytes: behind version, key and session. */
+/** Bytes of a tag of a request. */
+const TAG_BYTES = 32;
+/** First byte of a bundle with MACs. */
+const MAC_BUNDLE = 2;
+const NO_SIGNATURE = new Uint8Array(0);
+
+/** Digest of a bundle with MACs: of all its bytes, so that two which are judged apart are never taken for one. */
+function macBundleDigest(hash: Hash, domain: Domain, bytes: Uint8Array): Digest {
+  return finishDigestOver(hash, domainWriter(domainTag('client', 'MAC-BUNDLE'), domain), bytes);
+}
+
+/**
+ * What the tag of each request is over: cluster, client, session, number and operation, and between which numbers its
+ * bundle lies, so that nobody but the client cuts a bundle in two. `clientId`: of the client key.
+ */
+export function requestMacDigests(
+  hash: Hash,
+  domain: Domain,
+  clientId: Digest,
+  bundle: Pick<Bundle, 'session' | 'requests'>,
+): Digest[] {
+  const { session, requests } = bundle;
+  const { firstNumber, lastNumber, requestCount } = numbersOf(requests);
+  const head = domainWriter(domainTag('client', 'MAC-REQUEST'), domain).digest(clientId).u64(session);
+  const prefix = head.u64(firstNumber).u64(lastNumber).u32(requestCount).finish();
+  return requests.map((request) => {
+    const writer = new Writer(prefix.length + 12 + request.operation.length).raw(prefix);
+    writeRequest(writer, request);
+    return finishDigest(hash, writer);
+  });
+}
+
+/** Makes a bundle with MACs; `tagOf` makes the tag (32 bytes) over a digest. */
+export function macBundle(
+  hash: Hash,
+  domain: Domain,
+  content: BundleContent,
+  keyVersion: number,
+  tagOf: (digest: Digest) => Uint8Array,
+): Bundle {
+  const { clientKey, session, requests } = content;
+  const writer = new Writer(1024).u8(MAC_BUNDLE).raw(clientKey).u64(session).u32(keyVersion);
+  writer.list(requests, writeRequest);
+  const tags = new Uint8Array(TAG_BYTES * requests.length);
+  const digests = requestMacDigests(hash, domain, clientIdOf(hash, clientKey), content);
+  digests.forEach((digest, index) => tags.set(tagOf(digest), TAG_BYTES * index));
+  const bytes = finishPiece(writer.raw(tags));
+  const digest = macBundleDigest(hash, domain, bytes);
+  const macs = { keyVersion, tags };
+  return {
+    clientKey,
+    session,
+    requests,
+    ...numbersOf(requests),
+    digest,
+    bytes,
+    signature: NO_SIGNATURE,
+    macs,
+  };
+}
+
+/** Where the number of requests stands in a bundle's bytes: behind version, key and session; with MACs the key's version. */
 const REQUESTS_AT = 1 + 32 + 8;
+const MAC_REQUESTS_AT = REQUESTS_AT + 4;
 
 /** Reads the list of requests; `visit` is told where the operation began that the reader has just passed. */
 function walkRequests(reader: Reader, visit: (number: RequestNumber, from: number) => void): number {
@@ -149,6 +224,7 @@ class ReceivedBundle implements Bundle {
   readonly firstNumber: RequestNumber;
   readonly lastNumber: RequestNumber;
   readonly signature: Uint8Array;
+  readonly macs?: BundleMacs;
 
   constructor(parts: Omit<Bundle, 'requests'>) {
     this.digest = parts.digest;
@@ -159,11 +235,13 @@ class ReceivedBundle implements Bundle {
     this.firstNumber = parts.firstNumber;
     this.lastNumber = parts.lastNumber;
     this.signature = parts.signature;
+    if (parts.macs !== undefined) this.macs = parts.macs;
   }
 
   get requests(): readonly Request[] {
     const requests: Request[] = [];
-    const reader = new Reader(this.bytes.subarray(REQUESTS_AT));
+    const at = this.macs === undefined ? REQUESTS_AT : MAC_REQUESTS_AT;
+    const reader = new Reader(this.bytes.subarray(at));
     walkRequests(reader, (number, from) => requests.push({ number, operation: reader.since(from) }));
     return requests;
   }
@@ -173,9 +251,11 @@ class ReceivedBundle implements Bundle {
 export function decodeBundle(hash: Hash, domain: Domain, bytes: Uint8Array): Bundle | undefined {
   if (bytes.length > BUNDLE_BYTES_MAX) return undefined;
   const reader = new Reader(bytes);
-  if (reader.u8() !== 1) return undefined;
+  const version = reader.u8();
+  if (version !== 1 && version !== MAC_BUNDLE) return undefined;
   const clientKey = reader.raw(32);
   const session = reader.u64();
+  const keyVersion = version === MAC_BUNDLE ? reader.u32() : 0;
   let firstNumber = 0;
   let lastNumber = 0;
   const requestCount = walkRequests(reader, (number) => {
@@ -183,10 +263,17 @@ export function decodeBundle(hash: Hash, domain: Domain, bytes: Uint8Array): Bun
     lastNumber = number;
   });
   const body = reader.since(0);
+  const numbers = { requestCount, firstNumber, lastNumber };
+  if (version === MAC_BUNDLE) {
+    const tags = reader.raw(TAG_BYTES * requestCount);
+    if (!reader.done()) return undefined;
+    const digest = macBundleDigest(hash, domain, bytes);
+    const seal = { signature: NO_SIGNATURE, macs: { keyVersion, tags } };
+    return new ReceivedBundle({ digest, bytes, clientKey, session, ...numbers, ...seal });
+  }
   const signature = reader.raw(64);
   if (!reader.done()) return undefined;
   const digest = digestOfBundleBody(hash, domain, body);
-  const numbers = { requestCount, firstNumber, lastNumber };
   return new ReceivedBundle({ digest, bytes, clientKey, session, ...numbers, signature });
 }
 

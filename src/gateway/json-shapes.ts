@@ -85,7 +85,8 @@ function operationToJson(bytes: Uint8Array): Json {
       organisation: operation.organisation,
       role: operation.role,
     };
-  if (operation?.kind === 'revoke') return { op: 'revoke', clientId: operation.clientId };
+  if (operation?.kind === 'revoke' || operation?.kind === 'renewKey')
+    return { op: operation.kind, clientId: operation.clientId };
   return { op: operation?.kind ?? 'unknown', bytes: base64(bytes) };
 }
 

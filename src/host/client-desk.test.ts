@@ -7,7 +7,9 @@ import type { Bundle } from '../core/request.ts';
 import { ZERO_DIGEST } from '../core/types.ts';
 import type { Digest, Hash } from '../core/types.ts';
 import type { ReplyGroup } from '../ledger/contract.ts';
+import type { SealVerifier } from '../crypto/port.ts';
 import { ClientDesk } from './client-desk.ts';
+import { RequestJudge } from './request-judge.ts';
 import type { ClientDeskOptions } from './client-desk.ts';
 
 const hash: Hash = (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest());
@@ -37,8 +39,17 @@ function deskOptions() {
       toClient: (link: number, frame: Uint8Array) => sent.set(link, [...(sent.get(link) ?? []), frame]),
     },
     observer: { ignored: () => undefined },
-  } as unknown as ClientDeskOptions<never>;
-  return { options, sent };
+    give: () => undefined,
+  };
+  const judge = new RequestJudge({
+    settings: {},
+    domain,
+    hash,
+    verifier: options.crypto.verifier as unknown as SealVerifier,
+    trusted: { call: () => assert.fail('signatures need no component') },
+    halt: (reason) => assert.fail(reason),
+  });
+  return { options: { ...options, judge } as unknown as ClientDeskOptions<never>, sent };
 }
 
 function newDesk() {

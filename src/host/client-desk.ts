@@ -23,10 +23,10 @@ import {
   PROOF_BYTES_MAX,
   writeReplyContent,
 } from '../core/client-wire.ts';
-import type { ReplyContent } from '../core/client-wire.ts';
+import type { ClientFrame, ReplyContent } from '../core/client-wire.ts';
 import { Writer } from '../core/codec.ts';
 import type { Domain } from '../core/domain.ts';
-import type { Input, Seal, Standing } from '../core/protocol.ts';
+import type { DecodeContext, Input, ProtocolDefinition, Seal, Standing } from '../core/protocol.ts';
 import { decodeBundle } from '../core/request.ts';
 import type { Bundle } from '../core/request.ts';
 import { markVerified } from '../core/types.ts';
@@ -36,6 +36,7 @@ import type { LedgerExecutor, ReplyGroup } from '../ledger/contract.ts';
 import { signedReplyDigest } from '../ledger/reply-evidence.ts';
 import { isFinalRefusal } from '../ledger/request-runner.ts';
 import type { ClientLink, NetworkPort, ObserverPort } from './ports.ts';
+import type { RequestJudge, Source } from './request-judge.ts';
 
 /** Bundles that wait for execution, at most, over all clients. */
 const WAITING_BUNDLES_MAX = 4096;
@@ -56,6 +57,8 @@ const RESULTS_PER_REPLY = 2048;
 /** Certificates of one client that are checked in each window, at most: one costs as many checks as it has seals. */
 const CERTIFICATES_PER_CLIENT_MAX = 256;
 const CERTIFICATE_WINDOW_MS: Milliseconds = 1_000;
+/** What a question for the own key counts as: a client asks once. */
+const KEY_QUERY_COST = 32;
 const NO_PROOF = new Uint8Array(0);
 
 /** How messages that clients make of replies are read. */
@@ -66,8 +69,28 @@ export interface CertificateCheck<M> {
   readonly seals: (message: M) => readonly Seal[];
 }
 
+/** The check for a protocol; undefined if it takes no messages of clients. */
+export function certificateCheckOf<M>(
+  definition: ProtocolDefinition<M>,
+  context: DecodeContext,
+): CertificateCheck<M> | undefined {
+  if (definition.client?.certificate === undefined) return undefined;
+  return {
+    decode: (bytes) => definition.decode(bytes, context),
+    seals: (message) => definition.seals(message),
+  };
+}
+
 /** What the desk hands to the protocol. */
 export type DeskInput<M> = Extract<Input<M>, { readonly kind: 'bundle' | 'asked' | 'clientMessage' }>;
+
+type KeyQueryFrame = Extract<ClientFrame, { readonly kind: 'keyQuery' }>;
+
+/** Over which connection something came, and whose that is. */
+interface Place {
+  readonly link: ClientLink;
+  readonly source: Source;
+}
 
 interface Waiting {
   readonly client: string;
@@ -84,6 +107,9 @@ export interface ClientDeskOptions<M> {
   readonly executor: LedgerExecutor;
   readonly network: NetworkPort;
   readonly observer: ObserverPort;
+  readonly judge: RequestJudge;
+  /** Takes what `onFrame` would have given, had its verdict been there at once. */
+  readonly give: (input: DeskInput<M>) => void;
   /** Undefined: the protocol takes no messages of clients. */
   readonly certificates?: CertificateCheck<M> | undefined;
   /** Final answers carry a proof, too: no retry is answered here. */
@@ -152,6 +178,7 @@ export class ClientDesk<M> {
       return undefined;
     }
     if (frame.kind === 'certificate') return this.#onCertificate(clientKey, frame.bytes, now);
+    if (frame.kind === 'keyQuery') this.#onKeyQuery(link, clientKey, frame, now);
     if (frame.kind !== 'bundle') return undefined;
     this.#remember(link, bytesToHex(clientKey));
     const bundle = decodeBundle(this.#options.hash, this.#options.domain, frame.bytes);
@@ -159,13 +186,59 @@ export class ClientDesk<M> {
       this.#options.observer.ignored('malformedBundle', 'client');
       return undefined;
     }
-    return this.#admit(link, bundle, now);
+    return this.#admit({ link, source: `client/${bytesToHex(clientKey)}` }, bundle, now);
   }
 
-  /** A bundle that a peer passed on: no connection to answer. */
-  admitForwarded(bundle: Bundle, from: ReplicaId): Verified<Bundle> | undefined {
-    if (this.#options.executor.admit(bundle).kind !== 'new') return undefined;
-    return this.#checkSeal(bundle, from) ? markVerified(bundle) : undefined;
+  /** A bundle that a peer passed on: no connection to answer. `then`: it is authentic and new. */
+  admitForwarded(
+    bundle: Bundle,
+    from: ReplicaId,
+    now: Milliseconds,
+    then: (bundle: Verified<Bundle>) => void,
+  ): void {
+    if (this.#options.executor.admit(bundle).kind !== 'new') return;
+    const again = (): void => this.admitForwarded(bundle, from, now, then);
+    const judgement = this.#options.judge.judge(bundle, `replica/${from}`, now, again);
+    if (judgement === 'valid') then(markVerified(bundle));
+    else if (judgement === 'invalid') this.#options.observer.ignored('invalidClientSeal', from);
+    else if (judgement === 'refused') this.#options.observer.ignored('bundlesOverBudget', from);
+  }
+
+  /** The trusted component says whether the client asked for this, and gives the key to that client alone. */
+  #onKeyQuery(link: ClientLink, key: Uint8Array, frame: KeyQueryFrame, now: Milliseconds): void {
+    const { domain, judge, executor, observer } = this.#options;
+    const { id, version, agreementKey, signature } = frame;
+    const current = executor.keyVersionOf(key);
+    const answer = (envelope?: Uint8Array): void => {
+      const bytes = envelope ?? NO_PROOF;
+      this.#send(link, encodeReplicaFrame({ kind: 'keyEnvelope', id, version: current, envelope: bytes }));
+    };
+    // A client that named another version asks again for the one that counts.
+    if (current === 0 || current !== version) return answer();
+    const { clusterId, configurationVersion } = domain;
+    const copies = {
+      clientKey: key.slice(),
+      agreementKey: agreementKey.slice(),
+      signature: signature.slice(),
+    };
+    const request = { op: 'exportClientKey', version, clusterId, configurationVersion, ...copies } as const;
+    const may = this.#mayAsk(key, KEY_QUERY_COST, now);
+    if (may && judge.exportKey(request, answer)) return;
+    observer.ignored('keyQuery', 'client');
+    answer();
+  }
+
+  /** Counts what costs more than a bundle. Only registered clients are counted, and only for a window: the map is bounded. */
+  #mayAsk(clientKey: Uint8Array, cost: number, now: Milliseconds): boolean {
+    if (now - this.#certificateWindow >= CERTIFICATE_WINDOW_MS) {
+      this.#certificateWindow = now;
+      this.#certificates.clear();
+    }
+    const client = bytesToHex(clientKey);
+    const count = this.#certificates.get(client) ?? 0;
+    if (count + cost > CERTIFICATES_PER_CLIENT_MAX) return false;
+    this.#certificates.set(client, count + cost);
+    return true;
   }
 
   #onCertificate(clientKey: Uint8Array, bytes: Uint8Array, now: Milliseconds): DeskInput<M> | undefined {
@@ -176,15 +249,7 @@ export class ClientDesk<M> {
     };
     if (certificates === undefined) return refuse('unexpectedCertificate');
     if (!executor.isClient(clientKey)) return refuse('unknownClient');
-    if (now - this.#certificateWindow >= CERTIFICATE_WINDOW_MS) {
-      this.#certificateWindow = now;
-      this.#certificates.clear();
-    }
-    // Only registered clients are counted, and only for a window: the map is bounded.
-    const client = bytesToHex(clientKey);
-    const count = this.#certificates.get(client) ?? 0;
-    if (count >= CERTIFICATES_PER_CLIENT_MAX) return refuse('tooManyCertificates');
-    this.#certificates.set(client, count + 1);
+    if (!this.#mayAsk(clientKey, 1, now)) return refuse('tooManyCertificates');
     const message = certificates.decode(bytes);
     if (message === undefined) return refuse('malformedCertificate');
     const verdict = crypto.verifier.verifyMany(certificates.seals(message));
@@ -192,7 +257,8 @@ export class ClientDesk<M> {
     return { kind: 'clientMessage', message: markVerified(message) };
   }
 
-  #admit(link: ClientLink, bundle: Bundle, now: Milliseconds): DeskInput<M> | undefined {
+  #admit(place: Place, bundle: Bundle, now: Milliseconds): DeskInput<M> | undefined {
+    const { link } = place;
     const admission = this.#options.executor.admit(bundle);
     const isUnknown = admission.kind === 'refused' && admission.reason === 'unknownClient';
     if (admission.kind === 'refused' && !isFinalRefusal(admission.reason) && !isUnknown) {
@@ -212,7 +278,7 @@ export class ClientDesk<M> {
     if (admission.kind === 'executed') {
       const { executor, provesFinal = false } = this.#options;
       const { reply, sequence } = admission;
-      if (provesFinal || sequence > executor.confirmed) return this.#ask(link, bundle, sequence);
+      if (provesFinal || sequence > executor.confirmed) return this.#ask(place, bundle, sequence, now);
       for (const frame of this.#replyFrames(reply, 0, 'final', NO_PROOF)) this.#send(link, frame);
       return undefined;
     }
@@ -221,7 +287,7 @@ export class ClientDesk<M> {
       this.#sendBusy(link, bundle, 'busy');
       return undefined;
     }
-    if (!this.#checkSeal(bundle, 'client')) return undefined;
+    if (!this.#checkSeal(place, bundle, now)) return undefined;
     // A gateway may carry bundles of others: replies go to both. Not before the seal holds: made-up keys would fill
     // the memory, and a stranger who names another's key would push its connections out.
     this.#remember(link, bytesToHex(bundle.clientKey));
@@ -230,9 +296,9 @@ export class ClientDesk<M> {
   }
 
   /** Only the protocol can say what results are worth that may still be undone, or prove what is final. */
-  #ask(link: ClientLink, bundle: Bundle, sequence: SequenceNumber): DeskInput<M> | undefined {
-    if (!this.#checkSeal(bundle, 'client')) return undefined;
-    this.#remember(link, bytesToHex(bundle.clientKey));
+  #ask(place: Place, bundle: Bundle, sequence: SequenceNumber, now: Milliseconds): DeskInput<M> | undefined {
+    if (!this.#checkSeal(place, bundle, now)) return undefined;
+    this.#remember(place.link, bytesToHex(bundle.clientKey));
     this.#asked.set(bundle.digest, { sequence, bundle });
     for (const oldest of this.#asked.keys()) {
       if (this.#asked.size <= ASKED_MAX) break;
@@ -247,11 +313,16 @@ export class ClientDesk<M> {
     this.#options.observer.ignored(reason, 'client');
   }
 
-  #checkSeal(bundle: Bundle, from: ReplicaId | 'client'): boolean {
-    const { clientKey: key, digest, signature } = bundle;
-    const verdict = this.#options.crypto.verifier.verifyMany([{ kind: 'client', key, digest, signature }]);
-    if (verdict === 'valid') return true;
-    this.#options.observer.ignored('invalidClientSeal', from);
+  /** Whether the bundle is authentic. Where that is not known yet it comes back when it is, and is admitted anew. */
+  #checkSeal(place: Place, bundle: Bundle, now: Milliseconds): boolean {
+    const { judge, observer, give } = this.#options;
+    const judgement = judge.judge(bundle, place.source, now, () => {
+      const input = this.#admit(place, bundle, now);
+      if (input !== undefined) give(input);
+    });
+    if (judgement === 'valid') return true;
+    if (judgement === 'invalid') observer.ignored('invalidClientSeal', 'client');
+    else if (judgement === 'refused') this.#sendBusy(place.link, bundle, 'overBudget');
     return false;
   }
 

@@ -50,6 +50,15 @@ function bodiesInMemory(): BodyPort {
   };
 }
 
+/** Bytes of the bodies that a journal record keeps. */
+export function bodiesIn(bytes: Uint8Array): Uint8Array[] {
+  const record = decodeRecord(bytes);
+  if (record?.kind !== 'store') return [];
+  return record.entries.flatMap(({ key, value }) =>
+    value !== undefined && bodyOfKey(key) !== undefined ? [value] : [],
+  );
+}
+
 /** The digest of the body that a key of the durable map names; undefined for other keys. */
 function bodyOfKey(key: string): Digest | undefined {
   return key.startsWith(BODY_KEY) ? (key.slice(BODY_KEY.length) as Digest) : undefined;

@@ -11,11 +11,13 @@ import { markVerified } from '../core/types.ts';
 import type { Digest, Milliseconds, ReplicaId, Verified } from '../core/types.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { LedgerExecutor } from '../ledger/contract.ts';
+import { bodiesIn } from './image.ts';
 import { decodeLinkFrame, encodeLinkFrame, fragmentFrame, Reassembler } from './link-frames.ts';
 import type { LinkFrame } from './link-frames.ts';
 import type { LiveTap } from './live-tap.ts';
 import { labelOfMessage } from './message-label.ts';
 import type { BlockPort, NetworkPort } from './ports.ts';
+import type { RequestJudge, Source } from './request-judge.ts';
 import type { TransferFrame } from './transfer.ts';
 
 /** Bytes of a batch body beyond the configured maximum that RECOVER requests and framing may take. */
@@ -40,8 +42,13 @@ export interface LinkDeskOptions<M> {
   readonly give: (input: Input<M>) => void;
   /** Body of a batch that is kept here. */
   readonly body: (digest: Digest) => Uint8Array | undefined;
-  /** Judges a bundle that a peer passed on. */
-  readonly admitForwarded: (bundle: Bundle, from: ReplicaId) => Verified<Bundle> | undefined;
+  readonly judge: RequestJudge;
+  /** Judges a bundle that a peer passed on, now or later. */
+  readonly admitForwarded: (
+    bundle: Bundle,
+    from: ReplicaId,
+    then: (bundle: Verified<Bundle>) => void,
+  ) => void;
   readonly onTransferFrame: (from: ReplicaId, frame: TransferFrame) => void;
   readonly ignored: (reason: string, from: ReplicaId) => void;
   /** Told what is sent and what arrives, while somebody watches. */
@@ -140,41 +147,61 @@ export class LinkDesk<M> {
    */
   fetchBody(digest: Digest, from: ReplicaId): void {
     const kept = this.#options.body(digest);
-    const batch = kept === undefined ? undefined : this.checkBatch(kept);
-    if (batch === undefined) this.toPeer(from, { kind: 'fetchBody', digest });
-    else this.#options.give({ kind: 'body', batch });
+    const batch = kept === undefined ? undefined : this.#decode(kept);
+    if (batch === undefined || !this.#judge(batch, 'store')) this.toPeer(from, { kind: 'fetchBody', digest });
   }
 
   #onBody(from: ReplicaId, bytes: Uint8Array): void {
     const { limits } = this.#options.settings;
     if (bytes.length > limits.batchBytesMax + BODY_SLACK_BYTES)
       return this.#options.ignored('bodyTooLarge', from);
-    const batch = this.checkBatch(bytes);
+    const batch = this.#decode(bytes);
     if (batch === undefined) return this.#options.ignored('malformedBody', from);
-    this.#options.give({ kind: 'body', batch });
+    if (!this.#judge(batch, `replica/${from}`)) this.#options.ignored('bodiesOverBudget', from);
+  }
+
+  /** Gives a body to the protocol when its bundles are judged; false if they will not be. */
+  #judge(batch: UncheckedBatch, source: Source): boolean {
+    const { judge, now, give } = this.#options;
+    return judge.judgeAll(batch.bundles, source, now(), (bundleAuthentic) =>
+      give({ kind: 'body', batch: this.#judged(batch, bundleAuthentic) }),
+    );
   }
 
   #onForwarded(from: ReplicaId, bytes: Uint8Array): void {
     const bundle: Bundle | undefined = decodeBundle(this.#options.crypto.hash, this.#options.domain, bytes);
     if (bundle === undefined) return this.#options.ignored('malformedBundle', from);
-    const verified = this.#options.admitForwarded(bundle, from);
-    if (verified !== undefined) this.#options.give({ kind: 'bundle', bundle: verified, forwardedBy: from });
+    this.#options.admitForwarded(bundle, from, (verified) =>
+      this.#options.give({ kind: 'bundle', bundle: verified, forwardedBy: from }),
+    );
   }
 
-  /** Decodes a body and checks every client's and host's seal in it, each by itself (decision B4). */
+  #decode(bytes: Uint8Array): UncheckedBatch | undefined {
+    const { settings, crypto, domain } = this.#options;
+    return decodeBatch(crypto.hash, domain, bytes, settings.limits.batchRequestsMax);
+  }
+
+  /** Bundles of the bodies that a journal holds; none of one that is damaged. */
+  bundlesIn(journal: readonly Uint8Array[]): readonly Bundle[] {
+    return journal.flatMap(bodiesIn).flatMap((bytes) => this.#decode(bytes)?.bundles ?? []);
+  }
+
+  /**
+   * Decodes a body of the store and checks every client's and host's seal in it, each by itself (decision B4). Its
+   * bundles were judged before, where that takes the trusted component.
+   */
   checkBatch(bytes: Uint8Array): Batch | undefined {
+    const batch = this.#decode(bytes);
+    let checked: Batch | undefined;
+    if (batch === undefined) return undefined;
+    const { judge, now } = this.#options;
+    judge.judgeAll(batch.bundles, 'store', now(), (authentic) => (checked = this.#judged(batch, authentic)));
+    return checked;
+  }
+
+  #judged(batch: UncheckedBatch, bundleAuthentic: readonly boolean[]): Batch {
     const { settings, crypto } = this.#options;
     const { hash, verifier } = crypto;
-    const batch: UncheckedBatch | undefined = decodeBatch(
-      hash,
-      this.#options.domain,
-      bytes,
-      settings.limits.batchRequestsMax,
-    );
-    if (batch === undefined) return undefined;
-    const bundleAuthentic = batch.bundles.map(({ clientKey: key, digest, signature }) => {
-      return verifier.verifyMany([{ kind: 'client', key, digest, signature }]) === 'valid';
-    });
     const recoverAuthentic = batch.recovers.map((request) => {
       if (request.replica >= settings.members.length) return false;
       const { replica, signature } = request;

@@ -1,7 +1,7 @@
 /** What a host gives its replica (`core/protocol.ts`). */
 import type { Domain } from '../core/domain.ts';
 import type { ReplicaContext, RuleTrace } from '../core/protocol.ts';
-import type { HostOptions } from './replica-host.ts';
+import type { HostOptions } from './host-options.ts';
 
 /** `watcher`: who is told of rules at the moment, if anybody is, beside the trace of the options. */
 export function replicaContext<M>(

@@ -6,23 +6,12 @@
  */
 import type { LiveAnswer } from '../core/live.ts';
 import { windowOf } from '../core/config.ts';
-import type { ClusterSettings } from '../core/config.ts';
 import type { Domain } from '../core/domain.ts';
-import type {
-  Effect,
-  Input,
-  ProtocolDefinition,
-  Recovery,
-  Replica,
-  RuleTrace,
-  TimerName,
-} from '../core/protocol.ts';
+import type { Effect, Input, Recovery, Replica, RuleTrace, TimerName } from '../core/protocol.ts';
 import type { Height, Milliseconds, ReplicaId, SequenceNumber } from '../core/types.ts';
-import type { CryptoPort } from '../crypto/port.ts';
-import type { LedgerExecutor } from '../ledger/contract.ts';
 import type { TrustedIdentity } from '../trusted/contract.ts';
 import type { AttestDesk } from './attest-desk.ts';
-import { ClientDesk } from './client-desk.ts';
+import { certificateCheckOf, ClientDesk } from './client-desk.ts';
 import { ExecutionDesk } from './execution-desk.ts';
 import { FaultBook } from './fault-book.ts';
 import { JournalImage } from './image.ts';
@@ -31,9 +20,11 @@ import { JournalDesk } from './journal-desk.ts';
 import type { LinkFrame } from './link-frames.ts';
 import { LinkDesk } from './link-desk.ts';
 import { LiveTap } from './live-tap.ts';
-import type { ClientLink, HostPorts, StoredImage } from './ports.ts';
+import type { HostOptions } from './host-options.ts';
+import type { ClientLink, StoredImage } from './ports.ts';
 import { encodeRecord } from './records.ts';
 import { replicaContext } from './replica-context.ts';
+import { JUDGE_CALLS_FROM, RequestJudge } from './request-judge.ts';
 import { restoreStore } from './restore.ts';
 import type { SealDesk } from './seal-desk.ts';
 import { hostStatus } from './status.ts';
@@ -41,22 +32,6 @@ import type { HostPhase, HostStatus } from './status.ts';
 import { StateTransfer } from './transfer.ts';
 import { makeAttestDesk, makeSealDesk } from './vouching.ts';
 import { WaitBook } from './wait-book.ts';
-
-/** What a host is made of; complete at construction. */
-export interface HostOptions<M> {
-  readonly self: ReplicaId;
-  readonly settings: ClusterSettings;
-  readonly definition: ProtocolDefinition<M>;
-  readonly executor: LedgerExecutor;
-  readonly crypto: CryptoPort;
-  readonly ports: HostPorts;
-  readonly seed: number;
-  /** Bytes of the journal that are worth a snapshot; absent: each stable checkpoint is. */
-  readonly snapshotAfterBytes?: number;
-  /** Puts something between protocol and host: adversaries in simulations and development clusters, nothing else. */
-  readonly wrapReplica?: (replica: Replica<M>) => Replica<M>;
-  readonly trace?: (event: RuleTrace) => void;
-}
 
 /** Name of the host's own timer; protocols do not use names that start like this. */
 const TRANSFER_TIMER = 'host/transfer';
@@ -69,6 +44,7 @@ const HELD_WINDOWS = 4;
 export class ReplicaHost<M> {
   readonly #options: HostOptions<M>;
   readonly #replica: Replica<M>;
+  readonly #judge: RequestJudge;
   readonly #desk: ClientDesk<M>;
   readonly #links: LinkDesk<M>;
   /** Of protocols with one stream of seals. */
@@ -108,20 +84,21 @@ export class ReplicaHost<M> {
       ...ports.observer,
       ignored: (reason: string, from: ReplicaId | 'client') => this.#ignore(reason, from),
     };
-    const [{ network }, { hash }, { definition }] = [ports, crypto, options];
-    const certificates = {
-      decode: (bytes: Uint8Array) => definition.decode(bytes, { settings, domain, hash }),
-      seals: (message: M) => definition.seals(message),
-    };
+    const { definition } = options;
+    const { hash, verifier } = crypto;
+    const halt = (reason: string): void => this.#halt(reason);
+    this.#judge = new RequestJudge({ settings, domain, hash, verifier, trusted: ports.trusted, halt });
     this.#desk = new ClientDesk({
+      judge: this.#judge,
+      give: (input) => this.#give(input),
       self,
       domain,
       hash,
       crypto,
       executor,
-      network,
+      network: ports.network,
       observer,
-      certificates: definition.client?.certificate === undefined ? undefined : certificates,
+      certificates: certificateCheckOf(definition, { settings, domain, hash }),
       provesFinal: definition.client?.provesFinal === true,
       onSettled: (since, requests) => this.#waits.note(this.#now - since, requests),
     });
@@ -129,16 +106,17 @@ export class ReplicaHost<M> {
       self,
       settings,
       domain,
-      definition: options.definition,
+      definition,
       crypto,
       executor,
-      network,
+      network: ports.network,
       blocks: ports.blocks,
       tap: this.#tap,
       now: () => this.#now,
       give: (input) => this.#give(input),
       body: (digest) => this.#image.body(digest),
-      admitForwarded: (bundle, from) => this.#desk.admitForwarded(bundle, from),
+      judge: this.#judge,
+      admitForwarded: (bundle, from, then) => this.#desk.admitForwarded(bundle, from, this.#now, then),
       onTransferFrame: (from, frame) => this.#transfer.onFrame(from, frame),
       ignored: (reason, from) => this.#ignore(reason, from),
     });
@@ -207,7 +185,10 @@ export class ReplicaHost<M> {
   start(stored: StoredImage, now: Milliseconds): void {
     this.#enter(now, () => {
       this.#phase = 'starting';
-      if (this.#restore(stored)) this.#vouching.begin();
+      const bundles = this.#judge.asksComponent ? this.#links.bundlesIn(stored.journal) : [];
+      this.#judge.begin(bundles, now, () => {
+        if (this.#restore(stored)) this.#vouching.begin();
+      });
     });
   }
 
@@ -266,7 +247,10 @@ export class ReplicaHost<M> {
 
   /** The trusted component's answer to `call(id)`. */
   onTrustedResponse(id: number, response: Uint8Array, now: Milliseconds): void {
-    this.#enter(now, () => this.#vouching.onResponse(id, response));
+    this.#enter(now, () => {
+      if (id > JUDGE_CALLS_FROM) this.#judge.onResponse(id, response, now);
+      else this.#vouching.onResponse(id, response);
+    });
   }
 
   /** The trusted component does not answer any more: the replica is mute for sealed messages, and says so. */
@@ -276,7 +260,10 @@ export class ReplicaHost<M> {
 
   /** The trusted component answers again. */
   onTrustedBack(now: Milliseconds): void {
-    this.#enter(now, () => this.#vouching.onBack());
+    this.#enter(now, () => {
+      this.#vouching.onBack();
+      this.#judge.onBack();
+    });
   }
 
   /** Height up to which blocks are known to lead to a state that is agreed on; 0 while blocks are being fetched. */

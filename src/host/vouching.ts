@@ -4,7 +4,7 @@ import { AttestDesk } from './attest-desk.ts';
 import type { AttestDeskOptions } from './attest-desk.ts';
 import type { JournalImage } from './image.ts';
 import type { JournalDesk } from './journal-desk.ts';
-import type { HostOptions } from './replica-host.ts';
+import type { HostOptions } from './host-options.ts';
 import { otherOwnerOf } from './restore.ts';
 import { SealDesk } from './seal-desk.ts';
 import type { SealDeskOptions } from './seal-desk.ts';

@@ -12,11 +12,13 @@ import type { MerkleProof } from './merkle.ts';
 import { ORGANISATION_LENGTH_MAX, outcomeDigest, transactionId } from './transaction.ts';
 import { isOrganisationName } from './transaction.ts';
 
+/** Blocks of signed requests, and of requests with MACs. */
 const BLOCK_VERSION = 1;
+const MAC_BLOCK_VERSION = 2;
 
 function writeHeader(writer: Writer, header: BlockHeader): Writer {
   return writer
-    .u8(BLOCK_VERSION)
+    .u8(header.authenticatedBy === 'mac' ? MAC_BLOCK_VERSION : BLOCK_VERSION)
     .digest(header.clusterId)
     .u64(header.configurationVersion)
     .digest(header.configurationDigest)
@@ -32,7 +34,8 @@ function writeHeader(writer: Writer, header: BlockHeader): Writer {
 }
 
 function readHeader(reader: Reader): BlockHeader {
-  if (reader.u8() !== BLOCK_VERSION) reader.fail();
+  const version = reader.u8();
+  if (version !== BLOCK_VERSION && version !== MAC_BLOCK_VERSION) reader.fail();
   const clusterId = reader.digest();
   const configurationVersion = reader.u64();
   const configurationDigest = reader.digest();
@@ -56,6 +59,7 @@ function readHeader(reader: Reader): BlockHeader {
     transactionsRoot,
     resultsRoot,
     checkpoint,
+    ...(version === MAC_BLOCK_VERSION ? { authenticatedBy: 'mac' as const } : {}),
   };
 }
 

@@ -5,6 +5,7 @@
 import { bytesToHex, hexToBytes } from '../core/bytes.ts';
 import { assert } from '../core/assert.ts';
 import { decodeWhole, Writer } from '../core/codec.ts';
+import type { Reader } from '../core/codec.ts';
 import type { ClientSettings } from '../core/config.ts';
 import { clientIdOf } from '../core/request.ts';
 import type { Digest, Hash } from '../core/types.ts';
@@ -23,7 +24,12 @@ export interface ClientRecord {
   readonly organisation: string;
   readonly role: 'client' | 'admin';
   readonly revoked: boolean;
+  /** Version of its key for MACs of requests that counts (decision C3). */
+  readonly keyVersion: number;
 }
+
+const FRESH = { revoked: false, keyVersion: 1 } as const;
+const KEY_VERSION_MAX = 2 ** 32 - 1;
 
 /** What REGISTER asks for. */
 export interface ClientApplication {
@@ -76,7 +82,7 @@ export class ClientRegistry {
       return known.organisation === organisation && known.role === role ? known : 'alreadyRegistered';
     }
     if (this.#byKey.size >= CLIENTS_MAX) return 'clientsExhausted';
-    const record = { id: clientIdOf(this.#hash, application.key), key, organisation, role, revoked: false };
+    const record = { id: clientIdOf(this.#hash, application.key), key, organisation, role, ...FRESH };
     this.#put(record);
     return record;
   }
@@ -88,6 +94,17 @@ export class ClientRegistry {
     if (known.revoked) return 'clientRevoked';
     if (known.role === 'admin' && this.#administrators() === 1) return 'lastAdministrator';
     const record = { ...known, revoked: true };
+    this.#put(record);
+    return record;
+  }
+
+  /** The next version of a client's key counts from now on, and no older one. */
+  renewKey(id: Digest): ClientRecord | ResultError {
+    const known = this.byId(id);
+    if (known === undefined) return 'unknownClient';
+    if (known.revoked) return 'clientRevoked';
+    if (known.keyVersion >= KEY_VERSION_MAX) return 'clientsExhausted';
+    const record = { ...known, keyVersion: known.keyVersion + 1 };
     this.#put(record);
     return record;
   }
@@ -121,35 +138,55 @@ export class ClientRegistry {
     return changed;
   }
 
-  /** Canonical bytes: all clients, ascending by key. */
+  /** Canonical bytes: all clients, ascending by key; then, if there are any, those whose key was renewed. */
   encode(): Uint8Array {
     const records = [...this.#byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-    return new Writer(64 + 128 * records.length)
-      .list(records, (writer, record) => {
-        writer.hex(record.key).ascii(record.organisation);
-        writer.bool(record.role === 'admin').bool(record.revoked);
-      })
-      .finish();
+    const writer = new Writer(64 + 128 * records.length).list(records, (w, record) => {
+      w.hex(record.key).ascii(record.organisation);
+      w.bool(record.role === 'admin').bool(record.revoked);
+    });
+    const renewed = records.filter(({ keyVersion }) => keyVersion !== FRESH.keyVersion);
+    if (renewed.length > 0) writer.list(renewed, (w, { key, keyVersion }) => w.hex(key).u32(keyVersion));
+    return writer.finish();
   }
 
   /** Replaces everything by what `encode` gave; false unless canonical. */
   decode(bytes: Uint8Array): boolean {
     let previous = '';
-    const records = decodeWhole(bytes, (reader) =>
-      reader.list(CLIENTS_MAX, (r): ClientRecord => {
+    const read = decodeWhole(bytes, (reader) => {
+      const records = reader.list(CLIENTS_MAX, (r): ClientRecord => {
         const raw = r.raw(32);
         const key = bytesToHex(raw);
         const organisation = r.ascii(ORGANISATION_LENGTH_MAX);
         if (key <= previous || !isOrganisationName(organisation)) r.fail();
         previous = key;
         const role = r.bool() ? 'admin' : 'client';
-        return { id: clientIdOf(this.#hash, raw), key, organisation, role, revoked: r.bool() };
-      }),
-    );
-    if (records === undefined) return false;
+        return { id: clientIdOf(this.#hash, raw), key, organisation, role, ...FRESH, revoked: r.bool() };
+      });
+      return { records, versions: reader.remaining > 0 ? readVersions(reader) : new Map<string, number>() };
+    });
+    if (read === undefined) return false;
+    const { records, versions } = read;
+    const known = new Set(records.map(({ key }) => key));
+    if ([...versions.keys()].some((key) => !known.has(key))) return false;
     this.#byKey.clear();
     this.#keyById.clear();
-    for (const record of records) this.#put(record);
+    for (const record of records)
+      this.#put({ ...record, keyVersion: versions.get(record.key) ?? FRESH.keyVersion });
     return true;
   }
+}
+
+/** Versions by key: at least one, ascending, none that says what is so anyway. */
+function readVersions(reader: Reader): Map<string, number> {
+  let previous = '';
+  const entries = reader.list(CLIENTS_MAX, (r): [string, number] => {
+    const key = bytesToHex(r.raw(32));
+    const version = r.u32();
+    if (key <= previous || version <= FRESH.keyVersion) r.fail();
+    previous = key;
+    return [key, version];
+  });
+  if (entries.length === 0) reader.fail();
+  return new Map(entries);
 }

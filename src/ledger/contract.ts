@@ -33,6 +33,8 @@ export interface BlockHeader {
    * the first.
    */
   readonly checkpoint: { readonly height: Height; readonly stateDigest: Digest };
+  /** Absent: its requests were signed by their clients. `mac`: what proves them to replicas proves nothing to others. */
+  readonly authenticatedBy?: 'mac';
 }
 
 /** One executed request: a leaf of a block. */
@@ -117,7 +119,11 @@ export type RefusalReason =
   | 'sessionOfOtherClient'
   | 'windowExceeded'
   | 'malformedOperation'
-  | 'requestForgotten';
+  | 'requestForgotten'
+  /** MACs under an older version of the client's key than the one in force. */
+  | 'keyVersionRetired'
+  /** MACs under a newer one than this replica has seen: it may lag behind. */
+  | 'keyVersionNotYetKnown';
 
 /** A frozen checkpoint that can be served to a replica that lags, and written as a snapshot. */
 export interface FrozenCheckpoint {
@@ -154,6 +160,8 @@ export interface LedgerExecutor {
   admit(bundle: Bundle): Admission;
   /** Whether a client with this public key is registered and not revoked. */
   isClient(clientKey: Uint8Array): boolean;
+  /** Version of that client's key for MACs that counts; 0 for whom is no client. */
+  keyVersionOf(clientKey: Uint8Array): number;
   /**
    * Executes the next batch (`sequence` must be `executed + 1`). A final one needs everything before it confirmed;
    * speculative ones may run a window (`windowOf`) ahead of `confirmed`. Asserts both.

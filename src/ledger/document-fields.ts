@@ -46,6 +46,11 @@ export class DocumentFields {
     this.#standing.failed = true;
   }
 
+  /** Whether there is such a field. */
+  has(name: string): boolean {
+    return this.#fields.has(name);
+  }
+
   /** Fails unless the object has exactly these fields. */
   only(...names: readonly string[]): this {
     if (this.#fields.size !== names.length || names.some((name) => !this.#fields.has(name))) this.fail();

@@ -97,7 +97,13 @@ class Executor implements LedgerExecutor {
     this.#hash = hash;
     this.#application = application;
     const policy = createPolicy(settings.policy);
-    this.#runner = new RequestRunner({ hash, clusterId, policy, isKeyAcceptable });
+    this.#runner = new RequestRunner({
+      hash,
+      clusterId,
+      policy,
+      isKeyAcceptable,
+      hasMacs: settings.authenticator === 'mac',
+    });
     // A correct replica executes at most a window beyond its latest stable checkpoint and keeps two stable ones.
     const context = { hash, domain: settings };
     this.#freezer = new StateFreezer(context, application, limits.pipelineFactor + 4);
@@ -150,6 +156,10 @@ class Executor implements LedgerExecutor {
   isClient(clientKey: Uint8Array): boolean {
     const client = this.#usable ? this.#state.clients.byKey(clientKey) : undefined;
     return client !== undefined && !client.revoked;
+  }
+
+  keyVersionOf(clientKey: Uint8Array): number {
+    return this.isClient(clientKey) ? this.#state.clients.byKey(clientKey)!.keyVersion : 0;
   }
 
   execute(
@@ -268,6 +278,7 @@ class Executor implements LedgerExecutor {
       time: state.time,
       ...run.takeRoots(this.#hash),
       checkpoint: { height: this.#checkpointHeight, stateDigest: this.#checkpoint.stateDigest },
+      ...(this.#settings.authenticator === 'mac' ? { authenticatedBy: 'mac' as const } : {}),
     };
     const block = makeBlock(this.#hash, header, run.transactions);
     state.height = header.height;

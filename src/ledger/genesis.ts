@@ -4,7 +4,7 @@
  */
 import { assert, AssertionFailure } from '../core/assert.ts';
 import { Writer } from '../core/codec.ts';
-import { assertLimits, NO_PROGRAM } from '../core/config.ts';
+import { assertLimits, AUTHENTICATORS, NO_PROGRAM } from '../core/config.ts';
 import type {
   ClientSettings,
   ClusterLimits,
@@ -79,6 +79,11 @@ function writeAttestation(writer: Writer, { attestation, members }: SettingsWith
   writer.list(members, (w, { trusted }) => w.option(trusted.evidence, writeHex));
 }
 
+/** Nothing for signed bundles, as settings had it before there was anything else. */
+function writeAuthenticator(writer: Writer, { authenticator }: SettingsWithoutId): void {
+  if (authenticator !== undefined) writer.ascii(domainTag('ledger', 'AUTHENTICATOR')).ascii(authenticator);
+}
+
 /**
  * Cluster id: digest of all other settings, in the order of their declaration; the order of lists counts. `settings`
  * may hold a cluster id, which is not looked at.
@@ -94,6 +99,7 @@ export function clusterIdOf(hash: Hash, settings: SettingsWithoutId): Digest {
   writer.u64(timers.batchDelayMs).u64(timers.statusMs).u64(timers.requestMs).u64(timers.newViewMs);
   writer.u64(timers.backoffCapMs).u64(timers.gapMs).u64(timers.idleBatchMs);
   writeAttestation(writer, settings);
+  writeAuthenticator(writer, settings);
   return finishDigest(hash, writer);
 }
 
@@ -114,8 +120,12 @@ export function clusterIdProblem(hash: Hash, settings: ClusterSettings): string 
 export function membershipDigest(hash: Hash, settings: ClusterSettings): Digest {
   const writer = domainWriter(domainTag('ledger', 'MEMBERSHIP'), settings);
   writeMembership(writer, settings);
+  writeAuthenticator(writer, settings);
   return finishDigest(hash, writer);
 }
+
+/** The trusted component that every member needs whose cluster has MACs of requests. */
+const MAC_COMPONENT = { program: 'usig', footprint: 'process' } as const;
 
 /** Faults tolerated, at most. */
 export const F_MAX = 33;
@@ -189,7 +199,8 @@ export type ParsedSettings = { readonly settings: ClusterSettings } | { readonly
  */
 export function parseClusterSettings(json: unknown, needsOf?: NeedsOf): ParsedSettings {
   const reading = new JsonReading();
-  const root = reading.object(json, '', SETTINGS_FIELDS, ['attestation']);
+  const root = reading.object(json, '', SETTINGS_FIELDS, ['attestation', 'authenticator']);
+  const authenticator = root.has('authenticator') ? root.oneOf('authenticator', AUTHENTICATORS) : 'bundle';
   const settings: ClusterSettings = {
     clusterId: root.hex('clusterId', 32) as Digest,
     configurationVersion: root.integer('configurationVersion', 0, SAFE_INTEGER_END - 1),
@@ -207,6 +218,7 @@ export function parseClusterSettings(json: unknown, needsOf?: NeedsOf): ParsedSe
     ),
     limits: readNumbers(root, 'limits', LIMIT_BOUNDS),
     timers: readNumbers(root, 'timers', TIMER_BOUNDS),
+    ...(authenticator === 'bundle' ? {} : { authenticator }),
     ...(root.has('attestation')
       ? { attestation: readAttestationPolicy(root.object('attestation', POLICY_FIELDS), reading) }
       : {}),
@@ -306,6 +318,7 @@ function checkRelations(reading: JsonReading, settings: ClusterSettings, needsOf
         `must be the suite of the cluster, "${suite}" (decision A2)`,
       );
   });
+  if (settings.authenticator === 'mac') checkMacs(reading, settings);
   for (const { what, of } of UNIQUE_OF_MEMBERS) noRepetition(reading, 'members', what, members.map(of));
   // A key that is used for two purposes could have its seal replayed from one to the other.
   const keys = members.flatMap((member) => [member.hostKey, member.linkKey, member.trusted.publicKey]);
@@ -331,6 +344,25 @@ function checkRelations(reading: JsonReading, settings: ClusterSettings, needsOf
     if (!(error instanceof AssertionFailure)) throw error;
     reading.complain('limits', `must satisfy: ${error.message}`);
   }
+}
+
+/**
+ * Where MACs may stand for signatures (decision C3): every component keeps the key of its group out of its host's reach,
+ * and knows the requests for it. That key is handed on by the footprint `process` only.
+ */
+function checkMacs(reading: JsonReading, { members, suite }: ClusterSettings): void {
+  if (suite !== 'ed25519')
+    reading.complain(
+      'authenticator',
+      `must not be "mac" with the suite ${suite}: components seal under keys of their own`,
+    );
+  for (const { id, trusted } of members)
+    if (trusted.program !== MAC_COMPONENT.program || trusted.footprint !== MAC_COMPONENT.footprint)
+      reading.complain(
+        'authenticator',
+        `must not be "mac" where member ${id} has ${trusted.program}@${trusted.footprint}: ` +
+          `only ${MAC_COMPONENT.program}@${MAC_COMPONENT.footprint} takes part in a group that shares the key of clients`,
+      );
 }
 
 function checkNeeds(reading: JsonReading, { members, protocol, f }: ClusterSettings, needsOf: NeedsOf): void {
@@ -386,6 +418,7 @@ export function clusterSettingsToJson(settings: ClusterSettings): Record<string,
     })),
     limits: { ...settings.limits },
     timers: { ...settings.timers },
+    ...(settings.authenticator === undefined ? {} : { authenticator: settings.authenticator }),
     ...(settings.attestation === undefined
       ? {}
       : { attestation: attestationPolicyToJson(settings.attestation) }),

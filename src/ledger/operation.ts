@@ -46,7 +46,9 @@ export type Operation =
       readonly role: 'client' | 'admin';
     }
   /** Refuses a client for ever (decision C9); administrators only; a leaf. */
-  | { readonly kind: 'revoke'; readonly clientId: Digest };
+  | { readonly kind: 'revoke'; readonly clientId: Digest }
+  /** The next version of a client's key for MACs counts from here on; by itself or an administrator; a leaf. */
+  | { readonly kind: 'renewKey'; readonly clientId: Digest };
 
 const APP = 1;
 const OPEN = 2;
@@ -54,6 +56,7 @@ const NOOP = 3;
 const READ = 4;
 const REGISTER = 5;
 const REVOKE = 6;
+const RENEW_KEY = 7;
 
 /** Canonical bytes of an operation. */
 export function encodeOperation(operation: Operation): Uint8Array {
@@ -79,6 +82,8 @@ function writeOperation(writer: Writer, operation: Operation): Writer {
         .bool(operation.role === 'admin');
     case 'revoke':
       return writer.u8(REVOKE).digest(operation.clientId);
+    case 'renewKey':
+      return writer.u8(RENEW_KEY).digest(operation.clientId);
   }
 }
 
@@ -125,6 +130,8 @@ export function decodeOperation(bytes: Uint8Array): Operation | undefined {
       }
       case REVOKE:
         return { kind: 'revoke', clientId: reader.digest() };
+      case RENEW_KEY:
+        return { kind: 'renewKey', clientId: reader.digest() };
       default:
         reader.fail();
         return undefined;

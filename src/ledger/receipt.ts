@@ -98,6 +98,7 @@ export function encodeReceipt(receipt: Receipt): string {
       transactionsRoot: header.transactionsRoot,
       resultsRoot: header.resultsRoot,
       checkpoint: { height: header.checkpoint.height, stateDigest: header.checkpoint.stateDigest },
+      ...(header.authenticatedBy === undefined ? {} : { authenticatedBy: header.authenticatedBy }),
     },
     transaction: {
       client: transaction.client,
@@ -128,6 +129,8 @@ function readHeader(fields: DocumentFields): BlockHeader {
     transactionsRoot: fields.digest('transactionsRoot'),
     resultsRoot: fields.digest('resultsRoot'),
     checkpoint: { height: checkpoint.integer('height'), stateDigest: checkpoint.digest('stateDigest') },
+    // Anything but "mac" is not what the one text of a receipt has here.
+    ...(fields.has('authenticatedBy') ? { authenticatedBy: 'mac' as const } : {}),
   };
 }
 

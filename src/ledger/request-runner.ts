@@ -27,6 +27,8 @@ export interface RunnerParts {
   readonly clusterId: Digest;
   readonly policy: Policy;
   readonly isKeyAcceptable: (key: Uint8Array) => boolean;
+  /** Whether requests have MACs, so that versions of keys count. */
+  readonly hasMacs: boolean;
 }
 
 /** Where and as whom one bundle is executed. */
@@ -79,7 +81,7 @@ export class RequestRunner {
   /** Executes one authentic bundle, or does nothing. */
   executeBundle(state: LedgerState, bundle: BundleContent, run: BatchRun): void {
     const client = state.clients.byKey(bundle.clientKey);
-    if (client === undefined || client.revoked) return;
+    if (client === undefined || client.revoked || this.#judgeVersion(client, bundle) !== undefined) return;
     const { requests } = bundle;
     const operations = operationsOf(bundle, requests);
     if (operations === undefined) return;
@@ -185,6 +187,7 @@ export class RequestRunner {
         return { result: okResult(new Uint8Array(0)), leaf: false, kept: true };
       case 'register':
       case 'revoke':
+      case 'renewKey':
         return { result: this.#administer(state, place, operation), leaf: true, kept: true };
       case 'open':
         return { result: errorResult('malformedOperation'), leaf: false, kept: true };
@@ -225,10 +228,11 @@ export class RequestRunner {
   #administer(
     state: LedgerState,
     place: Place,
-    operation: Extract<Operation, { kind: 'register' | 'revoke' }>,
+    operation: Extract<Operation, { kind: 'register' | 'revoke' | 'renewKey' }>,
   ): Uint8Array {
     // The registry is asked again: an earlier request of this very bundle may have revoked its own author.
     const author = state.clients.byId(place.client.id);
+    if (operation.kind === 'renewKey') return this.#renewKey(state, author, operation.clientId);
     if (author?.role !== 'admin' || author.revoked) return errorResult('notAdministrator');
     if (operation.kind === 'revoke') {
       const revoked = state.clients.revoke(operation.clientId);
@@ -238,6 +242,26 @@ export class RequestRunner {
     if (!this.#parts.isKeyAcceptable(key)) return errorResult('unacceptableKey');
     const registered = state.clients.register({ key, organisation, role });
     return typeof registered === 'string' ? errorResult(registered) : okResult(new Uint8Array(0));
+  }
+
+  #renewKey(state: LedgerState, author: ClientRecord | undefined, clientId: Digest): Uint8Array {
+    if (!this.#parts.hasMacs) return errorResult('malformedOperation');
+    const may =
+      author !== undefined && !author.revoked && (author.role === 'admin' || author.id === clientId);
+    if (!may) return errorResult('notAdministrator');
+    const renewed = state.clients.renewKey(clientId);
+    return typeof renewed === 'string' ? errorResult(renewed) : okResult(new Uint8Array(0));
+  }
+
+  /**
+   * Whether the MACs of a bundle are under the version of the client's key that counts now. Part of what is judged at
+   * execution: whether they are right at all was judged from the bytes.
+   */
+  #judgeVersion(client: ClientRecord, bundle: BundleContent): RefusalReason | undefined {
+    if (!this.#parts.hasMacs || bundle.macs === undefined) return undefined;
+    const { keyVersion } = bundle.macs;
+    if (keyVersion === client.keyVersion) return undefined;
+    return keyVersion < client.keyVersion ? 'keyVersionRetired' : 'keyVersionNotYetKnown';
   }
 
   /** A bundle is judged more than once on its way; its bytes do not change. */
@@ -261,9 +285,11 @@ export class RequestRunner {
     if (session.clientId !== client.id) return refused('sessionOfOtherClient');
     if (bundle.lastNumber > session.low + session.window) return refused('windowExceeded');
     // What the next rule would say, too, but most bundles are new, and then their list of requests need not be made.
-    if (!session.isDone(bundle.firstNumber)) return { kind: 'new' };
+    const isNew =
+      !session.isDone(bundle.firstNumber) || bundle.requests.some(({ number }) => !session.isDone(number));
+    // What was executed under an older version of the key is still answered.
+    if (isNew) return this.#admitNew(client, bundle);
     const { requests } = bundle;
-    if (requests.some((request) => !session.isDone(request.number))) return { kind: 'new' };
     if (requests.every((request) => session.find(request.number) === undefined))
       return refused('requestForgotten');
     this.#hasher.begin(client.id, bundle.session);
@@ -276,12 +302,17 @@ export class RequestRunner {
     };
   }
 
+  #admitNew(client: ClientRecord, bundle: Bundle): Admission {
+    const reason = this.#judgeVersion(client, bundle);
+    return reason === undefined ? { kind: 'new' } : refused(reason);
+  }
+
   #admitOpen(state: LedgerState, client: ClientRecord, bundle: Bundle): Admission {
     const { number, operation } = bundle.requests[0]!;
     const txId = this.#hasher.begin(client.id, 0).id(number, operation);
     const known = state.opens.find(txId);
     // Whether it has expired is judged at execution: block time here may be old while the cluster is idle.
-    if (known === undefined) return { kind: 'new' };
+    if (known === undefined) return this.#admitNew(client, bundle);
     const result = { number, txId, sequence: known.sequence, height: 0, result: openedResult(known) };
     const reply = { clientKey: bundle.clientKey, session: 0, results: [result] };
     return { kind: 'executed', reply, sequence: known.sequence };
@@ -309,11 +340,18 @@ function executedAt(session: Session, request: Request): SequenceNumber {
   return outcome === undefined ? session.lastSequence : (outcome.repeatedAt ?? outcome.sequence);
 }
 
+const MAY_LAG: ReadonlySet<RefusalReason> = new Set([
+  'unknownClient',
+  'sessionNotYetKnown',
+  'keyVersionNotYetKnown',
+  'windowExceeded',
+]);
+
 /**
  * Whether a refusal holds for ever at every replica that has executed as much. The others (`unknownClient`,
- * `sessionNotYetKnown`, `windowExceeded`) may only mean that this replica lags behind: a host answers those with BUSY,
+ * `sessionNotYetKnown`, `keyVersionNotYetKnown`, `windowExceeded`) may only mean that this replica lags behind: a host answers those with BUSY,
  * so that f lagging replicas and one liar cannot talk a client out of a good bundle.
  */
 export function isFinalRefusal(reason: RefusalReason): boolean {
-  return reason !== 'unknownClient' && reason !== 'sessionNotYetKnown' && reason !== 'windowExceeded';
+  return !MAY_LAG.has(reason);
 }

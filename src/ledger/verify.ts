@@ -104,7 +104,12 @@ function checkTransaction(receipt: Receipt, hash: Hash): Check {
     return { fault: 'transactionNotInBlock', says };
   }
   const who = `client ${short(transaction.client)}, session ${transaction.session}, request ${transaction.number}`;
-  return { says: `Transaction ${id} (${who}) is number ${index + 1} of ${count} in block ${header.height}.` };
+  const place = `is number ${index + 1} of ${count} in block ${header.height}`;
+  const by =
+    header.authenticatedBy === 'mac'
+      ? ' It was authenticated by MAC, which proves its author to nobody else.'
+      : '';
+  return { says: `Transaction ${id} (${who}) ${place}.${by}` };
 }
 
 function checkResult(receipt: Receipt, hash: Hash): Check {

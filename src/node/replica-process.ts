@@ -418,8 +418,8 @@ export class ReplicaProcess {
   }
 
   #onClientFrame(link: ClientLink, clientKey: Uint8Array, bytes: Uint8Array): void {
-    // Hello (1) was taken by the transport; bundles (2), reads (3) and certificates (5) are the host's.
-    if (bytes[0] === 2 || bytes[0] === 3 || bytes[0] === 5) {
+    // Hello (1) was taken by the transport; bundles (2), reads (3), certificates (5) and questions for keys (6) are the host's.
+    if (bytes[0] === 2 || bytes[0] === 3 || bytes[0] === 5 || bytes[0] === 6) {
       this.#host.onClientFrame(link, clientKey, bytes, Date.now());
       this.#brake.look();
       return;

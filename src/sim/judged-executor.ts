@@ -71,6 +71,10 @@ export class JudgedExecutor implements LedgerExecutor {
     return this.#inner.isClient(clientKey);
   }
 
+  keyVersionOf(clientKey: Uint8Array): number {
+    return this.#inner.keyVersionOf(clientKey);
+  }
+
   execute(
     sequence: SequenceNumber,
     batch: Batch,
