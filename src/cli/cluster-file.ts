@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { hexToBytes } from '../core/bytes.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMERS, ONE_MACHINE_TIMERS } from '../core/config.ts';
-import type { AttestationPolicy, ClusterSettings, PolicyRule } from '../core/config.ts';
+import type { AttestationPolicy, Authenticator, ClusterSettings, PolicyRule } from '../core/config.ts';
 import type { Digest } from '../core/types.ts';
 import {
   clusterIdOf,
@@ -28,13 +28,14 @@ export interface Composition {
   readonly members: readonly MemberFile[];
   readonly clients: readonly ClientFile[];
   readonly policy?: readonly PolicyRule[];
+  readonly authenticator?: Authenticator;
   /** What the members' trusted components must prove; absent: nothing. */
   readonly attestation?: AttestationPolicy;
 }
 
 /** Puts genesis together and checks it as a replica would. Throws a CommandFailure that says which field is wrong. */
 export function composeCluster(composition: Composition): ClusterSettings {
-  const { protocol, members, clients, policy = [], attestation } = composition;
+  const { protocol, members, clients, policy = [], authenticator = 'bundle', attestation } = composition;
   const f = faultsOf(protocol, members.length);
   if (f === undefined)
     throw new CommandFailure(
@@ -59,6 +60,7 @@ export function composeCluster(composition: Composition): ClusterSettings {
     policy,
     limits: DEFAULT_LIMITS,
     timers: members.every(({ address }) => address.startsWith('127.')) ? ONE_MACHINE_TIMERS : DEFAULT_TIMERS,
+    ...(authenticator === 'bundle' ? {} : { authenticator }),
     ...(attestation === undefined ? {} : { attestation }),
   };
   // Judged before the id is computed: the id is defined for well-formed settings only.

@@ -125,7 +125,7 @@ export function membershipDigest(hash: Hash, settings: ClusterSettings): Digest 
 }
 
 /** The trusted component that every member needs whose cluster has MACs of requests. */
-const MAC_COMPONENT = { program: 'usig', footprint: 'process' } as const;
+export const MAC_COMPONENT = { program: 'usig', footprint: 'process' } as const;
 
 /** Faults tolerated, at most. */
 export const F_MAX = 33;

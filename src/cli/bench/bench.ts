@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { shortSpec } from '../component-choice.ts';
 import { plural } from '../output.ts';
 import type { ClusterChoice } from './cluster.ts';
-import type { Authentication, Workload } from './load-orders.ts';
+import type { Authenticator } from '../../core/config.ts';
+import type { Workload } from './load-orders.ts';
 import { thisMachine } from './machine.ts';
 import type { Machine } from './machine.ts';
 import { Sitting } from './sitting.ts';
@@ -20,7 +21,7 @@ export interface BenchSettings {
   readonly components: readonly string[];
   readonly durability: string;
   readonly clients: number;
-  readonly auth: Authentication;
+  readonly auth: Authenticator;
   readonly workload: Workload;
   readonly records: number | null;
   readonly distribution: Distribution | null;

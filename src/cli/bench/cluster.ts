@@ -18,7 +18,8 @@ import { waitUntilReady } from '../supervisor/readiness.ts';
 import { REPLICA_FLAGS, Supervisor } from '../supervisor/supervisor.ts';
 import { BenchChild, programFile, runTogether } from './children.ts';
 import { loadFiguresOf } from './load-figures.ts';
-import type { Authentication, ClientMeasured, ClientRun, LoadMeasured, Workload } from './load-orders.ts';
+import type { Authenticator } from '../../core/config.ts';
+import type { ClientMeasured, ClientRun, LoadMeasured, Workload } from './load-orders.ts';
 import type { Figures } from './measured.ts';
 import { ProcessMeter } from './process-meter.ts';
 import type { ProcessUse } from './process-meter.ts';
@@ -34,7 +35,7 @@ export interface ClusterChoice {
   readonly clients: number;
   /** Requests that each of them may have on the way. */
   readonly window: number;
-  readonly auth: Authentication;
+  readonly auth: Authenticator;
   readonly workload: Workload;
   /** Whether a gateway runs beside the replicas. Default: false. */
   readonly withGateway?: boolean;
@@ -153,7 +154,8 @@ export class BenchCluster {
     for (const name of SIGNALS) process.on(name, onSignal);
     try {
       const port = await freeRange(components.length);
-      await createCluster(folder, { protocol, components, port, development: false });
+      const kind = { development: false, authenticator: choice.auth };
+      await createCluster(folder, { protocol, components, port, ...kind });
       writeConfigs(folder, { replicas: components.length, port, durability });
       cluster = new BenchCluster({ choice, root, folder, port, onSignal });
       await cluster.#supervisor.start();
@@ -185,7 +187,7 @@ export class BenchCluster {
   }
 
   async #startClients(): Promise<void> {
-    const { clients, window, auth, workload, ycsb } = this.choice;
+    const { clients, window, workload, ycsb } = this.choice;
     const common = ['--cluster', this.folder.cluster, '--key', this.folder.clientKey('local')];
     const { records = 1, recordBytes = 0, distribution = 'uniform' } = ycsb ?? {};
     common.push('--window', String(window), '--workload', workload, '--processes', String(clients));
@@ -197,7 +199,6 @@ export class BenchCluster {
       '--distribution',
       distribution,
     );
-    if (auth === 'request') common.push('--bundle', '1');
     for (let index = 0; index < clients; index += 1) {
       const args = [...common, '--index', String(index)];
       // What is true of replicas is true of clients: they need no larger young generation either.

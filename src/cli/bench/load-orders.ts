@@ -6,11 +6,6 @@ const WORKLOADS = ['put', 'null', 'A', 'B', 'C', 'D', 'E', 'F'] as const;
 /** One of them. */
 export type Workload = (typeof WORKLOADS)[number];
 
-/** How requests prove who they come from: a signature for a bundle of them, or one for each. */
-export const AUTHENTICATIONS = ['bundle', 'request'] as const;
-/** One of them. */
-export type Authentication = (typeof AUTHENTICATIONS)[number];
-
 /** A run of a client process. */
 export interface ClientRun extends LoadSettings {
   /** Tell when operations ended, too. */

@@ -55,7 +55,7 @@ const string = { type: 'string' } as const;
 const { values } = parseArgs({
   options: {
     ...{ cluster: string, key: string, index: string, processes: string, window: string },
-    ...{ workload: string, distribution: string, records: string, payload: string, bundle: string },
+    ...{ workload: string, distribution: string, records: string, payload: string },
   },
 });
 const index = Number(values.index);
@@ -93,7 +93,6 @@ const client = await connect({
   cluster: readClusterFile(values.cluster!),
   key: readKeyFile(values.key!),
   window: Number(values.window),
-  bundleRequestsMax: values.bundle === undefined ? undefined : Number(values.bundle),
   connectTimeoutMs: 30_000,
 });
 await client.noop({ timeoutMs: 30_000 });

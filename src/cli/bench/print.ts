@@ -1,4 +1,5 @@
 /** Reports of the benchmark for people. */
+import { AUTHENTICATOR_WORDS } from '../auth-choice.ts';
 import { plural, printLine, tableLines } from '../output.ts';
 import type { BenchReport, BenchSettings } from './bench.ts';
 import { machineText } from './machine.ts';
@@ -40,7 +41,7 @@ function settingsText(settings: BenchSettings): string {
       : `YCSB ${workload}, ${records} records, ${distribution}`;
   return [
     `${protocol}, ${replicas} replicas (f = ${f}), ${[...new Set(components)].join(' and ')}`,
-    `durability ${durability}, ${auth === 'bundle' ? 'signed bundles' : 'a signature for each request'}`,
+    `durability ${durability}, ${AUTHENTICATOR_WORDS[auth]}`,
     `${plural(clients, 'client process', 'client processes')}, ${work}`,
   ].join('; ');
 }

@@ -2,8 +2,9 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ClusterChoice } from '../bench/cluster.ts';
-import { AUTHENTICATIONS } from '../bench/load-orders.ts';
-import type { Authentication, Workload } from '../bench/load-orders.ts';
+import type { Authenticator } from '../../core/config.ts';
+import { authOption, requireAuthenticator } from '../auth-choice.ts';
+import type { Workload } from '../bench/load-orders.ts';
 import type { Pace } from '../bench/measured.ts';
 import { DISTRIBUTIONS } from '../bench/ycsb/generators.ts';
 import type { Distribution } from '../bench/ycsb/generators.ts';
@@ -31,7 +32,7 @@ interface ClusterOptions {
   readonly tc?: ComponentChoice;
   readonly durability: Durability;
   readonly clients: number;
-  readonly auth: Authentication;
+  readonly auth: Authenticator;
   readonly json?: boolean;
 }
 
@@ -91,11 +92,7 @@ function clusterOptions(command: Command): Command {
       .addOption(
         new Option('--clients <processes>', 'client processes').default(1).argParser(wholeNumber(1, 64)),
       )
-      .addOption(
-        new Option('--auth <unit>', 'what a client signs: a bundle of requests, or each request')
-          .choices(AUTHENTICATIONS)
-          .default('bundle'),
-      ),
+      .addOption(authOption().default('bundle')),
   );
 }
 
@@ -139,10 +136,12 @@ function choiceOf(
     throw usageFailure(
       `A client process has at most ${WINDOW_MAX} operations on the way: take more --clients, or less --inflight.`,
     );
+  const components = componentsFor(options.tc, replicas, protocol);
+  requireAuthenticator(options.auth, protocol, components, false);
   return {
     protocol,
     f: faultsOf(protocol, replicas)!,
-    components: componentsFor(options.tc, replicas, protocol),
+    components,
     durability: options.durability,
     clients: options.clients,
     window,

@@ -6,10 +6,11 @@ import type { Command } from 'commander';
 import type { MoietyClient } from '../../client/contract.ts';
 import { bytesToHex, hexToBytes } from '../../core/bytes.ts';
 import { NO_PROGRAM, noComponent } from '../../core/config.ts';
-import type { PolicyRule, TrustedRegistration } from '../../core/config.ts';
+import type { Authenticator, PolicyRule, TrustedRegistration } from '../../core/config.ts';
 import { isOrganisationName } from '../../ledger/transaction.ts';
 import { formatComponentSpec } from '../../footprints/contract.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
+import { authOption, requireAuthenticator } from '../auth-choice.ts';
 import { composeCluster, readClusterFile, writeClusterFiles } from '../cluster-file.ts';
 import {
   afterEndOf,
@@ -123,6 +124,7 @@ interface InitOptions {
   readonly client?: readonly string[];
   readonly policy?: readonly PolicyRule[];
   readonly attestation?: string;
+  readonly auth?: Authenticator;
   readonly out: string;
 }
 
@@ -137,11 +139,18 @@ function init(options: InitOptions): void {
     throw usageFailure(
       'A cluster needs a client: name the public file of one with --client ("moiety keygen --client" makes it).',
     );
+  const components = members.map(({ trusted: { program, footprint } }) => ({
+    program,
+    footprint,
+    argument: '',
+  }));
+  requireAuthenticator(options.auth ?? 'bundle', protocol, components, false);
   const settings = composeCluster({
     protocol,
     members,
     clients,
     policy: options.policy ?? [],
+    authenticator: options.auth ?? 'bundle',
     ...(options.attestation === undefined ? {} : { attestation: readPolicyFile(options.attestation) }),
   });
   const trust = join(dirname(out), 'trust.json');
@@ -150,6 +159,10 @@ function init(options: InitOptions): void {
     `Cluster ${settings.clusterId}: ${settings.members.length} members, f = ${settings.f}, protocol ${settings.protocol}.`,
   );
   for (const { id, name, address } of settings.members) printLine(`  replica ${id}: ${name}, ${address}`);
+  if (options.auth === 'mac')
+    printLine(
+      'Its trusted components need one group before the replicas start: "moiety trusted group --help".',
+    );
   printLine(`Hand ${out} to every member; ${trust} to everyone who verifies receipts.`);
 }
 
@@ -295,6 +308,7 @@ export function addMembers(program: Command): void {
       ),
     )
     .addOption(protocolOption())
+    .addOption(authOption())
     .option('--attestation <file>', 'what the trusted components of the members must prove')
     .option('--out <file>', 'where to write it', 'cluster.json')
     .addHelpText(

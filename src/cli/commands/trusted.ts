@@ -7,6 +7,7 @@ import { moduleProblem } from '../../footprints/release.ts';
 import { moduleOf, PROGRAMS } from '../../trusted/programs/catalogue.ts';
 import { addAttestCommands } from './trusted-attest.ts';
 import { addCreateCommand } from './trusted-create.ts';
+import { addGroupCommands } from './trusted-group.ts';
 import { addServeCommand } from './trusted-serve.ts';
 import { CommandFailure, usageFailure } from '../failure.ts';
 import { wholeNumber, withJson } from '../options.ts';
@@ -213,5 +214,6 @@ export function addTrusted(program: Command): void {
   addCreateCommand(trusted);
   addAttestCommands(trusted);
   addServeCommand(trusted);
+  addGroupCommands(trusted);
   addBench(trusted);
 }

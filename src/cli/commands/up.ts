@@ -6,11 +6,13 @@ import { asciiBytes } from '../../core/bytes.ts';
 import { takeLock } from '../../footprints/process/lock.ts';
 import { isGenesisEpochSpent } from '../../footprints/wasm/component-folder.ts';
 import type { Durability } from '../../node/journal.ts';
-import type { ClusterSettings } from '../../core/config.ts';
+import { authenticatorOf } from '../../core/config.ts';
+import type { Authenticator, ClusterSettings } from '../../core/config.ts';
 import { formatComponentSpec } from '../../footprints/contract.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
 import { NO_PROGRAM } from '../../core/config.ts';
 import { readComponentFolder } from '../../footprints/component-note.ts';
+import { authOption, requireAuthenticator } from '../auth-choice.ts';
 import { addByzantine, describedBehaviours, requireByzantine } from '../byzantine-choice.ts';
 import type { ByzantineChoice } from '../byzantine-choice.ts';
 import { readClusterFile } from '../cluster-file.ts';
@@ -59,6 +61,7 @@ export interface UpOptions {
   readonly fresh?: boolean;
   readonly dev?: boolean;
   readonly tc?: ComponentChoice;
+  readonly auth?: Authenticator;
   readonly byzantine?: ByzantineChoice;
   readonly durability: Durability;
 }
@@ -129,6 +132,7 @@ function planOf(options: UpOptions): Plan {
   const replicas = replicasOf(protocol, options);
   const components = componentsFor(options.tc, replicas, protocol);
   if (options.dev === true) requireDevelopment(protocol);
+  requireAuthenticator(options.auth ?? 'bundle', protocol, components, options.dev === true);
   requireByzantine(options.byzantine, replicas, protocol);
   return { protocol, replicas, components };
 }
@@ -145,7 +149,8 @@ async function makeCluster(
   if (options.fresh === true) folder.removeCluster();
   folder.requireRoom();
   printNote(`Making a cluster of ${replicas} replicas of ${protocol.name} in ${folder.path} …`);
-  await createCluster(folder, { protocol, components, port, development: options.dev === true });
+  const { auth: authenticator, dev: development = false } = options;
+  await createCluster(folder, { protocol, components, port, development, authenticator });
   return { replicas, port };
 }
 
@@ -179,6 +184,12 @@ function requireSameCluster(
       has: `that runs ${settings.protocol}`,
       is: settings.protocol,
       asked: options.protocol,
+    },
+    {
+      option: '--auth',
+      has: `that was made with --auth ${authenticatorOf(settings)}`,
+      is: authenticatorOf(settings),
+      asked: options.auth,
     },
   ];
   for (const { option, has, is, asked } of checks)
@@ -420,6 +431,7 @@ export function addUp(program: Command): void {
         'trusted component of all replicas, or of one, for example usig@process or 2=usig@vm; may be repeated; part of a new cluster',
       ).argParser(addComponentChoice),
     )
+    .addOption(authOption())
     .addOption(
       new Option(
         '--byzantine <replica=behaviour>',
@@ -442,6 +454,7 @@ Examples:
   moiety up --replicas 5 --port 4700 --data /tmp/five
   moiety up --protocol pbft --f 1 --data /tmp/pbft
   moiety up --tc usig@process --tc 2=usig@vm --data /tmp/mixed
+  moiety up --auth mac --data /tmp/macs
   moiety up --fresh --byzantine 0=equivocate
   moiety up --dev --fresh --data /tmp/scratch
 `,

@@ -1,7 +1,7 @@
 /** Makes a local cluster in an empty data folder: keys, trusted components, cluster.json, trust.json. */
 import { bytesToHex } from '../../core/bytes.ts';
 import { NO_PROGRAM, noComponent } from '../../core/config.ts';
-import type { TrustedRegistration } from '../../core/config.ts';
+import type { Authenticator, TrustedRegistration } from '../../core/config.ts';
 import type { ComponentSpec } from '../../footprints/contract.ts';
 import { createComponent } from '../../footprints/registry.ts';
 import { createWasmComponents } from '../../footprints/wasm/component-folder.ts';
@@ -13,6 +13,7 @@ import type { DataFolder } from '../data-folder.ts';
 import { CommandFailure, messageOf } from '../failure.ts';
 import { CLIENT_FORMAT, MEMBER_FORMAT } from '../member-file.ts';
 import type { ClientFile, MemberFile } from '../member-file.ts';
+import { joinComponents } from './mac-group.ts';
 import { killComponents } from './component-processes.ts';
 import { rawPublicKeyOf } from '../../platform/ed25519.ts';
 
@@ -25,6 +26,8 @@ export interface NewCluster {
   readonly components: readonly ComponentSpec[];
   /** Components of the HMAC suite instead of those (`--dev`). */
   readonly development: boolean;
+  /** Absent: signed bundles. */
+  readonly authenticator?: Authenticator | undefined;
 }
 
 /** The address of replica `id` in a local cluster. */
@@ -83,7 +86,10 @@ export async function createCluster(folder: DataFolder, wanted: NewCluster): Pro
   const registrations = wanted.development
     ? createWasmComponents(trusted)
     : await createComponents(trusted, wanted.components);
+  const { authenticator = 'bundle' } = wanted;
+  if (authenticator === 'mac') await joinComponents(trusted, registrations[0]!.measurement);
   const settings = composeCluster({
+    authenticator,
     protocol: wanted.protocol,
     members: ids.map((id) => member(folder, id, wanted.port, registrations[id]!)),
     clients: [client(folder, 'gateway'), client(folder, 'admin'), client(folder, 'local')],
