@@ -10,7 +10,7 @@ import type { ClusterSettings } from '../core/config.ts';
 import { domainWriter, finishDigest } from '../core/domain.ts';
 import type { Domain } from '../core/domain.ts';
 import type { Prng } from '../core/prng.ts';
-import { bundleDigest, clientIdOf, encodeBundle } from '../core/request.ts';
+import { clientIdOf } from '../core/request.ts';
 import type { Request } from '../core/request.ts';
 import type { Digest, ReplicaId, SessionId } from '../core/types.ts';
 import { hexToBytes, digestToBytes } from '../core/bytes.ts';
@@ -20,6 +20,8 @@ import { modelHash } from '../crypto/fast-model.ts';
 import type { ModelKeys, ModelSigner } from '../crypto/fast-model.ts';
 import { decodeOpened, decodeResult, encodeOperation } from '../ledger/operation.ts';
 import { transactionId } from '../ledger/transaction.ts';
+import { bundleMaker } from './make-bundle.ts';
+import type { MakeBundle } from './make-bundle.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { ClientPlan } from './scenario.ts';
 
@@ -72,6 +74,7 @@ interface Flight {
 export class SimClient {
   readonly #options: SimClientOptions;
   readonly #domain: Domain;
+  readonly #make: MakeBundle;
   readonly #clientId: Digest;
   readonly #hostKeys: readonly Uint8Array[];
   readonly #flights = new Set<Flight>();
@@ -91,6 +94,7 @@ export class SimClient {
     const { settings, signer } = options;
     this.#options = options;
     this.#domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
+    this.#make = bundleMaker(settings, signer);
     this.#clientId = clientIdOf(modelHash, signer.publicKey);
     this.#hostKeys = settings.members.map((member) => hexToBytes(member.hostKey)!);
   }
@@ -231,8 +235,7 @@ export class SimClient {
   #launch(session: SessionId, requests: readonly Request[]): void {
     const { signer, settings, onIssued } = this.#options;
     const content = { clientKey: signer.publicKey, session, requests };
-    const bundle = bundleDigest(modelHash, this.#domain, content);
-    const bytes = encodeBundle(content, signer.sign(bundle));
+    const { digest: bundle, bytes } = this.#make(content);
     const open = new Map<Digest, Map<ReplicaId, WireResult>>();
     for (const { number, operation } of requests) {
       const txId = transactionId(

@@ -7,6 +7,7 @@ import { createModelKeys, modelHash } from '../crypto/fast-model.ts';
 import type { ModelKeys, ModelSigner } from '../crypto/fast-model.ts';
 import { clusterIdOf } from '../ledger/genesis.ts';
 import type { SettingsWithoutId } from '../ledger/genesis.ts';
+import { SIM_CLIENT_ROOT } from './make-bundle.ts';
 import type { Scenario } from './scenario.ts';
 import { SimTrusted } from './trusted.ts';
 import type { SimProgram } from './trusted.ts';
@@ -58,7 +59,9 @@ export function createSimGenesis(scenario: Scenario, protocol: string, program?:
     policy: [{ prefix: '', organisations: ['clients'] }],
     limits: scenario.limits,
     timers: scenario.timers,
+    ...(scenario.authenticator === undefined ? {} : { authenticator: scenario.authenticator }),
   };
+  if (scenario.authenticator === 'mac') for (const one of trusted) one.join(SIM_CLIENT_ROOT);
   const settings: ClusterSettings = { ...content, clusterId: clusterIdOf(modelHash, content) };
   return { settings, keys, hostSigners, clientSigners, trusted };
 }

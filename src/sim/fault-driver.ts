@@ -18,6 +18,8 @@ import type { FaultTarget, HealPlan, PlannedFault, Scenario } from './scenario.t
 
 /** How long a machine takes to restart, milliseconds. */
 const REBOOT_MS = 20;
+/** How long a component may take to judge a store, milliseconds. */
+const JUDGED_MS = 50;
 /** How long an operator takes to wipe the store of a replica that refused it, milliseconds. */
 const OPERATOR_MS = 50;
 /** A disk in good health. */
@@ -341,12 +343,17 @@ export class FaultDriver {
   }
 
   #restart(id: ReplicaId): void {
-    const { machines, queue } = this.#stage;
+    const { machines, queue, scenario } = this.#stage;
     const machine = machines[id]!;
     if (machine.isUp || this.#held.has(id)) return;
     this.#say(`restart of ${id}`);
     machine.start();
     if (machine.refusal !== undefined) return this.#repair(id, machine.refusal);
+    // With MACs the component judges what the store holds before anything is read from it.
+    if (scenario.authenticator === 'mac')
+      queue.after(JUDGED_MS, () => {
+        if (!machine.isUp && machine.refusal !== undefined) this.#repair(id, machine.refusal);
+      });
     for (const other of machines) {
       if (other === machine || !other.isUp) continue;
       queue.after(5, () => {

@@ -8,8 +8,9 @@ import type { ReplicaId } from '../core/types.ts';
 import { modelHash } from '../crypto/fast-model.ts';
 import { minbft } from '../protocols/minbft/definition.ts';
 import { createSimGenesis } from './cluster-settings.ts';
-import type { ClientLie, LiarClient } from './liar-client.ts';
-import { CLIENT_LIES, clientLieOf } from './liar-client.ts';
+import type { ClientLie } from './client-lies.ts';
+import type { LiarClient } from './liar-client.ts';
+import { CLIENT_LIES, clientLieOf } from './client-lies.ts';
 import { corrupt } from './run-schedule.ts';
 import { drawScenario } from './scenario.ts';
 import { World } from './world.ts';
@@ -85,6 +86,12 @@ const SHOWS: Readonly<Record<ClientLie, (told: Told) => boolean>> = {
   garbage: ({ sent }) => sent.some(({ bundle }) => bundle === undefined),
   flood: (told) => Math.max(...timesSent(told)) > 5,
   'other-cluster': (told) => bundlesOf(told).length > 3 && !told.liar.heard.has('clientRevoked'),
+  'two-seals': (told) => {
+    const seals = new Map<string, Set<string>>();
+    for (const bundle of bundlesOf(told))
+      seals.set(bundle.digest, (seals.get(bundle.digest) ?? new Set()).add(bundle.signature.join()));
+    return [...seals.values()].some((set) => set.size > 1);
+  },
 };
 
 describe('Byzantine clients', () => {

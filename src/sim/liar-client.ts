@@ -28,61 +28,12 @@ import {
   encodeOperation,
 } from '../ledger/operation.ts';
 import { transactionId } from '../ledger/transaction.ts';
+import { bundleMaker } from './make-bundle.ts';
+import type { MakeBundle } from './make-bundle.ts';
+import { DRAWN_LIES } from './client-lies.ts';
+import type { ClientLie } from './client-lies.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Scenario } from './scenario.ts';
-
-/** What a Byzantine client does. */
-export interface ClientLieEntry {
-  readonly name: string;
-  /** One sentence for documents and `--help`. */
-  readonly text: string;
-  /** False: seeds do not draw it unless it is asked for, so that they keep what they drew before it was there. */
-  readonly drawn?: false;
-}
-
-const TABLE = [
-  {
-    name: 'two-faced',
-    text: 'Signs two different requests under one number, each for one half of the replicas.',
-  },
-  { name: 'partial', text: 'Sends each bundle to a few replicas only, and never again.' },
-  { name: 'backups-only', text: 'Never sends anything to the replica that seems to be the primary.' },
-  { name: 'huge', text: 'Sends operations and bundles at every limit of size and number, and one beyond.' },
-  { name: 'replay', text: 'Sends old bundles of its own again, long after they were answered.' },
-  { name: 'forged', text: 'Sends bundles in the name of other clients, under seals that do not hold.' },
-  {
-    name: 'numbers',
-    text: 'Uses request numbers with gaps, backwards, at the ends of the window and of the integers.',
-  },
-  {
-    name: 'foreign-session',
-    text: 'Uses sessions of others, sessions that do not exist, and none where one is needed.',
-  },
-  { name: 'stranger', text: 'Was never admitted, and sends well-formed bundles all the same.' },
-  { name: 'revoked', text: 'An administrator that revokes itself and goes on as if nothing had happened.' },
-  { name: 'open-storm', text: 'Opens session after session, each with several numbers and times.' },
-  { name: 'garbage', text: 'Sends noise, cut and altered frames, and questions that make no sense.' },
-  { name: 'flood', text: 'Sends the same bundles again and again, as fast as it can.' },
-  {
-    name: 'other-cluster',
-    text: 'Sends bundles that it signed for another cluster, as anybody could who heard them there.',
-    drawn: false,
-  },
-] as const satisfies readonly ClientLieEntry[];
-
-/** All of them, in the order in which they are shown. */
-export const CLIENT_LIES: readonly (ClientLieEntry & { readonly name: ClientLie })[] = TABLE;
-/** Name of one. */
-export type ClientLie = (typeof TABLE)[number]['name'];
-
-const DRAWN_LIES: readonly ClientLie[] = CLIENT_LIES.filter(({ drawn }) => drawn !== false).map(
-  ({ name }) => name,
-);
-
-/** The lie of that name, or undefined. */
-export function clientLieOf(name: string): ClientLie | undefined {
-  return CLIENT_LIES.find((entry) => entry.name === name)?.name;
-}
 
 /** One Byzantine client of a scenario; its index follows those of the correct ones. */
 export interface LiarClientPlan {
@@ -143,6 +94,7 @@ const INTEGER_MAX = Number.MAX_SAFE_INTEGER;
 export class LiarClient {
   readonly #options: LiarClientOptions;
   readonly #domain: Domain;
+  readonly #make: MakeBundle;
   readonly #clientId: Digest;
   readonly #half: ReadonlySet<ReplicaId>;
   readonly #sent: Uint8Array[] = [];
@@ -161,6 +113,7 @@ export class LiarClient {
     const { settings, signer, random } = options;
     this.#options = options;
     this.#domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
+    this.#make = bundleMaker(settings, signer);
     this.#clientId = clientIdOf(modelHash, signer.publicKey);
     this.#half = new Set(this.#everybody.filter(() => random.chance(0.5)));
   }
@@ -260,6 +213,8 @@ export class LiarClient {
         return this.#flood();
       case 'other-cluster':
         return this.#send(random.chance(0.3) ? this.#next1() : this.#elsewhere(), this.#some());
+      case 'two-seals':
+        return this.#twoSeals();
     }
   }
 
@@ -271,6 +226,15 @@ export class LiarClient {
     for (const to of this.#everybody) this.#send(this.#half.has(to) ? one : other, [to]);
     // Now and then everybody gets both, in no particular order.
     if (this.#options.random.chance(0.3)) for (const frame of [other, one]) this.#send(frame);
+  }
+
+  /** Signature and tags stand last. */
+  #twoSeals(): void {
+    const good = this.#next1();
+    const bad = good.slice();
+    bad[bad.length - 1]! ^= 1;
+    const half = this.#everybody.filter(() => this.#options.random.chance(0.5));
+    for (const to of this.#everybody) this.#send(half.includes(to) ? good : bad, [to]);
   }
 
   #huge(): void {
@@ -318,6 +282,8 @@ export class LiarClient {
       () => this.#noise(64),
     ] as const)();
     this.#send(this.#framed(encodeBundle(content, signature)), this.#some());
+    if (this.#options.settings.authenticator === 'mac')
+      this.#send(this.#framed(this.#make(content).bytes), this.#some());
     // Its own bundle under a seal that does not fit.
     const own = { clientKey: signer.publicKey, session: this.#session, requests: [request] };
     this.#send(this.#framed(encodeBundle(own, this.#noise(64))), this.#some());
@@ -460,9 +426,7 @@ export class LiarClient {
     const { signer, onIssued } = this.#options;
     const content: BundleContent = { clientKey: signer.publicKey, session, requests };
     for (const request of requests) onIssued(this.#txId(session, request));
-    const frame = this.#framed(
-      encodeBundle(content, signer.sign(bundleDigest(modelHash, this.#domain, content))),
-    );
+    const frame = this.#framed(this.#make(content).bytes);
     if (this.#sent.length < MEMORY) this.#sent.push(frame);
     else this.#sent[this.#options.random.between(0, MEMORY - 1)] = frame;
     return frame;

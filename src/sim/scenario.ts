@@ -17,7 +17,8 @@ import type { DiskSettings, RotPlace } from './disk.ts';
 import { settleMsOf, timersFor, withWorld } from './draw-world.ts';
 import { drawsLiarClients, withLiarClients } from './liar-client.ts';
 import type { FamilyPlan } from './family/plan.ts';
-import type { ClientLie, LiarClientPlan } from './liar-client.ts';
+import type { ClientLie } from './client-lies.ts';
+import type { LiarClientPlan } from './liar-client.ts';
 import type { NetworkSettings } from './network.ts';
 import { SHORT_DURATION_MS, shortened } from './short.ts';
 import { drawFork, withForker } from './trusted-faults.ts';
@@ -197,6 +198,8 @@ export interface Scenario {
   /** Ascending by time. */
   readonly faults: readonly PlannedFault[];
   readonly clients: readonly ClientPlan[];
+  /** How requests are authentic (the whole simulation only); absent: signed bundles. */
+  readonly authenticator?: 'mac';
   /** Byzantine clients; absent: none. */
   readonly liarClients?: readonly LiarClientPlan[];
   /** If given, exactly these decisions of `Chance` are answered yes: what is left of a schedule that was made smaller. */

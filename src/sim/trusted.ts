@@ -55,6 +55,7 @@ export class SimTrusted {
   #records: Uint8Array[] = [];
   #key: ProgramKey;
   #program: TrustedProgram;
+  #clientRoot: Uint8Array | undefined;
   /** Certificates that were asked for. */
   calls = 0;
   mood: TrustedMood = { kind: 'fine' };
@@ -92,6 +93,12 @@ export class SimTrusted {
       tcEpoch,
       publicKey,
     };
+  }
+
+  /** From now on it belongs to a group that has keys of clients, whatever becomes of its own key. */
+  join(clientRoot: Uint8Array): void {
+    this.#clientRoot = clientRoot;
+    this.restart();
   }
 
   /** Who it is now. */
@@ -183,6 +190,7 @@ export class SimTrusted {
       this.#what,
     );
     this.#generation += 1000;
+    if (this.#clientRoot !== undefined) second.join(this.#clientRoot);
     if (!fenced) second.putBack(this.moment(), false);
     return second;
   }
@@ -199,6 +207,7 @@ export class SimTrusted {
       measurement: measurementOf(this.#hash),
       persistent: true,
       hash: this.#hash,
+      ...(this.#clientRoot === undefined ? {} : { clientRoot: this.#clientRoot }),
       key: this.#key,
       records: this.#records,
       persist: (record) => {

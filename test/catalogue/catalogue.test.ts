@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { BEHAVIOURS } from '../../src/adversary/behaviours.ts';
 import { PROTOCOLS } from '../../src/protocols/catalogue.ts';
-import { CLIENT_LIES } from '../../src/sim/liar-client.ts';
+import { CLIENT_LIES } from '../../src/sim/client-lies.ts';
 import { FAULT_KINDS } from '../../src/sim/scenario.ts';
 
 const root = new URL('../../', import.meta.url);

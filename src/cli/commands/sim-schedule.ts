@@ -26,7 +26,7 @@ export interface DrawOptions {
 export async function overridesOf(options: DrawOptions): Promise<ScenarioOverrides> {
   const { FAULT_KINDS } = await import('../../sim/scenario.ts');
   const { behaviourOf } = await import('../../adversary/behaviours.ts');
-  const { CLIENT_LIES, clientLieOf } = await import('../../sim/liar-client.ts');
+  const { CLIENT_LIES, clientLieOf } = await import('../../sim/client-lies.ts');
   const { FORK_WAYS } = await import('../../sim/trusted-faults.ts');
   const faults = options.faults === 'none' ? [] : options.faults?.split(',');
   const stranger = faults?.find((name) => !(FAULT_KINDS as readonly string[]).includes(name));
