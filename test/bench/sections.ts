@@ -140,6 +140,7 @@ async function authentication(effort: Effort): Promise<Results['authentication']
   const choices = [
     ['signed bundles', cluster()],
     ['a signature for each request', cluster({ auth: 'request' })],
+    ['a trusted MAC for each request', cluster({ auth: 'mac' })],
   ] as const;
   const turns = await inTurns(choices, effort, point(effort, closed(64)));
   return { rows: turns.map(({ row, ofFirst }) => ({ row, ofFirst })) };
