@@ -153,24 +153,12 @@ class NodeClient implements MoietyClient {
     });
     const authenticator = authenticatorOf(settings);
     const quorum = settings.f + 1;
-    this.#sealing =
-      authenticator === 'mac'
-        ? new MacSealing({
-            hash: nodeHash,
-            domain: settings,
-            signer,
-            clientId: this.clientId,
-            quorum,
-            channels,
-          })
-        : undefined;
+    const domain = settings;
+    const parts = { hash: nodeHash, domain, signer, clientId: this.clientId, quorum, channels };
+    this.#sealing = authenticator === 'mac' ? new MacSealing(parts) : undefined;
     this.#submitter = new Submitter({
+      ...parts,
       sealing: this.#sealing,
-      hash: nodeHash,
-      domain: settings,
-      signer,
-      clientId: this.clientId,
-      quorum,
       rules: this.#rules,
       replicas: settings.members.length,
       window: options.window ?? 64,

@@ -74,7 +74,7 @@ class Bench {
 }
 
 describe('a verdict', () => {
-  it('is that of the bytes: any bit of what the tags cover, and of the tags', () => {
+  it('is that of the bytes: each bit of what the tags cover, and of the tags', () => {
     const good = bundleOf(7, 1, 3);
     assert.equal(new Bench().ask(good), 'valid');
     let wrong = 0;

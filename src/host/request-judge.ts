@@ -25,8 +25,10 @@ export const JUDGE_CALLS_FROM = 2 ** 40;
 const VERDICTS_MAX = 16 * 1024;
 /** What one source may have waiting; more is refused. */
 const WAITING_PER_SOURCE_MAX = 256;
+const WAITING_BYTES_PER_SOURCE_MAX = 16 * 1024 * 1024;
 /** What all clients together may have waiting. */
 const WAITING_CLIENT_JOBS_MAX = 4096;
+const WAITING_CLIENT_BYTES_MAX = 64 * 1024 * 1024;
 /** Sources that are remembered for what they sent. */
 const RECORDS_MAX = 4096;
 /** Wrong bundles of a source in each window. */
@@ -57,6 +59,8 @@ export interface RequestJudgeOptions {
 
 interface Job {
   readonly source: Source;
+  /** Of its bundles. */
+  readonly bytes: number;
   readonly bundles: readonly Bundle[];
   readonly verdicts: (boolean | undefined)[];
   readonly then: (verdicts: readonly boolean[]) => void;
@@ -89,13 +93,19 @@ type Asked =
 class Queues {
   readonly #bySource = new Map<Source, Job[]>();
   size = 0;
+  bytes = 0;
 
   add(job: Job): boolean {
     const queue = this.#bySource.get(job.source) ?? [];
     if (queue.length >= WAITING_PER_SOURCE_MAX) return false;
+    const waiting = queue.reduce((sum, one) => sum + one.bytes, 0);
+    // The store's bodies are in memory anyway.
+    const isBounded = job.source !== 'store' && queue.length > 0;
+    if (isBounded && waiting + job.bytes > WAITING_BYTES_PER_SOURCE_MAX) return false;
     queue.push(job);
     this.#bySource.set(job.source, queue);
     this.size += 1;
+    this.bytes += job.bytes;
     return true;
   }
 
@@ -117,6 +127,7 @@ class Queues {
     queue?.splice(queue.indexOf(job), 1);
     if (queue?.length === 0) this.#bySource.delete(job.source);
     this.size -= 1;
+    this.bytes -= job.bytes;
   }
 }
 
@@ -217,15 +228,12 @@ export class RequestJudge {
     const record = this.#records.get(source);
     if (record !== undefined && now < record.refusedUntil) return false;
     const isClient = source.startsWith('client/');
-    if (isClient && this.#clients.size >= WAITING_CLIENT_JOBS_MAX) return false;
-    const job: Job = {
-      source,
-      bundles,
-      verdicts: bundles.map(() => undefined),
-      then,
-      claims: undefined,
-      open: 0,
-    };
+    const { size, bytes: waiting } = this.#clients;
+    const bytes = bundles.reduce((sum, bundle) => sum + bundle.bytes.length, 0);
+    if (isClient && (size >= WAITING_CLIENT_JOBS_MAX || waiting + bytes > WAITING_CLIENT_BYTES_MAX))
+      return false;
+    const verdicts = bundles.map(() => undefined);
+    const job: Job = { source, bytes, bundles, verdicts, then, claims: undefined, open: 0 };
     if (!(isClient ? this.#clients : this.#peers).add(job)) return false;
     this.#proceed();
     return true;

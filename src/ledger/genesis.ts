@@ -79,9 +79,12 @@ function writeAttestation(writer: Writer, { attestation, members }: SettingsWith
   writer.list(members, (w, { trusted }) => w.option(trusted.evidence, writeHex));
 }
 
-/** Nothing for signed bundles, as settings had it before there was anything else. */
+/**
+ * Nothing for signed bundles, as settings had it before there was anything else. What begins so is no attestation part: that
+ * would have more members than a cluster.
+ */
 function writeAuthenticator(writer: Writer, { authenticator }: SettingsWithoutId): void {
-  if (authenticator !== undefined) writer.ascii(domainTag('ledger', 'AUTHENTICATOR')).ascii(authenticator);
+  if (authenticator !== undefined) writer.ascii('authenticator').ascii(authenticator);
 }
 
 /**
