@@ -410,7 +410,9 @@ var piece = new Uint8Array(0);
 // src/core/request.ts
 var BUNDLE_BYTES_MAX = 64 * 1024;
 var OPERATION_BYTES_MAX = BUNDLE_BYTES_MAX - 1024;
+var NO_SIGNATURE = new Uint8Array(0);
 var REQUESTS_AT = 1 + 32 + 8;
+var MAC_REQUESTS_AT = REQUESTS_AT + 4;
 var EVIDENCE_BYTES_MAX = 8 * 1024;
 
 // src/trusted/attestation/bundle.ts
