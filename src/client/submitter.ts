@@ -6,29 +6,25 @@ import { randomBytes } from 'node:crypto';
 import type { ReplicaFrame, SignedReply, WireResult } from '../core/client-wire.ts';
 import { CERTIFICATE_BYTES_MAX } from '../core/client-wire.ts';
 import { digestToBytes } from '../core/bytes.ts';
-import type { Domain } from '../core/domain.ts';
 import type { Lack } from '../core/live.ts';
 import { decodeBundle } from '../core/request.ts';
 import type { Bundle } from '../core/request.ts';
-import type { Digest, Hash, Milliseconds, ReplicaId } from '../core/types.ts';
-import type { Signer } from '../crypto/port.ts';
+import type { Digest, Milliseconds, ReplicaId } from '../core/types.ts';
 import { decodeOpened, decodeResult, encodeOperation } from '../ledger/operation.ts';
 import type { Result } from '../ledger/operation.ts';
 import { signedReplyDigest } from '../ledger/reply-evidence.ts';
-import type { AnswerRules, SignedProof } from './answer-rules.ts';
+import type { SignedProof } from './answer-rules.ts';
 import { answersLacking } from './answer-rules.ts';
 import { BundleTracker, PrimaryHint } from './bundle-tracker.ts';
 import type { TrackerEffect } from './bundle-tracker.ts';
 import { Deadlines } from './deadlines.ts';
 import { ClientError, openError, refusedError, timeoutError } from './errors.ts';
-import type { ReplicaChannels } from './replica-channels.ts';
-import type { Sealing } from './mac-sealing.ts';
-import type { ReplyWatch } from './reply-watch.ts';
 import { Recent } from './recent.ts';
 import { ClientSession, requestsOf } from './session.ts';
-import type { SavedSession, StateFile } from './state-file.ts';
+import type { SavedSession } from './state-file.ts';
 import { Call, orphanOf } from './ticket.ts';
 import type { ReadResult, Ticket } from './ticket.ts';
+import type { SubmitterOptions } from './submitter-options.ts';
 import { UnsavedBundles } from './unsaved.ts';
 
 /** How long an OPEN may take effect, by the client's clock. */
@@ -41,32 +37,6 @@ const TICK_MS: Milliseconds = 50;
 const FOREIGN_MAX = 1024;
 /** Refused and not yet final transactions that are remembered, each. */
 const REMEMBERED_MAX = 4096;
-
-/** What the submitter is made of. */
-export interface SubmitterOptions {
-  readonly hash: Hash;
-  readonly domain: Domain;
-  readonly signer: Signer;
-  readonly sealing?: Sealing | undefined;
-  readonly clientId: Digest;
-  /** f+1. */
-  readonly quorum: number;
-  /** When answers are believed. */
-  readonly rules: AnswerRules;
-  readonly channels: () => ReplicaChannels;
-  /** Checks a host signature over 32 bytes. */
-  readonly verifyHost: (replica: ReplicaId, message: Uint8Array, signature: Uint8Array) => boolean;
-  readonly replicas: number;
-  readonly window: number;
-  /** Requests of one bundle, at most. */
-  readonly bundleRequestsMax?: number | undefined;
-  readonly state: StateFile | undefined;
-  readonly now: () => Milliseconds;
-  /** Time of the replicated state, as f+1 replicas have it or later; undefined if too few answer. */
-  readonly agreedTime: () => Promise<Milliseconds | undefined>;
-  /** Finds wrong signed replies. */
-  readonly watch: ReplyWatch;
-}
 
 type Session = ClientSession<Ticket>;
 

@@ -99,8 +99,14 @@ test('a settled bundle tells when it came, once; what came over another replica 
   // Sent again by a client that waits: the wait goes on.
   bundleAt(1, 1_200);
   const second = bundleAt(2, 1_300);
-  const forwarded = desk.admitForwarded({ ...second, digest: 'f0'.repeat(32) as Digest }, 2)!;
-  desk.settle([second, first, forwarded]);
+  let forwarded: Bundle | undefined;
+  desk.admitForwarded(
+    { ...second, digest: 'f0'.repeat(32) as Digest },
+    2,
+    1_350,
+    (bundle) => (forwarded = bundle),
+  );
+  desk.settle([second, first, forwarded!]);
   desk.settle([first]);
   assert.deepEqual(settled, [
     [1_300, 1],

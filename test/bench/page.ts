@@ -164,7 +164,14 @@ const durability: Draw<'durability'> = ({ rows }, plots) => {
 
 const authentication: Draw<'authentication'> = ({ rows }) =>
   table(
-    ['how requests are authentic', 'operations/s', 'of bundles', 'p50, ms', 'p99, ms', 'replicas, µs/operation'],
+    [
+      'how requests are authentic',
+      'operations/s',
+      'of bundles',
+      'p50, ms',
+      'p99, ms',
+      'replicas, µs/operation',
+    ],
     rows.map(({ row, ofFirst }) => [
       row.name,
       range(row.throughput),
