@@ -225,6 +225,7 @@ export class Owners implements ProtocolPart {
     return isSkip(streamContext, entry) ? skipBatch(streamContext, entry.view) : undefined;
   }
 
+  /** What lies in the base of the view belongs to nobody in it. */
   ownerOf(n: SequenceNumber): ReplicaId | undefined {
     const { newView } = this.#s.own.state;
     return n <= newView.end ? undefined : ownersOf(newView)[indexAt(newView, n)]?.replica;

@@ -75,9 +75,15 @@ describe('choices', () => {
       }
     assert.deepEqual(liesFor('raft', 'core'), []);
     assert.deepEqual(liesFor('pbft', 'whole'), []);
+    assert.deepEqual(liesFor('ebawa', 'whole'), []);
     const ofPbft = liesFor('pbft', 'core').map((lie) => lie.name);
     assert.ok(ofPbft.includes('invent') && !ofPbft.includes('equivocate') && !ofPbft.includes('lie-update'));
     assert.ok(liesFor('repbft', 'core').some((lie) => lie.name === 'lie-update'));
+  });
+
+  it('show replicas at any moment, also one that has not come to the base of its view yet', () => {
+    const adversary = { kind: 'lie', replica: 1, lie: 'deaf' } as const;
+    isClean({ protocol: 'ebawa', network: 'lossy', seed: 2, requests: 4, adversary });
   });
 
   it('run on whole replicas of MinBFT, with every behaviour', () => {

@@ -5,6 +5,7 @@ import type { GenericLie } from '../../adversary/generic/lies.ts';
 import type { ReplicaId } from '../../core/types.ts';
 import { PROTOCOLS, protocolNamed } from '../../protocols/catalogue.ts';
 import type { AnyProtocol } from '../../protocols/catalogue.ts';
+import { minbft } from '../../protocols/minbft/definition.ts';
 import { baseScenario } from '../base-scenario.ts';
 import { settleMsOf, timersFor } from '../draw-world.ts';
 import type { FamilyPlan } from '../family/plan.ts';
@@ -45,7 +46,7 @@ export interface LieChoice {
 /** Lies that a replica of this protocol can tell. */
 export function liesFor(protocol: string, fidelity: Choices['fidelity']): readonly LieChoice[] {
   const definition = protocolNamed(protocol);
-  if (definition === undefined) return [];
+  if (definition === undefined || (fidelity === 'whole' && protocol !== minbft.name)) return [];
   const ofStreams = isOnStreams(definition) ? BEHAVIOURS.map(({ name, text }) => ({ name, text })) : [];
   if (fidelity === 'whole') return ofStreams;
   const ofAll = GENERIC_LIES.filter(
@@ -93,7 +94,7 @@ function problemOf(choices: Choices, protocol: AnyProtocol): string | undefined 
   if (!isWhole(requests, 1, CHOICE_MAX.requests))
     return `Each client sends 1 to ${CHOICE_MAX.requests} requests.`;
   if (fidelity !== 'core' && fidelity !== 'whole') return 'The fidelity is core or whole.';
-  if (fidelity === 'whole' && protocol.name !== 'minbft')
+  if (fidelity === 'whole' && protocol.name !== minbft.name)
     return 'Replicas as deployed, on bytes, are simulated for MinBFT only; choose the core of the protocol.';
   return (
     faultsProblem(choices, protocol) ??
