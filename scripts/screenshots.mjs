@@ -1,6 +1,6 @@
 // Takes the pictures of README and docs from the running product: a local cluster with its dashboard, and the playground.
 // Needs a Chromium of the system. Writes docs/images/*.png anew.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -64,10 +64,10 @@ async function picture(page, name) {
 
 async function dashboard() {
   const folder = mkdtempSync(join(tmpdir(), 'moiety-pictures-'));
-  const cluster = await start(
-    ['up', '--data', folder, '--port', `${PORT}`],
-    /dashboard +(http\S+)[\s\S]*^ready/m,
-  );
+  const cluster = await start(['up', '--data', folder, '--port', `${PORT}`], /^(ready)/m);
+  const main = join(root, 'src', 'cli', 'main.ts');
+  const printed = execFileSync(process.execPath, [main, 'dashboard', '--data', folder, '--json']);
+  const { url } = JSON.parse(printed.toString());
   let isOver = false;
   /** Work to be seen: some writes a second. */
   const work = (async () => {
@@ -81,8 +81,8 @@ async function dashboard() {
     }
   })();
   try {
-    const wide = await open(cluster.found, WIDE, 'light');
-    const narrow = await open(cluster.found, NARROW, 'dark');
+    const wide = await open(url, WIDE, 'light');
+    const narrow = await open(url, NARROW, 'dark');
     await wide.waitForTimeout(20_000);
     await picture(wide, 'dashboard');
     await picture(narrow, 'dashboard-narrow');

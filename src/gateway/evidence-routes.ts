@@ -52,7 +52,9 @@ function suspicions(statuses: readonly SeenStatus[]): Suspicion[] {
 function rowOf(status: SeenStatus, proven: readonly ProvenFault[]): SeenReplica & Record<string, unknown> {
   const against = proven.filter(({ replica }) => replica === status.id);
   if (!status.reachable) return { ...status, role: 'unreachable', proven: against };
-  return { ...status, proven: against, accuses: accusationsOf(status) };
+  // What a supervisor says of a process comes from the supervisor alone, whatever a replica says.
+  const { supervised: _, ...own } = status as typeof status & { readonly supervised?: unknown };
+  return { ...own, proven: against, accuses: accusationsOf(status) };
 }
 
 /** Asks for new evidence; a replica that is slow to give it must not hold up who asks for the status. */

@@ -42,6 +42,8 @@ const RING_LENGTH_MAX = 8 * 1024 * 1024;
 const MOMENTS_MAX = 200;
 /** Events that came within this time are written together, so many at most. */
 const TOGETHER_MS: Milliseconds = 25;
+/** So far may a replica's clock be ahead. */
+const AHEAD_MS: Milliseconds = 5_000;
 const TOGETHER_MAX = 16;
 const NUMBER = /^[0-9]{1,15}$/;
 
@@ -197,7 +199,7 @@ export class LiveFeed {
   async #askForStatus(signal: AbortSignal): Promise<void> {
     const { source, statusMs = 500 } = this.#options;
     while (!signal.aborted) {
-      // It fails only while the client is being closed.
+      // What fails now (the client is being closed, say) is asked for again.
       const document = await source.status().catch(() => undefined);
       if (signal.aborted) return;
       if (document !== undefined) this.#onStatus(document);
@@ -231,7 +233,10 @@ export class LiveFeed {
     }
   }
 
-  #onMoments(replica: ReplicaId, { cursor, moments, missed }: LiveAnswer): void {
+  #onMoments(replica: ReplicaId, { cursor, moments: told, missed }: LiveAnswer): void {
+    // Whoever dates a moment far ahead would carry the diagrams of all viewers there.
+    const latestMs = this.#options.now() + AHEAD_MS;
+    const moments = told.map((moment) => (moment.ms > latestMs ? { ...moment, ms: latestMs } : moment));
     this.#cursors[replica] = cursor;
     for (let at = 0; at < moments.length || (at === 0 && missed > 0); at += MOMENTS_MAX) {
       const some = moments.slice(at, at + MOMENTS_MAX);

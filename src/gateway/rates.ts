@@ -85,8 +85,11 @@ export class Rates {
     const before = this.#at;
     const passedMs = now - (before?.ms ?? now);
     if (before !== undefined && passedMs >= 0 && passedMs < PERIOD_MS) return false;
+    const told = this.#transactions(rows);
+    // Before f+1 have told there is nothing to count from: a whole ledger would seem to be made in a second.
+    if (told === undefined && before === undefined) return false;
     // A ledger only grows: where fewer tell, or a liar tells less, it still has what it had.
-    const transactions = Math.max(this.#transactions(rows) ?? 0, before?.transactions ?? 0);
+    const transactions = Math.max(told ?? 0, before?.transactions ?? 0);
     const waited = this.#takeWaits(rows);
     this.#at = { ms: now, transactions };
     // A clock that was set back begins anew.

@@ -3,7 +3,7 @@
  * verified in the page and offline, the primary is killed and the view change is seen, and when nothing commits the page says why.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -55,13 +55,13 @@ describe('the dashboard', { skip: SKIP }, () => {
     await new Promise<void>((resolve, reject) => {
       cluster!.stdout!.on('data', (chunk: Buffer) => {
         said += chunk.toString();
-        const found = /dashboard +(http\S+)\s/.exec(said);
-        if (found === null || !/^ready/m.test(said)) return;
-        address = found[1]!;
-        resolve();
+        if (/^ready/m.test(said)) resolve();
       });
       cluster!.once('exit', () => reject(new Error(`up ended: ${said}`)));
     });
+    assert.doesNotMatch(said, /fault=/, 'what a file may keep holds no token');
+    const printed = execFileSync(process.execPath, [MAIN, 'dashboard', '--data', folder, '--json']);
+    ({ url: address } = JSON.parse(printed.toString()) as { url: string });
     browser = await TestBrowser.start();
   });
 

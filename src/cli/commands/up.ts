@@ -286,6 +286,12 @@ interface StartedCluster {
   readonly volatile: number;
 }
 
+/** A file or pipe that takes the output may be read by others: the token goes to a terminal only. */
+function dashboardWords(port: number, token: string): string {
+  if (process.stdout.isTTY) return dashboardUrl(port, token);
+  return `http://127.0.0.1:${port}/ (with the token that allows faults: "${programName()} dashboard")`;
+}
+
 function printCluster(cluster: StartedCluster, supervisor: Supervisor): void {
   const { folder, settings, components, port, volatile } = cluster;
   const reports = supervisor.processes();
@@ -306,7 +312,7 @@ function printCluster(cluster: StartedCluster, supervisor: Supervisor): void {
       ...lines.map((line) => `  ${line}`),
       '',
       `  gateway     http://127.0.0.1:${port}`,
-      `  dashboard   ${dashboardUrl(port, supervisor.token)}`,
+      `  dashboard   ${dashboardWords(port, supervisor.token)}`,
       `  data        ${folder.path}`,
       `  trust file  ${folder.trust}`,
       '',

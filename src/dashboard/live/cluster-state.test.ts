@@ -127,7 +127,8 @@ describe('the headline', () => {
     assert.deepEqual([good.tone, good.sentence], ['good', 'Commits. 12 transactions a second, p50 3 ms.']);
     const why = ['Replica 0 does not answer.'];
     assert.equal(headlineOf(status(all, { explanation: why }), LIVE, flow).tone, 'warn');
-    const waiting = status([replica(0, { pendingBundles: 2 }), ...all.slice(1)], { explanation: why });
+    const pending = { pendingBundles: 2 };
+    const waiting = status([replica(0, pending), replica(1, pending), ...all.slice(2)], { explanation: why });
     const bad = headlineOf(waiting, LIVE, still);
     assert.deepEqual([bad.tone, bad.sentence], ['bad', 'Nothing commits: 2 request bundles wait.']);
     assert.deepEqual(bad.reasons, why);

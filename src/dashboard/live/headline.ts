@@ -13,9 +13,13 @@ export interface Headline {
   readonly reasons: readonly string[];
 }
 
-/** Request bundles that wait somewhere. */
-function waiting({ replicas }: LiveStatus): number {
-  return Math.max(0, ...replicas.map(({ pendingBundles }) => pendingBundles ?? 0));
+/** Request bundles that wait, as at least one correct replica says where so many answer: f may say anything. */
+function waiting({ replicas, f }: LiveStatus): number {
+  const counts = replicas.flatMap(({ isReachable, pendingBundles }) =>
+    isReachable ? (pendingBundles ?? 0) : [],
+  );
+  counts.sort((a, b) => b - a);
+  return counts[Math.min(f, counts.length - 1)] ?? 0;
 }
 
 /** Why it is as it is: the gateway's explanation, or else what the replicas themselves wait for. */

@@ -41,10 +41,13 @@ describe('what is wrong, in words', () => {
     const gone = (id: number): SeenReplica => ({ id, reachable: false, reason: 'no link' });
     assert.match(
       diagnose([well(0), gone(1), gone(2)])[0]!,
-      /^No quorum: 1 of 3 replicas take part, 2 are needed/,
+      /^No quorum, as far as can be seen from here: 1 of 3 replicas take part, 2 are needed/,
     );
     const four = [well(0), well(1), gone(2), gone(3)];
-    assert.match(diagnose(four, 1)[0]!, /^No quorum: 2 of 4 replicas take part, 3 are needed/);
+    assert.match(
+      diagnose(four, 1)[0]!,
+      /^No quorum, as far as can be seen from here: 2 of 4 replicas take part, 3 are needed/,
+    );
     assert.doesNotMatch(diagnose([well(0), well(1), well(2), gone(3)], 1).join(), /No quorum/);
   });
 
@@ -58,9 +61,41 @@ describe('what is wrong, in words', () => {
     assert.ok(words.includes('Replica 2 says that it has halted: "its disk is full".'));
   });
 
+  it('believes no replica about its own process, and nobody about what waits', () => {
+    const liar = {
+      ...well(2),
+      supervised: null,
+      process: { cutOff: true },
+      pendingBundles: 1_000_000,
+    } as unknown as SeenReplica;
+    const { supervised: _, ...row } = liar as SeenReplica & { supervised?: unknown };
+    const words = diagnose([well(0), well(1), row]);
+    assert.deepEqual(words, ['Replica 2 says that it was told to cut itself off from the others.']);
+  });
+
   it('tells replicas that differ at one place', () => {
     const words = diagnose([well(0), well(1), { ...well(2), headerHash: 'bb'.repeat(32) }]);
-    assert.match(words[0]!, /differ/);
+    assert.equal(
+      words[0],
+      'Replica 2 says that it has another ledger than replicas 0, 1 at sequence number 9: a lie, or damage. Run "moiety audit" there.',
+    );
+    const two = diagnose(
+      [well(0), { ...well(1), headerHash: 'bb'.repeat(32) }, { id: 2, reachable: false }],
+      1,
+    );
+    assert.match(two[0]!, /^Replicas say that they differ at sequence number 9 \(0 against 1\)/);
+    const other = { headerHash: 'bb'.repeat(32) };
+    const five = [
+      well(0),
+      well(1),
+      { ...well(2), ...other },
+      { ...well(3), ...other },
+      { ...well(4), headerHash: 'cc'.repeat(32) },
+    ];
+    assert.match(
+      diagnose(five, 1)[0]!,
+      /^Replicas differ at sequence number 9: 0\+1 against 2\+3 against 4, more than may lie/,
+    );
     const early = { ...well(2), headerHash: 'bb'.repeat(32), confirmed: 0 };
     assert.deepEqual(diagnose([well(0), well(1), early]), [], 'what may still be undone may differ');
   });

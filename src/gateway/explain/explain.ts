@@ -30,7 +30,7 @@ export interface Explanation {
   readonly sentences: readonly string[];
   /** `no`: requests are ordered, or there are none. `said`: replicas say that nothing is. `seen`: too few are there. */
   readonly stuck: 'no' | 'said' | 'seen';
-  /** Bundles that wait to be ordered: the highest number that a replica says. */
+  /** Bundles that wait to be ordered, as at least one correct replica says. */
   readonly waiting: number;
   /** Who is named as the cause, and on what ground. */
   readonly grounds: readonly Ground[];
@@ -142,11 +142,13 @@ function waitSentences(
   return { sentences, grounds: [...named.values()] };
 }
 
-function pendingOf(replicas: readonly SeenReplica[]): number {
-  const counts = replicas.map(({ reachable, pendingBundles }) =>
-    reachable === false ? 0 : (countOf(pendingBundles) ?? 0),
+/** Bundles that wait, as at least one correct replica says where so many answer. */
+function pendingOf(replicas: readonly SeenReplica[], faults: number): number {
+  const counts = replicas.flatMap(({ reachable, pendingBundles }) =>
+    reachable === false ? [] : (countOf(pendingBundles) ?? 0),
   );
-  return Math.max(0, ...counts);
+  counts.sort((a, b) => b - a);
+  return counts[Math.min(faults, counts.length - 1)] ?? 0;
 }
 
 /** Why too few are there, if so. Nobody's word about others counts here. */
@@ -156,7 +158,8 @@ function quorumSentence(replicas: readonly SeenReplica[], f: number, isIdle: boo
   if (replicas.length === 0 || up >= needed) return undefined;
   const nouns = replicas.length === 1 ? 'replica' : 'replicas';
   const more = 'Nothing is ordered until more are back.';
-  return `No quorum: ${up} of ${replicas.length} ${nouns} take part, ${needed} are needed. ${more}${
+  const seen = replicas.every((one) => takesPart(one) || one.supervised !== undefined);
+  return `No quorum${seen ? '' : ', as far as can be seen from here'}: ${up} of ${replicas.length} ${nouns} take part, ${needed} are needed. ${more}${
     isIdle ? ' No request waits for that now, as far as the replicas that answer say.' : ''
   }`;
 }
@@ -192,7 +195,9 @@ export function explain(sources: ExplainSources): Explanation {
   const all = waitingOf(replicas, patienceMs);
   const own = (waiting?.forMs ?? 0) >= patienceMs ? (waiting ?? undefined) : undefined;
   const isIdle =
-    own === undefined && pendingOf(replicas) === 0 && all.every(({ lack }) => LASTING.includes(lack.what));
+    own === undefined &&
+    pendingOf(replicas, faults) === 0 &&
+    all.every(({ lack }) => LASTING.includes(lack.what));
   const quorum = quorumSentence(replicas, faults, isIdle);
   const waits = waitSentences(
     all.filter(({ id, lack }) => TOLD[lack.what]?.(replicas[id]!) !== true),
@@ -211,7 +216,7 @@ export function explain(sources: ExplainSources): Explanation {
   else if (isSaid) head.push(`Nothing commits, ${sayWords(all.map(({ id }) => id).sort((a, b) => a - b))}.`);
   return {
     sentences: [
-      ...aboutEquality(replicas),
+      ...aboutEquality(replicas, faults),
       ...head,
       ...waits.sentences,
       ...(asked === undefined ? [] : [asked.sentence]),
@@ -220,7 +225,7 @@ export function explain(sources: ExplainSources): Explanation {
       ...aboutOthers(replicas, isTold, (id) => isUnheard(id, replicas, faults)),
     ],
     stuck: (quorum !== undefined && !isIdle) || own !== undefined ? 'seen' : isSaid ? 'said' : 'no',
-    waiting: pendingOf(replicas),
+    waiting: pendingOf(replicas, faults),
     grounds: [
       ...replicas.flatMap(groundsOf),
       ...grounds.filter(({ kind }) => kind === 'word' || kind === 'link'),

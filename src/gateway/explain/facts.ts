@@ -1,5 +1,6 @@
 /** Sentences about single replicas: what each says of itself and of others, and what is seen of it. */
 import type { ReplicaId } from '../../core/types.ts';
+import { namesOf } from '../../smr/lack.ts';
 import { SILENCE } from './hearing.ts';
 import { bracketed, checkedSuspicions, countOf, quoted } from './seen-replica.ts';
 import type { SeenReplica } from './seen-replica.ts';
@@ -12,7 +13,7 @@ export function aboutItself(seen: SeenReplica): string[] {
     const reason = quoted(supervised.reason);
     words.push(`Replica ${id}: its process is ${supervised.state}${reason === '' ? '' : `: ${reason}`}.`);
   }
-  if (supervised?.cutOff === true || (seen.reachable !== false && seen.process?.cutOff === true))
+  if (supervised?.cutOff === true)
     words.push(`Replica ${id} was cut off from all others ("moiety fault heal ${id}" ends that).`);
   if (supervised !== undefined && supervised.byzantine !== null)
     words.push(`Replica ${id} was told to lie (${bracketed(supervised.byzantine)}).`);
@@ -21,6 +22,8 @@ export function aboutItself(seen: SeenReplica): string[] {
       words.push(`Replica ${id} is unreachable: ${bracketed(seen.reason) || 'it does not answer'}.`);
     return words;
   }
+  if (supervised?.cutOff !== true && seen.process?.cutOff === true)
+    words.push(`Replica ${id} says that it was told to cut itself off from the others.`);
   if (seen.role === 'halted')
     words.push(`Replica ${id} says that it has halted: "${quoted(seen.haltReason) || 'see its log'}".`);
   if (seen.role === 'recovering')
@@ -75,21 +78,38 @@ export function aboutOthers(
   return words;
 }
 
-/** Replicas that differ where they must be equal (decision D2): sequence number, height and header hash. */
-export function aboutEquality(all: readonly SeenReplica[]): string[] {
+/**
+ * Replicas that differ where they must be equal (decision D2): sequence number, height and header hash. What f of them say
+ * may be a lie; where f+1 say the same, one of those is correct, and who says something else is not.
+ */
+export function aboutEquality(all: readonly SeenReplica[], f: number): string[] {
   const bySequence = new Map<number, Map<string, number[]>>();
   for (const { id, sequence, confirmed, height, headerHash } of all) {
     const place = countOf(sequence);
-    if (headerHash === undefined || place === undefined || (countOf(confirmed) ?? place) < place) continue;
+    if (typeof headerHash !== 'string' || place === undefined || (countOf(confirmed) ?? place) < place)
+      continue;
     const hashes = bySequence.get(place) ?? new Map<string, number[]>();
-    const tip = `${height}/${headerHash}`;
+    const tip = `${countOf(height)}/${headerHash}`;
     hashes.set(tip, [...(hashes.get(tip) ?? []), id]);
     bySequence.set(place, hashes);
   }
-  return [...bySequence.values()]
-    .filter((hashes) => hashes.size > 1)
-    .map(
-      (hashes) =>
-        `Replicas differ at the same sequence number: ${[...hashes.values()].map((ids) => ids.join('+')).join(' against ')}. Stop writing and run "moiety audit" on each.`,
+  return [...bySequence]
+    .filter(([, hashes]) => hashes.size > 1)
+    .map(([sequence, hashes]) => differenceAt(sequence, [...hashes.values()], f));
+}
+
+function differenceAt(sequence: number, groups: readonly (readonly ReplicaId[])[], f: number): string {
+  const place = `at sequence number ${sequence}`;
+  const told = groups.reduce((sum, group) => sum + group.length, 0);
+  const against = groups.map((ids) => ids.join('+')).join(' against ');
+  const sure = groups.find((group) => group.length > f);
+  const odd = groups.filter((group) => group !== sure).flat();
+  if (sure !== undefined && odd.length <= f)
+    return `${namesOf(odd)} ${odd.length === 1 ? 'says that it has' : 'say that they have'} another ledger than ${namesOf(sure)} ${place}: a lie, or damage. Run "moiety audit" there.`.replace(
+      /^r/,
+      'R',
     );
+  if (groups.some((group) => told - group.length <= f))
+    return `Replicas say that they differ ${place} (${against}): so many of them may lie. Run "moiety audit" on each.`;
+  return `Replicas differ ${place}: ${against}, more than may lie. Stop writing and run "moiety audit" on each.`;
 }

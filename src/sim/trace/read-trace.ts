@@ -9,6 +9,8 @@ const REPLICAS_MAX = 200;
 const CLIENTS_MAX = 200;
 const EVENTS_MAX = 600_000;
 const TEXT_MAX = 4_000;
+/** All but tabs and ends of lines. */
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 const SCRIPT_MAX = 512 * 1024;
 const RULES_MAX = 10_000;
 const DEPTH_MAX = 10;
@@ -64,8 +66,9 @@ function isWhole(value: unknown, most = Number.MAX_SAFE_INTEGER, least = 0): boo
   return Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
+/** Text without what steers a terminal or is no XML. */
 function isText(value: unknown, longest = TEXT_MAX): boolean {
-  return typeof value === 'string' && value.length <= longest;
+  return typeof value === 'string' && value.length <= longest && !CONTROL.test(value);
 }
 
 function isTime(value: unknown): boolean {

@@ -230,7 +230,7 @@ export const NORMAL_CASE: readonly Mutant[] = [
     name: 'client seals unchecked',
     removes: 'the seals of clients in the body of a batch are verified',
     rules: ['MinBFT.BACKUP.3'],
-    patches: inFile('src/host/link-desk.ts', [
+    patches: inFile('src/host/request-judge.ts', [
       `return verifier.verifyMany([{ kind: 'client', key, digest, signature }]) === 'valid';`,
       `return verifier.verifyMany([{ kind: 'client', key, digest, signature }]) !== 'unknownKey';`,
     ]),
