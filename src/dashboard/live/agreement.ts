@@ -53,25 +53,23 @@ export function lastAgreementOf(sayings: Sayings, replica: number): Agreement {
   return last.state === 'agrees' ? { state: 'unknown', words: last.words.replace('agrees', 'agreed') } : last;
 }
 
-/** See the top of this file. */
+/**
+ * See the top of this file. The newest place that another one spoke of decides: whoever has said the same of it stands by this
+ * replica, and one that alone says something else is the one that differs.
+ */
 export function agreementOf(sayings: Sayings, replica: number): Agreement {
   const own = sayings.get(replica) ?? [];
   const others = [...sayings].filter(([id]) => id !== replica);
   for (const { place, digest } of own.toReversed()) {
-    const different = others.filter(([, said]) =>
-      said.some((one) => one.place === place && one.digest !== digest),
-    );
-    if (different.length > 0) {
-      const whom = different.map(([id]) => id).join(', ');
-      return { state: 'differs', words: `differs from ${whom} at ${place}` };
-    }
-  }
-  for (const { place, digest } of own.toReversed()) {
-    const equal = others.filter(([, said]) =>
-      said.some((one) => one.place === place && one.digest === digest),
-    );
-    if (equal.length > 0)
-      return { state: 'agrees', words: `agrees with ${equal.map(([id]) => id).join(', ')} at ${place}` };
+    const saying = (isMeant: (said: string) => boolean): string =>
+      others
+        .filter(([, said]) => said.some((one) => one.place === place && isMeant(one.digest)))
+        .map(([id]) => id)
+        .join(', ');
+    const equal = saying((said) => said === digest);
+    if (equal !== '') return { state: 'agrees', words: `agrees with ${equal} at ${place}` };
+    const different = saying((said) => said !== digest);
+    if (different !== '') return { state: 'differs', words: `differs from ${different} at ${place}` };
   }
   return { state: 'unknown', words: 'nothing to compare yet' };
 }

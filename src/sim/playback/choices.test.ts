@@ -5,6 +5,7 @@ import { PROTOCOLS } from '../../protocols/catalogue.ts';
 import { CHOICE_MAX, liesFor, scriptOfChoices } from './choices.ts';
 import { CHOSEN_FAULTS, NETWORKS } from './contract.ts';
 import type { ChosenAdversary, Choices, Playback } from './contract.ts';
+import { quorumOf } from '../trace/quorums.ts';
 import { play } from './play.ts';
 
 const PLAIN: Choices = {
@@ -129,4 +130,24 @@ describe('choices', () => {
     ];
     for (const [change, words] of sentences) assert.match(refused(change), words);
   });
+});
+
+it('a liar that answers falsely is no part of what its client believed', () => {
+  for (const fidelity of ['whole', 'core'] as const) {
+    const adversary = { kind: 'lie', lie: 'corrupt-reply', replica: 1 } as const;
+    const script = scriptOfChoices({ ...PLAIN, requests: 3, fidelity, adversary } as Choices);
+    assert.ok(typeof script !== 'string', String(script));
+    const { trace } = play(script);
+    const from = new Map(
+      trace.events.flatMap((event) => (event.kind === 'answer' ? [[event.id, event.from] as const] : [])),
+    );
+    let believed = 0;
+    trace.events.forEach((event, place) => {
+      if (event.kind !== 'believe') return;
+      believed += 1;
+      const authors = quorumOf(trace, place).map((id) => from.get(id));
+      assert.ok(authors.length >= 2 && !authors.includes(1), `${fidelity}: ${authors.join()}`);
+    });
+    assert.ok(believed >= 3);
+  }
 });

@@ -58,7 +58,10 @@ export function quorumOf(trace: Trace, place: number): readonly number[] {
   if (event === undefined) return [];
   const index = indexes.get(trace) ?? indexOf(trace);
   indexes.set(trace, index);
-  if (event.kind === 'believe') return idsOf(index.get(`c${event.client}/${event.txId}`), place);
+  if (event.kind === 'believe') {
+    const taken = index.get(`c${event.client}/${event.txId}`)?.filter((one) => one.place < place) ?? [];
+    return idsOf(equalAnswers(trace, taken, event), place);
+  }
   if (event.kind === 'execute') {
     const taken = index.get(`r${event.replica}/${event.digest}`)?.filter((one) => one.place < place) ?? [];
     const ofSequence = taken.filter(({ sent }) => (sent.sequence ?? event.sequence) === event.sequence);
@@ -72,6 +75,32 @@ export function quorumOf(trace: Trace, place: number): readonly number[] {
   const view = viewEnteredBy(event);
   if (view === undefined || event.kind !== 'note') return [];
   return idsOf(index.get(`r${event.replica}/view ${view}`), place);
+}
+
+/** What an answer says of a transaction; undefined if it does not speak of it. */
+function wordOn(value: TraceValue | undefined, txId: string): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if ((value as Readonly<Record<string, TraceValue>>)['txId'] === txId) return JSON.stringify(value);
+  for (const inner of Object.values(value)) {
+    const word = wordOn(inner as TraceValue, txId);
+    if (word !== undefined) return word;
+  }
+  return undefined;
+}
+
+/** Of the answers to one request those that say the same as most of them, which is what its client believed. */
+function equalAnswers(
+  trace: Trace,
+  taken: readonly Taken[],
+  { txId }: { readonly txId: string },
+): readonly Taken[] {
+  const groups = new Map<string, Taken[]>();
+  for (const one of taken) {
+    const { content } = one.sent;
+    const word = content === undefined ? undefined : wordOn(trace.contents[content], txId);
+    groups.set(word ?? '', [...(groups.get(word ?? '') ?? []), one]);
+  }
+  return [...groups.values()].reduce((most, group) => (group.length > most.length ? group : most), []);
 }
 
 /** One message of each author and kind: what was sent again counts once. */
