@@ -41,7 +41,7 @@ export function buildPages(): void {
 /** A page, and what it did that it should not. */
 export interface WatchedPage {
   readonly page: Page;
-  /** Console errors, uncaught errors, failed requests, and requests that wanted to leave this machine. */
+  /** Console errors, uncaught errors of the page, and requests that wanted to leave this machine. */
   readonly complaints: readonly string[];
 }
 
