@@ -13,9 +13,9 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'Three copies of one service',
       text:
-        'Time runs downward. Each line is a machine, each arrow a message. Replicas 0, 1 and 2 are copies of one service, so that ' +
-        'it goes on when one of them breaks. On the left are two clients, and each asks for something. The copies stay equal only ' +
-        'if all of them do the same things in the same order.',
+        'Time runs downward. Each line is a machine, each arrow a message; a red machine may lie (such a one is called Byzantine). Replicas ' +
+        '0, 1 and 2 are copies of one service, so that it goes on when one of them breaks. On the left are two clients, and each asks for ' +
+        'something. The copies stay equal only if all of them do the same things in the same order.',
       at: { kind: 'asked', client: 0, to: 0 },
       claims: [
         { find: { kind: 'ask', client: 0, to: 0 }, times: 'some' },
@@ -34,9 +34,9 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'Two of three must say the same',
       text:
-        'Replica 1 does not just believe that. It asks around, and does the work once two of the three replicas tell the same story. ' +
-        'It cannot wait for all three: one of them may be broken and never answer. Replica 0 and replica 1 agree, so replica 1 ' +
-        'executes n1.',
+        'Replica 1 does not just believe that. It asks around (PREPARE and COMMIT in the picture, see lesson 2), and does the work once ' +
+        'two of the three replicas tell the same story. It cannot wait for all three: one of them may be broken and never answer. Replica ' +
+        '0 and replica 1 agree, so replica 1 executes n1; what stands behind it is a short name of the request.',
       at: { kind: 'execute', replica: 1, sequence: 1 },
       rules: [{ rule: 'PBFT.N4', passed: true }],
       claims: [{ find: { kind: 'deliver', message: 'COMMIT', from: 0, to: 1, sequence: 1 }, times: 'some' }],
@@ -57,8 +57,9 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'The second pair',
       text:
-        'Replica 2 does exactly what replica 1 did. It hears the same story from two of the three, itself and replica 0, and executes ' +
-        'another request as n1. Both honest replicas kept every rule.',
+        'Replica 2 does exactly what replica 1 did: it hears the same story from two of the three, itself and replica 0, and executes ' +
+        'another request as n1. It has heard replica 1 tell something else, but cannot know which of the two lies, and may not wait for ' +
+        'a third. Both honest replicas kept every rule.',
       at: { kind: 'execute', replica: 2, sequence: 1 },
       rules: [{ rule: 'PBFT.N4', passed: true }],
       claims: [
