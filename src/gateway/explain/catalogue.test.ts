@@ -192,7 +192,11 @@ const SPECIAL: readonly Case[] = [
     name: `five replicas of ${protocol}: three are killed`,
     play: { protocol, replicas: 5, steps: ['crash 2', 'crash 3', 'crash 4'] },
     culprits: [2, 3, 4],
-    says: [/No quorum, as far as can be seen from here: 2 of 5/, /replica 2 cannot be reached/, /[Rr]eplica 4 (?:cannot|is unreachable)/],
+    says: [
+      /No quorum, as far as can be seen from here: 2 of 5/,
+      /replica 2 cannot be reached/,
+      /[Rr]eplica 4 (?:cannot|is unreachable)/,
+    ],
     stuck: ['seen'],
   })),
 ];
