@@ -10,9 +10,9 @@ import { requireNode24 } from './node24.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const node = requireNode24();
 const given = process.argv.slice(2);
-const files = given.some((argument) => !argument.startsWith('-'))
-  ? []
-  : ['src/**/*.test.ts', 'test/**/*.test.ts'];
+const isWhole = !given.some((argument) => !argument.startsWith('-'));
+const files = isWhole ? ['src/**/*.test.ts', 'test/**/*.test.ts'] : [];
+const limit = isWhole ? [`--import=${pathToFileURL(join(root, 'scripts', 'test-limit.mjs')).href}`] : [];
 const folder = mkdtempSync(join(tmpdir(), 'moiety-tests-'));
 const summary = join(folder, 'summary');
 const reporter = pathToFileURL(join(root, 'scripts', 'test-summary.mjs')).href;
@@ -24,7 +24,7 @@ const reporters = [
 ];
 const result = spawnSync(
   node,
-  ['--test', '--test-concurrency=2', '--test-timeout=1500000', ...reporters, ...given, ...files],
+  ['--test', '--test-concurrency=2', '--test-timeout=1500000', ...limit, ...reporters, ...given, ...files],
   {
     cwd: root,
     stdio: 'inherit',

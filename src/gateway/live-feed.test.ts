@@ -24,6 +24,7 @@ function read(text: string): Seen[] {
 /** A feed over replicas that say what the test wants, asked as fast as they answer. */
 class Stage {
   status: () => StatusDocument | undefined = () => ({ replicas: [], height: 1 });
+  /** By replica: what it says, one after another. As with a real one, a question with an old cursor is answered again. */
   readonly answers: LiveAnswer[][] = [[], [], []];
   readonly asked: string[] = [];
   questions = 0;
@@ -48,7 +49,10 @@ class Stage {
         },
         live: (replica, cursor) => {
           this.asked.push(`${replica}:${cursor}`);
-          return this.#answer(() => this.answers[replica]!.shift());
+          return this.#answer(() => {
+            const answers = this.answers[replica]!;
+            return answers[answers.findIndex((answer) => answer.cursor === cursor) + 1];
+          });
         },
       },
       run: 'run',
@@ -83,9 +87,12 @@ class Viewer {
   readonly seen: Seen[] = [];
   readonly #leave = new AbortController();
   readonly #walk: Promise<void>;
+  #failed: unknown;
 
   constructor(feed: LiveFeed, last: string | undefined) {
-    this.#walk = this.#run(feed, last);
+    this.#walk = this.#run(feed, last).catch((error: unknown) => {
+      this.#failed = error;
+    });
   }
 
   async #run(feed: LiveFeed, last: string | undefined): Promise<void> {
@@ -101,16 +108,23 @@ class Viewer {
   /** Waits until so many events, or what is asked for, was seen. */
   async until(wanted: number | (() => boolean)): Promise<this> {
     const isThere = typeof wanted === 'number' ? () => this.seen.length >= wanted : wanted;
-    while (!isThere()) await turn();
+    for (let turns = 0; !isThere(); turns += 1) {
+      if (this.#failed !== undefined) throw this.#failed;
+      assert.ok(turns < TURNS_MAX, `not seen; only ${JSON.stringify(this.seen).slice(-2_000)}`);
+      await turn();
+    }
     return this;
   }
 
-  leave(): Promise<void> {
+  async leave(): Promise<void> {
     this.#leave.abort();
-    return this.#walk;
+    await this.#walk;
+    if (this.#failed !== undefined) throw this.#failed;
   }
 }
 
+/** A loop without an end would outlive its test and keep the whole run open. */
+const TURNS_MAX = 20_000;
 const turn = (): Promise<void> => new Promise((wake) => setTimeout(wake, 1));
 const numbers = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, at) => from + at);
