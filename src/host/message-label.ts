@@ -5,6 +5,29 @@ import type { MessageLabel } from '../core/live.ts';
 export type LabelDraft = { -readonly [K in keyof MessageLabel]: MessageLabel[K] };
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Kinds that a drawing leaves out unless all are wanted: they repeat, or carry what others announce. */
+export const BACKGROUND_KINDS: ReadonlySet<string> = new Set([
+  'STATUS',
+  'RESEND-REQUEST',
+  'CHECKPOINT-PROOF',
+  'STREAM-SYNC',
+  'FETCH-LINKS',
+  'FETCH-NEW-VIEW',
+  'body',
+  'fetchBody',
+  'bundle',
+  'headerSignature',
+  'fragment',
+  'fetchNode',
+  'node',
+  'fetchChunks',
+  'chunks',
+  'fetchBlocks',
+  'blocks',
+  'gone',
+  'garbage',
+]);
+
 const NOTHING: Fields = {};
 
 function fieldsOf(value: unknown): Fields {

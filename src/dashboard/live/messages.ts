@@ -3,6 +3,7 @@
  * `taken` of equal label are one message. They come in any order, some never. Memory is bounded.
  */
 import type { LiveMoment, MessageLabel } from '../../core/live.ts';
+import { BACKGROUND_KINDS } from '../../host/message-label.ts';
 import type { MomentsEvent } from './moments-shape.ts';
 
 /** A message from one replica to another. At least one of the two times is known. */
@@ -56,29 +57,6 @@ const OLD_BY_STATUS_MS = 1_500;
 const OLD_BY_CLOCK_MS = 3_000;
 /** Clocks of different machines differ; halves that are further apart are no pair. */
 const APART_MS = 60_000;
-
-/** Kinds that repeat, or carry what others announce. */
-const BACKGROUND: ReadonlySet<string> = new Set([
-  'STATUS',
-  'RESEND-REQUEST',
-  'CHECKPOINT-PROOF',
-  'STREAM-SYNC',
-  'FETCH-LINKS',
-  'FETCH-NEW-VIEW',
-  'body',
-  'fetchBody',
-  'bundle',
-  'headerSignature',
-  'fragment',
-  'fetchNode',
-  'node',
-  'fetchChunks',
-  'chunks',
-  'fetchBlocks',
-  'blocks',
-  'gone',
-  'garbage',
-]);
 
 /** When a message is placed in time. */
 export function momentOf({ sentMs, takenMs }: LiveMessage): number {
@@ -215,7 +193,7 @@ export class LiveMessages {
   #keep(message: Omit<LiveMessage, 'id'>): number {
     const id = this.#next++;
     if (message.label.kind === 'PRE-PREPARE') this.#hasThreePhases = true;
-    const isBackground = BACKGROUND.has(message.label.kind);
+    const isBackground = BACKGROUND_KINDS.has(message.label.kind);
     this.#seen.all += 1;
     if (isBackground) this.#seen.background += 1;
     const ids = isBackground ? this.#ids.background : this.#ids.foreground;
@@ -257,7 +235,7 @@ export class LiveMessages {
     const ripe = this.#latestMs - HALF_MS;
     const all = [...this.#kept.values()].filter(
       (message) =>
-        (withBackground || !BACKGROUND.has(message.label.kind)) &&
+        (withBackground || !BACKGROUND_KINDS.has(message.label.kind)) &&
         momentOf(message) <= (message.sentMs === undefined ? Math.min(ripe, untilMs) : untilMs),
     );
     const messages = all.sort((a, b) => momentOf(a) - momentOf(b) || a.id - b.id).slice(-most);

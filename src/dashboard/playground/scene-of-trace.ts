@@ -1,5 +1,6 @@
 /** A part of a recorded run as a scene of the diagram: clients left, replicas right. */
-import { BACKGROUND, messageLabel } from '../../sim/trace/diagram.ts';
+import { BACKGROUND_KINDS } from '../../host/message-label.ts';
+import { messageLabel } from '../../sim/trace/diagram.ts';
 import { quorumOf, viewEnteredBy } from '../../sim/trace/quorums.ts';
 import type { Trace, TraceEvent, TraceSent } from '../../sim/trace/trace.ts';
 import type { Arrow, Lane, Mark, Scene } from '../diagram/scene.ts';
@@ -40,7 +41,7 @@ export function sceneOfTrace(trace: Trace, options: SceneOptions = {}): TraceSce
   const sendings: Sending[] = [];
   for (let place = from; place <= until; place += 1) {
     const event = events[place]!;
-    if (isSending(event) && (all || !BACKGROUND.has(event.message))) sendings.push(event);
+    if (isSending(event) && (all || !BACKGROUND_KINDS.has(event.message))) sendings.push(event);
   }
   const shown = arrowsMax > 0 ? sendings.slice(-arrowsMax) : [];
   const hidden = sendings.length - shown.length;

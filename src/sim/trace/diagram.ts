@@ -1,30 +1,8 @@
 /** What a drawing of a trace shows: the messages of a part of the run, and what happened at replicas meanwhile. */
 import type { ReplicaId } from '../../core/types.ts';
+import { BACKGROUND_KINDS } from '../../host/message-label.ts';
 import { viewEnteredBy } from './quorums.ts';
 import type { Trace, TraceEvent, TraceMessage } from './trace.ts';
-
-/** Kinds of messages that a drawing leaves out unless all are wanted: they repeat, or carry what others announce. */
-export const BACKGROUND: ReadonlySet<string> = new Set([
-  'STATUS',
-  'RESEND-REQUEST',
-  'CHECKPOINT-PROOF',
-  'STREAM-SYNC',
-  'FETCH-LINKS',
-  'FETCH-NEW-VIEW',
-  'body',
-  'fetchBody',
-  'bundle',
-  'headerSignature',
-  'fragment',
-  'fetchNode',
-  'node',
-  'fetchChunks',
-  'chunks',
-  'fetchBlocks',
-  'blocks',
-  'gone',
-  'garbage',
-]);
 
 /** Events that say that something arrived. */
 const ARRIVALS: ReadonlySet<TraceEvent['kind']> = new Set(['deliver', 'asked', 'answered']);
@@ -113,7 +91,7 @@ export function diagramOf(trace: Trace, options: WindowOptions = {}): Diagram {
   const found: Arrow[] = [];
   for (const event of trace.events) {
     if (event.kind !== 'send' || event.at < fromMs || event.at > untilMs) continue;
-    if (!all && BACKGROUND.has(event.message)) continue;
+    if (!all && BACKGROUND_KINDS.has(event.message)) continue;
     const { from, to, at: sentMs, message } = event;
     found.push({ from, to, sentMs, arrivedMs: arrived.get(event.id), label: messageLabel(event), message });
   }
