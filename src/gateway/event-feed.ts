@@ -3,6 +3,7 @@
  * is further behind walks by itself. Memory is bounded by the ring and by what one viewer's socket may hold.
  */
 import type { LedgerEvent } from '../client/contract.ts';
+import { Waiters } from './waiters.ts';
 
 /** Where events come from, as `MoietyClient.events` gives them. */
 export type EventsFrom = (from: number | 'latest', signal: AbortSignal) => AsyncIterable<LedgerEvent>;
@@ -20,7 +21,7 @@ function sizeOf(event: LedgerEvent): number {
 export class EventFeed {
   readonly #source: EventsFrom;
   readonly #ring: LedgerEvent[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiters();
   #bytes = 0;
   #walk: AbortController | undefined;
   #viewers = 0;
@@ -46,7 +47,7 @@ export class EventFeed {
           yield event;
           next = event.number + 1;
         } else if (typeof next === 'number' && next === this.#end) {
-          await this.#more(signal);
+          await this.#waiting.more(signal);
         } else {
           // Behind the ring, before its first event or at an unknown place: walk alone until the ring has the next one.
           for await (const own of this.#source(next, signal)) {
@@ -98,7 +99,7 @@ export class EventFeed {
     this.#bytes += sizeOf(event);
     while (this.#ring.length > RING_MAX || (this.#bytes > RING_BYTES_MAX && this.#ring.length > 1))
       this.#bytes -= sizeOf(this.#ring.shift()!);
-    for (const wake of [...this.#waiting]) wake();
+    this.#waiting.wake();
   }
 
   #stop(): void {
@@ -106,19 +107,6 @@ export class EventFeed {
     this.#walk = undefined;
     this.#ring.length = 0;
     this.#bytes = 0;
-    for (const wake of [...this.#waiting]) wake();
-  }
-
-  #more(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-      if (signal.aborted) done();
-    });
+    this.#waiting.wake();
   }
 }

@@ -8,6 +8,7 @@ import type { LiveAnswer } from '../core/live.ts';
 import type { Milliseconds, ReplicaId } from '../core/types.ts';
 import { Rates } from './rates.ts';
 import type { StatusRow } from './rates.ts';
+import { Waiters } from './waiters.ts';
 
 /** Document of `/v1/status`. */
 export type StatusDocument = Readonly<Record<string, unknown>> & { readonly replicas: readonly StatusRow[] };
@@ -32,6 +33,8 @@ export interface LiveFeedOptions {
   readonly momentsMs?: Milliseconds;
   /** A status is sent at least so often; default 5,000. */
   readonly quietMs?: Milliseconds;
+  /** Told once what went wrong when the status cannot be had, and again after it could. */
+  readonly warn?: (error: unknown) => void;
 }
 
 /** Events that are kept. */
@@ -82,10 +85,11 @@ export class LiveFeed {
   readonly #options: LiveFeedOptions;
   readonly #rates: Rates;
   readonly #ring: string[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiters();
   /** By replica: where the next question goes on. */
   readonly #cursors: string[];
   #waking: NodeJS.Timeout | undefined;
+  #hasFailed = false;
   #length = 0;
   /** Number of the next event. */
   #next = 1;
@@ -118,7 +122,7 @@ export class LiveFeed {
         const first = this.#next - this.#ring.length;
         if (next === undefined || next < first) {
           const fresh = this.#freshStatus();
-          if (fresh === undefined) await this.#more(signal);
+          if (fresh === undefined) await this.#waiting.more(signal);
           else {
             next = this.#next;
             yield fresh;
@@ -128,7 +132,7 @@ export class LiveFeed {
           const texts = this.#ring.slice(next - first, next - first + TOGETHER_MAX);
           next += texts.length;
           yield texts.join('');
-        } else await this.#more(signal);
+        } else await this.#waiting.more(signal);
       }
     } finally {
       this.#viewers -= 1;
@@ -172,7 +176,7 @@ export class LiveFeed {
   #wake(): void {
     this.#waking ??= setTimeout(() => {
       this.#waking = undefined;
-      for (const wake of [...this.#waiting]) wake();
+      this.#waiting.wake();
     }, TOGETHER_MS);
   }
 
@@ -199,15 +203,21 @@ export class LiveFeed {
   async #askForStatus(signal: AbortSignal): Promise<void> {
     const { source, statusMs = 500 } = this.#options;
     while (!signal.aborted) {
-      // What fails now (the client is being closed, say) is asked for again.
-      const document = await source.status().catch(() => undefined);
+      // What fails now is asked for again.
+      const document = await source.status().catch((error: unknown) => this.#onFailed(error, signal));
       if (signal.aborted) return;
       if (document !== undefined) this.#onStatus(document);
       await pauseToNext(statusMs, signal);
     }
   }
 
+  #onFailed(error: unknown, signal: AbortSignal): undefined {
+    if (!signal.aborted && !this.#hasFailed) this.#options.warn?.(error);
+    this.#hasFailed = true;
+  }
+
   #onStatus(document: StatusDocument): void {
+    this.#hasFailed = false;
     const { now, quietMs = 5_000 } = this.#options;
     const atMs = now();
     this.#rates.onStatus(document.replicas, atMs);
@@ -244,18 +254,5 @@ export class LiveFeed {
         this.#textOf(this.#next, 'moments', { replica, moments: some, missed: at === 0 ? missed : 0 }),
       );
     }
-  }
-
-  #more(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-      if (signal.aborted) done();
-    });
   }
 }

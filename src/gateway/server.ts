@@ -98,6 +98,7 @@ function partsOf(options: GatewayOptions, now: () => number, stopping: AbortSign
     },
     run: randomBytes(6).toString('hex'),
     now,
+    warn: (error) => options.logger?.warn({ err: error }, 'the status for live streams cannot be had'),
   });
   const metrics = createMetrics(() => feed.viewers + live.viewers);
   return {
