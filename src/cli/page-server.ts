@@ -5,27 +5,13 @@
 import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { builtFolders, filesOf, INDEX, PAGE_POLICY, typeOf } from '../gateway/built-pages.ts';
+import type { PageFiles } from '../gateway/built-pages.ts';
 import { CommandFailure, messageOf } from './failure.ts';
 import { printNote } from './output.ts';
-
-/** Where built pages lie: beside the program in the package, below `build` in a clone. */
-const FOLDERS = ['../pages', '../../build/pages'];
-const TYPES: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  svg: 'image/svg+xml',
-};
-/** Trusted programs are compiled in the page; workers of a page in one file are made of text that it holds. */
-const POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-  "worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/** Files of a page, by name. */
-export type PageFiles = ReadonlyMap<string, Buffer>;
 
 /** What a page finds in itself when it is opened, by the id that it looks for. */
 export type PageData = Readonly<Record<string, string>>;
@@ -34,7 +20,7 @@ export type PageData = Readonly<Record<string, string>>;
 export function readPage(name: string, folders: readonly string[] = builtFolders()): PageFiles {
   for (const folder of folders) {
     const files = filesOf(join(folder, name));
-    if (files.has('index.html')) return files;
+    if (files.has(INDEX)) return files;
   }
   throw new CommandFailure(`The page "${name}" is not built: "npm run pages" builds it.`);
 }
@@ -52,26 +38,6 @@ export function freshPage(name: string): PageFiles {
   return readPage(name);
 }
 
-function builtFolders(): readonly string[] {
-  return FOLDERS.map((folder) => fileURLToPath(new URL(folder, import.meta.url)));
-}
-
-function filesOf(folder: string): PageFiles {
-  const files = new Map<string, Buffer>();
-  try {
-    for (const entry of readdirSync(folder, { withFileTypes: true }))
-      if (entry.isFile() && typeOf(entry.name) !== undefined)
-        files.set(entry.name, readFileSync(join(folder, entry.name)));
-  } catch {
-    // Not there, or not to be read: the caller says so.
-  }
-  return files;
-}
-
-function typeOf(name: string): string | undefined {
-  return TYPES[name.slice(name.lastIndexOf('.') + 1)];
-}
-
 /** Text in a page that no script runs: whatever it holds, it ends where it should. */
 function dataBlock(id: string, text: string): string {
   const safe = JSON.stringify(text).replace(/</g, '\\u003c');
@@ -81,9 +47,9 @@ function dataBlock(id: string, text: string): string {
 /** The first page with data in it. */
 export function withData(files: PageFiles, data: PageData): PageFiles {
   const blocks = Object.entries(data).map(([id, text]) => dataBlock(id, text));
-  const index = files.get('index.html')!.toString('utf8');
+  const index = files.get(INDEX)!.toString('utf8');
   const text = index.replace('<div id="app"></div>', () => `<div id="app"></div>${blocks.join('')}`);
-  return new Map([...files, ['index.html', Buffer.from(text)]]);
+  return new Map([...files, [INDEX, Buffer.from(text)]]);
 }
 
 /** The whole page as one file, which needs neither server nor network. */
@@ -92,7 +58,7 @@ export function onePage(files: PageFiles, data: PageData): string {
   const script = text('main.js').replace(/<\/script/gi, '<\\/script');
   const held = withData(files, { ...data, 'moiety-worker': text('worker.js') });
   return held
-    .get('index.html')!
+    .get(INDEX)!
     .toString('utf8')
     .replace(/\s*<link rel="icon"[^>]*>/, '')
     .replace(/<link rel="stylesheet"[^>]*>/, () => `<style>${text('main.css')}</style>`)
@@ -137,9 +103,9 @@ function isOwnName(host: string | undefined): boolean {
 
 function answer(files: PageFiles, request: IncomingMessage, response: ServerResponse): void {
   const path = (request.url ?? '/').split('?')[0]!;
-  const name = path === '/' ? 'index.html' : path.slice(1);
+  const name = path === '/' ? INDEX : path.slice(1);
   const bytes = files.get(name);
-  response.setHeader('content-security-policy', POLICY);
+  response.setHeader('content-security-policy', PAGE_POLICY);
   response.setHeader('x-content-type-options', 'nosniff');
   response.setHeader('referrer-policy', 'no-referrer');
   response.setHeader('cache-control', 'no-store');

@@ -1,10 +1,10 @@
 /** `moiety dashboard`: the address of the dashboard of a local cluster, or the page itself in a browser. */
-import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import { dashboardUrl, writeOpener } from '../dashboard-address.ts';
 import { DataFolder } from '../data-folder.ts';
 import { CommandFailure, EXIT, messageOf, usageFailure } from '../failure.ts';
 import { dataOption, portOption, withJson } from '../options.ts';
+import { openInBrowser } from '../open-browser.ts';
 import { printJson, printLine } from '../output.ts';
 import { liveRun } from '../supervisor/control.ts';
 
@@ -13,32 +13,6 @@ interface Options {
   readonly port?: number;
   readonly open?: boolean;
   readonly json?: boolean;
-}
-
-/** What opens a file in the browser, by platform. */
-const OPENERS: Readonly<Record<string, string>> = { darwin: 'open', win32: 'explorer' };
-const DEFAULT_OPENER = 'xdg-open';
-/** An opener that has not failed by then has found a browser. */
-const OPEN_MS = 3_000;
-
-/** Opens a file; rejects with a reason. */
-function openFile(path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const opener = OPENERS[process.platform] ?? DEFAULT_OPENER;
-    const child = spawn(opener, [path], { detached: true, stdio: 'ignore' });
-    const settle = (problem?: string): void => {
-      clearTimeout(timer);
-      child.removeAllListeners().unref();
-      if (problem === undefined) resolve();
-      else reject(new Error(problem));
-    };
-    const timer = setTimeout(settle, OPEN_MS);
-    child.once('error', (error) => settle(messageOf(error)));
-    // The explorer of Windows answers 1 when it has done it.
-    child.once('exit', (code) =>
-      settle(code === 0 || opener === 'explorer' ? undefined : `${opener} failed`),
-    );
-  });
 }
 
 async function dashboard(options: Options): Promise<void> {
@@ -59,7 +33,7 @@ async function dashboard(options: Options): Promise<void> {
   else printLine(url);
   if (options.open !== true) return;
   try {
-    await openFile(writeOpener(folder, url));
+    await openInBrowser(writeOpener(folder, url));
   } catch (error) {
     throw new CommandFailure(`No browser was opened (${messageOf(error)}): open the address yourself.`);
   }

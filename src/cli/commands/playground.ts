@@ -2,10 +2,10 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { wholeNumber } from '../options.ts';
-import { openBrowser } from '../open-browser.ts';
+import type { PageFiles } from '../../gateway/built-pages.ts';
+import { offerInBrowser } from '../open-browser.ts';
 import { printLine, printNote } from '../output.ts';
 import { freshPage, servePage } from '../page-server.ts';
-import type { PageFiles } from '../page-server.ts';
 
 /** Where a page is shown. */
 export interface ShowOptions {
@@ -18,7 +18,7 @@ export async function showPage(files: PageFiles, { port = 0, open = false }: Sho
   const served = await servePage(files, port);
   printLine(served.url);
   printNote('Open this address in a browser; Ctrl-C ends it.');
-  if (open) openBrowser(served.url);
+  if (open) void offerInBrowser(served.url);
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());
     process.once('SIGTERM', () => resolve());
