@@ -29,14 +29,9 @@ function useThemeChanges(): number {
   const [changes, setChanges] = useState(0);
   useEffect(() => {
     const changed = (): void => setChanges((number) => number + 1);
-    const media = matchMedia('(prefers-color-scheme: dark)');
     const observer = new MutationObserver(changed);
     observer.observe(document.documentElement, { attributeFilter: ['data-theme'] });
-    media.addEventListener('change', changed);
-    return () => {
-      observer.disconnect();
-      media.removeEventListener('change', changed);
-    };
+    return () => observer.disconnect();
   }, []);
   return changes;
 }

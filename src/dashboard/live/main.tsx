@@ -3,8 +3,8 @@ import { render } from 'preact';
 import 'uplot/dist/uPlot.min.css';
 import '../theme/theme.css';
 import './live.css';
-import { applyStoredTheme } from '../theme/theme-choice.tsx';
+import { applyTheme } from '../theme/theme-choice.tsx';
 import { App } from './app.tsx';
 
-applyStoredTheme();
+applyTheme();
 render(<App />, document.getElementById('app')!);

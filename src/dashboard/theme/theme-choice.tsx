@@ -4,9 +4,10 @@ import { useState } from 'preact/hooks';
 
 type Theme = 'light' | 'dark';
 const STORED = 'moiety-theme';
+const DARK = matchMedia('(prefers-color-scheme: dark)');
 
 function systemTheme(): Theme {
-  return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
+  return DARK.matches ? 'dark' : 'light';
 }
 
 /** What was chosen; a browser may keep nothing for a page. */
@@ -19,10 +20,14 @@ function storedTheme(): Theme | undefined {
   }
 }
 
-/** Shows the theme that was chosen earlier. Call it before anything is drawn. */
-export function applyStoredTheme(): void {
-  const stored = storedTheme();
-  if (stored !== undefined) document.documentElement.dataset['theme'] = stored;
+function show(theme: Theme): void {
+  document.documentElement.dataset['theme'] = theme;
+}
+
+/** Shows the theme that was chosen earlier, or else that of the system, also when it changes. Call it before anything is drawn. */
+export function applyTheme(): void {
+  show(storedTheme() ?? systemTheme());
+  DARK.addEventListener('change', () => show(storedTheme() ?? systemTheme()));
 }
 
 /** See the top of this file. */
@@ -30,7 +35,7 @@ export function ThemeChoice(): JSX.Element {
   const [theme, setTheme] = useState<Theme>(storedTheme() ?? systemTheme());
   const other: Theme = theme === 'dark' ? 'light' : 'dark';
   const choose = (): void => {
-    document.documentElement.dataset['theme'] = other;
+    show(other);
     try {
       localStorage.setItem(STORED, other);
     } catch {
