@@ -115,18 +115,21 @@ export class EaReplica extends ChainReplica<EaOrder> {
     const lack = super.orderLack(sequence, isAsked);
     const proposal = this.proposals.get(sequence);
     if (lack === undefined || proposal === undefined || this.#prepared.has(sequence)) return lack;
-    const prepares = [...(this.#prepares.get(sequence)?.keys() ?? [])];
-    return { ...lack, what: 'PREPARE', needs: this.quorum, has: [proposal.message.author, ...prepares] };
+    const has = [proposal.message, ...this.#equalPrepares(sequence, proposal.order.digest)];
+    return { ...lack, what: 'PREPARE', needs: this.quorum, has: has.map(({ author }) => author) };
+  }
+
+  #equalPrepares(sequence: SequenceNumber, digest: Digest): readonly Sealed<EaContent>[] {
+    return [...(this.#prepares.get(sequence)?.values() ?? [])].filter(
+      ({ content }) => (content as EaOrder).digest === digest,
+    );
   }
 
   /** Step 3: the proposal and equal PREPAREs, f+1 replicas together. */
   #proofOf(sequence: SequenceNumber): readonly Sealed<EaContent>[] | undefined {
     const proposal = this.proposals.get(sequence);
     if (proposal === undefined) return undefined;
-    const { digest } = proposal.order;
-    const prepares = [...(this.#prepares.get(sequence)?.values() ?? [])].filter(
-      ({ content }) => (content as EaOrder).digest === digest,
-    );
+    const prepares = this.#equalPrepares(sequence, proposal.order.digest);
     const proof = [proposal.message, ...prepares.slice(0, this.quorum - 1)];
     return proof.length >= this.quorum ? proof : undefined;
   }

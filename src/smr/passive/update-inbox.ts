@@ -135,9 +135,11 @@ export class UpdateInbox {
     return undefined;
   }
 
-  /** Who has told anything about a sequence number. */
-  tellers(sequence: SequenceNumber): ReplicaId[] {
-    return [...(this.#places.get(sequence)?.told.keys() ?? [])];
+  /** Who has told alike about a sequence number: the most that did. */
+  tellers(sequence: SequenceNumber): readonly ReplicaId[] {
+    const place = this.#places.get(sequence);
+    const groups = [...(place?.told.values() ?? [])].map((one) => this.#agreeing(place!, one));
+    return groups.reduce((most, group) => (group.length > most.length ? group : most), []);
   }
 
   /** Who can be asked for the bytes of what enough replicas told about a sequence number. */
