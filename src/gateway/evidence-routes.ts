@@ -83,13 +83,13 @@ async function processesOf({ fault }: StatusParts): Promise<readonly NamedProces
 
 /** The document of `/v1/status`; replicas that take longer than `waitMs` count as unreachable. */
 export async function statusOf(parts: StatusParts, waitMs?: number): Promise<StatusDocument> {
+  const asked = processesOf(parts);
   const statuses = await parts.client.status(waitMs);
-  await refresh(parts, statuses);
+  const [processes] = await Promise.all([asked, refresh(parts, statuses)]);
   const proven = parts.evidence.proven(statuses);
   const { protocol, f } = parts.client.settings;
   const replicas = statuses.map((status) => rowOf(status, proven));
   const waiting = parts.client.waiting() ?? null;
-  const processes = await processesOf(parts);
   return {
     protocol,
     f,
