@@ -40,6 +40,9 @@ interface Taken {
   readonly sent: TraceSent;
 }
 
+/** What arrived last, of what speaks for one thing: a quorum is far less, and a log that somebody made may hold any number. */
+const LOOK_MAX = 1_000;
+
 /** By receiver (`r0` a replica, `c0` a client) and what it speaks for. */
 type Index = ReadonlyMap<string, readonly Taken[]>;
 
@@ -59,22 +62,18 @@ export function quorumOf(trace: Trace, place: number): readonly number[] {
   const index = indexes.get(trace) ?? indexOf(trace);
   indexes.set(trace, index);
   if (event.kind === 'believe') {
-    const taken = index.get(`c${event.client}/${event.txId}`)?.filter((one) => one.place < place) ?? [];
-    return idsOf(equalAnswers(trace, taken, event), place);
+    return idsOf(equalAnswers(trace, latest(index.get(`c${event.client}/${event.txId}`), place), event));
   }
   if (event.kind === 'execute') {
-    const taken = index.get(`r${event.replica}/${event.digest}`)?.filter((one) => one.place < place) ?? [];
+    const taken = latest(index.get(`r${event.replica}/${event.digest}`), place);
     const ofSequence = taken.filter(({ sent }) => (sent.sequence ?? event.sequence) === event.sequence);
     // What was proposed again counts in its last view.
     const view = Math.max(...ofSequence.map(({ sent }) => sent.view ?? 0));
-    return idsOf(
-      ofSequence.filter(({ sent }) => (sent.view ?? view) === view),
-      place,
-    );
+    return idsOf(ofSequence.filter(({ sent }) => (sent.view ?? view) === view));
   }
   const view = viewEnteredBy(event);
   if (view === undefined || event.kind !== 'note') return [];
-  return idsOf(index.get(`r${event.replica}/view ${view}`), place);
+  return idsOf(latest(index.get(`r${event.replica}/view ${view}`), place));
 }
 
 /** What an answer says of a transaction; undefined if it does not speak of it. */
@@ -103,12 +102,23 @@ function equalAnswers(
   return [...groups.values()].reduce((most, group) => (group.length > most.length ? group : most), []);
 }
 
+/** What had arrived before a place of the trace, the last `LOOK_MAX` of it. */
+function latest(taken: readonly Taken[] = [], before: number): readonly Taken[] {
+  let [low, high] = [0, taken.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (taken[middle]!.place < before) low = middle + 1;
+    else high = middle;
+  }
+  return taken.slice(Math.max(0, low - LOOK_MAX), low);
+}
+
 /** One message of each author and kind: what was sent again counts once. */
-function idsOf(taken: readonly Taken[] | undefined, before: number): number[] {
+function idsOf(taken: readonly Taken[]): number[] {
   const found = new Map<string, number>();
-  for (const { id, place, sent } of taken ?? []) {
+  for (const { id, sent } of taken) {
     const name = `${sent.message}/${sent.author ?? `of ${id}`}`;
-    if (place < before && !found.has(name)) found.set(name, id);
+    if (!found.has(name)) found.set(name, id);
   }
   return [...found.values()];
 }
