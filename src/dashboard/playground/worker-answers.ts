@@ -20,7 +20,7 @@ export function answerTo(
       return { kind: 'digests', id, digests };
     }
     const source = scriptFor(question.source);
-    const playback = play(source, question.modules === true ? { modules } : {});
+    const playback = play(source, { modules });
     return { kind: 'played', id, playback };
   } catch (error) {
     const { message } = error as Error;

@@ -43,7 +43,7 @@ describe('the worker of the playground', () => {
 
   it('plays scripts, choices and drawn schedules, with the deployed bytes if they are wanted', async () => {
     const modelled = await client.play({ kind: 'script', text: SCRIPT });
-    const deployed = await client.play({ kind: 'script', text: SCRIPT }, true);
+    const deployed = await client.play({ kind: 'script', text: SCRIPT });
     assert.equal(eventLogDigest(deployed.trace), eventLogDigest(modelled.trace));
     const schedule = { protocol: 'pbft', seed: 4 };
     const drawn = await client.play({ kind: 'draw', schedule });
@@ -65,13 +65,12 @@ describe('the worker of the playground', () => {
   });
 
   it('says in a sentence what is wrong', async () => {
-    const wrong: readonly [PlaySource, boolean, RegExp][] = [
-      [{ kind: 'script', text: 'scenario x\nfly' }, false, /line 2: "fly" is not a verb/],
-      [{ kind: 'draw', schedule: { protocol: 'raft', seed: 1 } }, false, /no protocol "raft"/],
-      [{ kind: 'draw', schedule: { protocol: 'minbft', seed: 1 } }, true, /fidelity whole/],
-      [{ kind: 'choices', choices: { protocol: 'raft' } as Choices }, false, /no protocol "raft"/],
+    const wrong: readonly [PlaySource, RegExp][] = [
+      [{ kind: 'script', text: 'scenario x\nfly' }, /line 2: "fly" is not a verb/],
+      [{ kind: 'draw', schedule: { protocol: 'raft', seed: 1 } }, /no protocol "raft"/],
+      [{ kind: 'choices', choices: { protocol: 'raft' } as Choices }, /no protocol "raft"/],
     ];
-    for (const [source, modules, words] of wrong) await assert.rejects(client.play(source, modules), words);
+    for (const [source, words] of wrong) await assert.rejects(client.play(source), words);
     await assert.rejects(client.digests([{ protocol: 'raft', seed: 1 }]), /no protocol/);
   });
 

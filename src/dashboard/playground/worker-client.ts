@@ -33,9 +33,9 @@ export class WorkerClient {
   }
 
   /** Plays a scenario. A question that is still open is given up: only the last one counts. */
-  async play(source: PlaySource, modules = false): Promise<Playback> {
+  async play(source: PlaySource): Promise<Playback> {
     if (this.#waiting.size > 0) this.stop('another scenario was chosen meanwhile');
-    const answer = await this.#ask((id) => ({ kind: 'play', id, source, modules }));
+    const answer = await this.#ask((id) => ({ kind: 'play', id, source }));
     if (answer.kind === 'played') return answer.playback;
     throw new Error(answer.kind === 'failed' ? answer.text : 'the worker answered something else');
   }

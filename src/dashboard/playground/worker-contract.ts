@@ -12,13 +12,7 @@ export type PlaySource =
 
 /** To the worker. */
 export type WorkerQuestion =
-  | {
-      readonly kind: 'play';
-      readonly id: number;
-      readonly source: PlaySource;
-      /** Run the trusted program as WebAssembly (whole fidelity only). */
-      readonly modules?: boolean;
-    }
+  | { readonly kind: 'play'; readonly id: number; readonly source: PlaySource }
   /** SHA-256 of the event logs of these schedules. */
   | { readonly kind: 'digests'; readonly id: number; readonly schedules: readonly DrawnSchedule[] };
 

@@ -11,5 +11,5 @@ let client: WorkerClient | undefined;
 export async function playInWorker(source: RunSource): Promise<Playback> {
   if (source.kind === 'held') return source.playback;
   client ??= new WorkerClient(() => startWorker() as WorkerLike);
-  return client.play(source, source.kind === 'choices' && source.choices.fidelity === 'whole');
+  return client.play(source);
 }

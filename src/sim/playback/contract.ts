@@ -44,11 +44,13 @@ export interface Playback {
   readonly unmet: readonly string[];
   /** Whether the run was ended before its time because it has too many events. */
   readonly isCut: boolean;
+  /** Requests that the WebAssembly of a trusted program answered; 0 where a model of it ran. */
+  readonly moduleCalls: number;
 }
 
 /** How a script is played. */
 export interface PlayOptions {
-  /** Trusted programs as WebAssembly, by name: simulated components of the whole fidelity run these modules. */
+  /** Trusted programs as WebAssembly, by name: components of the whole fidelity run them; in the core fidelity there are none. */
   readonly modules?: { readonly usig: Uint8Array };
   /** Events of the trace, at most. Default: 200 000. */
   readonly eventsMax?: number;

@@ -15,10 +15,19 @@ import { ScriptError } from '../script/script.ts';
 import type { SimProgram } from '../trusted.ts';
 import type { PlayOptions } from './contract.ts';
 
+/** A deployed program, and how many requests it has answered in all components. */
+export interface DeployedProgram {
+  readonly program: SimProgram;
+  calls(): number;
+}
+
 /** The USIG of this module. Throws `ScriptError` on bytes that are none. */
-export function programsOf({ usig }: NonNullable<PlayOptions['modules']>): SimProgram {
+export function deployedUsig({ usig }: NonNullable<PlayOptions['modules']>): DeployedProgram {
   const module = compiled(usig);
-  return { name: 'usig', start: (environment) => startTranslated(module, environment) };
+  let calls = 0;
+  const start = (environment: ProgramEnvironment): TrustedProgram =>
+    startTranslated(module, environment, () => (calls += 1));
+  return { program: { name: 'usig', start }, calls: () => calls };
 }
 
 function compiled(bytes: Uint8Array): object {
@@ -29,7 +38,11 @@ function compiled(bytes: Uint8Array): object {
   }
 }
 
-function startTranslated(module: object, environment: ProgramEnvironment): TrustedProgram {
+function startTranslated(
+  module: object,
+  environment: ProgramEnvironment,
+  onCall: () => void,
+): TrustedProgram {
   let { key } = environment;
   let challenge: Digest | undefined;
   const authenticate = (bytes: Uint8Array): Uint8Array => {
@@ -51,6 +64,7 @@ function startTranslated(module: object, environment: ProgramEnvironment): Trust
   });
   return {
     handle: (bytes) => {
+      onCall();
       const request = decodeTrustedRequest(bytes);
       challenge = request?.op === 'attest' ? request.challenge : undefined;
       return program.handle(bytes);

@@ -8,7 +8,7 @@ import type { Trace } from '../trace/trace.ts';
 import { boundsProblem, SCRIPT_LENGTH_MAX } from './bounds.ts';
 import { checkersOf } from './checkers.ts';
 import type { Playback, PlaybackTotals, PlayOptions } from './contract.ts';
-import { programsOf } from './modules.ts';
+import { deployedUsig } from './modules.ts';
 
 /** Events of a trace, at most: what a page still holds and shows. */
 const EVENTS_MAX = 200_000;
@@ -32,16 +32,16 @@ function played(source: Script | string, options: PlayOptions): Playback {
   const problem = boundsProblem(script);
   if (problem !== undefined) throw new ScriptError(0, `this scenario is not played here: ${problem}`);
   const { modules, eventsMax = EVENTS_MAX } = options;
-  if (modules !== undefined && script.fidelity !== 'whole')
-    throw new ScriptError(0, 'modules of trusted programs run in simulated components of "fidelity whole"');
+  const deployed = modules !== undefined && script.fidelity === 'whole' ? deployedUsig(modules) : undefined;
   const recorder = new Recorder({ eventsMax, endsRun: true });
   const { result, unmet, isCut } = runScript(script, {
     spectator: recorder.spectator,
     trace: (event) => recorder.rule(event),
     onOpen: (run) => recorder.open(run),
-    ...(modules === undefined ? {} : { program: programsOf(modules) }),
+    ...(deployed === undefined ? {} : { program: deployed.program }),
   });
-  return playbackOf(recorder.trace(script, result), script, isCut ? [] : unmet, isCut);
+  const playback = playbackOf(recorder.trace(script, result), script, isCut ? [] : unmet, isCut);
+  return { ...playback, moduleCalls: deployed?.calls() ?? 0 };
 }
 
 /** An event log that was written before, to be looked at as if it had just been played. */
@@ -72,6 +72,7 @@ function playbackOf(
     checkers: checkersOf(script, trace, isCut),
     unmet,
     isCut,
+    moduleCalls: 0,
   };
 }
 
