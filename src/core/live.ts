@@ -37,9 +37,9 @@ export type LiveMoment =
   | { readonly at: 'view'; readonly ms: Milliseconds; readonly view: View };
 
 /** Moments in one answer, at most. */
-export const LIVE_MOMENTS_MAX = 500;
+export const LIVE_MOMENTS_MAX = 150;
 /** If more wait only the newest of them are given, so many; the others count as missed. */
-export const LIVE_FLOOD_MAX = 200;
+export const LIVE_FLOOD_MAX = 60;
 
 /** Answer to the query `live` (`client-queries.ts`): what happened since the cursor that was given. */
 export interface LiveAnswer {

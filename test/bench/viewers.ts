@@ -29,10 +29,10 @@ const IN_FLIGHT = 256;
 const PAIRS = 40;
 const PAIRS_QUICK = 3;
 /** A run of one second is a few hundred rounds: too few to see one part in a hundred. */
-const LONGER = 2;
+const LONGER = 3;
 const WARMUP_MS = 500;
-/** Replicas go on telling for five seconds after the last viewer has left. */
-const FORGET_MS = 5_500;
+/** Replicas go on telling for five seconds after the last viewer has left; those who come wait as long: both runs rest. */
+const CHANGE_MS = 5_500;
 const WATCH_MS = 30_000;
 const END_MS = 5_000;
 const WORKER = fileURLToPath(new URL('./viewers-worker.ts', import.meta.url));
@@ -50,12 +50,12 @@ async function pairsOf(sitting: Sitting, worker: BenchChild, effort: Effort): Pr
     if (shallBeWatched) {
       worker.send({ kind: 'watch' });
       await worker.next(WATCH_MS);
-      return;
+    } else {
+      worker.send({ kind: 'leave' });
+      const seen = await worker.next<Watched>(WATCH_MS);
+      [events, bytes, seconds] = [events + seen.events, bytes + seen.bytes, seconds + seen.seconds];
     }
-    worker.send({ kind: 'leave' });
-    const seen = await worker.next<Watched>(WATCH_MS);
-    [events, bytes, seconds] = [events + seen.events, bytes + seen.bytes, seconds + seen.seconds];
-    await new Promise((resolve) => setTimeout(resolve, FORGET_MS));
+    await new Promise((resolve) => setTimeout(resolve, CHANGE_MS));
   };
   const all: { readonly without: number; readonly watched: number }[] = [];
   for (let pair = 0; pair < pairs; pair += 1) {
