@@ -190,6 +190,8 @@ function markOf(trace: Trace, place: number, conflicts: ReadonlySet<number>): Ma
       return mark('believe', event.client, `n${event.sequence}`);
     case 'fault': {
       const match = /^(crash|wipe|restart|power cut)(?: of (\d+))?/.exec(event.text);
+      const putBack = /^component of (\d+) put back$/.exec(event.text)?.[1];
+      if (putBack !== undefined) return mark('fault', laneOfReplica(trace, Number(putBack)), 'box put back');
       const lane = match?.[2] === undefined ? undefined : laneOfReplica(trace, Number(match[2]));
       return mark(match === null ? 'fault' : match[1] === 'restart' ? 'up' : 'down', lane, event.text);
     }

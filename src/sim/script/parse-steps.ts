@@ -38,6 +38,7 @@ const PUPPET_USAGE = {
   makes: 'P makes NAME from first|last request in view V [with RECOVER-NAME and RECOVER-NAME ...]',
   seals: 'P seals NAME [anew] = STATEMENT [but FIELD VALUE and FIELD VALUE ...]',
   renews: 'P renews NAME [but FIELD VALUE ...]',
+  rolls: 'P rolls back [fenced]',
   writes:
     'P writes NAME = STREAM-SYNC to MESSAGE [vouchers MESSAGE and ...] | CHECKPOINT-PROOF of MESSAGE and ... [linked]',
   shows: 'P shows MESSAGE [and MESSAGE ...] to A,B',
@@ -219,7 +220,7 @@ function readPuppet(words: Words, isPuppet: (replica: ReplicaId) => boolean): St
   words.usage = Object.values(PUPPET_USAGE).join(' | ');
   const puppet = words.replica();
   if (!isPuppet(puppet)) words.fail(`a verb; replica ${puppet} is no puppet (puppet ${puppet})`);
-  const verb = words.one(['makes', 'seals', 'renews', 'writes', 'shows', 'wishes']);
+  const verb = words.one(['makes', 'seals', 'renews', 'rolls', 'writes', 'shows', 'wishes']);
   words.usage = PUPPET_USAGE[verb];
   switch (verb) {
     case 'makes': {
@@ -243,6 +244,10 @@ function readPuppet(words: Words, isPuppet: (replica: ReplicaId) => boolean): St
     case 'renews': {
       const name = words.name('a name in lower case');
       return { kind: 'renew', puppet, name, ...readChanges(words) };
+    }
+    case 'rolls': {
+      words.must('back');
+      return { kind: 'rollback', puppet, fenced: words.skip('fenced') };
     }
     case 'writes': {
       const name = words.name('a name in lower case');

@@ -240,6 +240,10 @@ export class Performance {
         return this.theatre.inject(step.fault);
       case 'machine':
         return this.theatre.act(step.verb, step.replica);
+      case 'rollback':
+        // Whatever a puppet says is seen on its links; this is not.
+        this.#guest.onFault?.(`component of ${step.puppet} put back`);
+        return this.#voices.play(step, [], this.theatre.queue.now);
       default:
         return this.#voices.play(step, [...this.#bundles.values()], this.theatre.queue.now);
     }

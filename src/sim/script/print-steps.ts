@@ -137,6 +137,8 @@ export function stepText(step: Step): string {
     }
     case 'renew':
       return `${step.puppet} renews ${step.name}${changesText(step.but)}`;
+    case 'rollback':
+      return `${step.puppet} rolls back${step.fenced ? ' fenced' : ''}`;
     case 'write':
       return `${step.puppet} writes ${step.name} = ${writingText(step.writing)}`;
     case 'show':

@@ -1,7 +1,7 @@
 /**
  * A Byzantine replica on strings: it has the real trusted component and the host key of its replica, hears what is sent
  * to it, and says whatever a script makes it say, to whom the script wants. Every seal is a real one; no counter value
- * is ever used twice, because the component does not allow it.
+ * is ever used twice, because the component does not allow it, unless the script puts the component itself back.
  */
 import { decodeBundle, encodeBundle, recoverDigest } from '../../core/request.ts';
 import type { Batch, Bundle, RecoverRequest } from '../../core/request.ts';
@@ -14,6 +14,7 @@ import { modelHash } from '../../crypto/fast-model.ts';
 import { encodeLinkFrame } from '../../host/link-frames.ts';
 import { Knowledge } from '../../smr/usig-replica/knowledge.ts';
 import { SimTrusted } from '../trusted.ts';
+import type { TrustedMoment } from '../trusted.ts';
 import { EPOCH_MS } from '../world.ts';
 import type { Corruption, CorruptionContext } from '../world.ts';
 import { buildBatch } from '../../smr/batcher.ts';
@@ -188,18 +189,23 @@ export class Puppet {
   readonly self: ReplicaId;
   readonly domain: Domain;
   readonly context: StreamContext;
-  readonly voice: Voice;
   readonly corruption: Corruption<MinbftMessage>;
   readonly #world: CorruptionContext;
   readonly #carry: (from: ReplicaId, to: ReplicaId, frame: Uint8Array) => void;
   readonly #heard: MinbftMessage[] = [];
+  readonly #trusted: SimTrusted;
+  /** What the component was when the run began. */
+  readonly #first: TrustedMoment;
+  #voice: Voice;
 
   constructor(world: CorruptionContext, carry: (from: ReplicaId, to: ReplicaId, frame: Uint8Array) => void) {
     const { settings, trusted } = world.genesis;
     this.self = world.replica;
     this.domain = { clusterId: settings.clusterId, configurationVersion: settings.configurationVersion };
     this.context = createStreamContext(settings, modelHash, this.domain, settings.protocol);
-    this.voice = new Voice(this.context, this.self, trusted[this.self]!);
+    this.#trusted = trusted[this.self]!;
+    this.#first = this.#trusted.moment();
+    this.#voice = new Voice(this.context, this.self, this.#trusted);
     this.#world = world;
     this.#carry = carry;
     // The machine's own host never gets an answer from its component, so it never speaks.
@@ -207,6 +213,17 @@ export class Puppet {
       wrapReplica: (replica) => replica,
       wrapPorts: (ports) => ({ ...ports, trusted: { call: () => undefined } }),
     };
+  }
+
+  /** The stream that it speaks in. */
+  get voice(): Voice {
+    return this.#voice;
+  }
+
+  /** Its component is put back to what it was when the run began. Fenced, it notices and comes up under another key. */
+  rollBack(fenced: boolean): void {
+    this.#trusted.putBack(this.#first, fenced);
+    this.#voice = new Voice(this.context, this.self, this.#trusted);
   }
 
   // ---- hearing ----------------------------------------------------------------------------------------------------

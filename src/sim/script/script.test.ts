@@ -138,6 +138,47 @@ describe('scripts', () => {
     );
   });
 
+  it('put the component of a puppet back: without a fence a fork, with one a voice that nobody knows', () => {
+    const steps = (rollBack: string): string =>
+      [
+        'scenario test',
+        'replicas 3',
+        'seed 1',
+        'judge outcomes',
+        'expect clean',
+        'puppet 0',
+        'timers status 60 gap 4 request 60 new-view 60',
+        'calm after 60',
+        'set endless true',
+        'clients 2 bundles 1 every 5 in-flight 1',
+        'delay COMMIT n1 of view 0 from 1,2 to 1,2 by 20',
+        'wait until a request',
+        'wait 6',
+        '0 makes a from first request in view 0',
+        '0 makes b from last request in view 0',
+        '0 seals one = PREPARE n1 of view 0 with a',
+        '0 shows a and one to 1',
+        'wait until 1 executed n1',
+        rollBack,
+        '0 seals two = PREPARE n1 of view 0 with b',
+        '0 shows b and two to 2',
+      ].join('\n');
+    const play = (rollBack: string): ReturnType<typeof runScript> => {
+      const script = parseScript(steps(rollBack));
+      assert.ok(printScript(script).includes(rollBack));
+      return runScript(script);
+    };
+    assert.deepEqual(
+      play('0 rolls back').result.violations.map(({ judge }) => judge),
+      ['agreement'],
+    );
+    assert.deepEqual(play('0 rolls back fenced').result.violations, []);
+    assert.match(
+      complaint(`${HEAD}puppet 0\n0 rolls over`),
+      /expected "back", found "over"; use: P rolls back/,
+    );
+  });
+
   it('report a step that is never reached, and an event that never happens', () => {
     const stuck = runScript(parseScript(`${HEAD}calm after 50\nwait until 1 executed n99\ncrash 1`));
     assert.match(stuck.unmet.join(), /still waiting at line 6/);

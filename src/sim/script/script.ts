@@ -158,6 +158,11 @@ export type Step =
       readonly name: string;
       readonly but?: readonly Change[];
     }
+  /**
+   * Its component is put back to what it was when the run began, and goes on from there: counter values are given a second
+   * time. `fenced`: it notices, and comes up under another key and tcEpoch.
+   */
+  | { readonly kind: 'rollback'; readonly puppet: ReplicaId; readonly fenced: boolean }
   | { readonly kind: 'write'; readonly puppet: ReplicaId; readonly name: string; readonly writing: Writing }
   | {
       readonly kind: 'show';

@@ -62,6 +62,8 @@ export class Voices {
         this.#made.set(step.name, { kind: 'message', message: recover });
         return;
       }
+      case 'rollback':
+        return puppet.rollBack(step.fenced);
       case 'write':
         this.#made.set(step.name, { kind: 'message', message: this.#write(puppet, step.writing) });
         return;

@@ -8,6 +8,7 @@ export const CLONED_COMPONENT: Lesson = {
   runs: [
     { script: 'component-put-back', label: 'fence off', objections: ['agreement'] },
     { script: 'component-put-back-fenced', label: 'fence on', objections: [] },
+    { script: 'component-taken-in', label: 'taken in again', objections: [] },
   ],
   steps: [
     {
@@ -15,27 +16,29 @@ export const CLONED_COMPONENT: Lesson = {
       text:
         'Three replicas suffice because a counter never gives a number twice. The box has to remember its number when the power goes, so it ' +
         'keeps it on a disk. What if its operator copies that disk, lets the box run, and puts the old copy back?',
-      at: { kind: 'asked', to: 0 },
+      at: { kind: 'asked', client: 1, to: 0 },
       claims: [{ find: { kind: 'send', message: 'PREPARE' }, times: 'none' }],
     },
     {
       title: 'Number 1',
       text:
-        'Here the operator of replica 0 does so, and the fence that watches for it is switched off. The box gives the number 1 to a proposal, ' +
-        'and replica 1 is shown it: [0:1].',
-      at: { kind: 'deliver', message: 'PREPARE', from: 0, to: 1, counter: 1 },
+        'The operator of replica 0 has kept a copy. The box gives the number 1 to a proposal for n1, and replica 1 is shown it: [0:1]. ' +
+        'Replica 1 votes and executes. Its vote for replica 2 is slow today.',
+      at: { kind: 'execute', replica: 1, sequence: 1 },
       claims: [
         { find: { kind: 'deliver', message: 'PREPARE', from: 0, to: 1, sequence: 1, counter: 1 }, times: 1 },
+        { find: { kind: 'deliver', message: 'COMMIT', from: 1, to: 2 }, times: 'none', by: 'end' },
       ],
     },
     {
       title: 'Number 1 again',
       text:
-        'Then the box is put back and gives the number 1 once more, to another proposal for n1. Replica 2 is shown that one. It is [0:1] as ' +
-        'well, with a valid signature, and no number is missing. Only what it says differs: it names another batch of requests.',
+        'Now the copy is put back, and the box believes that it has never given a number. It gives the number 1 once more, to another ' +
+        'proposal for n1. Replica 2 is shown that one: [0:1] as well, with a valid signature, and no number is missing.',
       at: { kind: 'deliver', message: 'PREPARE', from: 0, to: 2, counter: 1 },
       rules: [{ rule: 'MinBFT.STEP.PRE.3', passed: true, within: 'MinBFT.STEP.PREPARE' }],
       claims: [
+        { find: { kind: 'fault', text: 'component of 0 put back' }, times: 1 },
         { find: { kind: 'deliver', message: 'PREPARE', from: 0, to: 2, sequence: 1, counter: 1 }, times: 1 },
         { find: { kind: 'note', name: 'evidence' }, times: 'none', by: 'end' },
       ],
@@ -52,38 +55,39 @@ export const CLONED_COMPONENT: Lesson = {
       ],
     },
     {
-      title: 'With the fence',
+      title: 'The same with a fence',
       run: 1,
       text:
-        'The same attack with the fence. A box that is started again does not trust its disk: it draws a new key. What it signs from ' +
-        'now on has nothing to do with the old [0:1], and nobody takes it for the word of replica 0.',
-      at: { kind: 'note', name: 'renewing', replica: 0 },
+        'The same attack on a box with a fence: whenever it starts, it checks with something that cannot be put back whether its disk is ' +
+        'the newest one. It is not, so it draws a new key. Its next number is 1 again, but under a name that nobody knows: replica 2 ' +
+        'refuses the second story.',
+      at: { kind: 'note', name: 'ignored', replica: 2 },
       claims: [
-        { find: { kind: 'execute', sequence: 1, replica: 1 }, times: 1 },
-        { find: { kind: 'execute', sequence: 1, replica: 2 }, times: 1 },
+        { find: { kind: 'fault', text: 'component of 0 put back' }, times: 1 },
+        { find: { kind: 'deliver', message: 'PREPARE', from: 0, to: 2, counter: 1 }, times: 1 },
+        { find: { kind: 'execute', replica: 1, sequence: 1 }, times: 1 },
       ],
     },
     {
-      title: 'It has to ask',
+      title: 'One history',
       run: 1,
       text:
-        'Replica 0 must ask the others to take its new key: RECOVER. Until they have agreed on that, like on any request, it has no voice. ' +
-        'Meanwhile they get on with a new primary.',
-      at: { kind: 'deliver', message: 'RECOVER', from: 0, to: 1 },
-      claims: [
-        { find: { kind: 'deliver', message: 'RECOVER', from: 0, to: 1 }, times: 'some' },
-        { find: { kind: 'note', name: 'viewEntered', view: 1 }, times: 'some', by: 'end' },
-      ],
+        'The slow vote comes, and with it the proposal with the old, true [0:1]. Replica 2 executes what replica 1 executed. There is one ' +
+        'n1, and the checkers find nothing.',
+      at: { kind: 'execute', replica: 2, sequence: 1 },
+      claims: [{ find: { kind: 'execute', sequence: 1 }, times: 2 }],
     },
     {
       title: 'Taken in again',
-      run: 1,
+      run: 2,
       text:
-        'The request is ordered, and replica 0 counts again, under its new key. There was never more than one n1, every request was ' +
-        'answered, and the checkers found nothing.',
+        'Boxes also lose their memory without any lie. Then the replica asks the others to take its new key: RECOVER. Until they have ' +
+        'ordered that, like any request, it has no voice, and they go on without it. Here they have, and replica 0 counts again.',
       at: { kind: 'note', name: 'incarnation', replica: 1 },
       claims: [
+        { find: { kind: 'deliver', message: 'RECOVER', from: 0, to: 1 }, times: 'some' },
         { find: { kind: 'note', name: 'incarnation', replica: 1 }, times: 1 },
+        { find: { kind: 'note', name: 'viewEntered', view: 1 }, times: 'some' },
         { find: { kind: 'believe' }, times: 4, by: 'end' },
       ],
     },

@@ -2,6 +2,7 @@
 import cheapbft from './cheapbft.txt';
 import componentPutBackFenced from './component-put-back-fenced.txt';
 import componentPutBack from './component-put-back.txt';
+import componentTakenIn from './component-taken-in.txt';
 import fourReplicas from './four-replicas-without-counters.txt';
 import minbft from './minbft.txt';
 import pbft from './pbft.txt';
@@ -16,6 +17,7 @@ export const LESSON_SCRIPTS: Readonly<Record<string, string>> = {
   cheapbft,
   'component-put-back-fenced': componentPutBackFenced,
   'component-put-back': componentPutBack,
+  'component-taken-in': componentTakenIn,
   'four-replicas-without-counters': fourReplicas,
   minbft,
   pbft,

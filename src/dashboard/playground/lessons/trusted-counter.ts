@@ -19,20 +19,22 @@ export const TRUSTED_COUNTER: Lesson = {
     {
       title: 'The first story',
       text:
-        'Replica 0 is the liar again. It tells replica 1 that n1 is one request. A proposal is called PREPARE here. Behind it stands ' +
-        '[0:1]: the box of replica 0 gave it the number 1.',
-      at: { kind: 'deliver', message: 'PREPARE', from: 0, to: 1, counter: 1 },
+        'Replica 0 is the liar again. It tells replica 1 that n1 is one request; a proposal is called PREPARE here. Behind it stands ' +
+        '[0:1]: the box of replica 0 gave it the number 1. Replica 1 votes for it with a COMMIT and executes n1, for two of three ' +
+        'are enough (lesson 4 says why).',
+      at: { kind: 'execute', replica: 1, sequence: 1 },
       rules: [{ rule: 'MinBFT.STEP.PRE.3', passed: true, within: 'MinBFT.STEP.PREPARE' }],
       claims: [
         { find: { kind: 'asked', to: 0 }, times: 2 },
         { find: { kind: 'deliver', message: 'PREPARE', from: 0, to: 1, sequence: 1, counter: 1 }, times: 1 },
+        { find: { kind: 'send', message: 'COMMIT', from: 1, counter: 1 }, times: 'some', by: 'end' },
       ],
     },
     {
       title: 'The second story',
       text:
         'It tells replica 2 that n1 is another request. But the box counts on: this message has the number 2, [0:2]. Replica 0 cannot ' +
-        'change that, for without the signature of its box nobody listens.',
+        'change that, for nobody listens to words that its box has not signed.',
       at: { kind: 'deliver', message: 'PREPARE', from: 0, to: 2, counter: 2 },
       claims: [
         { find: { kind: 'deliver', message: 'PREPARE', from: 0, to: 2, sequence: 1, counter: 2 }, times: 1 },
@@ -44,43 +46,40 @@ export const TRUSTED_COUNTER: Lesson = {
       ],
     },
     {
-      title: 'Something is missing',
+      title: 'A number is missing',
       text:
-        'Replica 2 takes the messages of another replica in the order of their numbers, and leaves none out. It has 2 but not 1, so it ' +
-        'waits and asks around. It does not vote and does not execute anything.',
+        'Replica 2 takes the messages of another replica in the order of their numbers and leaves none out. It has [0:2] but not [0:1], ' +
+        'so it asks for that one and waits. It neither votes for the second story nor executes it.',
       at: { kind: 'send', message: 'RESEND-REQUEST', from: 2 },
       look: { kind: 'replica', replica: 2 },
       claims: [
-        { find: { kind: 'execute', replica: 2 }, times: 'none', by: 'end' },
-        { find: { kind: 'send', message: 'COMMIT', from: 2 }, times: 'none', by: 'end' },
-      ],
-    },
-    {
-      title: 'The missing message',
-      text:
-        'Replica 1 has the message with the number 1 and passes it on. It cannot forge it, and need not be trusted: the signature of ' +
-        'the box of replica 0 is on it. So what a liar shows to anybody may reach everybody.',
-      at: { kind: 'deliver', message: 'PREPARE', from: 1, to: 2, author: 0, counter: 1 },
-      claims: [
-        { find: { kind: 'deliver', message: 'PREPARE', from: 1, to: 2, author: 0, counter: 1 }, times: 1 },
+        { find: { kind: 'execute', replica: 2 }, times: 'none' },
+        { find: { kind: 'send', message: 'COMMIT', from: 2 }, times: 'none' },
       ],
     },
     {
       title: 'Caught',
       text:
-        'Now replica 2 holds both: two statements signed by the same box, which say two things about n1. An honest replica never does ' +
-        'that. The pair is a proof that anybody can check, and replica 2 never listens to replica 0 again.',
-      at: { kind: 'note', name: 'evidence', replica: 2, against: 0 },
+        'The vote of replica 1 arrives. A vote carries the proposal that it votes for: here is [0:1], signed by the box, so that nobody ' +
+        'can have made it up. Now replica 2 holds two signatures of one box that say two things about n1: a proof that anybody can ' +
+        'check. It refuses the second story and executes the first one, like replica 1.',
+      at: { kind: 'execute', replica: 2, sequence: 1 },
       rules: [{ rule: 'MinBFT.STEP.PREPARE.5', passed: false }],
-      claims: [{ find: { kind: 'note', name: 'evidence', replica: 2, against: 0 }, times: 1 }],
+      claims: [
+        { find: { kind: 'deliver', message: 'COMMIT', from: 1, to: 2, sequence: 1 }, times: 1 },
+        { find: { kind: 'note', name: 'evidence', replica: 2, against: 0 }, times: 1 },
+      ],
     },
     {
       title: 'A liar can only fall silent',
       text:
-        'Nobody has executed anything wrong. Replica 2 asks for another primary. A liar with such a counter may stop speaking, but it ' +
+        'Both honest replicas did the same, and replica 2 asks for another primary. A liar with such a counter may stop speaking. It ' +
         'cannot tell two stories: whoever hears the second one first waits for the first one.',
-      at: { kind: 'send', message: 'REQUEST-VIEW-CHANGE', from: 2 },
-      claims: [{ find: { kind: 'execute', replica: 2 }, times: 'none', by: 'end' }],
+      at: { kind: 'deliver', message: 'REQUEST-VIEW-CHANGE', from: 2, to: 1 },
+      claims: [
+        { find: { kind: 'execute', sequence: 1 }, times: 2, by: 'end' },
+        { find: { kind: 'send', message: 'REQUEST-VIEW-CHANGE', from: 2 }, times: 'some' },
+      ],
     },
   ],
   question: 'What if replica 0 had shown the message with the number 1 to nobody at all?',
