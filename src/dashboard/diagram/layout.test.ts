@@ -1,6 +1,7 @@
 /** Where a scene is drawn. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Boxes, boxOf } from './boxes.ts';
 import { purposeOf } from './kinds.ts';
 import { layoutOf } from './layout.ts';
 import type { Arrow, Scene } from './scene.ts';
@@ -32,8 +33,8 @@ describe('the layout of a space-time diagram', () => {
     const layout = layoutOf(scene(times.map((at, index) => arrow(index, 0, 1, at, at + 0.005))), 800);
     const heights = times.map((at) => layout.y(at));
     for (const [index, height] of heights.entries())
-      if (index > 0) assert.ok(height - heights[index - 1]! >= 13);
-    assert.ok(layout.y(500) - layout.y(0.025) <= 46);
+      if (index > 0) assert.ok(height - heights[index - 1]! >= 18);
+    assert.ok(layout.y(500) - layout.y(0.025) <= 60);
     assert.equal(layout.y(-5), layout.y(0));
     assert.equal(layout.y(9_999), layout.y(500.015));
     assert.ok(layout.y(200) > layout.y(0.025) && layout.y(200) < layout.y(500));
@@ -62,9 +63,32 @@ describe('the layout of a space-time diagram', () => {
     assert.deepEqual(layoutOf(both, 358).ticks, []);
     assert.ok(layoutOf(both, 800).ticks.length > 0);
     assert.deepEqual(
-      layoutOf(both, 800).marks.map(({ line }) => line),
-      [0, 1],
+      layoutOf(both, 800).marks.map(({ words, y }) => words.y - y),
+      [12, 24],
     );
+  });
+
+  it('puts no words on others, and cuts none at the edge', () => {
+    const mark = { atMs: 2, kind: 'note', isConflict: false, quorum: [] } as const;
+    const marks = [0, 1, 2].map((lane) => ({ ...mark, id: lane, lane, label: 'suspects the primary' }));
+    const arrows = [0, 1, 2, 3, 4, 5].map((id) => ({
+      ...arrow(id, 0, 1 + (id % 2), 2 + id / 1_000, 9),
+      label: `COMMIT n${id} [0:${id}]`,
+    }));
+    const layout = layoutOf({ ...scene(arrows), marks }, 390);
+    for (const { mark: one, words } of layout.marks) {
+      const box = boxOf(one.label, words.x, words.y, words.isRight);
+      assert.ok(box.left >= 0 && box.right <= layout.width, `${box.left} to ${box.right}`);
+    }
+    const wide = layoutOf({ ...scene(arrows), marks }, 900);
+    const boxes = new Boxes();
+    for (const { mark: one, words } of wide.marks)
+      boxes.add(boxOf(one.label, words.x, words.y, words.isRight));
+    for (const { label } of wide.arrows) {
+      const box = boxOf(label!.text, label!.x, label!.y, label!.isRight);
+      assert.ok(boxes.isFree(box), label!.text);
+      boxes.add(box);
+    }
   });
 
   it('fits six lanes into 390 pixels', () => {

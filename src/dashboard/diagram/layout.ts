@@ -1,21 +1,30 @@
 /**
  * Where everything of a scene is drawn. Time runs downward, but not evenly: what happens in a burst is spread until it
- * can be read, and what takes long is squeezed. Arrows that start at one place share their labels.
+ * can be read, and what takes long is squeezed. Arrows that start at one place share their labels, and no words stand on
+ * others where there is any room beside them.
  */
+import { Boxes, boxOf, widthOf } from './boxes.ts';
 import type { Arrow, Mark, Scene } from './scene.ts';
 
 /** Pixels between two moments, at least and at most; in between as many as milliseconds times `PER_MS`. */
-const GAP_MIN = 13;
-const GAP_MAX = 46;
-const PER_MS = 16;
+const GAP_MIN = 18;
+const GAP_MAX = 60;
+const PER_MS = 22;
 /** Moments that are closer than this are one. */
-const SAME_MS = 0.0005;
+export const SAME_MS = 0.0005;
 /** Lanes are at least so far apart; where there is more room they use it up to the second figure. */
 const LANE_MIN = 78;
 const LANE_MAX = 330;
 /** From here on labels are written out. */
 const LONG_LABELS_FROM = 100;
-const LABEL_HEIGHT = 11;
+/** Where the label of an arrow may stand, from the beginning of the arrow: the first free place counts. */
+const LABEL_PLACES: readonly number[] = [-3, -14, 10, -25, 21, 32];
+/** Between a lane and words beside it. */
+const LABEL_GAP = 7;
+const MARK_GAP = 10;
+/** Of the first line of the words of a mark, and of each further one. */
+const MARK_DOWN = 12;
+const MARK_LINE = 12;
 /** Space for times, left of the lanes; without it where there is little room. */
 const GUTTER = 62;
 const SIDE = 44;
@@ -43,8 +52,8 @@ export interface LaidMark {
   readonly mark: Mark;
   readonly x: number | undefined;
   readonly y: number;
-  /** Marks of one place have their words below each other: this is which of them, from 0. */
-  readonly line: number;
+  /** Of its words; `isRight`: they begin there, else they end there. */
+  readonly words: { readonly x: number; readonly y: number; readonly isRight: boolean };
 }
 
 /** See the top of this file. */
@@ -103,25 +112,60 @@ function scaleOf(moments: readonly number[]): {
   return { heights, y };
 }
 
-/** Places the labels: each text once for each place where arrows begin, one below the other. */
+/** Places the labels: each text once for each place where arrows begin, off the words that are there already. */
 class Labels {
   readonly #said = new Set<string>();
-  readonly #lines = new Map<string, number>();
   readonly #isLong: boolean;
+  readonly #boxes: Boxes;
 
-  constructor(isLong: boolean) {
+  constructor(isLong: boolean, boxes: Boxes) {
     this.#isLong = isLong;
+    this.#boxes = boxes;
   }
 
-  of(arrow: Arrow, x: number, y: number, isRight: boolean): LaidArrow['label'] {
+  of(arrow: Arrow, from: number, y: number, isRight: boolean): LaidArrow['label'] {
     const place = `${arrow.from}/${y}`;
     const text = this.#isLong ? arrow.label : arrow.shortLabel;
     if (this.#said.has(`${place}/${text}`)) return undefined;
     this.#said.add(`${place}/${text}`);
-    const line = this.#lines.get(`${place}/${isRight}`) ?? 0;
-    this.#lines.set(`${place}/${isRight}`, line + 1);
-    return { text, x: x + (isRight ? 7 : -7), y: y - 3 - line * LABEL_HEIGHT, isRight };
+    const x = from + (isRight ? LABEL_GAP : -LABEL_GAP);
+    const down =
+      LABEL_PLACES.find((one) => this.#boxes.isFree(boxOf(text, x, y + one, isRight))) ?? LABEL_PLACES[0]!;
+    this.#boxes.add(boxOf(text, x, y + down, isRight));
+    return { text, x, y: y + down, isRight };
   }
+}
+
+/** Places the marks and their words: below each other if they are of one place, on the side where there is room. */
+function marksOf(
+  { marks }: Scene,
+  laneX: readonly number[],
+  width: number,
+  y: (atMs: number) => number,
+  boxes: Boxes,
+): LaidMark[] {
+  const lines = new Map<string, number>();
+  const sides = new Map<string, boolean>();
+  return marks.map((mark): LaidMark => {
+    const at = y(mark.atMs);
+    const x = mark.lane === undefined ? undefined : (laneX[mark.lane] ?? 0);
+    if (x === undefined) {
+      const words = { x: (laneX[0] ?? 0) + 8, y: at - 4, isRight: true };
+      boxes.add(boxOf(mark.label, words.x, words.y, true));
+      return { mark, x, y: at, words };
+    }
+    const place = `${mark.lane}/${at}`;
+    const line = lines.get(place) ?? 0;
+    lines.set(place, line + 1);
+    const long = widthOf(mark.label) + MARK_GAP;
+    const isRight = sides.get(place) ?? (x + long <= width || x - long < 0);
+    sides.set(place, isRight);
+    // What fits on neither side begins as far left as it must.
+    const right = Math.max(2, Math.min(x + MARK_GAP, width - widthOf(mark.label)));
+    const words = { x: isRight ? right : x - MARK_GAP, y: at + MARK_DOWN + line * MARK_LINE, isRight };
+    boxes.add(boxOf(mark.label, words.x, words.y, isRight));
+    return { mark, x, y: at, words };
+  });
 }
 
 /** See the top of this file. `width`: pixels that there are; more are taken if the lanes need them. */
@@ -135,7 +179,10 @@ export function layoutOf(scene: Scene, width: number): Layout {
   const laneX = scene.lanes.map((_, index) => gutter + side + index * step);
   const moments = momentsOf(scene);
   const { y, heights } = scaleOf(moments);
-  const labels = new Labels(step >= LONG_LABELS_FROM && !isNarrow);
+  const taken = gutter + 2 * side + Math.max(0, count - 1) * step;
+  const boxes = new Boxes();
+  const marks = marksOf(scene, laneX, taken, y, boxes);
+  const labels = new Labels(step >= LONG_LABELS_FROM && !isNarrow, boxes);
   const arrows = scene.arrows.map((arrow): LaidArrow => {
     const [x1, y1] = [laneX[arrow.from] ?? 0, y(arrow.sentMs)];
     const isRight = arrow.to > arrow.from;
@@ -145,18 +192,10 @@ export function layoutOf(scene: Scene, width: number): Layout {
     const y2 = arrow.arrivedMs === undefined ? y1 + 8 : y(arrow.arrivedMs);
     return { arrow, x1, y1, x2, y2, label: labels.of(arrow, x1, y1, isRight) };
   });
-  const lines = new Map<string, number>();
-  const marks = scene.marks.map((mark): LaidMark => {
-    const place = `${mark.lane}/${y(mark.atMs)}`;
-    const line = lines.get(place) ?? 0;
-    lines.set(place, line + 1);
-    return { mark, x: mark.lane === undefined ? undefined : laneX[mark.lane], y: y(mark.atMs), line };
-  });
   const ticks = moments.map((atMs, index) => ({ atMs, y: heights[index]! }));
   const height = (heights.at(-1) ?? TOP) + BOTTOM;
-  const taken = gutter + 2 * side + Math.max(0, count - 1) * step;
   return {
-    width: Math.max(taken, Math.min(width, taken)),
+    width: taken,
     height,
     laneX,
     isTight: isNarrow || step < LANE_MIN,

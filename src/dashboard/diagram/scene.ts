@@ -4,6 +4,12 @@
  * milliseconds from any one beginning.
  */
 
+/** From one time to another; `untilMs` undefined: to the end. */
+export interface Stretch {
+  readonly fromMs: number;
+  readonly untilMs: number | undefined;
+}
+
 /** Whose line it is. */
 export interface Lane {
   readonly label: string;
@@ -13,7 +19,9 @@ export interface Lane {
   /** It may lie. */
   readonly isByzantine?: boolean;
   /** When it is down, in order of time; the last stretch may be open. */
-  readonly down?: readonly { readonly fromMs: number; readonly untilMs: number | undefined }[];
+  readonly down?: readonly Stretch[];
+  /** When it leads the others, where a scene shows more than one moment. */
+  readonly leads?: readonly Stretch[];
 }
 
 /** A message on its way. */
@@ -35,6 +43,8 @@ export interface Arrow {
   readonly shortLabel: string;
   /** A numbered rule refused it. */
   readonly isRefused: boolean;
+  /** When that was, if it waited after it had arrived. */
+  readonly refusedMs?: number;
 }
 
 /** Something that happened. */

@@ -5,7 +5,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { purposeOf } from './kinds.ts';
-import { layoutOf } from './layout.ts';
+import { layoutOf, SAME_MS } from './layout.ts';
 import type { LaidArrow, LaidMark, Layout } from './layout.ts';
 import type { Lane, Scene, Selection } from './scene.ts';
 
@@ -28,8 +28,6 @@ export interface SpaceTimeProps {
   readonly hasThreePhases?: boolean;
 }
 
-/** Height of the words of a mark. */
-const MARK_LINE = 12;
 /** Pixels beyond the edges that are drawn too. */
 const MARGIN = 300;
 
@@ -143,7 +141,7 @@ function ArrowShape(props: {
       ) : (
         <circle cx={x} cy={y} r="4" />
       )}
-      {isThere && arrow.isRefused && (
+      {isThere && arrow.isRefused && nowMs >= (arrow.refusedMs ?? 0) && (
         <text x={x + (x > x1 ? -14 : 14)} y={y - 6} class="cross" text-anchor="middle">
           ✗
         </text>
@@ -181,19 +179,18 @@ function MarkShape(props: {
   readonly onClick: (() => void) | undefined;
 }): JSX.Element {
   const { laid, layout, isSelected, nowMs, onClick } = props;
-  const { mark, x, y, line } = laid;
+  const { mark, x, y, words } = laid;
   const isConflict = mark.isConflict && nowMs >= (mark.conflictFromMs ?? mark.atMs);
   const classes = `mark ${mark.kind}${isConflict ? ' conflict' : ''}${isSelected ? ' selected' : ''}`;
   if (x === undefined)
     return (
       <g class={classes} onClick={onClick} data-mark={mark.id}>
         <line x1={4} x2={layout.width - 4} y1={y} y2={y} />
-        <text x={(layout.laneX[0] ?? 0) + 8} y={y - 4}>
+        <text x={words.x} y={words.y}>
           {mark.label}
         </text>
       </g>
     );
-  const isLast = layout.laneX.at(-1) === x;
   return (
     <g class={classes} onClick={onClick} data-mark={mark.id}>
       {mark.kind === 'execute' || mark.kind === 'believe' ? (
@@ -201,16 +198,16 @@ function MarkShape(props: {
       ) : (
         <rect x={x - 4.5} y={y - 4.5} width="9" height="9" />
       )}
-      <text x={isLast ? x - 10 : x + 10} y={y + 12 + line * MARK_LINE} text-anchor={isLast ? 'end' : 'start'}>
+      <text x={words.x} y={words.y} text-anchor={words.isRight ? 'start' : 'end'}>
         {mark.label}
       </text>
     </g>
   );
 }
 
-/** What lights up: the messages of the quorum of whatever happened last, or of what is selected. */
+/** What lights up: the messages of the quorum of what happens at this very moment, or of what is selected. */
 function litArrows(
-  marks: readonly LaidMark[],
+  { marks, arrows }: Layout,
   nowMs: number,
   selected: Selection | undefined,
 ): ReadonlySet<number> {
@@ -218,17 +215,32 @@ function litArrows(
     return new Set(marks.find(({ mark }) => mark.id === selected.id)?.mark.quorum);
   if (nowMs === Infinity) return new Set();
   const latest = marks.filter(({ mark }) => mark.quorum.length > 0 && mark.atMs <= nowMs).at(-1);
-  return new Set(latest?.mark.quorum);
+  if (latest === undefined) return new Set();
+  const { atMs, quorum } = latest.mark;
+  const isOver = (at: number | undefined): boolean => at !== undefined && at > atMs + SAME_MS && at <= nowMs;
+  const isPast =
+    arrows.some(({ arrow }) => isOver(arrow.sentMs) || isOver(arrow.arrivedMs)) ||
+    marks.some(({ mark }) => isOver(mark.atMs));
+  return isPast ? new Set() : new Set(quorum);
+}
+
+/** Below the name of a lane. */
+function noteOf({ note, leads = [] }: Lane, nowMs: number, isTight: boolean): string {
+  const isLeader = leads.some(({ fromMs, untilMs = Infinity }) => fromMs <= nowMs && nowMs < untilMs);
+  if (!isLeader || (isTight && note !== undefined)) return note ?? '';
+  return note === undefined ? 'primary' : `${note} primary`;
 }
 
 function Heads({
   lanes,
   layout,
+  nowMs,
   onSelect,
   selected,
 }: {
   readonly lanes: readonly Lane[];
   readonly layout: Layout;
+  readonly nowMs: number;
   readonly onSelect: SpaceTimeProps['onSelect'];
   readonly selected: Selection | undefined;
 }): JSX.Element {
@@ -246,7 +258,7 @@ function Heads({
             onClick={() => onSelect?.({ kind: 'lane', lane: index })}
           >
             <b>{lane.label}</b>
-            <small>{lane.note ?? ''}</small>
+            <small>{noteOf(lane, nowMs, layout.isTight)}</small>
           </button>
         );
       })}
@@ -254,11 +266,37 @@ function Heads({
   );
 }
 
+/** Times at the side, each once. */
+function Ticks(props: {
+  readonly layout: Layout;
+  readonly nowMs: number;
+  /** What is in sight. */
+  readonly low: number;
+  readonly high: number;
+  readonly timeText: (atMs: number) => string;
+}): JSX.Element {
+  const { layout, nowMs, low, high, timeText } = props;
+  const ticks = layout.ticks
+    .filter(({ atMs, y }) => atMs <= nowMs && y >= low && y <= high)
+    .map(({ atMs, y }) => ({ y, text: timeText(atMs) }));
+  return (
+    <g>
+      {ticks
+        .filter(({ text }, index) => text !== ticks[index - 1]?.text)
+        .map(({ text, y }) => (
+          <text key={y} class="tick" x={layout.laneX[0]! - 44} y={y + 4} text-anchor="end">
+            {text}
+          </text>
+        ))}
+    </g>
+  );
+}
+
 /** See the top of this file. */
 export function SpaceTime(props: SpaceTimeProps): JSX.Element {
   const { scene, nowMs = Infinity, selected, onSelect, follow = false, hasThreePhases = false } = props;
   const { box, width, top, height } = useViewport();
-  const { timeText = (atMs: number) => atMs.toFixed(1) } = props;
+  const { timeText = (atMs: number) => `${atMs.toFixed(1)} ms` } = props;
   const layout = useMemo(() => layoutOf(scene, width), [scene, width]);
   const untilY = nowMs === Infinity ? layout.height : layout.y(nowMs) + 14;
   useEffect(() => {
@@ -268,7 +306,7 @@ export function SpaceTime(props: SpaceTimeProps): JSX.Element {
     if (Math.abs(element.scrollTop - wanted) > 24) element.scrollTop = wanted;
   }, [follow, untilY]);
   const [low, high] = [top - MARGIN, top + height + MARGIN];
-  const lit = litArrows(layout.marks, nowMs, selected);
+  const lit = litArrows(layout, nowMs, selected);
   const arrows = layout.arrows.filter(
     ({ arrow, y1, y2 }) => arrow.sentMs <= nowMs && y2 >= low && y1 <= high && y1 <= untilY,
   );
@@ -280,20 +318,14 @@ export function SpaceTime(props: SpaceTimeProps): JSX.Element {
       `p-${purposeOf(arrow.kind, hasThreePhases)}`,
       ...(isSelected ? ['selected'] : []),
       ...(lit.has(arrow.id) ? ['lit'] : []),
-      ...(arrow.isRefused ? ['refused'] : []),
+      ...(arrow.isRefused && nowMs >= (arrow.refusedMs ?? 0) ? ['refused'] : []),
     ].join(' ');
   };
   return (
     <div class="space-time" ref={box} tabIndex={0} role="region" aria-label={props.label}>
-      <Heads lanes={scene.lanes} layout={layout} onSelect={onSelect} selected={selected} />
+      <Heads lanes={scene.lanes} layout={layout} nowMs={nowMs} onSelect={onSelect} selected={selected} />
       <svg width={layout.width} height={layout.height} role="img" aria-label={props.label}>
-        {layout.ticks
-          .filter(({ atMs, y }) => atMs <= nowMs && y >= low && y <= high)
-          .map(({ atMs, y }) => (
-            <text key={atMs} class="tick" x={layout.laneX[0]! - 44} y={y + 4} text-anchor="end">
-              {timeText(atMs)}
-            </text>
-          ))}
+        <Ticks layout={layout} nowMs={nowMs} low={low} high={high} timeText={timeText} />
         {scene.lanes.map((lane, index) => (
           <LaneLine key={lane.label} lane={lane} x={layout.laneX[index]!} layout={layout} untilY={untilY} />
         ))}

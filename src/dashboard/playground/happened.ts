@@ -1,5 +1,7 @@
 /** What is known of a run at a moment: messages one by one, replicas as they are then, and sums so far. */
 import type { Playback, ReplicaState } from '../../sim/playback/contract.ts';
+import { Refusals } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
 import type { TraceEvent, TraceFields, TraceTaken } from '../../sim/trace/trace.ts';
 
 /** A frame on its way between two replicas, or between a client and a replica. */
@@ -11,6 +13,10 @@ export interface MessageStory {
   /** Each time that it arrived. */
   readonly arrivals: readonly ({ readonly at: number } & TraceTaken)[];
   readonly fields: TraceFields | undefined;
+  /** It waited, and was refused when what it waited for was there. */
+  readonly later?: Refusal;
+  /** What was refused when it arrived is another message, which had waited for it. */
+  readonly refusesAnother?: true;
 }
 
 /** Sums over a run up to a moment. */
@@ -31,8 +37,11 @@ export class Happened {
   readonly #sendings = new Map<number, Sending>();
   readonly #arrivals = new Map<number, ({ readonly at: number } & TraceTaken)[]>();
 
+  readonly #refusals: Refusals;
+
   constructor(playback: Playback) {
     this.playback = playback;
+    this.#refusals = new Refusals(playback.trace);
     for (const event of playback.trace.events) {
       if (event.kind === 'send' || event.kind === 'ask' || event.kind === 'answer')
         this.#sendings.set(event.id, event);
@@ -62,7 +71,22 @@ export class Happened {
     const sending = this.#sendings.get(id);
     if (sending === undefined) return undefined;
     const fields = sending.content === undefined ? undefined : this.playback.trace.contents[sending.content];
-    return { sending, arrivals: this.#arrivals.get(id) ?? [], fields };
+    const arrivals = this.#arrivals.get(id) ?? [];
+    return { sending, arrivals, fields, ...this.#refusedWith(sending, arrivals) };
+  }
+
+  #refusedWith(
+    sending: Sending,
+    arrivals: MessageStory['arrivals'],
+  ): Pick<MessageStory, 'later' | 'refusesAnother'> {
+    if (sending.kind !== 'send' || arrivals.length === 0) return {};
+    const { to, author, counter } = sending;
+    const { at, verdict } = arrivals.at(-1)!;
+    if (verdict !== undefined)
+      return this.#refusals.isOfAnother(to, at, author, counter) ? { refusesAnother: true } : {};
+    const later =
+      author === undefined || counter === undefined ? undefined : this.#refusals.of(to, author, counter);
+    return later !== undefined && later.atMs > at ? { later } : {};
   }
 
   /** How a replica looks after an event; null: it is down; undefined: nothing is known of it yet. */

@@ -27,7 +27,10 @@ export function MessageView(props: { readonly story: MessageStory; readonly isBr
   const { story, isBrief } = props;
   const { sending, arrivals, fields } = story;
   const { about, beside } = ruleGroups(story);
-  const isRefused = arrivals.at(-1)?.verdict !== undefined || arrivals.length === 0;
+  const isRefused =
+    arrivals.length === 0 ||
+    story.later !== undefined ||
+    (arrivals.at(-1)!.verdict !== undefined && story.refusesAnother !== true);
   return (
     <section aria-label="Message">
       <h2>{sending.message}</h2>

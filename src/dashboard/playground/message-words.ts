@@ -8,6 +8,10 @@ export type Line = readonly [string, string];
 
 /** Fields deeper than this are shown on one line. */
 const DEPTH_MAX = 4;
+/** Reasons without a numbered rule, in words. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['unknownKey', 'it is sealed with a key that nobody has taken in'],
+]);
 
 function fromWords(sending: Sending): string {
   return sending.kind === 'ask' ? `client ${sending.client}` : `replica ${sending.from}`;
@@ -130,11 +134,15 @@ export function verdictWords(story: MessageStory): string {
   if (last === undefined) return `It never reaches ${receiver}.`;
   const isAccepted = ruleGroups(story).about.some(({ outcome }) => outcome === 'holds');
   if (last.verdict !== undefined) {
-    if (ruleText(last.verdict) === undefined) return `Not accepted by ${receiver}: ${last.verdict}.`;
-    // A message may bring up another one that had waited for it.
-    const what = isAccepted ? 'it, or what had waited for it' : 'it';
-    return `${Receiver} refuses ${what}: rule ${last.verdict} does not hold.`;
+    if (ruleText(last.verdict) === undefined)
+      return `Not accepted by ${receiver}: ${REASONS.get(last.verdict) ?? last.verdict}.`;
+    if (story.refusesAnother === true)
+      return `${Receiver} accepts it, and refuses what had waited for it: rule ${last.verdict} does not hold.`;
+    return `${Receiver} refuses it: rule ${last.verdict} does not hold.`;
   }
+  const { later } = story;
+  if (later !== undefined)
+    return `${Receiver} lets it wait, and refuses it at ${msWords(later.atMs)}: rule ${later.rule} does not hold.`;
   if (sending.kind === 'answer') return `It reaches ${receiver}.`;
   return isAccepted ? `${Receiver} accepts it.` : `${Receiver} takes it in.`;
 }

@@ -24,7 +24,9 @@ const briefOf = (scene: Scene, lane: number): string => {
 };
 
 function rowsOfArrow(scene: Scene, arrow: Arrow): Row[] {
-  const { id, from, to, sentMs, arrivedMs, label, isLost, isRefused } = arrow;
+  const { id, from, to, sentMs, arrivedMs, label, isLost } = arrow;
+  // What is refused later arrives like anything else.
+  const isRefused = arrow.isRefused && arrow.refusedMs === undefined;
   const shows: Selection = { kind: 'arrow', id };
   const [sender, receiver] = [nameOf(scene, from), nameOf(scene, to)];
   const sent = `${sender} sends ${label} to ${receiver}`;

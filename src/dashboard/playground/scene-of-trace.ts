@@ -3,7 +3,9 @@ import { BACKGROUND_KINDS } from '../../host/message-label.ts';
 import { messageLabel } from '../../sim/trace/diagram.ts';
 import { quorumOf, viewEnteredBy } from '../../sim/trace/quorums.ts';
 import type { Trace, TraceEvent, TraceSent } from '../../sim/trace/trace.ts';
-import type { Arrow, Lane, Mark, Scene } from '../diagram/scene.ts';
+import { leadsOf } from './leads.ts';
+import { Refusals } from './refusals.ts';
+import type { Arrow, Lane, Mark, Scene, Stretch } from '../diagram/scene.ts';
 
 /** Messages that are drawn, at most: the last ones before `until`. */
 const ARROWS_MAX = 250;
@@ -43,11 +45,13 @@ export function sceneOfTrace(trace: Trace, options: SceneOptions = {}): TraceSce
     const event = events[place]!;
     if (isSending(event) && (all || !BACKGROUND_KINDS.has(event.message))) sendings.push(event);
   }
+  const refusals = new Refusals(trace);
   const shown = arrowsMax > 0 ? sendings.slice(-arrowsMax) : [];
   const hidden = sendings.length - shown.length;
   const beginMs = hidden > 0 ? (shown[0]?.at ?? nowMs) : (events[from]?.at ?? 0);
   const arrows = shown.map((event): Arrow => {
     const arrival = arrivals.get(event.id);
+    const refused = refusedOf(refusals, event, arrival);
     return {
       id: event.id,
       ...lanesOfSending(trace, event),
@@ -57,7 +61,7 @@ export function sceneOfTrace(trace: Trace, options: SceneOptions = {}): TraceSce
       kind: event.message,
       label: messageLabel(event),
       shortLabel: shortLabelOf(event),
-      isRefused: arrival?.isRefused === true,
+      ...refused,
     };
   });
   const marks: Mark[] = [];
@@ -82,6 +86,22 @@ function lanesOfSending(trace: Trace, event: Sending): { readonly from: number; 
   if (event.kind === 'ask') return { from: event.client, to: laneOfReplica(trace, event.to) };
   const from = laneOfReplica(trace, event.from);
   return { from, to: event.kind === 'send' ? laneOfReplica(trace, event.to) : event.client };
+}
+
+/** Whether, and if that was later, when it was refused. */
+function refusedOf(
+  refusals: Refusals,
+  event: Sending,
+  arrival: Arrived | undefined,
+): Pick<Arrow, 'isRefused' | 'refusedMs'> {
+  if (arrival === undefined) return { isRefused: false };
+  if (event.kind !== 'send') return { isRefused: arrival.isRefused };
+  const { to, author, counter } = event;
+  if (arrival.isRefused) return { isRefused: !refusals.isOfAnother(to, arrival.atMs, author, counter) };
+  const later = author === undefined || counter === undefined ? undefined : refusals.of(to, author, counter);
+  return later !== undefined && later.atMs > arrival.atMs
+    ? { isRefused: true, refusedMs: later.atMs }
+    : { isRefused: false };
 }
 
 interface Arrived {
@@ -130,23 +150,24 @@ function lanesOf(trace: Trace, until: number): Lane[] {
     lanes.push({ label: `client ${client}`, kind: 'client', ...note });
   }
   const down = downtimesOf(trace, until);
+  const leads = leadsOf(trace);
   for (let replica = 0; replica < replicas; replica += 1) {
     const isByzantine = byzantine.includes(replica);
     const note = isByzantine ? { note: 'Byzantine', isByzantine } : {};
     const times = down.get(replica);
     const label = `replica ${replica}`;
-    lanes.push({ label, kind: 'replica', ...note, ...(times === undefined ? {} : { down: times }) });
+    const led = leads.get(replica);
+    lanes.push({
+      ...{ label, kind: 'replica', ...note },
+      ...(times === undefined ? {} : { down: times }),
+      ...(led === undefined ? {} : { leads: led }),
+    });
   }
   return lanes;
 }
 
-interface Downtime {
-  readonly fromMs: number;
-  readonly untilMs: number | undefined;
-}
-
-function downtimesOf({ states }: Trace, until: number): ReadonlyMap<number, readonly Downtime[]> {
-  const down = new Map<number, Downtime[]>();
+function downtimesOf({ states }: Trace, until: number): ReadonlyMap<number, readonly Stretch[]> {
+  const down = new Map<number, Stretch[]>();
   for (const { at, event, replica, state } of states) {
     if (event > until) break;
     const times = down.get(replica) ?? [];

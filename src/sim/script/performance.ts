@@ -64,6 +64,7 @@ export class Performance {
     const { spectator = {}, ...listeners } = options;
     this.script = script;
     this.#guest = spectator;
+    this.#voices.onCertified = spectator.onCertified;
     this.theatre = openTheatre({
       ...listeners,
       scenario: withPuppets(script),

@@ -15,6 +15,7 @@ import type {
 import { labelOfMessage } from '../../host/message-label.ts';
 import { encodeRegistry } from '../../smr/registry.ts';
 import { stubOf } from '../../smr/usig-stream/builders.ts';
+import type { WorldListener } from '../listener.ts';
 import { fits } from './facts.ts';
 import type { Puppet, Voice } from './puppet.ts';
 import { ScriptError } from './script.ts';
@@ -31,6 +32,8 @@ export class Voices {
   readonly #second = new Map<ReplicaId, Voice>();
   /** The line that is played; complaints name it. */
   line = 0;
+  /** Told of each counter value that a component gives a puppet. */
+  onCertified: WorldListener['onCertified'];
 
   add(puppet: Puppet): void {
     this.#puppets.set(puppet.self, puppet);
@@ -82,7 +85,9 @@ export class Voices {
     const voice = step.anew === true ? this.#second.get(puppet.self) : puppet.voice;
     if (voice === undefined) this.#fail(`replica ${puppet.self} has no second component (renews)`);
     voice.changes = step.but ?? [];
-    return this.#seal(puppet, voice, step.statement);
+    const message = this.#seal(puppet, voice, step.statement);
+    if ('ui' in message) this.onCertified?.(puppet.self, undefined, message.ui.counter);
+    return message;
   }
 
   #write(puppet: Puppet, writing: Writing): MinbftMessage {

@@ -49,6 +49,7 @@ export const CLONED_COMPONENT: Lesson = {
         'Both backups execute n1, and not the same. It is lesson 1 again: without a counter that can be relied on, three replicas are too ' +
         'few. This lies outside of what the protocol promises, and the checker says so plainly.',
       at: { kind: 'violation' },
+      look: { kind: 'replica', replica: 2 },
       claims: [
         { find: { kind: 'execute', replica: 1, sequence: 1 }, times: 1 },
         { find: { kind: 'execute', replica: 2, sequence: 1 }, times: 1 },
