@@ -34,7 +34,7 @@ describe('the layout of a space-time diagram', () => {
     const heights = times.map((at) => layout.y(at));
     for (const [index, height] of heights.entries())
       if (index > 0) assert.ok(height - heights[index - 1]! >= 18);
-    assert.ok(layout.y(500) - layout.y(0.025) <= 60);
+    assert.ok(layout.y(500) - layout.y(0.025) <= 96);
     assert.equal(layout.y(-5), layout.y(0));
     assert.equal(layout.y(9_999), layout.y(500.015));
     assert.ok(layout.y(200) > layout.y(0.025) && layout.y(200) < layout.y(500));

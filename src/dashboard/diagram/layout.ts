@@ -9,6 +9,9 @@ import type { Arrow, Mark, Scene } from './scene.ts';
 /** Pixels between two moments, at least and at most; in between as many as milliseconds times `PER_MS`. */
 const GAP_MIN = 18;
 const GAP_MAX = 60;
+/** So much more between moments where there are few of them. */
+const ROOMY = 1.6;
+const ROOMY_BELOW = 160;
 const PER_MS = 22;
 /** Moments that are closer than this are one. */
 export const SAME_MS = 0.0005;
@@ -92,8 +95,10 @@ function scaleOf(moments: readonly number[]): {
 } {
   const heights: number[] = [];
   let height = TOP;
+  const room = moments.length < ROOMY_BELOW ? ROOMY : 1;
   for (const [index, moment] of moments.entries()) {
-    if (index > 0) height += Math.min(GAP_MAX, Math.max(GAP_MIN, (moment - moments[index - 1]!) * PER_MS));
+    if (index > 0)
+      height += room * Math.min(GAP_MAX, Math.max(GAP_MIN, (moment - moments[index - 1]!) * PER_MS));
     heights.push(height);
   }
   const y = (atMs: number): number => {

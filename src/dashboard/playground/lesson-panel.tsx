@@ -33,6 +33,7 @@ function Step({
   return (
     <>
       <p class="step-text">{step.text}</p>
+      {step.figure === 'pairs' && <PairsFigure />}
       {step.at.kind === 'violation' &&
         violations.map((text) => (
           <blockquote key={text} class="notice bad mono">
@@ -49,6 +50,39 @@ function Step({
   );
 }
 
+/** Two pairs out of three replicas share one. */
+function PairsFigure(): JSX.Element {
+  const places = [34, 120, 206];
+  return (
+    <svg
+      class="pairs-figure"
+      viewBox="0 0 240 84"
+      role="img"
+      aria-label="Replicas 0 and 1 are one pair, replicas 0 and 2 are the other: replica 0 is in both."
+    >
+      <rect x="8" y="16" width="138" height="36" rx="18" class="one" />
+      <rect x="94" y="10" width="138" height="48" rx="24" class="other" />
+      {places.map((x, index) => (
+        <g key={x}>
+          <circle cx={x} cy="34" r="12" />
+          <text x={x} y="38" text-anchor="middle">
+            {[1, 0, 2][index]}
+          </text>
+        </g>
+      ))}
+      <text x="34" y="76" text-anchor="middle" class="under">
+        one pair
+      </text>
+      <text x="120" y="76" text-anchor="middle" class="under">
+        in both
+      </text>
+      <text x="206" y="76" text-anchor="middle" class="under">
+        the other
+      </text>
+    </svg>
+  );
+}
+
 function Question({
   lesson,
   number,
@@ -61,6 +95,13 @@ function Question({
         <summary>Show the answer</summary>
         <p>{lesson.answer}</p>
       </details>
+      {lesson.shortcut !== undefined && (
+        <p>
+          <button type="button" class="button" onClick={() => onGo(lesson.shortcut!.lesson, 1)}>
+            {lesson.shortcut.text}
+          </button>
+        </p>
+      )}
       {number < LESSONS.length ? (
         <p>
           <button type="button" class="button primary" onClick={() => onGo(number + 1, 1)}>

@@ -63,6 +63,7 @@ export const CLONED_COMPONENT: Lesson = {
         'the newest one. It is not, so it draws a new key. Its next number is 1 again, but under a name that nobody knows: replica 2 ' +
         'refuses the second story.',
       at: { kind: 'note', name: 'ignored', replica: 2 },
+      look: { kind: 'message', find: { kind: 'send', message: 'PREPARE', from: 0, to: 2 } },
       claims: [
         { find: { kind: 'fault', text: 'component of 0 put back' }, times: 1 },
         { find: { kind: 'deliver', message: 'PREPARE', from: 0, to: 2, counter: 1 }, times: 1 },

@@ -4,7 +4,8 @@ import type { Lesson } from './lesson.ts';
 /** See the top of this file. */
 export const EQUIVOCATION: Lesson = {
   title: 'One liar, two stories',
-  summary: 'Why three replicas are not enough if any one of them may lie, and why four are.',
+  summary:
+    'Why three replicas are not enough if any one of them may lie, and why four are. Lessons 1, 3 and 4 alone say why three can be enough, in about five minutes.',
   runs: [
     { script: 'three-replicas-without-counters', label: 'three replicas', objections: ['agreement'] },
     { script: 'four-replicas-without-counters', label: 'four replicas', objections: [] },
@@ -13,9 +14,9 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'Three copies of one service',
       text:
-        'Time runs downward. Each line is a machine, each arrow a message; a red machine may lie (such a one is called Byzantine). Replicas ' +
-        '0, 1 and 2 are copies of one service, so that it goes on when one of them breaks. On the left are two clients, and each asks for ' +
-        'something. The copies stay equal only if all of them do the same things in the same order.',
+        'Each line is a machine, each arrow a message, and time runs downward. Replicas 0, 1 and 2 are copies of one service: if one breaks, ' +
+        'the others go on. Two clients ask for something, and all copies must do it in the same order. A red machine may lie; such a one is ' +
+        'called Byzantine.',
       at: { kind: 'asked', client: 0, to: 0 },
       claims: [
         { find: { kind: 'ask', client: 0, to: 0 }, times: 'some' },
@@ -25,18 +26,16 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'One proposes the order',
       text:
-        'Somebody has to say what comes first. Here it is replica 0, the primary. It tells replica 1: “the request of client 0 is ' +
-        'number 1”. In the picture n1 stands for number 1, and a proposal is called PRE-PREPARE, or PP where there ' +
-        'is little room.',
+        'Somebody has to say what comes first: replica 0, the primary. It tells replica 1 that the request of client 0 is number 1, in the ' +
+        'picture n1. A proposal is called PRE-PREPARE here, PP where there is little room.',
       at: { kind: 'deliver', message: 'PRE-PREPARE', from: 0, to: 1, sequence: 1 },
       claims: [{ find: { kind: 'send', message: 'PRE-PREPARE', from: 0, to: 1, sequence: 1 }, times: 1 }],
     },
     {
       title: 'Two of three must say the same',
       text:
-        'Replica 1 does not just believe that. It asks around (PREPARE and COMMIT in the picture, see lesson 2), and does the work once ' +
-        'two of the three replicas tell the same story. It cannot wait for all three: one of them may be broken and never answer. Replica ' +
-        '0 and replica 1 agree, so replica 1 executes n1; what stands behind it is a short name of the request.',
+        'Replica 1 asks around (lesson 2 shows how) and executes n1 once two of the three tell the same story. It cannot wait for all three, ' +
+        'for one may be broken and never answer. What stands behind n1 is a short name of the request.',
       at: { kind: 'execute', replica: 1, sequence: 1 },
       rules: [{ rule: 'PBFT.N4', passed: true }],
       claims: [{ find: { kind: 'deliver', message: 'COMMIT', from: 0, to: 1, sequence: 1 }, times: 'some' }],
@@ -44,9 +43,8 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'The lie',
       text:
-        'Replica 0 lies: it is two machines under one name. The second one tells replica 2 that number 1 is the request of client 1. ' +
-        'The message is well made and has the right signature, so nothing about it looks wrong. Telling two people two different ' +
-        'things is called equivocation.',
+        'Replica 0 lies: it is two machines under one name. The second one tells replica 2 that n1 is the request of client 1. The message has ' +
+        'the right signature, and nothing about it looks wrong. Two stories for two listeners: that is called equivocation.',
       at: { kind: 'deliver', message: 'PRE-PREPARE', from: 0, to: 2, sequence: 1 },
       rules: [{ rule: 'PBFT.N2.primary', passed: true }],
       claims: [
@@ -57,9 +55,8 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'The second pair',
       text:
-        'Replica 2 does exactly what replica 1 did: it hears the same story from two of the three, itself and replica 0, and executes ' +
-        'another request as n1. It has heard replica 1 tell something else, but cannot know which of the two lies, and may not wait for ' +
-        'a third. Both honest replicas kept every rule.',
+        'Replica 2 does what replica 1 did: it hears one story from two of the three, itself and replica 0, and executes another n1. It hears ' +
+        'replica 1 say something else, but cannot know who lies, and may not wait for a third. Both honest replicas kept every rule.',
       at: { kind: 'execute', replica: 2, sequence: 1 },
       rules: [{ rule: 'PBFT.N4', passed: true }],
       claims: [
@@ -70,18 +67,19 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'What the checker says',
       text:
-        'A checker stands outside of the run and compares what honest replicas did. It found two histories of one service, and that ' +
-        'ends the run. The two pairs had only replica 0 in common, and replica 0 told each of them what it wanted to hear.',
+        'A checker stands outside and compares what honest replicas did. It found two histories of one service. The two pairs had only ' +
+        'replica 0 in common, and it told each of them what it wanted to hear.',
       at: { kind: 'violation' },
       look: { kind: 'replica', replica: 0 },
+      figure: 'pairs',
       claims: [{ find: { kind: 'execute', sequence: 1, replica: 2 }, times: 1 }],
     },
     {
       title: 'The same liar among four',
       run: 1,
       text:
-        'Now there are four replicas, and one waits for three that say the same: one may still be broken. Replicas 0, 1 and 2 tell ' +
-        'one story, so replica 1 executes n1.',
+        'Four replicas, and one waits for three that say the same, for one may still be broken. Replicas 0, 1 and 2 tell one story: replica 1 ' +
+        'executes n1.',
       at: { kind: 'execute', replica: 1, sequence: 1 },
       rules: [{ rule: 'PBFT.N4', passed: true }],
       claims: [{ find: { kind: 'execute', replica: 1, sequence: 1 }, times: 1 }],
@@ -90,9 +88,8 @@ export const EQUIVOCATION: Lesson = {
       title: 'No third voice',
       run: 1,
       text:
-        'Replica 3 was told the other story. It says so to everybody, but replicas 1 and 2 say something else, and two voices are ' +
-        'not three. Any two groups of three among four share two replicas, and one of those two is honest. With f liars it takes ' +
-        '3f+1 replicas.',
+        'Replica 3 was told the other story, but two voices are not three. Any two groups of three among four share two replicas, and one of ' +
+        'those two is honest. So f liars take 3f+1 replicas.',
       at: { kind: 'end' },
       look: { kind: 'replica', replica: 3 },
       claims: [
@@ -102,6 +99,7 @@ export const EQUIVOCATION: Lesson = {
       ],
     },
   ],
+  shortcut: { lesson: 3, text: 'In a hurry: lesson 3, what a counter changes' },
   question: 'Why not keep three replicas and wait for all three of them?',
   answer:
     'Then a single replica that never answers stops the service for ever. With three replicas one may wait for two and be lied to, or ' +

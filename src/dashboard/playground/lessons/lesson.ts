@@ -41,6 +41,8 @@ export interface LessonStep {
   readonly look?: Look;
   /** Numbered rules that are at work here. */
   readonly rules?: readonly LessonRule[];
+  /** A small drawing beside the text. `pairs`: two pairs out of three replicas, and the one that both share. */
+  readonly figure?: 'pairs';
   readonly claims: readonly Claim[];
 }
 
@@ -61,6 +63,8 @@ export interface Lesson {
   readonly summary: string;
   readonly runs: readonly LessonRun[];
   readonly steps: readonly LessonStep[];
+  /** Another lesson that goes on with this one, for those who have little time; from 1 on. */
+  readonly shortcut?: { readonly lesson: number; readonly text: string };
   readonly question: string;
   readonly answer: string;
 }

@@ -50,6 +50,8 @@ export const MINBFT_LESSON: Lesson = {
         'one would have said two things about n1. In lesson 1 it could. With its counter it cannot: both statements have numbers, the ' +
         'others skip none, and the second one is refused.',
       at: { kind: 'deliver', message: 'COMMIT', from: 1, to: 2, sequence: 1 },
+      look: { kind: 'replica', replica: 0 },
+      figure: 'pairs',
       rules: [{ rule: 'MinBFT.STEP.PRE.3', passed: true, within: 'MinBFT.STEP.PREPARE' }],
       claims: [
         { find: { kind: 'execute', sequence: 1 }, times: 3, by: 'end' },
