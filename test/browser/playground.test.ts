@@ -183,7 +183,7 @@ describe('the playground', { skip: SKIP }, () => {
     await page.click('text=Try it yourself');
     await page.waitForSelector('textarea');
     await settled(page);
-    assert.match(await page.inputValue('textarea'), /scenario component-put-back-fenced/);
+    assert.match(await page.inputValue('textarea'), /scenario component-taken-in/);
   });
 
   for (const [name, size] of [
@@ -203,7 +203,7 @@ describe('the playground', { skip: SKIP }, () => {
       await page.click('text=As a script');
       await page.mouse.move(0, 0);
       assert.deepEqual([await offences(page), await overflow(page)], [[], 0], 'script');
-      const tour = await open('#lesson=3&at=6', size);
+      const tour = await open('#lesson=3&at=5', size);
       await settled(tour);
       await tour.click('.step-rules summary');
       assert.deepEqual([await offences(tour), await overflow(tour)], [[], 0], 'tour');
