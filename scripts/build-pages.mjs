@@ -19,10 +19,10 @@ const source = join(root, 'src', 'dashboard');
 const target = join(root, 'build', 'pages');
 const stamp = join(target, 'built.json');
 
-/** Each page: its folder in src/dashboard, and its scripts. Workers are classic scripts, so that a page may hold them. */
+/** Each page and its folder in src/dashboard. Its worker, if it has one, runs the same script: a classic one, so that a page may hold it. */
 const PAGES = [
-  { name: 'dashboard', folder: 'live', scripts: { main: 'main.tsx' } },
-  { name: 'playground', folder: 'playground', scripts: { main: 'main.tsx', worker: 'main-worker.ts' } },
+  { name: 'dashboard', folder: 'live' },
+  { name: 'playground', folder: 'playground' },
 ];
 
 /** When the newest file below a folder was changed. */
@@ -46,13 +46,11 @@ function isFresh() {
   return sources.every((changed) => changed <= built);
 }
 
-async function buildPage(esbuild, { name, folder, scripts }) {
+async function buildPage(esbuild, { name, folder }) {
   const out = join(target, name);
   mkdirSync(out, { recursive: true });
   await esbuild.build({
-    entryPoints: Object.fromEntries(
-      Object.entries(scripts).map(([key, file]) => [key, join(source, folder, file)]),
-    ),
+    entryPoints: { main: join(source, folder, 'main.tsx') },
     outdir: out,
     bundle: true,
     format: 'iife',

@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { heldPlayback, heldWorker } from '../dashboard/playground/embedded.ts';
+import { heldPlayback } from '../dashboard/playground/embedded.ts';
 import { play } from '../sim/playback/play.ts';
 import { onePage, readPage, servePage, withData } from './page-server.ts';
 
@@ -17,7 +17,6 @@ const INDEX =
 mkdirSync(join(folder, 'demo'));
 writeFileSync(join(folder, 'demo', 'index.html'), INDEX);
 writeFileSync(join(folder, 'demo', 'main.js'), 'console.log("</script>$&")');
-writeFileSync(join(folder, 'demo', 'worker.js'), 'onmessage = () => "</script>$1"');
 writeFileSync(join(folder, 'demo', 'main.css'), 'p{content:"$&"}');
 writeFileSync(join(folder, 'secret.txt'), 'no page');
 
@@ -78,7 +77,6 @@ describe('pages', () => {
     const playback = heldPlayback(pageOf(html));
     assert.ok(typeof playback === 'object');
     assert.equal(playback.trace.name, '</script><script>alert(1)</script>$&');
-    assert.equal(heldWorker(pageOf(html)), undefined);
     assert.equal(heldPlayback(pageOf(INDEX)), undefined);
     const damaged = withData(files, { 'moiety-trace': '{}' }).get('index.html')!.toString('utf8');
     assert.match(String(heldPlayback(pageOf(damaged))), /^The event log cannot be shown: it is no event log/);
@@ -89,7 +87,6 @@ describe('pages', () => {
     assert.doesNotMatch(html, /src=|href=/);
     assert.ok(html.includes('<style>p{content:"$&"}</style>'));
     assert.ok(html.includes('<script>console.log("<\\/script>$&")</script>'));
-    assert.equal(heldWorker(pageOf(html)), 'onmessage = () => "</script>$1"');
   });
 
   it('that are not built are asked for', () => {

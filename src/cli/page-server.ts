@@ -56,8 +56,7 @@ export function withData(files: PageFiles, data: PageData): PageFiles {
 export function onePage(files: PageFiles, data: PageData): string {
   const text = (name: string): string => files.get(name)?.toString('utf8') ?? '';
   const script = text('main.js').replace(/<\/script/gi, '<\\/script');
-  const held = withData(files, { ...data, 'moiety-worker': text('worker.js') });
-  return held
+  return withData(files, data)
     .get(INDEX)!
     .toString('utf8')
     .replace(/\s*<link rel="icon"[^>]*>/, '')

@@ -21,7 +21,7 @@ const SEEDS = 50;
 async function asks({ page }: WatchedPage, question: WorkerQuestion): Promise<WorkerAnswer> {
   return page.evaluate<WorkerAnswer>(
     `new Promise((resolve, reject) => {
-      const worker = new Worker('worker.js');
+      const worker = new Worker('main.js');
       worker.onerror = (event) => reject(new Error(event.message));
       worker.onmessage = ({ data }) => {
         worker.terminate();

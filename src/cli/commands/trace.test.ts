@@ -61,7 +61,7 @@ describe('moiety trace', () => {
     assert.match(text, /id="moiety-trace"/);
     const file = join(folder, 'run.html');
     assert.equal(moiety('trace', 'view', log, '-o', file).code, 0);
-    assert.match(readFileSync(file, 'utf8'), /id="moiety-worker"/);
+    assert.match(readFileSync(file, 'utf8'), /id="moiety-trace"/);
     const both = moiety('trace', 'view', log, '-o', file, '--port', '8080');
     assert.equal(both.code, 2);
     assert.match(both.err, /leave --port and --open out, or -o/);

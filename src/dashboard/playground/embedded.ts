@@ -1,6 +1,5 @@
 /**
- * What a page of "moiety trace view" holds beside itself: an event log, and in a page of one file also the program of its
- * worker. Both stand in blocks that no script runs, as JSON texts.
+ * What a page of "moiety trace view" holds beside itself: an event log, in a block that no script runs, as a JSON text.
  */
 import { playbackOfTrace } from '../../sim/playback/play.ts';
 import type { Playback } from '../../sim/playback/contract.ts';
@@ -28,9 +27,4 @@ export function heldPlayback(page: PageWithData): Playback | string | undefined 
   if (text === undefined) return undefined;
   const trace = readTrace(text);
   return typeof trace === 'string' ? `The event log cannot be shown: ${trace}.` : playbackOfTrace(trace);
-}
-
-/** Program of the worker; undefined where it is a file of its own. */
-export function heldWorker(page: PageWithData): string | undefined {
-  return heldText(page, 'moiety-worker');
 }

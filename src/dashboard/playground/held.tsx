@@ -1,6 +1,6 @@
 /** What this page holds beside itself: read once, for it may be long. */
 import type { Playback } from '../../sim/playback/contract.ts';
-import { heldPlayback, heldWorker } from './embedded.ts';
+import { heldPlayback } from './embedded.ts';
 
 let run: { readonly playback: Playback | string | undefined } | undefined;
 
@@ -10,9 +10,12 @@ export function heldRun(): Playback | string | undefined {
   return run.playback;
 }
 
-/** A worker of this page: from its own file, or from the page where that is a single file. */
+/** The script that runs now; known only while it is read in. */
+const own = typeof document === 'undefined' ? null : document.currentScript;
+
+/** A worker of this page. It runs the same script, from its file or, where the page is a single file, from the page. */
 export function startWorker(): Worker {
-  const program = heldWorker(document);
-  if (program === undefined) return new Worker('worker.js');
-  return new Worker(URL.createObjectURL(new Blob([program], { type: 'text/javascript' })));
+  if (!(own instanceof HTMLScriptElement)) throw new Error('this page does not know its own script');
+  if (own.src !== '') return new Worker(own.src);
+  return new Worker(URL.createObjectURL(new Blob([own.text], { type: 'text/javascript' })));
 }

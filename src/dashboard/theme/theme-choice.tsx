@@ -4,10 +4,13 @@ import { useState } from 'preact/hooks';
 
 type Theme = 'light' | 'dark';
 const STORED = 'moiety-theme';
-const DARK = matchMedia('(prefers-color-scheme: dark)');
+
+function darkness(): MediaQueryList {
+  return matchMedia('(prefers-color-scheme: dark)');
+}
 
 function systemTheme(): Theme {
-  return DARK.matches ? 'dark' : 'light';
+  return darkness().matches ? 'dark' : 'light';
 }
 
 /** What was chosen; a browser may keep nothing for a page. */
@@ -27,7 +30,7 @@ function show(theme: Theme): void {
 /** Shows the theme that was chosen earlier, or else that of the system, also when it changes. Call it before anything is drawn. */
 export function applyTheme(): void {
   show(storedTheme() ?? systemTheme());
-  DARK.addEventListener('change', () => show(storedTheme() ?? systemTheme()));
+  darkness().addEventListener('change', () => show(storedTheme() ?? systemTheme()));
 }
 
 /** See the top of this file. */
