@@ -10,7 +10,7 @@ import { aboutEquality, aboutItself, aboutOthers } from './facts.ts';
 import { groundsOf, lackSaidBy, takesPart } from './grounds.ts';
 import type { Ground } from './grounds.ts';
 import { isUnheard, sayWords, silenceOf } from './hearing.ts';
-import { countOf, quoted } from './seen-replica.ts';
+import { checkedReplica, countOf, quoted } from './seen-replica.ts';
 import type { SeenReplica } from './seen-replica.ts';
 
 /** What an explanation is made of. */
@@ -190,7 +190,7 @@ function ownWait(
 /** See the top of this file. */
 export function explain(sources: ExplainSources): Explanation {
   const { f, waiting, patienceMs = PATIENCE_MS } = sources;
-  const replicas = sources.replicas.map((seen, id) => (seen.id === id ? seen : { ...seen, id }));
+  const replicas = sources.replicas.map(checkedReplica);
   const faults = f ?? Math.floor((replicas.length - 1) / 2);
   const all = waitingOf(replicas, patienceMs);
   const own = (waiting?.forMs ?? 0) >= patienceMs ? (waiting ?? undefined) : undefined;

@@ -82,7 +82,14 @@ export function withProcesses(
 
 const TEXT_MAX = 300;
 const SUSPICIONS_MAX = 64;
-const WHAT = /^[A-Za-z][A-Za-z -]{0,39}$/;
+/** Of one replica against another: there are no more kinds of them. */
+const SUSPICIONS_OF_ONE_MAX = 4;
+const PROVEN_MAX = 32;
+const FINDERS_MAX = 64;
+/** A finder that is no replica: the gateway. */
+const FINDER = /^[a-z]{1,20}$/;
+/** One word: several could be read as a sentence. */
+const WHAT = /^[A-Za-z][A-Za-z-]{0,39}$/;
 
 /**
  * Text of somebody else for a sentence, between quotation marks or brackets that it cannot close: one line, not longer
@@ -125,8 +132,8 @@ export function checkedLack(value: unknown, replicas: number): Lack | undefined 
   if (typeof what !== 'string' || !WHAT.test(what)) return undefined;
   if (there === undefined || lacking === undefined || wanted === undefined || wanted > replicas)
     return undefined;
-  if (typeof forMs !== 'number' || !(forMs >= 0) || there.some((id) => lacking.includes(id)))
-    return undefined;
+  if (wanted <= there.length || there.some((id) => lacking.includes(id))) return undefined;
+  if (typeof forMs !== 'number' || !(forMs >= 0 && forMs <= Number.MAX_SAFE_INTEGER)) return undefined;
   const place = {
     ...(countOf(view) === undefined ? {} : { view: view! }),
     ...(countOf(sequence) === undefined ? {} : { sequence: sequence! }),
@@ -137,9 +144,55 @@ export function checkedLack(value: unknown, replicas: number): Lack | undefined 
 /** Whom a replica suspects, as far as it makes sense. */
 export function checkedSuspicions(value: unknown, replicas: number): { replica: ReplicaId; why: string }[] {
   if (!Array.isArray(value)) return [];
-  return value.slice(0, SUSPICIONS_MAX).flatMap((one: unknown) => {
-    const { replica, why } = (one ?? {}) as { replica?: unknown; why?: unknown };
-    const isKnown = (countOf(replica) ?? replicas) < replicas && bracketed(why) !== '';
-    return isKnown ? [{ replica: replica as ReplicaId, why: bracketed(why) }] : [];
+  const found: { replica: ReplicaId; why: string }[] = [];
+  for (const one of value.slice(0, SUSPICIONS_MAX)) {
+    const { replica, why } = fieldsOf(one);
+    const whom = countOf(replica) ?? replicas;
+    const alike = found.filter((known) => known.replica === whom);
+    if (whom < replicas && alike.length < SUSPICIONS_OF_ONE_MAX && bracketed(why) !== '')
+      found.push({ replica: whom, why: bracketed(why) });
+  }
+  return found;
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+/** What is proved against a replica, as far as it makes sense. */
+function checkedProven(value: unknown, id: ReplicaId): NonNullable<SeenReplica['proven']> {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, PROVEN_MAX).flatMap((one: unknown) => {
+    const { replica, rule, foundBy, explanation } = fieldsOf(one);
+    if (replica !== id || bracketed(rule) === '') return [];
+    const finders = (Array.isArray(foundBy) ? foundBy.slice(0, FINDERS_MAX) : []).flatMap((by: unknown) => {
+      const name = typeof by === 'string' && FINDER.test(by) ? by : undefined;
+      return countOf(by) ?? name ?? [];
+    });
+    return [{ replica: id, rule: bracketed(rule), foundBy: finders, explanation: quoted(explanation) }];
   });
+}
+
+/** What a supervisor says of a process, as far as it makes sense. */
+function checkedProcess(value: unknown): SupervisedProcess | undefined {
+  const { state, reason, byzantine, cutOff } = fieldsOf(value);
+  if (bracketed(state) === '') return undefined;
+  return {
+    state: bracketed(state),
+    reason: quoted(reason),
+    byzantine: bracketed(byzantine) || null,
+    cutOff: cutOff === true,
+  };
+}
+
+/** A replica's row as whoever explains may use it; what it says itself is checked where it is used. */
+export function checkedReplica(value: unknown, id: ReplicaId): SeenReplica {
+  const { supervised, proven, ...own } = fieldsOf(value);
+  const process = checkedProcess(supervised);
+  return {
+    ...own,
+    id,
+    proven: checkedProven(proven, id),
+    ...(process === undefined ? {} : { supervised: process }),
+  };
 }
