@@ -88,7 +88,8 @@ export async function statusOf(parts: StatusParts, waitMs?: number): Promise<Sta
   const [processes] = await Promise.all([asked, refresh(parts, statuses)]);
   const proven = parts.evidence.proven(statuses);
   const { protocol, f } = parts.client.settings;
-  const replicas = statuses.map((status) => rowOf(status, proven));
+  const rows = statuses.map((status) => rowOf(status, proven));
+  const replicas = withProcesses(rows, processes);
   const waiting = parts.client.waiting() ?? null;
   return {
     protocol,
@@ -97,7 +98,7 @@ export async function statusOf(parts: StatusParts, waitMs?: number): Promise<Sta
     proven,
     suspected: suspicions(statuses),
     waiting,
-    explanation: explain({ replicas: withProcesses(replicas, processes), f, waiting }).sentences,
+    explanation: explain({ replicas, f, waiting }).sentences,
     faults: parts.fault !== undefined,
   };
 }

@@ -13,6 +13,15 @@ interface Seen {
   readonly explanation: readonly string[];
 }
 
+interface Rows {
+  readonly replicas: readonly {
+    readonly reachable: boolean;
+    readonly role: string;
+    readonly supervised?: { readonly state: string };
+  }[];
+  readonly explanation: readonly string[];
+}
+
 async function seen(list: () => Promise<FaultList>): Promise<{ readonly idle: Seen; readonly stuck: Seen }> {
   const cluster = new FakeCluster();
   const { settings, clientKey: key, openChannel } = cluster;
@@ -64,5 +73,57 @@ test('a supervisor that fails or does not answer holds nobody up', async () => {
   ]) {
     const { idle } = await seen(list);
     assert.deepEqual(idle.explanation, []);
+  }
+});
+
+test('a replica that is dead by its supervisor is told from one that nobody reaches', async () => {
+  const cluster = new FakeCluster(2);
+  const { settings, clientKey: key, openChannel } = cluster;
+  const report = { pid: 4711, reason: null, byzantine: null, cutOff: false };
+  const processes = [
+    { name: 'gateway', state: 'running', ...report },
+    { name: 'replica 0', state: 'running', ...report },
+    { name: 'replica 1', state: 'stopped', ...report, pid: null, reason: 'killed by hand' },
+    { name: 'replica 2', state: 'running', ...report },
+  ];
+  const client = await connect({ cluster: settings, key, openChannel, window: 4096 });
+  // One was killed, two cannot be reached; another one says of itself what only a supervisor knows.
+  for (const id of [1, 2, 3]) cluster.replicas[id]!.behaviour = 'down';
+  cluster.replicas[4]!.more = { supervised: { ...processes[2], name: 'replica 4' } };
+  const fault = {
+    token: 't',
+    perform: () => Promise.resolve(),
+    list: () => Promise.resolve({ behaviours: [], processes }),
+  };
+  const { server, stop } = createGateway({ client, fault });
+  const unwatched = createGateway({ client });
+  const look = async (gateway: typeof server): Promise<Rows> =>
+    (await gateway.inject({ url: '/v1/status', headers })).json<Rows>();
+  try {
+    const { replicas, explanation } = await look(server);
+    assert.deepEqual(
+      replicas.map(({ reachable, role, supervised }) => [reachable, role, supervised?.state]),
+      [
+        [true, 'primary', 'running'],
+        [false, 'unreachable', 'stopped'],
+        [false, 'unreachable', 'running'],
+        [false, 'unreachable', undefined],
+        [true, 'backup', undefined],
+      ],
+    );
+    assert.deepEqual(replicas[1]!.supervised, processes[2]);
+    assert.deepEqual(explanation.slice(1), [
+      'Replica 1: its process is stopped: killed by hand.',
+      'Replica 2 is unreachable: connection refused.',
+      'Replica 3 is unreachable: connection refused.',
+    ]);
+    assert.match(explanation[0]!, /^No quorum, as far as can be seen from here: 2 of 5 replicas take part/);
+    const alone = await look(unwatched.server);
+    assert.ok(alone.replicas.every(({ supervised }) => supervised === undefined));
+    assert.ok(alone.explanation.includes('Replica 1 is unreachable: connection refused.'));
+  } finally {
+    for (const one of [stop, unwatched.stop]) one.abort();
+    await client.close();
+    await Promise.all([server.close(), unwatched.server.close()]);
   }
 });

@@ -17,6 +17,14 @@ function object(required: readonly string[], properties: Readonly<Record<string,
 }
 
 const FINDERS = { type: 'array', items: { type: ['integer', 'string'] } };
+/** What the supervisor of a local cluster says of a replica's process. */
+const PROCESS = object(['name', 'state', 'reason', 'byzantine'], {
+  name: TEXT,
+  state: TEXT,
+  reason: { type: ['string', 'null'] },
+  byzantine: { type: ['string', 'null'] },
+  cutOff: { type: 'boolean' },
+});
 const FAULT = object(['replica', 'rule', 'foundBy', 'evidence', 'explanation'], {
   replica: COUNT,
   rule: TEXT,
@@ -82,6 +90,7 @@ const SCHEMAS = {
         transactions: COUNT,
         waits: { type: 'array', items: { type: 'array', items: COUNT } },
         proven: { type: 'array', items: FAULT },
+        supervised: PROCESS,
       }),
     },
     proven: { type: 'array', items: FAULT },

@@ -70,10 +70,10 @@ export interface SeenReplica {
 }
 
 /** Adds what a supervisor reports of processes, which are named `replica 0` and so on. */
-export function withProcesses(
-  replicas: readonly SeenReplica[],
+export function withProcesses<Row extends SeenReplica>(
+  replicas: readonly Row[],
   processes: readonly NamedProcess[],
-): SeenReplica[] {
+): Row[] {
   return replicas.map((replica) => {
     const supervised = processes.find(({ name }) => name === `replica ${replica.id}`);
     return supervised === undefined ? replica : { ...replica, supervised };
