@@ -1,13 +1,14 @@
 /**
- * Chromium for tests of pages: Debian's own, without a window. It may reach nothing but this machine, and what a page
- * complains about on its console fails the test.
+ * Chromium for tests of pages: Debian's own, without a window. It may reach nothing but this machine, and whatever goes
+ * wrong in a page or in its workers fails the test: errors that are uncaught or on the console, requests that fail, that are
+ * answered with an error that the test has not announced, or that want to leave this machine.
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, ConsoleMessage, Page, Request, Response } from 'playwright-core';
 
 const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 /** Nothing of this leaves the machine or waits for something outside of it. */
@@ -23,7 +24,14 @@ const FLAGS = [
   '--disable-domain-reliability',
   '--disable-sync',
   '--disable-features=OptimizationHints,MediaRouter,Translate',
+  // Nobody listens there; what is on this machine is reached without it.
+  '--proxy-server=http://127.0.0.1:9',
 ];
+const HERE: readonly string[] = ['127.0.0.1', 'localhost'];
+/** Addresses that are no place: `data:`, `blob:` and the like. */
+const REMOTE: readonly string[] = ['http:', 'https:', 'ws:', 'wss:'];
+/** What Chromium says on the console of an answer; the answer itself is judged. */
+const ANSWERED = /^Failed to load resource: the server responded with a status of/;
 
 /** Where the browser is; undefined if there is none. */
 export const CHROMIUM: string | undefined = PATHS.find((path) => existsSync(path));
@@ -41,8 +49,10 @@ export function buildPages(): void {
 /** A page, and what it did that it should not. */
 export interface WatchedPage {
   readonly page: Page;
-  /** Console errors, uncaught errors of the page, and requests that wanted to leave this machine. */
+  /** See the top of this file. */
   readonly complaints: readonly string[];
+  /** From now on this status of answers from such an address is part of the test; one that does not come fails it. */
+  announce(status: number, address: RegExp): void;
 }
 
 /** How a page is looked at. */
@@ -52,10 +62,82 @@ export interface PageSize {
   readonly dark?: boolean;
 }
 
+interface Announced {
+  readonly status: number;
+  readonly address: RegExp;
+  hasCome: boolean;
+}
+
+function isHere(address: string): boolean {
+  const { hostname, protocol } = new URL(address);
+  return HERE.includes(hostname) || !REMOTE.includes(protocol);
+}
+
+/** Everything that goes wrong in a context: in its pages, those that they open, and their workers. */
+class Watch {
+  readonly #complaints: string[] = [];
+  readonly #announced: Announced[] = [];
+  #isOver = false;
+
+  constructor(context: BrowserContext) {
+    context.on('console', (message) => this.#onConsole(message));
+    context.on('weberror', (error) => this.#complain(`uncaught: ${String(error.error())}`));
+    context.on('request', (request) => this.#onRequest(request.url()));
+    context.on('requestfailed', (request) => this.#onFailed(request));
+    context.on('response', (response) => this.#onResponse(response));
+    context.on('page', (page) => {
+      page.on('crash', () => this.#complain('the page has crashed'));
+      page.on('websocket', (socket) => this.#onRequest(socket.url()));
+    });
+  }
+
+  get complaints(): readonly string[] {
+    const missing = this.#announced.filter(({ hasCome }) => !hasCome);
+    return [
+      ...this.#complaints,
+      ...missing.map(({ status, address }) => `announced and not answered: ${status} of ${address}`),
+    ];
+  }
+
+  announce(status: number, address: RegExp): void {
+    this.#announced.push({ status, address, hasCome: false });
+  }
+
+  /** What a page does while it is closed is not looked at. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  #complain(text: string): void {
+    if (!this.#isOver) this.#complaints.push(text);
+  }
+
+  #onConsole(message: ConsoleMessage): void {
+    const text = message.text();
+    if (message.type() === 'error' && !ANSWERED.test(text)) this.#complain(`console: ${text}`);
+  }
+
+  #onRequest(address: string): void {
+    if (!isHere(address)) this.#complain(`wants ${address}`);
+  }
+
+  #onFailed(request: Request): void {
+    this.#complain(`failed: ${request.url()} (${request.failure()?.errorText ?? 'for no reason'})`);
+  }
+
+  #onResponse(response: Response): void {
+    const status = response.status();
+    if (status < 400) return;
+    const known = this.#announced.filter((one) => one.status === status && one.address.test(response.url()));
+    for (const one of known) one.hasCome = true;
+    if (known.length === 0) this.#complain(`answered with ${status}: ${response.url()}`);
+  }
+}
+
 /** See the top of this file. */
 export class TestBrowser {
   readonly #browser: Browser;
-  readonly #watched: WatchedPage[] = [];
+  readonly #watches: Watch[] = [];
 
   private constructor(browser: Browser) {
     this.#browser = browser;
@@ -74,32 +156,30 @@ export class TestBrowser {
       viewport: { width, height },
       colorScheme: dark ? 'dark' : 'light',
       reducedMotion: 'reduce',
+      serviceWorkers: 'block',
     });
-    const complaints: string[] = [];
-    await context.route('**/*', async (route) => {
-      const wanted = new URL(route.request().url());
-      const isHere =
-        ['127.0.0.1', 'localhost'].includes(wanted.hostname) ||
-        !['http:', 'https:'].includes(wanted.protocol);
-      if (!isHere) complaints.push(`wants ${wanted.href}`);
-      await (isHere ? route.continue() : route.abort());
-    });
+    const watch = new Watch(context);
+    this.#watches.push(watch);
+    await context.route('**/*', (route) =>
+      isHere(route.request().url()) ? route.continue() : route.abort(),
+    );
     const page = await context.newPage();
-    page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(`console: ${message.text()}`);
-    });
-    page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`));
-    const watched = { page, complaints };
-    this.#watched.push(watched);
     await page.goto(url);
-    return watched;
+    return {
+      page,
+      get complaints() {
+        return watch.complaints;
+      },
+      announce: (status, address) => watch.announce(status, address),
+    };
   }
 
-  /** Ends it; any complaint of any page is an error, unless the test has taken it out of the list. */
+  /** Ends it; any complaint of any page is an error. */
   async close(): Promise<void> {
+    for (const watch of this.#watches) watch.end();
     await this.#browser.close();
     assert.deepEqual(
-      this.#watched.flatMap(({ complaints }) => complaints),
+      this.#watches.flatMap(({ complaints }) => complaints),
       [],
     );
   }
