@@ -13,11 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { parseTrust } from '../../src/ledger/trust.ts';
 import { verifyReceipt } from '../../src/ledger/verify.ts';
 import { buildPages, SKIP, TestBrowser } from './browser.ts';
-import type { PageSize } from './browser.ts';
+import type { PageSize, WatchedPage } from './browser.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -66,18 +66,37 @@ describe('the dashboard', { skip: SKIP }, () => {
   });
 
   after(async () => {
-    await browser?.close();
-    cluster?.kill('SIGTERM');
-    if (cluster !== undefined && cluster.exitCode === null)
-      await new Promise((resolve) => cluster!.once('exit', resolve));
-    rmSync(folder, { recursive: true, force: true });
+    try {
+      await browser?.close();
+    } finally {
+      // Also if a page has complained: nothing of the cluster may stay.
+      cluster?.kill('SIGTERM');
+      if (cluster !== undefined && cluster.exitCode === null)
+        await new Promise((resolve) => cluster!.once('exit', resolve));
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
-  async function open(size?: PageSize): Promise<Page> {
-    const { page } = await browser.open(address, size);
-    page.setDefaultTimeout(PATIENCE_MS);
-    await page.getByText('live', { exact: true }).waitFor();
-    return page;
+  async function watch(size?: PageSize): Promise<WatchedPage> {
+    const watched = await browser.open(address, size);
+    watched.page.setDefaultTimeout(PATIENCE_MS);
+    await watched.page.getByText('live', { exact: true }).waitFor();
+    return watched;
+  }
+
+  const open = async (size?: PageSize): Promise<Page> => (await watch(size)).page;
+  const cardOf = (page: Page, id: number): Locator => page.locator(`[aria-label="Replica ${id}"]`);
+
+  async function kill(page: Page, id: number): Promise<void> {
+    await cardOf(page, id).getByRole('button', { name: 'Kill', exact: true }).click();
+    await cardOf(page, id).getByText('unreachable', { exact: true }).waitFor();
+  }
+
+  async function startAgain(page: Page, id: number): Promise<void> {
+    await cardOf(page, id).getByRole('button', { name: 'Restart' }).click();
+    await cardOf(page, id)
+      .getByText(/^(primary|backup)$/)
+      .waitFor();
   }
 
   /** Waits for a block with this key among the latest ones, which are asked for when they are in sight. */
@@ -142,13 +161,11 @@ describe('the dashboard', { skip: SKIP }, () => {
 
   it('kills the primary: the view changes, messages of it are drawn, and the sentence says what happened', async () => {
     const page = await open();
-    const card = (id: number): ReturnType<Page['locator']> => page.locator(`[aria-label="Replica ${id}"]`);
-    await card(0).getByText('primary').waitFor();
-    await card(0).getByRole('button', { name: 'Kill', exact: true }).click();
-    await card(0).getByText('unreachable').waitFor();
+    await cardOf(page, 0).getByText('primary').waitFor();
+    await kill(page, 0);
     await page.getByLabel('Key', { exact: true }).fill('after');
     await page.getByRole('button', { name: 'Put', exact: true }).last().click();
-    await card(1).getByText('primary').waitFor();
+    await cardOf(page, 1).getByText('primary').waitFor();
     await sentenceOf(page, /Replica 0.*(not running|stopped|unreachable)/);
     await page
       .getByText(/NEW-VIEW/)
@@ -159,12 +176,58 @@ describe('the dashboard', { skip: SKIP }, () => {
 
   it('says which quorum lacks whose messages when nothing commits any more', async () => {
     const page = await open();
-    await page.locator('[aria-label="Replica 1"]').getByRole('button', { name: 'Kill', exact: true }).click();
+    await kill(page, 1);
     await sentenceOf(page, /No quorum: 1 of 3 replicas take part, 2 are needed/);
-    for (const id of [0, 1]) {
-      const card = page.locator(`[aria-label="Replica ${id}"]`);
-      await card.getByRole('button', { name: 'Restart' }).click();
-      await card.getByText(/^(primary|backup)$/).waitFor();
-    }
+    for (const id of [0, 1]) await startAgain(page, id);
+  });
+
+  it('says that a put waits and for whom, and that it is committed once there is a quorum again', async () => {
+    const watched = await watch();
+    const { page } = watched;
+    const head = page.locator('.page-head .headline');
+    const submit = page.locator('form.operation button[type=submit]');
+    const says = (text: string | RegExp): Promise<void> => head.getByText(text).first().waitFor();
+    for (const id of [0, 1]) await kill(page, id);
+    await says(/^No quorum: 1 of 3 replicas take part, 2 are needed\. .* No request waits for that now/);
+    // The gateway gives up waiting for it; the cluster does not.
+    watched.announce(504, /\/v1\/kv\/stuck$/);
+    await page.getByLabel('Key', { exact: true }).fill('stuck');
+    await page.getByLabel('Value', { exact: true }).fill('written without a quorum');
+    await submit.click();
+    await page.getByRole('button', { name: 'Waiting …', exact: true }).waitFor();
+    assert.equal(await submit.isDisabled(), true);
+    await says('Nothing commits: one request bundle waits.');
+    await says(
+      /^No quorum: 1 of 3 replicas take part, 2 are needed\. Nothing is ordered until more are back\.$/,
+    );
+    await says(
+      /^Replica 2 says that it waits for the [A-Z-]+ of one more of replicas 0, 1 for .*\(1 of 2 there\), for [\d.]+ s: replica 0 is not running \(killed by 'moiety fault kill'\); replica 1 is not running \(killed by 'moiety fault kill'\)\.$/,
+    );
+    await says(
+      /^The gateway's oldest request waits for the answers of 2 more of replicas 0, 1, 2 \(0 of 2 there\), for [\d.]+ s\.$/,
+    );
+    for (const id of [0, 1])
+      await cardOf(page, id)
+        .getByText(/its process is stopped: killed by/i)
+        .waitFor();
+    await page
+      .locator('.outcome')
+      .getByText(/^Too few equal answers in time; the operation may still be executed/)
+      .waitFor();
+    assert.equal(await submit.textContent(), 'Put');
+    const transaction = page.locator('.outcome a[href^="#/tx/"]').first();
+    const fragment = (await transaction.getAttribute('href'))!;
+    await transaction.click();
+    await page.getByText('It waits to be ordered, or to be final.').waitFor();
+    await page.goBack();
+    for (const id of [0, 1]) await startAgain(page, id);
+    await blockOf(page, 'stuck');
+    await head
+      .getByText(/No quorum|waits? for|Nothing commits/)
+      .first()
+      .waitFor({ state: 'detached' });
+    assert.doesNotMatch(await head.innerText(), /No quorum|waits? for|not running|Nothing commits/);
+    await page.goto(new URL(fragment, page.url()).href);
+    await page.getByText('written without a quorum').first().waitFor();
   });
 });
