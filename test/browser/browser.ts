@@ -149,8 +149,12 @@ export class TestBrowser {
     return new TestBrowser(browser);
   }
 
-  /** A page of its own, with no memory of others. */
-  async open(url: string, size: PageSize = { width: 1280, height: 900 }): Promise<WatchedPage> {
+  /** A page of its own, with no memory of others. `script` runs in it before anything of its own does. */
+  async open(
+    url: string,
+    size: PageSize = { width: 1280, height: 900 },
+    script?: string,
+  ): Promise<WatchedPage> {
     const { width, height, dark = false } = size;
     const context = await this.#browser.newContext({
       viewport: { width, height },
@@ -163,6 +167,7 @@ export class TestBrowser {
     await context.route('**/*', (route) =>
       isHere(route.request().url()) ? route.continue() : route.abort(),
     );
+    if (script !== undefined) await context.addInitScript(script);
     const page = await context.newPage();
     await page.goto(url);
     return {

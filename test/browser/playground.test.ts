@@ -7,13 +7,29 @@ import type { Page } from 'playwright-core';
 import { readPage, servePage } from '../../src/cli/page-server.ts';
 import type { ServedPage } from '../../src/cli/page-server.ts';
 import { LESSONS } from '../../src/dashboard/playground/lessons/all.ts';
+import { loadedRun } from '../../src/dashboard/playground/loaded-run.ts';
+import { msWords } from '../../src/dashboard/playground/message-words.ts';
+import { packScript } from '../../src/dashboard/playground/packing.ts';
 import { ruleText } from '../../src/dashboard/playground/rule-texts.ts';
+import { writeAddress } from '../../src/sim/playback/address.ts';
+import type { Playback } from '../../src/sim/playback/contract.ts';
+import { eventLogDigest } from '../../src/sim/playback/digest.ts';
+import { drawnScript } from '../../src/sim/playback/draw.ts';
+import { play } from '../../src/sim/playback/play.ts';
 import { buildPages, SKIP, TestBrowser } from './browser.ts';
 import type { PageSize } from './browser.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WIDE = { width: 1280, height: 800 };
 const NARROW = { width: 390, height: 844 };
+
+/** Keeps what the page's own worker answers. */
+const LISTEN = `window.Worker = class extends Worker {
+  constructor(...of) {
+    super(...of);
+    this.addEventListener('message', ({ data }) => { window.played = data; });
+  }
+}`;
 
 /** The run is there, and nothing moves. */
 async function settled(page: Page): Promise<void> {
@@ -126,6 +142,77 @@ describe('the playground', { skip: SKIP }, () => {
     await settled(drawn);
     assert.match(await textOf(drawn, 'h1'), /^MinZyzzyva, 3 replicas for 1 faulty, seed 7/);
     assert.notEqual(await textOf(drawn, '.clock'), '0.00 ms');
+  });
+
+  /** Opens a link, and gives what the page then shows of it beside the run that its worker has played. */
+  async function linked(fragment: string): Promise<{ readonly page: Page; readonly playback: Playback }> {
+    const { page } = await browser.open(`${served.url}${fragment}`, WIDE, LISTEN);
+    await settled(page);
+    return { page, playback: await page.evaluate<Playback>('window.played.playback') };
+  }
+
+  /** Everything that the page counts at the end of a run, and what the checkers say, is that of the same run in Node. */
+  async function assertSame(page: Page, playback: Playback, here: Playback): Promise<void> {
+    assert.equal(eventLogDigest(playback.trace), eventLogDigest(here.trace));
+    assert.equal(playback.trace.events.length, here.trace.events.length);
+    const { rows } = loadedRun(here, false);
+    await page.focus('.event-rows');
+    await page.keyboard.press('End');
+    await page.waitForSelector('.event-row[aria-selected=true]');
+    const place = await page.getAttribute('[aria-label="Place in the run"]', 'aria-valuetext');
+    assert.match(place!, new RegExp(`, ${rows.length} of ${rows.length} events$`));
+    assert.ok((await textOf(page, '.event-row[aria-selected=true]')).endsWith(`ms: ${rows.at(-1)!.text}`));
+    await page.click('text=Whole run');
+    const said = await page.locator('.details section dl').first().innerText();
+    const sums = new Map([...said.matchAll(/(.+)\n(.+)/g)].map(([, name, value]) => [name, value]));
+    const past = here.trace.events.filter(({ at }) => at <= rows.at(-1)!.atMs);
+    const count = (...kinds: readonly string[]): string =>
+      String(past.filter(({ kind }) => kinds.includes(kind)).length);
+    assert.equal(sums.get('messages between replicas'), count('send'));
+    assert.equal(sums.get('messages of clients'), count('ask', 'answer'));
+    assert.match(sums.get('calls of trusted components')!, new RegExp(`^${count('certify')} \\(replica 0: `));
+    const quiet = here.checkers.filter(({ found }) => found.length === 0);
+    await page.click(`summary:has-text("Checkers that found nothing (${quiet.length})")`);
+    const names = await page.locator('.details details[open] dt').allInnerTexts();
+    assert.deepEqual(
+      names,
+      quiet.map(({ judge }) => judge),
+    );
+  }
+
+  it('shows of a link with a seed the run that the simulator makes of it in Node', async () => {
+    const scenario = { kind: 'draw', protocol: 'minbft', f: 1, seed: 7 } as const;
+    const { page, playback } = await linked(`#${writeAddress({ scenario })}`);
+    const here = play(drawnScript(scenario));
+    assert.match(await textOf(page, 'h1'), /^MinBFT, 3 replicas for 1 faulty, seed 7/);
+    await assertSame(page, playback, here);
+    assert.equal(
+      await textOf(page, '.details .notice'),
+      `${here.checkers.length} checkers looked at this run and found nothing wrong.`,
+    );
+    assert.ok(here.checkers.length >= 10 && here.trace.events.length > 100);
+    assert.equal(await page.locator('.scrubber-marks i').count(), 0);
+  });
+
+  it('shows of a link to a run that forks what the checkers object to, and when', async () => {
+    const file = new URL('../../scenarios/fork-by-rollback-without-fence.txt', import.meta.url);
+    const text = readFileSync(file, 'utf8');
+    const scenario = { kind: 'script', packed: await packScript(text) } as const;
+    const { page, playback } = await linked(`#${writeAddress({ scenario })}`);
+    const here = play(text);
+    await assertSame(page, playback, here);
+    assert.equal(await textOf(page, '.details .notice.bad'), 'A checker objects, first agreement.');
+    const [agreement] = here.checkers.filter(({ judge }) => judge === 'agreement');
+    const [objection] = agreement!.found;
+    assert.equal(
+      await textOf(page, '.details .notice.bad + ul'),
+      `agreement at ${msWords(objection!.atMs)}: ${objection!.text}`,
+    );
+    assert.match(
+      objection!.text,
+      /^sequence 1: replica 2 executed batch [0-9a-f]{8}, replica 1 executed [0-9a-f]{8}$/,
+    );
+    assert.equal(await page.getAttribute('.scrubber-marks i', 'title'), 'agreement objects here');
   });
 
   it('says in a sentence what is wrong with an address, a script or a choice', async () => {
