@@ -215,6 +215,16 @@ describe('the dashboard', { skip: SKIP }, () => {
       .getByText(/^Too few equal answers in time; the operation may still be executed/)
       .waitFor();
     assert.equal(await submit.textContent(), 'Put');
+    // Programs can tell as well that these are dead, and not merely out of reach.
+    const status = await fetch(new URL('/v1/status', address));
+    const { replicas } = (await status.json()) as { replicas: { supervised: object }[] };
+    const dead = { state: 'stopped', reason: 'killed by "moiety fault kill"' };
+    for (const id of [0, 1])
+      assert.partialDeepStrictEqual(replicas[id], { role: 'unreachable', supervised: dead });
+    assert.partialDeepStrictEqual(replicas[2], {
+      reachable: true,
+      supervised: { state: 'running', reason: null },
+    });
     const transaction = page.locator('.outcome a[href^="#/tx/"]').first();
     const fragment = (await transaction.getAttribute('href'))!;
     await transaction.click();
