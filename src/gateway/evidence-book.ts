@@ -24,6 +24,8 @@ const FETCHED_MAX = 8;
 const REFUSED_MAX = 512;
 /** Replicas are asked at most so often. */
 const REFRESH_MS: Milliseconds = 1_000;
+/** How long an answer waits for evidence that replicas give. */
+const REFRESH_WAIT_MS = 1_000;
 const ID = /^[A-Za-z0-9._-]{1,120}$/;
 
 /** A verified record. */
@@ -263,4 +265,15 @@ function accusers(
       found.set(name, entry);
     }
   return [...found.values()];
+}
+
+/** Asks for new evidence; a replica that is slow to give it must not hold up who asks for the status. */
+export async function refreshSoon(
+  parts: { readonly client: MoietyClient; readonly evidence: EvidenceBook },
+  statuses: readonly SeenStatus[],
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, REFRESH_WAIT_MS)));
+  await Promise.race([parts.evidence.refresh(parts.client, statuses), late]);
+  clearTimeout(timer);
 }

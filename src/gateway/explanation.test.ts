@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect } from '../client/client.ts';
 import { FakeCluster } from '../client/fake-cluster.testing.ts';
-import type { FaultList } from './routes.ts';
+import type { FaultList } from './fault-port.ts';
 import { createGateway } from './server.ts';
 
 const headers = { host: '127.0.0.1:4600' };

@@ -5,7 +5,7 @@ import { connect } from '../client/client.ts';
 import { FakeCluster } from '../client/fake-cluster.testing.ts';
 import { trustOf } from '../ledger/trust.ts';
 import { verifyReceipt } from '../ledger/verify.ts';
-import type { FaultOrder } from './routes.ts';
+import type { FaultOrder } from './fault-port.ts';
 import { createGateway, startGateway } from './server.ts';
 import type { GatewayOptions } from './server.ts';
 

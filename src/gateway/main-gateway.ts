@@ -13,7 +13,7 @@ import { clusterIdProblem, parseClusterSettings } from '../ledger/genesis.ts';
 import type { ClusterSettings } from '../core/config.ts';
 import { protocolNeeds } from '../protocols/catalogue.ts';
 import { EvidenceBook } from './evidence-book.ts';
-import type { FaultList, FaultOrder, FaultPort } from './routes.ts';
+import type { FaultList, FaultOrder, FaultPort } from './fault-port.ts';
 import { startGateway } from './server.ts';
 import { nodeHash } from '../platform/sha256.ts';
 

@@ -11,7 +11,9 @@ import type { Logger } from 'pino';
 import type { MoietyClient } from '../client/contract.ts';
 import { ClientError } from '../client/errors.ts';
 import { EvidenceBook } from './evidence-book.ts';
-import { evidenceRoutes, statusOf } from './evidence-routes.ts';
+import { evidenceRoutes } from './evidence-routes.ts';
+import type { FaultPort } from './fault-port.ts';
+import { faultRoutes } from './fault-routes.ts';
 import { EventFeed } from './event-feed.ts';
 import { Guard, isLoopback } from './guard.ts';
 import { HealthCheck } from './health.ts';
@@ -23,8 +25,9 @@ import { createMetrics } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { builtPages, pageRoutes, readPages } from './pages.ts';
 import { HttpProblem, PROBLEM_TYPE, problemOfClientError } from './problem.ts';
-import type { FaultPort, GatewayParts, Route } from './routes.ts';
+import type { GatewayParts, Route } from './routes.ts';
 import { serviceRoutes } from './service-routes.ts';
+import { statusOf, statusRoutes } from './status.ts';
 
 /** Requests that are being served, at most. */
 const IN_FLIGHT_MAX = 4_096;
@@ -142,12 +145,13 @@ export function createGateway(options: GatewayOptions): { server: FastifyInstanc
   const routes: Route[] = [
     ...kvRoutes(parts),
     ...ledgerRoutes(parts, mediaTypeOf),
+    ...statusRoutes(parts),
     ...evidenceRoutes(parts),
     ...liveRoutes(parts),
     ...pages,
   ];
   const description = (): unknown => describeRoutes(routes);
-  routes.push(...serviceRoutes(parts, description));
+  routes.push(...serviceRoutes(parts, description), ...faultRoutes(parts));
   for (const { method, path, handler, bodyLimit } of routes) {
     const url = path.replace(/\{(\w+)\}/g, ':$1');
     server.route({ method, url, handler, ...(bodyLimit === undefined ? {} : { bodyLimit }) });

@@ -176,5 +176,5 @@ const COMPARED: readonly (readonly [file: string, pattern: RegExp])[] = [
   ['gateway/guard.ts', /timingSafeEqual\(/],
   ['cli/supervisor/control.ts', /timingSafeEqual\(/],
   ['node/crypto.ts', /timingSafeEqual\(/],
-  ['gateway/service-routes.ts', /equalSecrets\(/],
+  ['gateway/fault-routes.ts', /equalSecrets\(/],
 ];

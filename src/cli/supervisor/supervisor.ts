@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { rememberingProcesses } from '../../footprints/registry.ts';
-import type { FaultOrder } from '../../gateway/routes.ts';
+import type { FaultOrder } from '../../gateway/fault-port.ts';
 import { partitionOrder } from '../../node/link-switch.ts';
 import type { NamedBehaviour } from '../byzantine-choice.ts';
 import type { DataFolder } from '../data-folder.ts';
