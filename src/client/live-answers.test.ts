@@ -7,13 +7,14 @@ const read = (value: unknown) => readLiveAnswer(new TextEncoder().encode(JSON.st
 const momentsOf = (...moments: unknown[]) => read({ cursor: 'a-1', missed: 0, moments })?.moments;
 
 test('an honest answer comes out as it went in', () => {
-  const label = { kind: 'NEW-VIEW', view: 1, sequence: 2, author: 2, counter: 9 };
+  const label = { kind: 'NEW-VIEW', view: 1, sequence: 2, author: 2, counter: 9, about: '00ff12ab' };
   const moments = [
     { at: 'sent', ms: 1, to: 2, ...label },
     { at: 'sent', ms: 1, kind: 'body' },
     { at: 'taken', ms: 2, from: 0, refused: 'MinBFT.VC.1', ...label },
     { at: 'taken', ms: 2, from: 0, kind: 'garbage' },
     { at: 'executed', ms: 3, sequence: 1, height: 1, requests: 0 },
+    { at: 'executed', ms: 3, sequence: 1, height: 1, requests: 0, about: '00ff12ab' },
     { at: 'view', ms: 4, view: 1 },
   ];
   const answer = { cursor: 'a1-17', moments, missed: 4 };
@@ -41,6 +42,8 @@ test('what makes no sense is left out, and nothing is passed on that is not know
   ];
   assert.deepEqual(momentsOf(...bad, good), [good]);
   assert.deepEqual(momentsOf({ ...good, refused: 'x'.repeat(81), author: 9 }), [good]);
+  for (const about of ['00ff12a', '00ff12ab0', '00FF12AB', '<script>', 7, ['00ff12ab']])
+    assert.deepEqual(momentsOf({ ...good, about }), [good]);
   assert.deepEqual(momentsOf({ ...good, refused: 'line\nbreak' }), [good]);
 });
 

@@ -3,13 +3,14 @@
  * here has the shape that it should have, known fields only, and a bounded size.
  */
 import type { LiveAnswer, LiveMoment, MessageLabel } from '../core/live.ts';
-import { LIVE_MOMENTS_MAX } from '../core/live.ts';
+import { ABOUT_CHARACTERS, LIVE_MOMENTS_MAX } from '../core/live.ts';
 import { integerOf, parseObject } from './proofs.ts';
 
 /** Longest answer that is read; honest ones have half of it at most. */
 const ANSWER_BYTES_MAX = 256 * 1024;
 const CURSOR = /^[\x21-\x7e]{1,64}$/;
 const KIND = /^[A-Za-z][A-Za-z0-9-]{0,39}$/;
+const ABOUT = new RegExp(`^[0-9a-f]{${ABOUT_CHARACTERS}}$`);
 const REASON = /^[\x20-\x7e]{1,80}$/;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -54,7 +55,7 @@ function readMoment(item: unknown, replicas: number): LiveMoment | undefined {
         integerOf(fields[name]),
       );
       if (sequence === undefined || height === undefined || requests === undefined) return undefined;
-      return { at: 'executed', ms, sequence, height, requests };
+      return { at: 'executed', ms, sequence, height, requests, ...readAbout(fields) };
     }
     case 'view': {
       const view = integerOf(fields['view']);
@@ -83,5 +84,10 @@ function readLabel(fields: Fields, replicas: number): MessageLabel | undefined {
     ...(sequence === undefined ? {} : { sequence }),
     ...(author === undefined ? {} : { author }),
     ...(counter === undefined ? {} : { counter }),
+    ...readAbout(fields),
   };
+}
+
+function readAbout({ about }: Fields): { readonly about?: string } {
+  return typeof about === 'string' && ABOUT.test(about) ? { about } : {};
 }

@@ -14,7 +14,16 @@ export interface MessageLabel {
   readonly author?: ReplicaId;
   /** Value that the author's trusted component certified. */
   readonly counter?: CounterValue;
+  /**
+   * The batch that it proposes or votes for: the first `ABOUT_CHARACTERS` of its digest, in hexadecimal. Absent where the message
+   * does not carry that digest itself: a COMMIT-VECTOR of EBAWA speaks of several batches, a FALLBACK of CheapBFT wraps a message
+   * of another protocol, answers of Zyzzyva name the history of all batches.
+   */
+  readonly about?: string;
 }
+
+/** Characters of a digest that tell batches apart for those who watch. */
+export const ABOUT_CHARACTERS = 8;
 
 /** One thing that a watched replica did. */
 export type LiveMoment =
@@ -33,6 +42,8 @@ export type LiveMoment =
       readonly sequence: SequenceNumber;
       readonly height: Height;
       readonly requests: number;
+      /** The batch, as in a label; absent where only what it changed was applied. */
+      readonly about?: string;
     }
   | { readonly at: 'view'; readonly ms: Milliseconds; readonly view: View };
 

@@ -6,7 +6,7 @@
 import { equalBytes } from '../core/bytes.ts';
 import type { CheckpointState, Effect, Input } from '../core/protocol.ts';
 import type { Batch } from '../core/request.ts';
-import type { Height, SequenceNumber } from '../core/types.ts';
+import type { Digest, Height, SequenceNumber } from '../core/types.ts';
 import type { Block, ExecutionOutcome, LedgerExecutor, ReplyGroup } from '../ledger/contract.ts';
 import type { ClientDesk } from './client-desk.ts';
 import type { HeaderDesk } from './header-desk.ts';
@@ -40,8 +40,8 @@ export interface ExecutionDeskOptions {
   /** Bytes of the journal that are worth a snapshot of a small state; 0: each stable checkpoint is. */
   readonly snapshotAfterBytes: number;
   readonly answer: (executed: Executed) => void;
-  /** Told of each execution and each applied update; not of those that are done again at a start. */
-  readonly onExecuted?: (sequence: SequenceNumber, outcome: ExecutionOutcome) => void;
+  /** Told of each execution and each applied update (then without batch); not of those that are done again at a start. */
+  readonly onExecuted?: (sequence: SequenceNumber, outcome: ExecutionOutcome, batch?: Digest) => void;
   /** A state that was fetched is durable. */
   readonly onInstalled: (checkpoint: CheckpointState) => void;
   readonly halt: (reason: string) => void;
@@ -107,7 +107,7 @@ export class ExecutionDesk {
     clients.settle(batch.bundles);
     if (mode !== undefined) this.#hold(sequence, outcome.replies);
     else if (outcome.replies.length > 0) clients.answer(outcome.replies, batch.proposedInView);
-    this.#tell(sequence, outcome);
+    this.#tell(sequence, outcome, batch.digest);
   }
 
   /** Applies what a batch changed elsewhere. */
@@ -178,10 +178,10 @@ export class ExecutionDesk {
     return this.#installing !== undefined && sequence <= this.#options.executor.executed;
   }
 
-  #tell(sequence: SequenceNumber, outcome: ExecutionOutcome): void {
+  #tell(sequence: SequenceNumber, outcome: ExecutionOutcome, batch?: Digest): void {
     const { checkpoint } = this.#options.executor;
     const { update } = outcome;
-    this.#options.onExecuted?.(sequence, outcome);
+    this.#options.onExecuted?.(sequence, outcome, batch);
     this.#options.answer({
       kind: 'executed',
       sequence,

@@ -224,8 +224,19 @@ describe('the tap under the protocols', () => {
           executed.some(({ requests }) => requests > 0),
           `replica ${id} executes`,
         );
+        const proposed = new Set([...sent, ...taken].map(({ about }) => about));
+        // Who only applies what batches changed does not say which; the fallback of CheapBFT carries messages of its own.
+        const named = executed.filter(({ about }) => about !== undefined);
+        assert.ok(
+          named.length === 0 || named.some(({ about }) => proposed.has(about)),
+          `what replica ${id} executes is named by messages`,
+        );
         counters += sent.filter(({ counter }) => counter !== undefined).length;
       }
+      assert.ok(
+        found.flat().some((moment) => moment.at === 'executed' && moment.about !== undefined),
+        'what was executed is named',
+      );
       assert.equal(counters > 0, definition.trustedProgram !== undefined, 'certified values are on them');
       const views = found.flat().filter((moment) => moment.at === 'view');
       assert.ok(

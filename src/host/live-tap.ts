@@ -6,9 +6,9 @@
 import type { LiveAnswer, LiveMoment, MessageLabel } from '../core/live.ts';
 import { LIVE_FLOOD_MAX, LIVE_MOMENTS_MAX } from '../core/live.ts';
 import type { Input, RuleTrace } from '../core/protocol.ts';
-import type { Height, Milliseconds, ReplicaId, SequenceNumber, View } from '../core/types.ts';
+import type { Digest, Height, Milliseconds, ReplicaId, SequenceNumber, View } from '../core/types.ts';
 import type { ExecutionOutcome } from '../ledger/contract.ts';
-import { writeLabel } from './message-label.ts';
+import { aboutOf, writeLabel } from './message-label.ts';
 import type { LabelDraft } from './message-label.ts';
 
 type SentDraft = LabelDraft & { readonly at: 'sent'; readonly ms: Milliseconds; readonly to?: ReplicaId };
@@ -137,9 +137,13 @@ export class LiveTap<M> {
     sequence: SequenceNumber,
     { replies }: Pick<ExecutionOutcome, 'replies'>,
     now: Milliseconds,
+    batch?: Digest,
   ): void {
     const requests = replies.reduce((sum, { results }) => sum + results.length, 0);
-    this.#add({ at: 'executed', ms: now, sequence, height: this.#options.height(), requests });
+    const height = this.#options.height();
+    const about = aboutOf(batch);
+    const what = about === undefined ? {} : { about };
+    this.#add({ at: 'executed', ms: now, sequence, height, requests, ...what });
   }
 
   /** A message of another view than the one that was seen last is the time to ask for the replica's own. */

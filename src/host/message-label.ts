@@ -1,5 +1,6 @@
 /** What a person wants to know of a message: kind, author, place. Works for the messages of every protocol. */
 import type { MessageLabel } from '../core/live.ts';
+import { ABOUT_CHARACTERS } from '../core/live.ts';
 
 /** A label that is being written, or something larger that begins with one. */
 export type LabelDraft = { -readonly [K in keyof MessageLabel]: MessageLabel[K] };
@@ -39,6 +40,23 @@ function numberOf(fields: Fields, name: string): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
+/** A digest of a batch as a label has it; undefined if it is none. */
+export function aboutOf(digest: unknown): string | undefined {
+  return typeof digest === 'string' ? digest.slice(0, ABOUT_CHARACTERS) : undefined;
+}
+
+/**
+ * The digest of the batch that a message is about, as it stands in it. `digest` is a batch's only in the content of an
+ * attested message that has a place in the order: elsewhere it is that of the message itself, or of a view.
+ */
+function batchOf(fields: Fields, inner: Fields): unknown {
+  const named = fields['batchDigest'] ?? inner['batchDigest'];
+  if (named !== undefined || fields['content'] === undefined) return named;
+  const quoted = fieldsOf(fieldsOf(inner['prepare'])['content']);
+  const placed = inner['sequence'] === undefined ? undefined : inner['digest'];
+  return inner['batch'] ?? quoted['batch'] ?? placed;
+}
+
 /** The label of a message. */
 export function labelOfMessage(message: unknown): MessageLabel {
   return writeLabel({ kind: '' }, message);
@@ -61,5 +79,7 @@ export function writeLabel<T extends LabelDraft>(label: T, message: unknown): T 
   if (author !== undefined) label.author = author;
   const counter = numberOf(ui, 'counter') ?? numberOf(fieldsOf(fields['attestation']), 'value');
   if (counter !== undefined) label.counter = counter;
+  const about = aboutOf(batchOf(fields, inner));
+  if (about !== undefined) label.about = about;
   return label;
 }

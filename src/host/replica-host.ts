@@ -172,8 +172,8 @@ export class ReplicaHost<M> {
       heldMax: HELD_WINDOWS * windowOf(settings.limits),
       snapshotAfterBytes: this.#options.snapshotAfterBytes ?? 0,
       answer: (executed) => this.#answers.push(executed),
-      onExecuted: (sequence, outcome) => {
-        if (this.#tap.isWatched) this.#tap.onExecuted(sequence, outcome, this.#now);
+      onExecuted: (sequence, outcome, batch) => {
+        if (this.#tap.isWatched) this.#tap.onExecuted(sequence, outcome, this.#now, batch);
       },
       onInstalled: (checkpoint) =>
         this.#give({ kind: 'installed', checkpoint, protocolState: executor.protocolState }),

@@ -1,7 +1,7 @@
 /** The scene of the live diagram. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { LiveMoment } from '../../core/live.ts';
+import type { LiveMoment, MessageLabel } from '../../core/live.ts';
 import { labelText, markFields, messageFields, sceneOf, shownWords } from './live-scene.ts';
 import type { LaneFacts, Note } from './live-scene.ts';
 import { LiveMessages } from './messages.ts';
@@ -123,6 +123,31 @@ describe('the live scene', () => {
     assert.equal(marks[1]!.label, 'enters view 1');
   });
 
+  it('counts only what speaks for the batch that was executed, where both say which', () => {
+    const taken = (ms: number, from: number, label: MessageLabel): LiveMoment => ({
+      at: 'taken',
+      ms,
+      from,
+      ...label,
+    });
+    const [one, other] = [{ about: 'aaaaaaaa' }, { about: 'bbbbbbbb' }];
+    const moments = [
+      taken(1_100, 0, { ...PREPARE, ...one }),
+      taken(1_110, 0, { ...PREPARE, ...other, view: 1 }),
+      taken(1_120, 1, { ...COMMIT, ...other }),
+      taken(1_130, 1, { ...COMMIT, ...one }),
+      taken(1_140, 1, COMMIT),
+    ];
+    const litOf = (executed: { readonly about?: string }): (number | undefined)[] => {
+      const mark = { at: 'executed', ms: 1_200, sequence: 5, height: 3, requests: 1, ...executed } as const;
+      const late: LiveMoment = { at: 'view', ms: 9_000, view: 1 };
+      const { marks, arrows } = sceneFrom([{ replica: 2, moments: [...moments, mark, late] }]);
+      return marks[0]!.quorum.map((id) => arrows.find((arrow) => arrow.id === id)!.sentMs);
+    };
+    assert.deepEqual(litOf(one), [100, 130, 140]);
+    assert.deepEqual(litOf({}), [110], 'a replica that does not say what it executed');
+  });
+
   it('takes a message for lost only after a while, and never if its receiver forgot moments', () => {
     const sent: LiveMoment = { at: 'sent', ms: 1_100, to: 1, ...PREPARE };
     const later = (ms: number): Told => ({ replica: 2, moments: [{ at: 'view', ms, view: 0 }] });
@@ -151,6 +176,9 @@ describe('the live scene', () => {
     assert.equal(fields.get('taken up'), '00:00:01.090, 10.0 ms before, by its own clock');
     assert.equal(fields.get('refused'), 'minbft.P2');
     assert.equal(fields.get('certified counter'), '9');
+    assert.equal(fields.has('batch'), false);
+    const named = { ...messages.latest(120, false).messages[0]!, label: { ...PREPARE, about: '00ff12ab' } };
+    assert.equal(new Map(messageFields(named)).get('batch'), '00ff12ab…');
   });
 
   it('shows when replicas were away and what was done, but nothing from before its first message', () => {

@@ -73,15 +73,17 @@ function arrowOf(message: LiveMessage, originMs: number, latestMs: number): Arro
   };
 }
 
-/** Messages that a replica had taken up for an order when it executed it: of the highest view among them. */
+/** Messages that a replica had taken up for the batch that it executed, when it did: of the highest view among them. */
 function quorumOf(
-  { replica, ms, sequence }: Extract<LiveDeed, { readonly at: 'executed' }>,
+  { replica, ms, sequence, about }: Extract<LiveDeed, { readonly at: 'executed' }>,
   messages: readonly LiveMessage[],
   hasThreePhases: boolean,
 ): number[] {
   const votes = messages.filter(({ to, label, takenMs, refused }) => {
     if (to !== replica || label.sequence !== sequence || refused !== undefined) return false;
     if (takenMs === undefined || takenMs > ms) return false;
+    // Where both say which batch they mean: a vote for another one under the same number does not count.
+    if (about !== undefined && label.about !== undefined && label.about !== about) return false;
     return ['proposal', 'vote', 'confirm'].includes(purposeOf(label.kind, hasThreePhases));
   });
   const view = Math.max(0, ...votes.map(({ label }) => label.view ?? 0));
@@ -171,6 +173,7 @@ export function messageFields(message: LiveMessage): readonly (readonly [string,
     ...(label.view === undefined ? [] : [['view', `${label.view}`] as const]),
     ...(label.sequence === undefined ? [] : [['sequence number', `${label.sequence}`] as const]),
     ...(label.counter === undefined ? [] : [['certified counter', `${label.counter}`] as const]),
+    ...(label.about === undefined ? [] : [['batch', `${label.about}…`] as const]),
     ['sent', sentMs === undefined ? 'not told by its sender' : clockText(sentMs)],
     ['taken up', arrival],
     ...(refused === undefined ? [] : [['refused', refused] as const]),

@@ -64,18 +64,19 @@ export function momentOf({ sentMs, takenMs }: LiveMessage): number {
 }
 
 function keyOf(from: number, to: number, label: MessageLabel): string {
-  const { kind, view, sequence, author, counter } = label;
-  return [from, to, kind, view, sequence, author, counter].join('/');
+  const { kind, view, sequence, author, counter, about } = label;
+  return [from, to, kind, view, sequence, author, counter, about].join('/');
 }
 
 function labelOf(moment: Extract<LiveMoment, { readonly at: 'sent' | 'taken' }>): MessageLabel {
-  const { kind, view, sequence, author, counter } = moment;
+  const { kind, view, sequence, author, counter, about } = moment;
   return {
     kind,
     ...(view === undefined ? {} : { view }),
     ...(sequence === undefined ? {} : { sequence }),
     ...(author === undefined ? {} : { author }),
     ...(counter === undefined ? {} : { counter }),
+    ...(about === undefined ? {} : { about }),
   };
 }
 

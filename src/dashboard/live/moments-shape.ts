@@ -1,4 +1,5 @@
 /** What replicas did (`moments` of `/v1/live`), checked and bounded. */
+import { ABOUT_CHARACTERS } from '../../core/live.ts';
 import type { LiveMoment, MessageLabel } from '../../core/live.ts';
 import { fieldsOf, listOf, numberOf, present, textOf, wholeOf } from './shapes.ts';
 import type { Fields } from './shapes.ts';
@@ -12,6 +13,12 @@ export interface MomentsEvent {
 }
 
 const MOMENTS_MAX = 500;
+const ABOUT = new RegExp(`^[0-9a-f]{${ABOUT_CHARACTERS}}$`);
+
+function aboutOf(fields: Fields): string | undefined {
+  const text = textOf(fields['about'], ABOUT_CHARACTERS);
+  return text !== undefined && ABOUT.test(text) ? text : undefined;
+}
 
 function labelOf(fields: Fields): MessageLabel | undefined {
   const kind = textOf(fields['kind'], 64);
@@ -22,6 +29,7 @@ function labelOf(fields: Fields): MessageLabel | undefined {
     sequence: wholeOf(fields['sequence']),
     author: wholeOf(fields['author']),
     counter: wholeOf(fields['counter']),
+    about: aboutOf(fields),
   });
 }
 
@@ -52,7 +60,8 @@ function momentOf(value: unknown): LiveMoment | undefined {
   const [sequence, height] = [wholeOf(fields['sequence']), wholeOf(fields['height'])];
   const requests = wholeOf(fields['requests']);
   if (sequence === undefined || height === undefined || requests === undefined) return undefined;
-  return { at, ms, sequence, height, requests };
+  const about = aboutOf(fields);
+  return { at, ms, sequence, height, requests, ...(about === undefined ? {} : { about }) };
 }
 
 /** Moments of a replica; undefined if they are none. */
