@@ -92,7 +92,8 @@ export class LinkDesk<M> {
       return this.#tell(from, GARBAGE);
     }
     this.#onLinkFrame(from, frame);
-    if (frame.kind !== 'protocol' && frame.kind !== UNTOLD) this.#tell(from, frame.kind);
+    const { isWatched } = this.#options.tap;
+    if (isWatched && frame.kind !== 'protocol' && frame.kind !== UNTOLD) this.#tell(from, frame.kind);
   }
 
   /** Something arrived that the protocol does not see: a message that was refused, or what has no more than a kind. */
