@@ -64,22 +64,34 @@ export class CheckpointKeeper {
     above: SequenceNumber,
     mayCertify: (checkpoint: Checkpoint) => boolean,
   ): CheckpointCertificate | undefined {
+    let best: readonly Checkpoint[] | undefined;
+    for (const group of this.#agreeing((one) => one.sequence > above && mayCertify(one))) {
+      if (group.length < this.#quorum) continue;
+      if (best === undefined || group[0]!.sequence > best[0]!.sequence) best = group.slice(0, this.#quorum);
+    }
+    return best === undefined ? undefined : { checkpoints: best };
+  }
+
+  /** Those that count and agree with each other, members ascending by replica. */
+  #agreeing(counts: (checkpoint: Checkpoint) => boolean): readonly Checkpoint[][] {
     const groups: Checkpoint[][] = [];
     for (const held of this.#held) {
       for (const checkpoint of held) {
-        if (checkpoint.sequence <= above || !mayCertify(checkpoint)) continue;
+        if (!counts(checkpoint)) continue;
         const group = groups.find(([first]) => agreeOnState(first!, checkpoint));
         if (group === undefined) groups.push([checkpoint]);
         // One voice for each replica, however often it says the same.
         else if (group.at(-1)!.ui.replica !== checkpoint.ui.replica) group.push(checkpoint);
       }
     }
-    let best: readonly Checkpoint[] | undefined;
-    for (const group of groups) {
-      if (group.length < this.#quorum) continue;
-      if (best === undefined || group[0]!.sequence > best[0]!.sequence) best = group.slice(0, this.#quorum);
-    }
-    return best === undefined ? undefined : { checkpoints: best };
+    return groups;
+  }
+
+  /** Of the CHECKPOINTs for this sequence number or a higher one those that agree count together: who sent the most. */
+  votersFrom(sequence: SequenceNumber): ReplicaId[] {
+    const groups = this.#agreeing((one) => one.sequence >= sequence);
+    const most = groups.reduce((best, group) => (group.length > best.length ? group : best), []);
+    return most.map(({ ui }) => ui.replica);
   }
 
   /**

@@ -337,6 +337,27 @@ describe('A2M-PBFT-EA, view change', () => {
     assert.ok(stage.views.every((view) => view > 0));
   });
 
+  it('waits for NV-ACKs of exactly the terms that it has accepted', () => {
+    const stage = new EaStage();
+    ask(stage, 2);
+    stage.takeOver(1, 2);
+    const viewChanges = [1, 2].map((id) => {
+      const chain = stage.at(id).chain.map((message) => ({ message, proof: stage.preparedAt(id, message) }));
+      const barrier = { message: stage.by(id, { kind: 'BARRIER', view: 1 }), proof: [] };
+      return stage.leaving(id, 1, {}, { chain: [...chain, barrier] });
+    });
+    const facts = viewChanges.map((one) => judgeViewChange(stage.rules, one)!);
+    const terms = computeTerms(stage.rules, 1, facts);
+    stage.deliver(1, 0, stage.by(1, { kind: 'NEW-VIEW', view: 1, viewChanges, terms }));
+    const digest = digestOfTerms(stage.rules, { ...terms, carried: 7 });
+    stage.deliver(2, 0, stage.by(2, { kind: 'NV-ACK', view: 1, digest }));
+    stage.passes = () => false;
+    stage.run(5);
+    const lack = stage.at(0).viewLack();
+    assert.equal(lack?.what, 'NV-ACK');
+    assert.ok(!lack.has.includes(2), 'it confirms something else');
+  });
+
   it('Chain.N2.obliged: a new primary proposes what its NEW-VIEW obliges it to, or nothing', () => {
     const stage = new EaStage();
     ask(stage, 2);

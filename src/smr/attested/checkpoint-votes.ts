@@ -76,11 +76,13 @@ export class CheckpointVotes<C extends Content> {
     );
   }
 
-  /** Who has sent a CHECKPOINT for this sequence number or a higher one. */
+  /** Of the CHECKPOINTs for this sequence number or a higher one those that are equal count together: who sent the most. */
   votersFrom(sequence: SequenceNumber): ReplicaId[] {
-    return [...this.#votes.keys()].filter((replica) =>
-      this.#votes[replica]!.some((vote) => vote.state.sequence >= sequence),
+    const keys = this.#votes.flatMap((votes) =>
+      votes.filter(({ state }) => state.sequence >= sequence).map(({ key }) => key),
     );
+    const groups = [...new Set(keys)].map((key) => this.signers(key));
+    return groups.reduce((most, group) => (group.length > most.length ? group : most), []);
   }
 
   /** Forgets what is below a stable checkpoint. */

@@ -336,10 +336,8 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
   #enter(): boolean {
     const accepted = this.#accepted;
     if (accepted === undefined || accepted.terms.view !== this.view) return false;
-    const { terms, digest, message } = accepted;
-    const acks = this.#acks.filter(
-      (one): one is Sealed<NewViewAck> => one?.content.view === terms.view && one.content.digest === digest,
-    );
+    const { terms, message } = accepted;
+    const acks = this.#acksFor(accepted);
     if (!this.rule('Chain.NV.enter', acks.length >= this.quorum)) return false;
     const entered = [message, ...acks.slice(0, this.quorum)];
     this.desk.store([{ key: ENTERED_KEY, value: this.codec.encodeList(entered) }]);
@@ -382,13 +380,20 @@ export abstract class ChainViews<P extends OrderContent> extends AttestedReplica
     return { what: 'REQ-VIEW-CHANGE', view, needs: this.quorum, has, among: [...this.peers.keys()] };
   }
 
+  #acksFor({ terms, digest }: Accepted<P>): readonly Sealed<NewViewAck>[] {
+    return this.#acks.filter(
+      (one): one is Sealed<NewViewAck> => one?.content.view === terms.view && one.content.digest === digest,
+    );
+  }
+
   override viewLack(): Lacking | undefined {
     const { view, quorum: needs } = this;
     const left = this.#left.flatMap((one, replica) =>
       one !== undefined && one.view >= view ? [replica] : [],
     );
-    if (this.#accepted?.terms.view !== view) return changeLack(this, left, needs);
-    const has = this.#acks.flatMap((one, replica) => (one?.content.view === view ? [replica] : []));
+    const accepted = this.#accepted;
+    if (accepted?.terms.view !== view) return changeLack(this, left, needs);
+    const has = this.#acksFor(accepted).map(({ author }) => author);
     return { what: 'NV-ACK', view, needs, has, among: [...this.peers.keys()] };
   }
 
