@@ -204,6 +204,19 @@ describe('A2M-PBFT-E', () => {
     );
   });
 
+  it('says that its log lags, for how long, and who could fill it', () => {
+    const stage = lagging(16);
+    const lackOf = (id: ReplicaId) => stage.machines[id]!.replica.inspect(stage.now).lack;
+    stage.passes = (_from, _to, message) => message.kind !== 'HISTORY';
+    stage.run(3_000);
+    const { forMs, ...lack } = lackOf(3)!;
+    assert.deepEqual(lack, { what: 'HISTORY', sequence: 1, needs: 1, has: [], lacks: [0, 1, 2] });
+    assert.ok(forMs > 1_000 && forMs <= 3_000, `${forMs}`);
+    stage.passes = () => true;
+    stage.run(3_000);
+    for (const id of [0, 1, 2, 3]) assert.equal(lackOf(id), undefined);
+  });
+
   it('what a peer tells of a log that lags far may come in pieces', () => {
     const stage = lagging(16);
     stage.passes = (_from, _to, message) => message.kind !== 'HISTORY';

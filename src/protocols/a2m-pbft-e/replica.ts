@@ -5,12 +5,13 @@
 import { decodeWhole, Writer } from '../../core/codec.ts';
 import type { CheckpointState, Replica, ReplicaContext } from '../../core/protocol.ts';
 import type { Bundle } from '../../core/request.ts';
-import type { Digest, ReplicaId, SequenceNumber } from '../../core/types.ts';
+import type { Digest, Milliseconds, ReplicaId, SequenceNumber } from '../../core/types.ts';
 import { ZERO_DIGEST } from '../../core/types.ts';
 import type { CheckpointReading, Execution, Intake } from '../../smr/attested/hooks.ts';
 import type { AttestedMessage, Sealed } from '../../smr/attested/sealed.ts';
 import { SealedCodec } from '../../smr/attested/sealed.ts';
 import { ThreePhaseReplica } from '../../smr/three-phase/replica.ts';
+import type { Lacking } from '../../smr/lack.ts';
 import { historyAfter } from '../../trusted/programs/a2m/answers.ts';
 import { EXECUTION_WIRE, isLogEntry } from './client.ts';
 import type { ExecutionContent, History, HistoryRequest } from './messages.ts';
@@ -48,6 +49,8 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
   /** By peer. */
   readonly #hints = new Map<ReplicaId, Hint>();
   #askedAtMs = -1;
+  /** Since when entries are lacking. */
+  #lacksSince: Milliseconds | undefined;
 
   constructor(context: ReplicaContext) {
     super(context, new SealedCodec(context, EXECUTION_MESSAGES));
@@ -203,7 +206,21 @@ class ExecutionReplica extends ThreePhaseReplica<ExecutionContent> {
     return this.#logged < this.executed && !this.#digests.has(this.#logged + 1);
   }
 
+  override answerLack(): Lacking | undefined {
+    if (!this.#lacks) return undefined;
+    const among = [...this.peers.keys()].filter((replica) => replica !== this.self);
+    return {
+      what: 'HISTORY',
+      sequence: this.#logged + 1,
+      needs: 1,
+      has: [],
+      among,
+      since: this.#lacksSince,
+    };
+  }
+
   #askForHistory(): void {
+    this.#lacksSince = this.#lacks ? (this.#lacksSince ?? this.desk.now) : undefined;
     if (!this.#lacks || this.desk.now < this.#askedAtMs + this.timers.statusMs) return;
     this.#askedAtMs = this.desk.now;
     for (const replica of this.peers.keys()) this.#askPeer(replica);

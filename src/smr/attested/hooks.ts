@@ -137,6 +137,11 @@ export abstract class ProtocolHooks<C extends Content> {
     return undefined;
   }
 
+  /** What answers wait for although their orders are executed; `since` is known. */
+  answerLack(): Lacking | undefined {
+    return undefined;
+  }
+
   /** What `status` shows of the mode, in the protocol's words. */
   get role(): string | undefined {
     return undefined;

@@ -17,7 +17,9 @@ export function lackOfAttested<C extends Content>(
   return (
     fetching(replica, now) ??
     ownWord(replica, now) ??
-    (replica.mode === 'changing' ? newView(replica, now) : order(replica, now)) ??
+    (replica.mode === 'changing' ? newView(replica, now) : undefined) ??
+    answers(replica, now) ??
+    (replica.mode === 'changing' ? undefined : order(replica, now)) ??
     silence(replica, now)
   );
 }
@@ -72,6 +74,12 @@ function newView<C extends Content>(replica: AttestedReplica<C>, now: Millisecon
   const lack = asLack(lacking, waitingSince(replica, lacking?.since ?? replica.progressAtMs), now);
   // Who has to say the NEW-VIEW may wait for the batches in it.
   return lack === undefined || lack.needs === 1 ? (body(replica, now) ?? lack) : lack;
+}
+
+/** Comes and goes less often than what orders wait for, and does not pass with the next of them. */
+function answers<C extends Content>(replica: AttestedReplica<C>, now: Milliseconds): Lack | undefined {
+  const lacking = replica.answerLack();
+  return asLack(lacking, lacking?.since ?? replica.progressAtMs, now);
 }
 
 function order<C extends Content>(replica: AttestedReplica<C>, now: Milliseconds): Lack | undefined {
