@@ -16,6 +16,9 @@ const LACK_MS: Milliseconds = 30_000;
 /** So long after its own start a replica asks everybody for what it missed: that says nothing about them. */
 const CATCH_UP_MS: Milliseconds = 20_000;
 
+/** A peer of which nothing came for so many status periods was out of hearing: what it said meanwhile comes later. */
+const UNHEARD_PERIODS = 3;
+
 /** Conduct of one peer. */
 export interface Conduct {
   /** By how much its votes came later than this replica could execute, on average. */
@@ -23,11 +26,13 @@ export interface Conduct {
   /** How often its messages or bodies had to be asked for again, lately. */
   lacks: number;
   lackedAtMs: Milliseconds;
+  /** Since when it is heard without such a silence: a cut link, or the fault of a third one, is not its own. */
+  heardSinceMs: Milliseconds;
 }
 
 /** Nothing is known. */
 export function freshConduct(): Conduct {
-  return { lateMs: 0, lacks: 0, lackedAtMs: 0 };
+  return { lateMs: 0, lacks: 0, lackedAtMs: 0, heardSinceMs: 0 };
 }
 
 /** When the last sequence numbers were executed here. */
@@ -46,9 +51,16 @@ export class ExecutionTimes {
   }
 }
 
+/** Something came from a peer. */
+export function noteHeard(s: ReplicaState, peer: PeerState): void {
+  const { lastHeardMs = -Infinity } = peer;
+  if (s.now - lastHeardMs > UNHEARD_PERIODS * s.timers.statusMs) peer.conduct.heardSinceMs = s.now;
+  peer.lastHeardMs = s.now;
+}
+
 /**
  * A vote of a peer was counted, or came too late to count. A backup is late by what this replica could have executed
- * earlier; a primary by how long the requests that it proposes were waiting here.
+ * earlier; a primary by how long the requests that it proposes were waiting here. Nobody is later than one could hear him.
  */
 export function noteVote(s: ReplicaState, voter: ReplicaId, prepare: Prepare): void {
   const conduct = s.peers[voter]?.conduct;
@@ -56,7 +68,7 @@ export function noteVote(s: ReplicaState, voter: ReplicaId, prepare: Prepare): v
   const executedAt = sequence > s.executed ? s.now : s.executionTimes.of(sequence);
   const dueAt = voter === prepare.ui.replica ? waitingSince(s, prepare) : executedAt;
   if (conduct === undefined || dueAt === undefined) return;
-  conduct.lateMs += WEIGHT * (s.now - dueAt - conduct.lateMs);
+  conduct.lateMs += WEIGHT * (s.now - Math.max(dueAt, conduct.heardSinceMs) - conduct.lateMs);
 }
 
 function waitingSince(s: ReplicaState, prepare: Prepare): Milliseconds | undefined {

@@ -13,7 +13,7 @@ import {
   onTransferFailed,
   updateStable,
 } from './checkpoints.ts';
-import { noteLack } from './conduct.ts';
+import { noteHeard, noteLack } from './conduct.ts';
 import { requestDelay } from './execution.ts';
 import {
   armGapTimer,
@@ -126,7 +126,7 @@ function onBundle(s: ReplicaState, bundle: Bundle): void {
 function onMessage(s: ReplicaState, from: ReplicaId, message: UsigMessage): void {
   const peer = s.peers[from];
   if (peer === undefined) return;
-  peer.lastHeardMs = s.now;
+  noteHeard(s, peer);
   if (isRepeated(s, from, message)) peer.repeated += 1;
   switch (message.kind) {
     case 'PREPARE':
