@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -81,6 +81,27 @@ describe('moiety trace', () => {
     assert.match(missing.err, /cannot be read/);
     assert.equal(moiety('trace', 'show', log, '--from', '50', '--until', '20').code, 2);
     assert.equal(moiety('trace', 'svg', log, '-o', join(folder, 'none', 'a.svg')).code, 2);
+  });
+
+  it('says how long a file may be, and what to do with a longer one', () => {
+    const long = join(folder, 'long.json');
+    writeFileSync(long, '');
+    truncateSync(long, 49 * 1024 * 1024);
+    const { code, err } = moiety('trace', 'view', long);
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /long\.json cannot be shown: it has 49 MiB, and a page shows 48 MiB: "moiety trace svg" and/,
+    );
+    truncateSync(long, 193 * 1024 * 1024);
+    assert.match(
+      moiety('trace', 'view', long).err,
+      /it has 193 MiB, and a page shows 48 MiB: make a shorter run\./,
+    );
+    assert.match(
+      moiety('trace', 'show', long).err,
+      /it has 193 MiB, and it is read up to 192 MiB: make a shorter/,
+    );
   });
 
   it('of one protocol takes no option of the swarm', () => {

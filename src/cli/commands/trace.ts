@@ -12,33 +12,54 @@ import type { ShowOptions } from './playground.ts';
 import { printChart, save, windowOf, withWindow } from './sim-views.ts';
 import type { ViewOptions } from './sim-views.ts';
 
-/** A longer file is no event log: those end at half a million events. */
-const FILE_BYTES_MAX = 384 * 1024 * 1024;
+const MIB = 1024 * 1024;
 
 interface OutputOptions {
   readonly output?: string;
 }
 
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch (error) {
+    throw usageFailure(`${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+
 function readText(path: string): string {
   try {
-    const { size } = statSync(path);
-    if (size > FILE_BYTES_MAX) throw new Error(`${size} bytes are too many for an event log`);
     return readFileSync(path, 'utf8');
   } catch (error) {
     throw usageFailure(`${path} cannot be read: ${messageOf(error)}`);
   }
 }
 
-/** Reads an event log; anybody may have written it. */
-async function readLog(path: string): Promise<Trace> {
-  const { readTrace } = await import('../../sim/trace/read-trace.ts');
-  const trace = readTrace(readText(path));
+/** Reads an event log, and gives its text, too; anybody may have written it. `isForPage`: a browser has to hold it. */
+async function readLog(
+  path: string,
+  isForPage = false,
+): Promise<{ readonly trace: Trace; readonly text: string }> {
+  const { PAGE_BYTES_MAX, readTrace, TRACE_BYTES_MAX } = await import('../../sim/trace/read-trace.ts');
+  const bytes = sizeOf(path);
+  const most = isForPage ? PAGE_BYTES_MAX : TRACE_BYTES_MAX;
+  if (bytes > most) {
+    const isDrawn = bytes <= TRACE_BYTES_MAX;
+    const way = isDrawn
+      ? '"moiety trace svg" and "moiety trace show" draw a part of it'
+      : 'make a shorter run';
+    const bound = `${isForPage ? 'a page shows' : 'it is read up to'} ${most / MIB} MiB`;
+    throw new CommandFailure(
+      `${path} cannot be shown: it has ${Math.ceil(bytes / MIB)} MiB, and ${bound}: ${way}.`,
+    );
+  }
+  const text = readText(path);
+  const trace = readTrace(text);
   if (typeof trace === 'string') throw new CommandFailure(`${path} cannot be shown: ${trace}.`);
-  return trace;
+  return { trace, text };
 }
 
 async function svg(path: string, options: ViewOptions & OutputOptions): Promise<void> {
-  const trace = await readLog(path);
+  const { trace } = await readLog(path);
   const { diagramOf } = await import('../../sim/trace/diagram.ts');
   const { svgOf } = await import('../../sim/trace/svg.ts');
   const text = svgOf(trace, diagramOf(trace, windowOf(options)));
@@ -48,15 +69,16 @@ async function svg(path: string, options: ViewOptions & OutputOptions): Promise<
 }
 
 async function show(path: string, options: ViewOptions): Promise<void> {
-  const trace = await readLog(path);
+  const { trace } = await readLog(path);
   const { diagramOf } = await import('../../sim/trace/diagram.ts');
   await printChart(trace, diagramOf(trace, windowOf(options)));
 }
 
 async function view(path: string, options: ShowOptions & OutputOptions): Promise<void> {
-  const trace = await readLog(path);
+  // The page reads it as anew: its text goes there as it is.
+  const { text } = await readLog(path, true);
   const files = freshPage('playground');
-  const data = { 'moiety-trace': JSON.stringify(trace) };
+  const data = { 'moiety-trace': text };
   if (options.output === undefined) return showPage(withData(files, data), options);
   if (options.port !== undefined || options.open === true)
     throw usageFailure('A page in a file is not served: leave --port and --open out, or -o.');
