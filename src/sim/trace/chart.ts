@@ -1,4 +1,7 @@
-/** A trace for the terminal: one line for each delivery, and one for what happened at a replica. */
+/**
+ * A trace for the terminal: one line for each delivery, and one for what happened at a replica. Clients have no lanes: what they
+ * ask and are answered stands at the replica that it goes to or comes from.
+ */
 import type { Diagram } from './diagram.ts';
 import type { Trace } from './trace.ts';
 
@@ -20,6 +23,15 @@ export function chartLines(trace: Trace, diagram: Diagram): string[] {
     const what = kind === 'execute' ? `executes ${label}` : label;
     rows.push({ atMs, text: `${lanes}  ${who}${what}${conflict ? ', not what others executed' : ''}` });
   }
+  for (const { client, replica, isAsked, sentMs, arrivedMs, label } of diagram.exchanges) {
+    const lanes = at(replicas, replica, arrivedMs === undefined ? '×' : isAsked ? '◇' : '◆');
+    const way = isAsked ? `${label} from client ${client}` : `${label} to client ${client}`;
+    const end = arrivedMs === undefined ? ', never arrives' : '';
+    // A request is seen where it arrives, an answer where it leaves.
+    rows.push({ atMs: isAsked ? (arrivedMs ?? sentMs) : sentMs, text: `${lanes}  ${replica} ${way}${end}` });
+  }
+  for (const { client, atMs, label } of diagram.beliefs)
+    rows.push({ atMs, text: `${lanesOf(replicas)}  client ${client} believes ${label}` });
   const order = rows.map((row, index) => ({ ...row, index }));
   order.sort((a, b) => a.atMs - b.atMs || a.index - b.index);
   const head = Array.from({ length: replicas }, (_, id) =>
