@@ -49,6 +49,16 @@ describe('the layout of a space-time diagram', () => {
     assert.notEqual(layout.arrows[0]!.label!.y, layout.arrows[2]!.label!.y);
   });
 
+  it('leads an arrow around a dot that it would run through, and leaves others straight', () => {
+    const through = arrow(0, 0, 2, 1, 3);
+    const mark = { id: 0, lane: 1, kind: 'execute', label: '', isConflict: false, quorum: [] } as const;
+    const bendWith = (atMs: number): number =>
+      layoutOf({ ...scene([through]), marks: [{ ...mark, atMs }] }, 800).arrows[0]!.bend;
+    assert.notEqual(bendWith(2), 0);
+    assert.equal(bendWith(1.1), 0);
+    assert.equal(bendWith(2.9), 0);
+  });
+
   it('draws what never arrives as a stub, and fits into 390 pixels with short labels', () => {
     const layout = layoutOf(scene([arrow(0, 1, 0, 1, undefined), arrow(1, 2, 0, 1, 3)]), 358);
     const [stub] = layout.arrows;

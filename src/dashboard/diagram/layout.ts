@@ -20,6 +20,9 @@ const LANE_MIN = 78;
 const LANE_MAX = 330;
 /** From here on labels are written out. */
 const LONG_LABELS_FROM = 100;
+/** Height of a strip in which dots are looked for, and how far an arrow goes around them. */
+const DOT = 6;
+const BEND = 26;
 /** Where the label of an arrow may stand, from the beginning of the arrow: the first free place counts. */
 const LABEL_PLACES: readonly number[] = [-3, -14, 10, -25, 21, 32];
 /** Between a lane and words beside it. */
@@ -45,6 +48,8 @@ export interface LaidArrow {
   readonly y1: number;
   readonly x2: number;
   readonly y2: number;
+  /** By how many pixels its middle is above the straight line, or below if negative: around what lies on that line. */
+  readonly bend: number;
   /** Undefined: another arrow from the same place has it. */
   readonly label:
     { readonly text: string; readonly x: number; readonly y: number; readonly isRight: boolean } | undefined;
@@ -117,6 +122,30 @@ function scaleOf(moments: readonly number[]): {
   return { heights, y };
 }
 
+/** Dots of lanes and ends of arrows, which other arrows must not seem to begin or end at. */
+class Dots {
+  readonly #places = new Set<string>();
+
+  add(lane: number, y: number): void {
+    this.#places.add(`${lane}/${Math.round(y / DOT)}`);
+  }
+
+  isNear(lane: number, y: number): boolean {
+    const at = Math.round(y / DOT);
+    return [at - 1, at, at + 1].some((place) => this.#places.has(`${lane}/${place}`));
+  }
+}
+
+/** How an arrow passes the lanes between its ends: straight, or in a bow where it would run through a dot. */
+function bendOf({ from, to }: Arrow, y1: number, y2: number, dots: Dots): number {
+  const lanes = Math.abs(to - from);
+  for (let passed = 1; passed < lanes; passed += 1) {
+    const lane = from + Math.sign(to - from) * passed;
+    if (dots.isNear(lane, y1 + (passed / lanes) * (y2 - y1))) return BEND;
+  }
+  return 0;
+}
+
 /** Places the labels: each text once for each place where arrows begin, off the words that are there already. */
 class Labels {
   readonly #said = new Set<string>();
@@ -187,6 +216,9 @@ export function layoutOf(scene: Scene, width: number): Layout {
   const taken = gutter + 2 * side + Math.max(0, count - 1) * step;
   const boxes = new Boxes();
   const marks = marksOf(scene, laneX, taken, y, boxes);
+  const dots = new Dots();
+  for (const { mark, y: at } of marks) if (mark.lane !== undefined) dots.add(mark.lane, at);
+  for (const { to, arrivedMs } of scene.arrows) if (arrivedMs !== undefined) dots.add(to, y(arrivedMs));
   const labels = new Labels(step >= LONG_LABELS_FROM && !isNarrow, boxes);
   const arrows = scene.arrows.map((arrow): LaidArrow => {
     const [x1, y1] = [laneX[arrow.from] ?? 0, y(arrow.sentMs)];
@@ -195,7 +227,8 @@ export function layoutOf(scene: Scene, width: number): Layout {
     // What never arrives ends a little way off.
     const x2 = isOpen ? x1 + (isRight ? 0.3 : -0.3) * step : (laneX[arrow.to] ?? 0);
     const y2 = arrow.arrivedMs === undefined ? y1 + 8 : y(arrow.arrivedMs);
-    return { arrow, x1, y1, x2, y2, label: labels.of(arrow, x1, y1, isRight) };
+    const bend = isOpen ? 0 : bendOf(arrow, y1, y2, dots);
+    return { arrow, x1, y1, x2, y2, bend, label: labels.of(arrow, x1, y1, isRight) };
   });
   const ticks = moments.map((atMs, index) => ({ atMs, y: heights[index]! }));
   const height = (heights.at(-1) ?? TOP) + BOTTOM;

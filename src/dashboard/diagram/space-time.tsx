@@ -94,16 +94,27 @@ function LaneLine(props: {
   );
 }
 
-/** Where an arrow has come to by now: at the height of this moment, so that nothing runs ahead of the lanes. */
-function endOf(
-  { arrow, x1, y1, x2, y2 }: LaidArrow,
-  nowMs: number,
-  nowY: number,
-): { x: number; y: number; isThere: boolean } {
+/** An arrow as far as it has come by now. */
+interface Drawn {
+  readonly x: number;
+  readonly y: number;
+  /** Where it would go on straight from. */
+  readonly bowX: number;
+  readonly bowY: number;
+  readonly isThere: boolean;
+}
+
+/** Where an arrow has come to by now: about the height of this moment, so that nothing runs ahead of the lanes. */
+function drawnOf({ arrow, x1, y1, x2, y2, bend }: LaidArrow, nowMs: number, nowY: number): Drawn {
   const { arrivedMs } = arrow;
-  if (arrivedMs === undefined || nowMs >= arrivedMs) return { x: x2, y: y2, isThere: true };
+  const [bowX, bowY] = [(x1 + x2) / 2, (y1 + y2) / 2 - 2 * bend];
+  if (arrivedMs === undefined || nowMs >= arrivedMs) return { x: x2, y: y2, bowX, bowY, isThere: true };
   const part = Math.min(1, Math.max(0, (nowY - y1) / Math.max(y2 - y1, 1e-9)));
-  return { x: x1 + part * (x2 - x1), y: y1 + part * (y2 - y1), isThere: false };
+  // The beginning of a quadratic curve is one, too.
+  const along = (from: number, to: number): number => from + part * (to - from);
+  const [nearX, nearY] = [along(x1, bowX), along(y1, bowY)];
+  const [x, y] = [along(nearX, along(bowX, x2)), along(nearY, along(bowY, y2))];
+  return { x, y, bowX: nearX, bowY: nearY, isThere: false };
 }
 
 function headOf(x1: number, y1: number, x2: number, y2: number): string {
@@ -124,12 +135,13 @@ function ArrowShape(props: {
 }): JSX.Element {
   const { laid, nowMs, nowY, classes, onClick } = props;
   const { arrow, x1, y1 } = laid;
-  const { x, y, isThere } = endOf(laid, nowMs, nowY);
+  const { x, y, bowX, bowY, isThere } = drawnOf(laid, nowMs, nowY);
+  const path = `M${x1} ${y1}Q${bowX} ${bowY} ${x} ${y}`;
   const isOpen = arrow.arrivedMs === undefined;
   return (
     <g class={classes} onClick={onClick} data-arrow={arrow.id}>
-      <line x1={x1} y1={y1} x2={x} y2={y} class="reach" />
-      <line x1={x1} y1={y1} x2={x} y2={y} class={isOpen ? 'shaft open' : 'shaft'} />
+      <path d={path} class="reach" />
+      <path d={path} class={isOpen ? 'shaft open' : 'shaft'} />
       {isOpen ? (
         arrow.isLost && (
           <text x={x} y={y + 4} class="cross" text-anchor="middle">
@@ -137,7 +149,7 @@ function ArrowShape(props: {
           </text>
         )
       ) : isThere ? (
-        <polygon points={headOf(x1, y1, x, y)} />
+        <polygon points={headOf(bowX, bowY, x, y)} />
       ) : (
         <circle cx={x} cy={y} r="4" />
       )}
@@ -185,7 +197,7 @@ function MarkShape(props: {
   if (x === undefined)
     return (
       <g class={classes} onClick={onClick} data-mark={mark.id}>
-        <line x1={4} x2={layout.width - 4} y1={y} y2={y} />
+        <line x1={(layout.laneX[0] ?? 0) - 30} x2={layout.width - 4} y1={y} y2={y} />
         <text x={words.x} y={words.y}>
           {mark.label}
         </text>
@@ -224,6 +236,14 @@ function litArrows(
   return isPast ? new Set() : new Set(quorum);
 }
 
+/** More lanes than this do not fit beside each other with their whole names where it is tight. */
+const TIGHT_LANES_MAX = 5;
+
+/** `r2` for `replica 2`. */
+function shortOf(label: string): string {
+  return label.replace(/^(\w)\w* (\d+)$/, '$1$2');
+}
+
 /** Below the name of a lane. */
 function noteOf({ note, leads = [] }: Lane, nowMs: number, isTight: boolean): string {
   const isLeader = leads.some(({ fromMs, untilMs = Infinity }) => fromMs <= nowMs && nowMs < untilMs);
@@ -244,6 +264,7 @@ function Heads({
   readonly onSelect: SpaceTimeProps['onSelect'];
   readonly selected: Selection | undefined;
 }): JSX.Element {
+  const isCrowded = layout.isTight && lanes.length > TIGHT_LANES_MAX;
   return (
     <div class={layout.isTight ? 'lane-heads tight' : 'lane-heads'} style={{ width: `${layout.width}px` }}>
       {lanes.map((lane, index) => {
@@ -254,10 +275,11 @@ function Heads({
             type="button"
             class={`lane-head ${lane.kind}${lane.isByzantine === true ? ' byzantine' : ''}`}
             aria-pressed={isSelected}
+            aria-label={`${lane.label} ${noteOf(lane, nowMs, false)}`.trim()}
             style={{ left: `${layout.laneX[index]}px` }}
             onClick={() => onSelect?.({ kind: 'lane', lane: index })}
           >
-            <b>{lane.label}</b>
+            <b>{isCrowded ? shortOf(lane.label) : lane.label}</b>
             <small>{noteOf(lane, nowMs, layout.isTight)}</small>
           </button>
         );

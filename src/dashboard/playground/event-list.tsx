@@ -29,12 +29,17 @@ export function EventList({
   const here = chosen >= 0 ? chosen : rowBefore(rows, player.nowMs);
   useEffect(() => {
     const element = box.current!;
-    setHeight(element.clientHeight);
+    const observer = new ResizeObserver(() => setHeight(element.clientHeight));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  useEffect(() => {
+    const element = box.current!;
     const above = here * ROW;
     if (above < element.scrollTop) element.scrollTop = above;
     else if (above + ROW > element.scrollTop + element.clientHeight)
       element.scrollTop = above + ROW - element.clientHeight;
-  }, [here, rows]);
+  }, [here, rows, height]);
   const go = (place: number): void => {
     const row = rows[Math.max(0, Math.min(rows.length - 1, place))];
     if (row !== undefined) player.ask({ kind: 'seek', atMs: row.atMs, shows: row.shows });

@@ -50,7 +50,7 @@ export function loadedRun(playback: Playback, all: boolean): LoadedRun {
 
 /** View 0 goes without saying; certified counters are what it is all about. */
 function withShorterLabels(arrow: Arrow): Arrow {
-  const counter = /\[\d+:\d+\]$/.exec(arrow.label)?.[0];
+  const counter = /\[\d+:\d+\]/.exec(arrow.label)?.[0];
   return {
     ...arrow,
     label: arrow.label.replace(/ v0(?= |$)/, ''),

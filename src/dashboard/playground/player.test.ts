@@ -35,6 +35,14 @@ describe('player', () => {
     assert.equal(again.nowMs, 0);
   });
 
+  it('travels to the end of a run, also where that lies behind the last thing that is shown', () => {
+    const shows = { kind: 'lane', lane: 1 } as const;
+    let state = after({ kind: 'seek', atMs: 5 }, { kind: 'travel', atMs: 90, shows });
+    for (let tick = 0; tick < 500 && state.isPlaying; tick += 1)
+      state = play(stops, state, { kind: 'tick', elapsedMs: 16, isCalm: false });
+    assert.deepEqual([state.isPlaying, state.nowMs, state.selected], [false, 90, shows]);
+  });
+
   it('goes faster at a higher speed', () => {
     const at = (speed: number): number =>
       after({ kind: 'speed', speed }, { kind: 'toggle' }, { kind: 'tick', elapsedMs: 100, isCalm: false })

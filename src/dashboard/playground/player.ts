@@ -111,7 +111,8 @@ function ticked(stops: readonly Stop[], state: PlayerState, elapsedMs: number, i
   const rate = goal?.wayPerSecond ?? WAY_PER_SECOND * state.speed;
   const way = wayTo(stops, from) + (elapsedMs / 1000) * rate;
   const nowMs = momentAt(stops, way);
-  return nowMs >= endMs ? arrived : { ...state, nowMs };
+  // A goal may lie behind the last stop, where nothing is left to wait for.
+  return nowMs >= Math.min(endMs, stops.at(-1)?.atMs ?? 0) ? arrived : { ...state, nowMs };
 }
 
 function travelling(

@@ -4,6 +4,7 @@ import { messageLabel } from '../../sim/trace/diagram.ts';
 import { quorumOf, viewEnteredBy } from '../../sim/trace/quorums.ts';
 import type { Trace, TraceEvent, TraceSent } from '../../sim/trace/trace.ts';
 import { leadsOf } from './leads.ts';
+import { rivalNames } from './rivals.ts';
 import { Refusals } from './refusals.ts';
 import type { Arrow, Lane, Mark, Scene, Stretch } from '../diagram/scene.ts';
 
@@ -46,6 +47,7 @@ export function sceneOfTrace(trace: Trace, options: SceneOptions = {}): TraceSce
     if (isSending(event) && (all || !BACKGROUND_KINDS.has(event.message))) sendings.push(event);
   }
   const refusals = new Refusals(trace);
+  const rivals = rivalNames(trace);
   const shown = arrowsMax > 0 ? sendings.slice(-arrowsMax) : [];
   const hidden = sendings.length - shown.length;
   const beginMs = hidden > 0 ? (shown[0]?.at ?? nowMs) : (events[from]?.at ?? 0);
@@ -59,7 +61,7 @@ export function sceneOfTrace(trace: Trace, options: SceneOptions = {}): TraceSce
       arrivedMs: arrival?.atMs,
       isLost: arrival === undefined && (isWhole || nowMs - event.at > slowestMs),
       kind: event.message,
-      label: messageLabel(event),
+      label: [messageLabel(event), rivals.get(event.id)].filter((part) => part !== undefined).join(' '),
       shortLabel: shortLabelOf(event),
       ...refused,
     };

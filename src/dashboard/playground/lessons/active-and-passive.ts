@@ -77,7 +77,7 @@ export const ACTIVE_AND_PASSIVE: Lesson = {
       title: 'All hands',
       text:
         'Replicas 1 and 2 agree on that history and go on with MinBFT (its messages are packed in FALLBACK here). The passive replica works ' +
-        'now: it executes n2.',
+        'now: it executes n2, and soon what clients ask for meanwhile.',
       at: { kind: 'execute', replica: 2, sequence: 2 },
       rules: [{ rule: 'CheapBFT.S5', passed: true }],
       claims: [

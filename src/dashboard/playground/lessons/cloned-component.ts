@@ -3,8 +3,8 @@ import type { Lesson } from './lesson.ts';
 
 /** See the top of this file. */
 export const CLONED_COMPONENT: Lesson = {
-  title: 'When the box is cloned',
-  summary: 'What all of this rests on, how it breaks, and what the fence stops.',
+  title: 'When the box counts twice',
+  summary: 'What all of this rests on, how it breaks, and what a fence stops and does not stop.',
   runs: [
     { script: 'component-put-back', label: 'fence off', objections: ['agreement'] },
     { script: 'component-put-back-fenced', label: 'fence on', objections: [] },
@@ -22,8 +22,8 @@ export const CLONED_COMPONENT: Lesson = {
     {
       title: 'Number 1',
       text:
-        'The operator of replica 0 has kept a copy. The box gives the number 1 to a proposal for n1, and replica 1 is shown it: [0:1]. ' +
-        'Replica 1 votes and executes. Its vote for replica 2 is slow today.',
+        'The operator of replica 0 has kept a copy. The box gives the number 1 to a proposal for n1, and replica 1 is shown it: ' +
+        '[0:1]. Replica 1 votes and executes. Its vote does not reach replica 2 in time.',
       at: { kind: 'execute', replica: 1, sequence: 1 },
       claims: [
         { find: { kind: 'deliver', message: 'PREPARE', from: 0, to: 1, sequence: 1, counter: 1 }, times: 1 },
@@ -46,8 +46,8 @@ export const CLONED_COMPONENT: Lesson = {
     {
       title: 'The checker finds the fork',
       text:
-        'Both backups execute n1, and not the same. It is lesson 1 again: without a counter that can be relied on, three replicas are too ' +
-        'few. This lies outside of what the protocol promises, and the checker says so plainly.',
+        'Both backups execute n1, and not the same: the checker reports it. It is lesson 1 again: without a counter that can be ' +
+        'relied on, three replicas are too few. No protocol of this kind promises anything once a box gives a number twice.',
       at: { kind: 'violation' },
       look: { kind: 'replica', replica: 2 },
       claims: [
@@ -59,9 +59,9 @@ export const CLONED_COMPONENT: Lesson = {
       title: 'The same with a fence',
       run: 1,
       text:
-        'The same attack on a box with a fence: whenever it starts, it checks with something that cannot be put back whether its disk is ' +
-        'the newest one. It is not, so it draws a new key. Its next number is 1 again, but under a name that nobody knows: replica 2 ' +
-        'refuses the second story.',
+        'The same attack on a box with a fence: whenever it starts, it checks with something that cannot be put back whether its disk ' +
+        'is the newest one. It is not, so it draws a new key. Its next number is 1 again, but under a key that nobody knows: replica ' +
+        '2 refuses the second story.',
       at: { kind: 'note', name: 'ignored', replica: 2 },
       look: { kind: 'message', find: { kind: 'send', message: 'PREPARE', from: 0, to: 2 } },
       claims: [
@@ -74,8 +74,9 @@ export const CLONED_COMPONENT: Lesson = {
       title: 'One history',
       run: 1,
       text:
-        'The slow vote comes, and with it the proposal with the old, true [0:1]. Replica 2 executes what replica 1 executed. There is one ' +
-        'n1, and the checkers find nothing.',
+        'The late vote comes, and with it the proposal with the old, true [0:1]. Replica 2 executes what replica 1 executed: one n1. ' +
+        'But a fence only looks when the box starts. Whoever copies the memory of a running box has two that look alike, and no fence ' +
+        'sees it.',
       at: { kind: 'execute', replica: 2, sequence: 1 },
       claims: [{ find: { kind: 'execute', sequence: 1 }, times: 2 }],
     },
@@ -83,8 +84,8 @@ export const CLONED_COMPONENT: Lesson = {
       title: 'Taken in again',
       run: 2,
       text:
-        'Boxes also lose their memory without any lie. Then the replica asks the others to take its new key: RECOVER. Until they have ' +
-        'ordered that, like any request, it has no voice, and they go on without it. Here they have, and replica 0 counts again.',
+        'A box that lost its memory can come back. Its replica asks the others to take the new key: RECOVER, further up. Until they ' +
+        'have ordered that, like any request, it has no voice, and they go on without it in view 1. Here they have taken it in.',
       at: { kind: 'note', name: 'incarnation', replica: 1 },
       claims: [
         { find: { kind: 'deliver', message: 'RECOVER', from: 0, to: 1 }, times: 'some' },

@@ -5,7 +5,7 @@ import type { Lesson } from './lesson.ts';
 export const EQUIVOCATION: Lesson = {
   title: 'One liar, two stories',
   summary:
-    'Why three replicas are not enough if any one of them may lie, and why four are. Lessons 1, 3 and 4 alone say why three can be enough, in about five minutes.',
+    'Why three replicas are not enough if any one of them may lie, and why four are. Lessons 1, 3 and 4 alone say why three can be enough, in a few minutes.',
   runs: [
     { script: 'three-replicas-without-counters', label: 'three replicas', objections: ['agreement'] },
     { script: 'four-replicas-without-counters', label: 'four replicas', objections: [] },
@@ -14,9 +14,9 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'Three copies of one service',
       text:
-        'Each line is a machine, each arrow a message, and time runs downward. Replicas 0, 1 and 2 are copies of one service: if one breaks, ' +
-        'the others go on. Two clients ask for something, and all copies must do it in the same order. A red machine may lie; such a one is ' +
-        'called Byzantine.',
+        'Each line is a machine, each arrow a message, and time runs downward. Replicas 0, 1 and 2 are copies of one service: if one ' +
+        'breaks, the others go on. Two clients ask for something, and all copies must do it in the same order. The red one may lie; ' +
+        'such a machine is called Byzantine.',
       at: { kind: 'asked', client: 0, to: 0 },
       claims: [
         { find: { kind: 'ask', client: 0, to: 0 }, times: 'some' },
@@ -34,8 +34,8 @@ export const EQUIVOCATION: Lesson = {
     {
       title: 'Two of three must say the same',
       text:
-        'Replica 1 asks around (lesson 2 shows how) and executes n1 once two of the three tell the same story. It cannot wait for all three, ' +
-        'for one may be broken and never answer. What stands behind n1 is a short name of the request.',
+        'Replica 1 asks around (lesson 2 shows how) and executes n1 once two of the three, itself and one other, tell the same story. ' +
+        'It cannot wait for all three, for one may be broken and never answer. What stands behind n1 is a short name of the request.',
       at: { kind: 'execute', replica: 1, sequence: 1 },
       rules: [{ rule: 'PBFT.N4', passed: true }],
       claims: [{ find: { kind: 'deliver', message: 'COMMIT', from: 0, to: 1, sequence: 1 }, times: 'some' }],
@@ -88,8 +88,8 @@ export const EQUIVOCATION: Lesson = {
       title: 'No third voice',
       run: 1,
       text:
-        'Replica 3 was told the other story, but two voices are not three. Any two groups of three among four share two replicas, and one of ' +
-        'those two is honest. So f liars take 3f+1 replicas.',
+        'Replica 3 was told the other story, but two voices are not three. Any two groups of three among four share two replicas, and ' +
+        'one of those two is honest. That is for one liar; for f liars it takes 3f+1 replicas.',
       at: { kind: 'end' },
       look: { kind: 'replica', replica: 3 },
       claims: [

@@ -18,8 +18,8 @@ export const MINBFT_LESSON: Lesson = {
     {
       title: 'First kind: PREPARE',
       text:
-        'The primary proposes n1 to both backups, with one number of its counter: [0:1]. It is one statement for everybody. A different ' +
-        'one for replica 2 would have another number, and would give the liar away.',
+        'The primary proposes n1 to the two others, the backups, with one number of its counter: [0:1]. It is one statement for ' +
+        'everybody. A different one for replica 2 would have another number, and would give the liar away.',
       at: { kind: 'deliver', message: 'PREPARE', from: 0, sequence: 1 },
       nth: 2,
       rules: [{ rule: 'MinBFT.STEP.PRE.3', passed: true, within: 'MinBFT.STEP.PREPARE' }],
@@ -38,7 +38,7 @@ export const MINBFT_LESSON: Lesson = {
       title: 'The primary hears one vote',
       text:
         'The COMMIT of replica 2, [2:1], reaches the primary. Its own proposal and this vote are two voices, too, and it executes n1. ' +
-        'Everybody waits for two of three, f+1 of 2f+1, so one broken replica stops nothing.',
+        'Everybody waits for two of three, so one broken replica stops nothing. For f liars it is f+1 of 2f+1.',
       at: { kind: 'execute', replica: 0, sequence: 1 },
       rules: [{ rule: 'MinBFT.EXEC.1', passed: true }],
       claims: [{ find: { kind: 'deliver', message: 'COMMIT', to: 0, sequence: 1 }, times: 1 }],
@@ -61,8 +61,8 @@ export const MINBFT_LESSON: Lesson = {
     {
       title: 'The client believes two',
       text:
-        'The client waits for two equal answers, as before: one of two is by an honest replica. It took 2 PREPAREs, 4 COMMITs and 3 ' +
-        'answers: 9 messages, where PBFT with its four replicas needs 28.',
+        'The client waits for two equal answers: one of two is by an honest replica. It took 2 PREPAREs, 4 COMMITs and 3 answers: 9 ' +
+        'messages. PBFT, the classic protocol of lesson 2, needs four replicas and 28 messages.',
       at: { kind: 'believe', client: 0 },
       claims: [
         { find: { kind: 'answered' }, times: 2 },

@@ -36,8 +36,8 @@ export const SPECULATION: Lesson = {
     {
       title: 'One is missing',
       text:
-        'Replica 3 dies. The second request is executed by three, and the client gets three equal answers. That is not enough by ' +
-        'itself, and it waits in vain for the fourth.',
+        'Replica 3 dies. Three replicas execute the second request, and their three equal answers are on the way to the client. Three ' +
+        'are not enough by themselves, and it will wait in vain for the fourth.',
       at: { kind: 'execute', sequence: 2 },
       nth: 3,
       look: { kind: 'replica', replica: 3 },
@@ -61,7 +61,7 @@ export const SPECULATION: Lesson = {
       run: 1,
       text:
         'This is MinZyzzyva, the same with trusted counters, so three replicas suffice. The primary executes n1 and tells the others, ' +
-        'but its messages are lost. It has done something that nobody knows of.',
+        'but its messages to them are lost. It has done something that no other replica knows of.',
       at: { kind: 'execute', replica: 0, sequence: 1 },
       claims: [
         { find: { kind: 'execute', replica: 0, sequence: 1 }, times: 1 },

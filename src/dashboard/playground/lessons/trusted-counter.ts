@@ -11,7 +11,7 @@ export const TRUSTED_COUNTER: Lesson = {
       title: 'A small honest helper',
       text:
         'In lesson 1 the liar could say two things because nothing tied its words together. Now each replica has a small trusted ' +
-        'component: a counter and a key in a box. Whatever a replica says, the box signs it together with the next number. It ' +
+        'component: a counter and a key in a box. Each proposal and each vote is signed by the box, together with the next number. It ' +
         'never gives a number twice, not even to a liar.',
       at: { kind: 'asked', to: 0 },
       claims: [{ find: { kind: 'seal' }, times: 'none' }],
@@ -19,9 +19,9 @@ export const TRUSTED_COUNTER: Lesson = {
     {
       title: 'The first story',
       text:
-        'Replica 0 is the liar again. It tells replica 1 that n1 is one request; a proposal is called PREPARE here. Behind it stands ' +
-        '[0:1]: the box of replica 0 gave it the number 1. Replica 1 votes for it with a COMMIT and executes n1, for two of three ' +
-        'are enough (lesson 4 says why).',
+        'Replica 0 is the liar again. It tells replica 1 that n1 is one request; a proposal is called PREPARE here (in lesson 1 that ' +
+        'was a vote). Behind it stands [0:1]: the box of replica 0 gave it the number 1. Replica 1 votes for it with a COMMIT and ' +
+        'executes n1, for two of three are enough (lesson 4 says why).',
       at: { kind: 'execute', replica: 1, sequence: 1 },
       rules: [{ rule: 'MinBFT.STEP.PRE.3', passed: true, within: 'MinBFT.STEP.PREPARE' }],
       claims: [
@@ -34,7 +34,7 @@ export const TRUSTED_COUNTER: Lesson = {
       title: 'The second story',
       text:
         'It tells replica 2 that n1 is another request. But the box counts on: this message has the number 2, [0:2]. Replica 0 cannot ' +
-        'change that, for nobody listens to words that its box has not signed.',
+        'change that, for nobody takes a proposal that its box has not signed.',
       at: { kind: 'deliver', message: 'PREPARE', from: 0, to: 2, counter: 2 },
       claims: [
         { find: { kind: 'deliver', message: 'PREPARE', from: 0, to: 2, sequence: 1, counter: 2 }, times: 1 },
@@ -48,8 +48,8 @@ export const TRUSTED_COUNTER: Lesson = {
     {
       title: 'A number is missing',
       text:
-        'Replica 2 takes the messages of another replica in the order of their numbers and leaves none out. It has [0:2] but not [0:1], ' +
-        'so it asks for that one and waits. It neither votes for the second story nor executes it.',
+        'Replica 2 takes the messages of another replica in the order of their numbers and leaves none out. It has [0:2] but not ' +
+        '[0:1], so it waits. It neither votes for the second story nor executes it.',
       at: { kind: 'send', message: 'RESEND-REQUEST', from: 2 },
       look: { kind: 'replica', replica: 2 },
       claims: [
@@ -60,9 +60,9 @@ export const TRUSTED_COUNTER: Lesson = {
     {
       title: 'Caught',
       text:
-        'The vote of replica 1 arrives. A vote carries the proposal that it votes for: here is [0:1], signed by the box, so that nobody ' +
-        'can have made it up. Now replica 2 holds two signatures of one box that say two things about n1: a proof that anybody can ' +
-        'check. It refuses the second story and executes the first one, like replica 1.',
+        'The vote of replica 1 arrives. A vote carries the proposal that it votes for: here is [0:1], signed by the box, so nobody ' +
+        'can have made it up. Now [0:2] may come next, but n1 is taken: replica 2 refuses it and executes the first story, like ' +
+        'replica 1. Two signatures of one box that say two things about n1 are a proof that anybody can check.',
       at: { kind: 'execute', replica: 2, sequence: 1 },
       rules: [{ rule: 'MinBFT.STEP.PREPARE.5', passed: false }],
       claims: [

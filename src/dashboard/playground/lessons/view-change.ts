@@ -10,13 +10,13 @@ export const VIEW_CHANGE: Lesson = {
     {
       title: 'View 0',
       text:
-        'The time in which one replica is primary is called a view. This is view 0, v0 in the picture, and replica 0 leads it. The ' +
-        'first request is settled as in lesson 4.',
+        'The time in which one replica is primary is called a view. This is view 0, which replica 0 leads; messages of later views ' +
+        'say v1, v2 in the picture. The first request is settled as in lesson 4.',
       at: { kind: 'execute', replica: 0, sequence: 1 },
       claims: [{ find: { kind: 'execute', sequence: 1 }, times: 3, by: 'end' }],
     },
     {
-      title: 'Only one knows',
+      title: 'Only one backup knows',
       text:
         'The proposal for n2 reaches replica 1 and is lost on its way to replica 2. Replica 1 votes, has two voices, and executes n2. ' +
         'Its votes are lost as well: beside the primary nobody else has any idea of n2.',
@@ -55,9 +55,9 @@ export const VIEW_CHANGE: Lesson = {
     {
       title: 'All cards on the table',
       text:
-        'Each of them sends a VIEW-CHANGE: everything that it has said, counter value by counter value. Replica 1 said COMMIT to n2 with ' +
-        'a number of its counter. If it left that out, a number would be missing, and nobody would accept its VIEW-CHANGE. With the COMMIT ' +
-        'that it shows replica 2 has two voices for n2 and executes it at once.',
+        'Each of them sends a VIEW-CHANGE: everything that it has said, counter value by counter value. Replica 1 said COMMIT to n2 ' +
+        'with a number of its counter. If it left that out, a number would be missing, and nobody would accept its VIEW-CHANGE. The ' +
+        'COMMIT that it shows gives replica 2 a second voice for n2, and it executes it at once.',
       at: { kind: 'deliver', message: 'VIEW-CHANGE', from: 1, to: 2, view: 1 },
       rules: [{ rule: 'MinBFT.V4', passed: true, within: 'MinBFT.STEP.VIEW-CHANGE' }],
       claims: [
@@ -67,9 +67,9 @@ export const VIEW_CHANGE: Lesson = {
     {
       title: 'View 1 begins',
       text:
-        'Replica 1 is the next primary. Its NEW-VIEW quotes both VIEW-CHANGEs, and what the view begins with follows from them: n2 is in ' +
-        'it. Replica 2 works that out for itself and compares. Whatever two of three have settled, any two that are left include one of ' +
-        'those two, and it cannot leave it out: so nothing is lost that a client believed.',
+        'Replica 1, the next in line, is primary now. Its NEW-VIEW quotes both VIEW-CHANGEs, and what the view begins with follows ' +
+        'from them: n2 is in it. What a client believes, two of three have settled. Any two that are left include one of those two, ' +
+        'and it cannot leave it out: so nothing is lost that a client believed.',
       at: { kind: 'deliver', message: 'NEW-VIEW', from: 1, to: 2, view: 1 },
       rules: [
         { rule: 'MinBFT.N1', passed: true, within: 'MinBFT.STEP.NEW-VIEW' },
@@ -80,8 +80,8 @@ export const VIEW_CHANGE: Lesson = {
     {
       title: 'Nothing is lost',
       text:
-        'Both have executed n2 alike, and the next request becomes n3 in view 1; the answers are on their way to the clients. Two of three ' +
-        'were enough again, and the dead primary was one of the three.',
+        'Both have executed n2 alike, and its client has its answers. The next request becomes n3 in view 1. Two of three were enough ' +
+        'again, and the dead primary was one of the three.',
       at: { kind: 'execute', replica: 1, sequence: 3 },
       claims: [
         { find: { kind: 'note', name: 'viewEntered', view: 1 }, times: 2 },
