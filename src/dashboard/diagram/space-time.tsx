@@ -275,11 +275,11 @@ function Heads({
             type="button"
             class={`lane-head ${lane.kind}${lane.isByzantine === true ? ' byzantine' : ''}`}
             aria-pressed={isSelected}
-            aria-label={`${lane.label} ${noteOf(lane, nowMs, false)}`.trim()}
             style={{ left: `${layout.laneX[index]}px` }}
             onClick={() => onSelect?.({ kind: 'lane', lane: index })}
           >
-            <b>{isCrowded ? shortOf(lane.label) : lane.label}</b>
+            {isCrowded ? <b aria-hidden="true">{shortOf(lane.label)}</b> : <b>{lane.label}</b>}
+            {isCrowded && <span class="visually-hidden">{lane.label} </span>}
             <small>{noteOf(lane, nowMs, layout.isTight)}</small>
           </button>
         );
