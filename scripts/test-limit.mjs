@@ -1,8 +1,8 @@
-// Loaded into every test file of a whole run. The runner's own time limits end a test, not its process: one endless loop
-// of a failed test would keep the whole run open. This ends the file, loudly.
+// Loaded into every test file of a whole run. The runner's own time limits end a test, not its process: a loop of timers
+// without an end, left by a failed test, would keep the whole run open. This ends the file, loudly.
 
 /** Longer than the longest file takes on a slow machine. */
-const LIMIT_MS = Number(process.env.MOIETY_TEST_LIMIT_MS ?? 20 * 60_000);
+const LIMIT_MS = 20 * 60_000;
 
 if (process.env.NODE_TEST_CONTEXT !== undefined)
   setTimeout(() => {

@@ -41,8 +41,6 @@ export interface LiveFeedOptions {
 const RING_MAX = 512;
 /** Characters of them. */
 const RING_LENGTH_MAX = 8 * 1024 * 1024;
-/** Moments of one event, at most. */
-const MOMENTS_MAX = 200;
 /** Events that came within this time are written together, so many at most. */
 const TOGETHER_MS: Milliseconds = 25;
 /** So far may a replica's clock be ahead. */
@@ -248,11 +246,7 @@ export class LiveFeed {
     const latestMs = this.#options.now() + AHEAD_MS;
     const moments = told.map((moment) => (moment.ms > latestMs ? { ...moment, ms: latestMs } : moment));
     this.#cursors[replica] = cursor;
-    for (let at = 0; at < moments.length || (at === 0 && missed > 0); at += MOMENTS_MAX) {
-      const some = moments.slice(at, at + MOMENTS_MAX);
-      this.#add(
-        this.#textOf(this.#next, 'moments', { replica, moments: some, missed: at === 0 ? missed : 0 }),
-      );
-    }
+    if (moments.length > 0 || missed > 0)
+      this.#add(this.#textOf(this.#next, 'moments', { replica, moments, missed }));
   }
 }

@@ -24,6 +24,8 @@ const PROCESS = object(['name', 'state', 'reason', 'byzantine'], {
   reason: { type: ['string', 'null'] },
   byzantine: { type: ['string', 'null'] },
   cutOff: { type: 'boolean' },
+  restarts: COUNT,
+  pid: { type: ['integer', 'null'], description: 'Not in /v1/status' },
 });
 const FAULT = object(['replica', 'rule', 'foundBy', 'evidence', 'explanation'], {
   replica: COUNT,

@@ -68,15 +68,21 @@ async function processesOf({ fault }: StatusParts): Promise<readonly NamedProces
   return processes;
 }
 
+/** Numbers of processes are for those who may do something to them. */
+function publicOf(process: NamedProcess): NamedProcess {
+  const { pid: _, ...rest } = process as NamedProcess & { readonly pid?: unknown };
+  return rest;
+}
+
 /** The document of `/v1/status`; replicas that take longer than `waitMs` count as unreachable. */
 export async function statusOf(parts: StatusParts, waitMs?: number): Promise<StatusDocument> {
-  const asked = processesOf(parts);
+  const asked = processesOf(parts).catch(() => []);
   const statuses = await parts.client.status(waitMs);
   const [processes] = await Promise.all([asked, refreshSoon(parts, statuses)]);
   const proven = parts.evidence.proven(statuses);
   const { protocol, f } = parts.client.settings;
   const rows = statuses.map((status) => rowOf(status, proven));
-  const replicas = withProcesses(rows, processes);
+  const replicas = withProcesses(rows, processes.map(publicOf));
   const waiting = parts.client.waiting() ?? null;
   return {
     protocol,

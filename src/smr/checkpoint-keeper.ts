@@ -87,9 +87,14 @@ export class CheckpointKeeper {
     return groups;
   }
 
-  /** Of the CHECKPOINTs for this sequence number or a higher one those that agree count together: who sent the most. */
-  votersFrom(sequence: SequenceNumber): ReplicaId[] {
-    const groups = this.#agreeing((one) => one.sequence >= sequence);
+  /**
+   * Of the CHECKPOINTs for this sequence number or a higher one those that agree count together: who agrees with `self`, or,
+   * where that has said nothing yet, with the most.
+   */
+  votersFrom(sequence: SequenceNumber, self: ReplicaId): ReplicaId[] {
+    const all = this.#agreeing((one) => one.sequence >= sequence);
+    const own = all.filter((group) => group.some(({ ui }) => ui.replica === self));
+    const groups = own.length > 0 ? own : all;
     const most = groups.reduce((best, group) => (group.length > best.length ? group : best), []);
     return most.map(({ ui }) => ui.replica);
   }

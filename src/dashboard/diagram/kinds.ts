@@ -58,6 +58,11 @@ const BY_KIND: ReadonlyMap<string, Purpose> = new Map(
 /** Protocols with three phases: PREPARE is the vote there, and COMMIT confirms the votes. */
 const THREE_PHASES: Readonly<Record<string, Purpose>> = { PREPARE: 'vote', COMMIT: 'confirm' };
 
+/** Whether its protocol has three phases: a PREPARE after it is a vote. */
+export function isFirstOfThree(kind: string): boolean {
+  return kind === 'PRE-PREPARE' || kind === 'PREPREPARE';
+}
+
 /** What a kind is for. `hasThreePhases`: its protocol proposes with PRE-PREPARE. */
 export function purposeOf(kind: string, hasThreePhases: boolean): Purpose {
   return (hasThreePhases ? THREE_PHASES[kind] : undefined) ?? BY_KIND.get(kind) ?? 'other';

@@ -77,6 +77,7 @@ function what({ transactions }: BlockView): string {
 }
 
 function hintOf(highest: number, shown: number): string {
+  if (highest === 0 && shown > 0) return 'The blocks read last: too few replicas answer to prove newer ones.';
   if (highest === 0) return 'No blocks yet: write something.';
   return shown === 0 ? 'Reading the latest blocks …' : 'Click on a block to see what is in it.';
 }

@@ -67,9 +67,9 @@ export function headlineOf(status: LiveStatus | undefined, connection: Connectio
       sentence: `Nothing commits: ${many === 1 ? 'one request bundle waits' : `${many} request bundles wait`}.`,
       reasons,
     };
-  if (reasons.length > 0)
-    return { tone: 'warn', sentence: 'Nothing was committed in the last seconds.', reasons };
-  return { tone: 'good', sentence: 'Idle: nothing was asked for in the last seconds.', reasons: [] };
+  if (many > 0) return { tone: 'warn', sentence: 'Nothing was committed in the last seconds.', reasons };
+  const tone = reasons.length > 0 ? 'warn' : 'good';
+  return { tone, sentence: 'Idle: nothing was asked for in the last seconds.', reasons };
 }
 
 /** What is read out: the same while only numbers change. */

@@ -3,6 +3,7 @@
  * `taken` of equal label are one message. They come in any order, some never. Memory is bounded.
  */
 import type { LiveMoment, MessageLabel } from '../../core/live.ts';
+import { isFirstOfThree } from '../diagram/kinds.ts';
 import { BACKGROUND_KINDS } from '../../host/message-label.ts';
 import type { MomentsEvent } from './moments-shape.ts';
 
@@ -193,7 +194,7 @@ export class LiveMessages {
 
   #keep(message: Omit<LiveMessage, 'id'>): number {
     const id = this.#next++;
-    if (message.label.kind === 'PRE-PREPARE') this.#hasThreePhases = true;
+    if (isFirstOfThree(message.label.kind)) this.#hasThreePhases = true;
     const isBackground = BACKGROUND_KINDS.has(message.label.kind);
     this.#seen.all += 1;
     if (isBackground) this.#seen.background += 1;

@@ -159,6 +159,8 @@ export function OperationPanel(): JSX.Element {
   const [isBusy, setBusy] = useState(false);
   const perform = async (after?: string): Promise<void> => {
     setBusy(true);
+    // The answer to the operation before would pass for that of this one.
+    setOutcome(undefined);
     setOutcome(await carryOut(client, form, () => performance.now(), after));
     setBusy(false);
   };

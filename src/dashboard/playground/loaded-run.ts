@@ -1,6 +1,7 @@
 /** A playback with everything that the views derive from it once. */
 import type { Playback } from '../../sim/playback/contract.ts';
 import { protocolNamed } from '../../protocols/catalogue.ts';
+import { isFirstOfThree } from '../diagram/kinds.ts';
 import type { Arrow, Mark, Scene, Selection } from '../diagram/scene.ts';
 import { Happened } from './happened.ts';
 import { rowsOf } from './rows.ts';
@@ -43,7 +44,7 @@ export function loadedRun(playback: Playback, all: boolean): LoadedRun {
     stops: stopsOf(scene),
     rows: rowsOf(scene),
     clientLanes: scene.lanes.filter(({ kind }) => kind === 'client').length,
-    hasThreePhases: trace.events.some((event) => event.kind === 'send' && event.message === 'PRE-PREPARE'),
+    hasThreePhases: trace.events.some((event) => event.kind === 'send' && isFirstOfThree(event.message)),
     protocolTitle: protocolNamed(trace.protocol)?.title ?? trace.protocol,
   };
 }

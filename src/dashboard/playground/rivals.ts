@@ -1,6 +1,6 @@
 /** Proposals for one number that differ: only a short name of what each proposes tells them apart. */
 import type { Trace, TraceValue } from '../../sim/trace/trace.ts';
-import { purposeOf } from '../diagram/kinds.ts';
+import { isFirstOfThree, purposeOf } from '../diagram/kinds.ts';
 
 /** Fields of a proposal that name its batch, the most telling one first. */
 const NAMING = ['batchDigest', 'batch', 'digest'] as const;
@@ -20,7 +20,7 @@ function batchOf(fields: Readonly<Record<string, TraceValue>> = {}): string | un
 
 /** By number of the sending, for those that have a rival of the same view and sequence number. */
 export function rivalNames({ events, contents }: Trace): ReadonlyMap<number, string> {
-  const hasThreePhases = events.some((event) => event.kind === 'send' && event.message === 'PRE-PREPARE');
+  const hasThreePhases = events.some((event) => event.kind === 'send' && isFirstOfThree(event.message));
   const batches = new Map<string, Set<string>>();
   const found: { readonly id: number; readonly place: string; readonly batch: string }[] = [];
   for (const event of events) {

@@ -41,10 +41,12 @@ class HereWorker implements WorkerLike {
 describe('the worker of the playground', () => {
   const client = new WorkerClient(() => new HereWorker(false));
 
-  it('plays scripts, choices and drawn schedules, with the deployed bytes if they are wanted', async () => {
-    const modelled = await client.play({ kind: 'script', text: SCRIPT });
+  it('plays scripts, choices and drawn schedules; whole replicas with the deployed bytes', async () => {
+    const modelled = play(SCRIPT);
     const deployed = await client.play({ kind: 'script', text: SCRIPT });
     assert.equal(eventLogDigest(deployed.trace), eventLogDigest(modelled.trace));
+    assert.equal(modelled.moduleCalls, 0);
+    assert.ok(deployed.moduleCalls > 0);
     const schedule = { protocol: 'pbft', seed: 4 };
     const drawn = await client.play({ kind: 'draw', schedule });
     const digest = eventLogDigest(play(drawnScript(schedule)).trace);

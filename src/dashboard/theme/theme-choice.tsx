@@ -1,6 +1,6 @@
 /** The button that chooses light or dark; without a choice the page is as the system is. */
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 
 type Theme = 'light' | 'dark';
 const STORED = 'moiety-theme';
@@ -27,17 +27,31 @@ function show(theme: Theme): void {
   document.documentElement.dataset['theme'] = theme;
 }
 
+/** What was chosen on this visit, where a browser keeps nothing. */
+let chosen: Theme | undefined;
+
+function currentTheme(): Theme {
+  return chosen ?? storedTheme() ?? systemTheme();
+}
+
 /** Shows the theme that was chosen earlier, or else that of the system, also when it changes. Call it before anything is drawn. */
 export function applyTheme(): void {
-  show(storedTheme() ?? systemTheme());
-  darkness().addEventListener('change', () => show(storedTheme() ?? systemTheme()));
+  show(currentTheme());
+  darkness().addEventListener('change', () => show(currentTheme()));
 }
 
 /** See the top of this file. */
 export function ThemeChoice(): JSX.Element {
-  const [theme, setTheme] = useState<Theme>(storedTheme() ?? systemTheme());
+  const [theme, setTheme] = useState<Theme>(currentTheme);
+  useEffect(() => {
+    const onChange = (): void => setTheme(currentTheme());
+    const media = darkness();
+    media.addEventListener('change', onChange);
+    return () => media.removeEventListener('change', onChange);
+  }, []);
   const other: Theme = theme === 'dark' ? 'light' : 'dark';
   const choose = (): void => {
+    chosen = other;
     show(other);
     try {
       localStorage.setItem(STORED, other);

@@ -328,7 +328,7 @@ export abstract class CheapTurns extends AttestedReplica<CheapContent> {
     const { view, active, histories, checkpoints } = this;
     const end = this.endOfTurn();
     if (end !== undefined && this.executed >= end) {
-      const has = checkpoints.votersFrom(end);
+      const has = checkpoints.votersFrom(end, this.self);
       return {
         what: 'CHECKPOINT',
         sequence: end,

@@ -76,12 +76,17 @@ export class CheckpointVotes<C extends Content> {
     );
   }
 
-  /** Of the CHECKPOINTs for this sequence number or a higher one those that are equal count together: who sent the most. */
-  votersFrom(sequence: SequenceNumber): ReplicaId[] {
+  /**
+   * Of the CHECKPOINTs for this sequence number or a higher one those that are equal count together: who said the same as
+   * `self`, or, where that has said nothing yet, as the most.
+   */
+  votersFrom(sequence: SequenceNumber, self: ReplicaId): ReplicaId[] {
     const keys = this.#votes.flatMap((votes) =>
       votes.filter(({ state }) => state.sequence >= sequence).map(({ key }) => key),
     );
-    const groups = [...new Set(keys)].map((key) => this.signers(key));
+    const all = [...new Set(keys)].map((key) => this.signers(key));
+    const own = all.filter((group) => group.includes(self));
+    const groups = own.length > 0 ? own : all;
     return groups.reduce((most, group) => (group.length > most.length ? group : most), []);
   }
 

@@ -103,7 +103,7 @@ function stability<C extends Content>(replica: AttestedReplica<C>, now: Millisec
   const sequence = stableSequence + limits.checkpointInterval;
   // Who has not come so far by itself lacks something else.
   if (replica.confirmed < sequence) return undefined;
-  const has = checkpoints.votersFrom(sequence);
+  const has = checkpoints.votersFrom(sequence, replica.self);
   const quorum = { needs: checkpoints.quorum, has, among: everybody(replica) };
   return asLack({ what: 'CHECKPOINT', sequence, ...quorum }, waitingSince(replica, progressAtMs), now);
 }

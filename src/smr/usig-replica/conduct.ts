@@ -13,16 +13,24 @@ const WEIGHT = 0.2;
 /** What was lacking is forgotten after this time without another lack. */
 const LACK_MS: Milliseconds = 30_000;
 
+/** Lateness is forgotten after this time without any vote: while nothing is asked for nobody can be in time again. */
+const LATE_MS: Milliseconds = 60_000;
+
 /** So long after its own start a replica asks everybody for what it missed: that says nothing about them. */
 const CATCH_UP_MS: Milliseconds = 20_000;
 
-/** A peer of which nothing came for so many status periods was out of hearing: what it said meanwhile comes later. */
-const UNHEARD_PERIODS = 3;
+/**
+ * A peer of which nothing came for longer was out of hearing, and was suspected of that: what it said meanwhile comes
+ * later. After a shorter silence its votes are as late as they are, or a liar would be excused by falling silent.
+ */
+const UNHEARD_MS: Milliseconds = 3_000;
 
 /** Conduct of one peer. */
 export interface Conduct {
   /** By how much its votes came later than this replica could execute, on average. */
   lateMs: Milliseconds;
+  /** When the last vote was measured. */
+  votedAtMs: Milliseconds;
   /** How often its messages or bodies had to be asked for again, lately. */
   lacks: number;
   lackedAtMs: Milliseconds;
@@ -32,7 +40,7 @@ export interface Conduct {
 
 /** Nothing is known. */
 export function freshConduct(): Conduct {
-  return { lateMs: 0, lacks: 0, lackedAtMs: 0, heardSinceMs: 0 };
+  return { lateMs: 0, votedAtMs: 0, lacks: 0, lackedAtMs: 0, heardSinceMs: 0 };
 }
 
 /** When the last sequence numbers were executed here. */
@@ -54,7 +62,7 @@ export class ExecutionTimes {
 /** Something came from a peer. */
 export function noteHeard(s: ReplicaState, peer: PeerState): void {
   const { lastHeardMs = -Infinity } = peer;
-  if (s.now - lastHeardMs > UNHEARD_PERIODS * s.timers.statusMs) peer.conduct.heardSinceMs = s.now;
+  if (s.now - lastHeardMs > UNHEARD_MS) peer.conduct.heardSinceMs = s.now;
   peer.lastHeardMs = s.now;
 }
 
@@ -66,8 +74,10 @@ export function noteVote(s: ReplicaState, voter: ReplicaId, prepare: Prepare): v
   const conduct = s.peers[voter]?.conduct;
   const { sequence } = prepare;
   const executedAt = sequence > s.executed ? s.now : s.executionTimes.of(sequence);
-  const dueAt = voter === prepare.ui.replica ? waitingSince(s, prepare) : executedAt;
+  // A primary that proposes what nobody waited for here is not late.
+  const dueAt = voter === prepare.ui.replica ? (waitingSince(s, prepare) ?? s.now) : executedAt;
   if (conduct === undefined || dueAt === undefined) return;
+  conduct.votedAtMs = s.now;
   conduct.lateMs += WEIGHT * (s.now - Math.max(dueAt, conduct.heardSinceMs) - conduct.lateMs);
 }
 
@@ -95,5 +105,6 @@ export function conductOf(
   now: Milliseconds,
 ): { readonly lateMs: Milliseconds; readonly lacks: number } {
   const recent = now - conduct.lackedAtMs <= LACK_MS;
-  return { lateMs: Math.round(conduct.lateMs), lacks: recent ? conduct.lacks : 0 };
+  const lateMs = now - conduct.votedAtMs <= LATE_MS ? Math.round(conduct.lateMs) : 0;
+  return { lateMs, lacks: recent ? conduct.lacks : 0 };
 }

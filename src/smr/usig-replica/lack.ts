@@ -211,7 +211,7 @@ function body(s: ReplicaState, now: Milliseconds): Lack | undefined {
 /** The next stable checkpoint: without it window and log stay full, and nobody is re-admitted. */
 function stability(s: ReplicaState, now: Milliseconds): Lack | undefined {
   const sequence = s.stableSequence + s.limits.checkpointInterval;
-  const has = s.keeper.votersFrom(sequence);
+  const has = s.keeper.votersFrom(sequence, s.self);
   // Who has not come so far by itself lacks something else.
   if (has.length >= s.quorum || (s.maySeal && s.executed < sequence)) return undefined;
   const quorum = { needs: s.quorum, has, among: keepers(s) };

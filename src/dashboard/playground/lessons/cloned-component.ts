@@ -84,13 +84,16 @@ export const CLONED_COMPONENT: Lesson = {
       title: 'Taken in again',
       run: 2,
       text:
-        'A box that lost its memory can come back. Its replica asks the others to take the new key: RECOVER, further up. Until they ' +
-        'have ordered that, like any request, it has no voice, and they go on without it in view 1. Here they have taken it in.',
-      at: { kind: 'note', name: 'incarnation', replica: 1 },
+        'A box that lost its memory can come back. Its replica asks the others to take the new key: RECOVER, further up. They order that ' +
+        'like any request and go on in view 1 meanwhile. Until a checkpoint covers it, the replica has no voice. Now one does, and ' +
+        'replica 0 speaks again.',
+      at: { kind: 'seal', replica: 0 },
+      nth: 2,
       claims: [
         { find: { kind: 'deliver', message: 'RECOVER', from: 0, to: 1 }, times: 'some' },
         { find: { kind: 'note', name: 'incarnation', replica: 1 }, times: 1 },
         { find: { kind: 'note', name: 'viewEntered', view: 1 }, times: 'some' },
+        { find: { kind: 'seal', replica: 0 }, times: 2 },
         { find: { kind: 'believe' }, times: 4, by: 'end' },
       ],
     },

@@ -86,6 +86,7 @@ export const MINBFT_LESSON: Lesson = {
   ],
   question: 'Say in one sentence why three replicas suffice here.',
   answer:
-    'Whatever is decided has two of three replicas behind it, any two such pairs share one replica, and a shared replica cannot say two ' +
-    'things, because its trusted counter numbers all that it says and the others leave no number out.',
+    'Whatever is decided has two of three replicas behind it, any two such pairs share one replica, and a shared replica cannot get two ' +
+    'things believed, because its trusted counter numbers its proposals and votes, and the others leave no number out. That holds ' +
+    'while one replica leads; what joins the old to the new when that changes is lesson 5.',
 };
