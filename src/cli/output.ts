@@ -41,12 +41,20 @@ function writeAll(descriptor: number, bytes: Buffer): void {
   }
 }
 
+/** Characters of a cell: what a replica says of itself may be of any length. */
+const CELL_MAX = 100;
+
+/** Somebody else's words on one line: no control characters, no line ends, nothing that turns the direction, not longer. */
+export function foreignText(text: unknown, max: number): string {
+  return String(text).replace(/\p{C}/gu, '').slice(0, max);
+}
+
 /** Lines of a table: columns as wide as their widest cell, two spaces between them. */
 export function tableLines(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string[] {
-  const all = [head, ...rows.map((row) => row.map(String))];
+  const all = [head, ...rows.map((row) => row.map((cell) => foreignText(cell, CELL_MAX)))];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all.map((row) =>
     row
@@ -62,8 +70,8 @@ export function plural(count: number, noun: string, nouns = `${noun}s`): string 
 }
 
 /** First digits of a digest, for people. */
-export function shortDigest(digest: string): string {
-  return digest.slice(0, 12);
+export function shortDigest(digest: unknown): string {
+  return String(digest).slice(0, 12);
 }
 
 /** Seconds as `12 s`, `3 min 20 s`, `2 h 5 min`. */

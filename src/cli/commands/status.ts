@@ -8,7 +8,7 @@ import { afterEndOf, shortSpec } from '../component-choice.ts';
 import { EXIT } from '../failure.ts';
 import { gatewayUrl, withGateway, withJson } from '../options.ts';
 import type { ClusterOptions } from '../options.ts';
-import { plural, printJson, printLine, shortDigest, tableLines } from '../output.ts';
+import { foreignText, plural, printJson, printLine, shortDigest, tableLines } from '../output.ts';
 import { lagOf } from '../status-words.ts';
 import type { SeenReplica } from '../../gateway/explain/seen-replica.ts';
 
@@ -90,8 +90,12 @@ async function printComponents(
   for (const line of tableLines(COMPONENT_HEAD, rows)) printLine(line);
   for (const { id, process } of replicas)
     if (typeof process?.trustedPlainReason === 'string')
-      printLine(`The component of replica ${id} is not locked in: ${process.trustedPlainReason}.`);
-  printLine(`Weakest footprint: ${weakest.footprint} (replica ${weakest.replicas.join(', ')}).`);
+      printLine(
+        `The component of replica ${id} is not locked in: ${foreignText(process.trustedPlainReason, 200)}.`,
+      );
+  printLine(
+    `Weakest footprint: ${foreignText(weakest.footprint, 60)} (replica ${weakest.replicas.join(', ')}).`,
+  );
 }
 
 /** Whoever reads of a suspicion wants to know what to do about it. */
